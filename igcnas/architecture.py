@@ -1,0 +1,158 @@
+"""A network as frozen, validated data: what is searched, stored, compared and exported.
+
+Nothing about training is in it. Equal networks have equal ids, whoever made them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from igcnas.blocks import BLOCKS, Block
+from igcnas.checks import require, require_positive
+from igcnas.errors import ArchitectureError
+from igcnas.grouping import GROUPINGS
+
+FORMAT = 1
+ACTIVATIONS = ("relu", "relu6")
+_KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (*GROUPINGS, *BLOCKS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """`repeats` equal blocks of `width` output channels; the first has the stride."""
+
+    block: Block
+    width: int
+    repeats: int
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.block, BLOCKS), f"block must be one of {[b.kind for b in BLOCKS]}, not {self.block!r}")
+        require_positive(width=self.width, repeats=self.repeats, stride=self.stride)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Stem 3x3 convolution, stages of blocks, an optional 1x1 head convolution, global average pooling, a linear layer.
+
+    input_shape is (channels, height, width). head_channels = 0 means no head convolution.
+    """
+
+    family: str
+    input_shape: tuple[int, int, int]
+    num_classes: int
+    stem_channels: int
+    stages: tuple[Stage, ...]
+    stem_stride: int = 1
+    head_channels: int = 0
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        require(len(self.input_shape) == 3, f"input_shape must be (channels, height, width), but is {self.input_shape}")
+        channels, height, width = self.input_shape
+        require_positive(
+            input_channels=channels,
+            input_height=height,
+            input_width=width,
+            num_classes=self.num_classes,
+            stem_channels=self.stem_channels,
+            stem_stride=self.stem_stride,
+            stages=len(self.stages),
+        )
+        require(
+            type(self.head_channels) is int and self.head_channels >= 0,
+            f"head_channels must be 0 (none) or more, but is {self.head_channels!r}",
+        )
+        require(self.activation in ACTIVATIONS, f"activation must be one of {ACTIVATIONS}, but is {self.activation!r}")
+        in_channels = self.stem_channels
+        for number, stage in enumerate(self.stages, start=1):
+            try:
+                stage.block.check(in_channels, stage.width)
+            except ArchitectureError as error:
+                raise ArchitectureError(f"stage {number} of {self.family}: {error}") from None
+            in_channels = stage.width
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hex digits over the canonical JSON without the family's name; equal networks have equal ids."""
+        data = self.to_dict()
+        del data["family"]
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def depth(self) -> int:
+        """Blocks over all stages."""
+        return sum(stage.repeats for stage in self.stages)
+
+    def label(self) -> str:
+        """One readable line: family, block of each stage where it changes, repeats and widths."""
+        blocks = [stage.block.label() for stage in self.stages]
+        shown = blocks[0] if len(set(blocks)) == 1 else " / ".join(blocks)
+        repeats = "-".join(str(stage.repeats) for stage in self.stages)
+        widths = "-".join(str(stage.width) for stage in self.stages)
+        return f"{self.family} {shown}, blocks {repeats}, widths {widths}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"format": FORMAT, **_encode(self)}
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict(), separators=(",", ":"))
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Architecture:
+        """The network that `to_dict` described; validated like any other."""
+        if not isinstance(data, dict):
+            raise ArchitectureError(f"an architecture is a JSON object, but this is a {type(data).__name__}")
+        if data.get("format") != FORMAT:
+            raise ArchitectureError(f"architecture format {data.get('format')!r} is not known; this version reads {FORMAT}")
+        values = {key: value for key, value in data.items() if key != "format"}
+        values["stages"] = tuple(_decode_stage(stage) for stage in values.get("stages", ()))
+        values["input_shape"] = tuple(values.get("input_shape", ()))
+        architecture: Architecture = _construct(Architecture, values)
+        return architecture
+
+    @staticmethod
+    def from_json(text: str) -> Architecture:
+        """The network that `to_json` described."""
+        try:
+            return Architecture.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise ArchitectureError(f"not JSON: {error}") from None
+
+
+def _encode(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind = {"kind": value.kind} if hasattr(value, "kind") else {}
+        return kind | {field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return value
+
+
+def _decode_stage(data: dict[str, Any]) -> Stage:
+    stage: Stage = _construct(Stage, {key: _decode(value) for key, value in data.items()})
+    return stage
+
+
+def _decode(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    if kind not in _KINDS:
+        raise ArchitectureError(f"unknown kind {kind!r} of block or grouping; known: {', '.join(sorted(_KINDS))}")
+    return _construct(_KINDS[kind], {key: _decode(item) for key, item in value.items() if key != "kind"})
+
+
+def _construct(cls: type[Any], values: dict[str, Any]) -> Any:
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ArchitectureError(f"{cls.__name__} cannot be made from {sorted(values)}: {error}") from None

@@ -1,0 +1,50 @@
+"""Data sets by name: images in memory, a test split that is read last, and a fingerprint which guards a resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from igcnas.data.dataset import Dataset, Split, split_train_validation
+from igcnas.errors import DataError, unknown_name
+
+__all__ = ["DATASETS", "Dataset", "Split", "load_dataset", "split_train_validation"]
+
+# What a user may write, for a help text.
+DATASETS = ("digits", "cifar10", "cifar100", "imagefolder:PATH", "npz:FILE")
+
+
+def load_dataset(spec: str, *, data_dir: Path | None = None, image_size: int | None = None) -> Dataset:
+    """The data set that `spec` names: digits, cifar10, cifar100, imagefolder:PATH or npz:FILE.
+
+    `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it. `image_size`, in
+    pixels, is for image folders: each image is resized and centre-cropped to a square of it. DataError if the name is
+    unknown, a setting is missing or does not apply, or the data is damaged.
+    """
+    # Each loader is imported when it is used: scikit-learn and Pillow take long to import.
+    kind, _, place = spec.partition(":")
+    if image_size is not None and kind != "imagefolder":
+        raise DataError(
+            f"--image-size {image_size} does not apply to {spec!r}; it is for imagefolder:PATH, leave it out"
+        )
+    if spec == "digits":
+        from igcnas.data.digits import load_digits
+
+        return load_digits()
+    if spec == "cifar10" or spec == "cifar100":
+        from igcnas.data.cifar import load_cifar
+
+        if data_dir is None:
+            raise DataError(f"{spec} is read from a folder and none was given; pass --data-dir with its download")
+        return load_cifar(spec, data_dir.expanduser())
+    if kind in ("imagefolder", "npz"):
+        if not place:
+            raise DataError(f"{spec!r} lacks its path; write {'imagefolder:PATH' if kind != 'npz' else 'npz:FILE'}")
+        path = Path(place).expanduser()
+        if kind == "npz":
+            from igcnas.data.npz import load_npz
+
+            return load_npz(path)
+        from igcnas.data.imagefolder import load_image_folder
+
+        return load_image_folder(path, image_size=image_size)
+    raise DataError(unknown_name("data set", spec, DATASETS))

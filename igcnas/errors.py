@@ -1,0 +1,60 @@
+"""Errors a user can cause. Each message is one line: what was given, what must hold, what to do instead.
+
+    IgcnasError                 root; the command line prints it and exits with status 2
+    |-- ArchitectureError       a network that cannot exist (also ValueError)
+    |-- SpaceError              a search space that is malformed or unknown (also ValueError)
+    |-- BudgetError             no network of the space fits the budget (also ValueError)
+    |-- DataError               data that is missing, truncated, empty or of the wrong form (also ValueError)
+    |-- StudyError              a study that cannot be opened, resumed or locked
+    |-- TrainingError           a training that diverged or ran out of memory
+    `-- ExportError             an exported network that does not agree with the trained one
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class IgcnasError(Exception):
+    """Root of every error that igcnas raises on purpose."""
+
+
+class ArchitectureError(IgcnasError, ValueError):
+    """A network that cannot exist: a group that does not divide its channels, a width of zero."""
+
+
+class SpaceError(IgcnasError, ValueError):
+    """A search space that is malformed, or a name that no space has."""
+
+
+class BudgetError(IgcnasError, ValueError):
+    """A budget that no network of the space fits."""
+
+
+class DataError(IgcnasError, ValueError):
+    """Data that is missing, truncated, empty, or of another form than promised."""
+
+
+class StudyError(IgcnasError):
+    """A study that cannot be opened, resumed with these settings, or locked."""
+
+
+class TrainingError(IgcnasError):
+    """A training that ended without a usable network: it diverged or ran out of memory."""
+
+
+class ExportError(IgcnasError):
+    """An exported network that does not agree with the trained one."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """Message for a name that does not exist: the nearest known one, and all of them.
+
+    >>> unknown_name("search space", "igcv4", ["igcv1", "igcv3"])
+    "unknown search space 'igcv4'; did you mean 'igcv3'? known: igcv1, igcv3"
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"unknown {what} {name!r}{hint} known: {', '.join(names)}"

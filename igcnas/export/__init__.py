@@ -1,0 +1,272 @@
+"""A trained network as a folder that anyone can use: ONNX, one Python file, safetensors, and a card.
+
+    architecture.json    all numbers as data          model.py    the network in one file, torch alone
+    weights.safetensors  its tensors                  model.onnx  network and weights
+    card.md              all of it for people
+
+Nothing is written in place: a folder appears, or replaces the earlier one, only when all of its forms agree.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from igcnas import cost, primitives
+from igcnas.architecture import Architecture
+from igcnas.cost import Cost
+from igcnas.errors import ExportError
+from igcnas.export import parity
+from igcnas.export.card import CONVENTION, Contract, card_text, with_error
+from igcnas.export.onnx import write_onnx
+from igcnas.export.source import model_source
+from igcnas.lowering import Lowered, lower
+from igcnas.network import build
+from igcnas.plan import Plan, plan
+
+FILES = ("architecture.json", "card.md", "model.onnx", "model.py", "weights.safetensors")
+
+__all__ = ["FILES", "ExportReport", "export_network", "with_error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportReport:
+    """What was exported. Counts are measured on the exported network; accuracies are in percent, by form.
+
+    parity: largest difference of each form from the trained network, as a part of max(1, largest logit).
+    """
+
+    folder: Path
+    macs: int
+    params: int
+    parity: dict[str, float]
+    accuracies: dict[str, float]
+    seconds: float
+
+
+def export_network(
+    *,
+    folder: Path,
+    architecture: Architecture,
+    state: Mapping[str, torch.Tensor],
+    mean: Sequence[float],
+    std: Sequence[float],
+    classes: Sequence[str],
+    test: tuple[np.ndarray, np.ndarray] | None,
+    facts: Mapping[str, str],
+) -> ExportReport:
+    """Write the folder, or replace an earlier export there; ExportError where the forms of the network disagree.
+
+    state: of `build(plan(architecture))`, learned layers masked. mean, std: of each input channel for pixels in [0, 1].
+    test: uint8 images (n, channels, height, width) and int64 labels (n,). facts: rows of the card, in order.
+    """
+    start = time.perf_counter()
+    contract = Contract(
+        title=f"{architecture.family}, {len(classes)} classes",
+        label=architecture.label(),
+        id=architecture.id,
+        input_shape=architecture.input_shape,
+        classes=tuple(classes),
+        mean=tuple(float(value) for value in mean),
+        std=tuple(float(value) for value in std),
+    )
+    _check(contract, architecture, test)
+    trained, lowered = _networks(contract, architecture, state)
+    measured = cost.count_plan(lowered.plan)
+    with _replacing(folder) as temporary:
+        exported = _write_network(temporary, contract, architecture, lowered, measured)
+        differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test)
+        record = _record(contract, architecture, lowered, measured)
+        record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
+        _write(temporary / "architecture.json", _json(record))
+        text = card_text(
+            contract,
+            expected=cost.count(architecture),
+            measured=measured,
+            accuracies=accuracies,
+            num_tested=0 if test is None else len(test[1]),
+            facts=facts,
+            parity=differences,
+        )
+        _write(temporary / "card.md", text)
+    return ExportReport(
+        folder=folder,
+        macs=measured.macs,
+        params=measured.params,
+        parity=differences,
+        accuracies=accuracies,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _check(contract: Contract, architecture: Architecture, test: tuple[np.ndarray, np.ndarray] | None) -> None:
+    channels, num_classes = contract.input_shape[0], architecture.num_classes
+    if len(contract.classes) != num_classes:
+        raise ExportError(f"{len(contract.classes)} class names for {num_classes} classes; name each class once")
+    if len(contract.mean) != channels or len(contract.std) != channels:
+        raise ExportError(
+            f"mean {contract.mean} and std {contract.std} must have one number for each of {channels} channels"
+        )
+    if not all(math.isfinite(m) and 0 < s < math.inf for m, s in zip(contract.mean, contract.std, strict=True)):
+        raise ExportError(
+            f"mean {contract.mean} must be finite and std {contract.std} above 0; compute them from the data"
+        )
+    if test is None:
+        return
+    images, labels = test
+    if images.dtype != np.uint8 or images.shape[1:] != contract.input_shape or not 0 < len(images) == len(labels):
+        raise ExportError(
+            f"test images are {images.dtype} {images.shape} with {len(labels)} labels; they must be uint8 "
+            f"(n, {', '.join(map(str, contract.input_shape))}) with n labels, n > 0"
+        )
+
+
+def _networks(
+    contract: Contract, architecture: Architecture, state: Mapping[str, torch.Tensor]
+) -> tuple[nn.Module, Lowered]:
+    """The network as trained and its lowered form, both with the normalization in front."""
+    network = plan(architecture)
+    normalize = primitives.Normalize("normalize", contract.mean, contract.std)
+    root = primitives.Sequence(network.root.name, (normalize, *network.root.layers))
+    whole = Plan(root, network.input_shape)
+    trained = _load(whole, state)
+    return trained, lower(whole, trained)
+
+
+def _load(network: Plan, state: Mapping[str, torch.Tensor]) -> nn.Module:
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # the weights it draws are overwritten; the caller's random state is not ours
+        module = build(network)
+    try:
+        module.load_state_dict(dict(state))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ExportError(f"the weights are not those of this architecture: {reason[:200]}") from error
+    return module.eval()
+
+
+def _write_network(
+    folder: Path, contract: Contract, architecture: Architecture, lowered: Lowered, measured: Cost
+) -> nn.Module:
+    """Weights, model.py and model.onnx; returns the torch module they were made from."""
+    module = _load(lowered.plan, lowered.state)
+    metadata = {
+        "family": architecture.family,
+        "id": architecture.id,
+        "macs": str(measured.macs),
+        "params": str(measured.params),
+        "classes": json.dumps(contract.classes),
+        "mean": json.dumps(contract.mean),
+        "std": json.dumps(contract.std),
+        "architecture": architecture.to_json(),
+    }
+    (folder / "weights.safetensors").write_bytes(save(lowered.state, metadata))
+    title = f"{contract.title}: {contract.label} (id {contract.id})."
+    source = model_source(
+        lowered.plan, title=title, classes=contract.classes, macs=measured.macs, params=measured.params
+    )
+    _write(folder / "model.py", source)
+    write_onnx(folder / "model.onnx", module, contract.input_shape, metadata)
+    return module
+
+
+def _verify(
+    folder: Path,
+    trained: nn.Module,
+    exported: nn.Module,
+    input_shape: tuple[int, int, int],
+    test: tuple[np.ndarray, np.ndarray] | None,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Differences of all forms from the trained network, and their accuracies on the test split."""
+    batches = parity.random_batches(input_shape)
+    expected = parity.run_torch(trained, batches)
+    images = [] if test is None else [torch.from_numpy(np.ascontiguousarray(test[0]))]
+    logits = {
+        "lowered": parity.run_torch(exported, batches + images),
+        "onnx": parity.run_onnx(folder / "model.onnx", batches + images),
+        "model.py": parity.run_source(folder / "model.py", batches + images),
+    }
+    differences = parity.compare(expected, {name: found[: len(batches)] for name, found in logits.items()})
+    if test is None:
+        return differences, {}
+    return differences, {name: parity.accuracy(found[-1], test[1]) for name, found in logits.items()}
+
+
+def _record(contract: Contract, architecture: Architecture, lowered: Lowered, measured: Cost) -> dict[str, Any]:
+    expected = cost.count(architecture)
+    channels, height, width = contract.input_shape
+    return {
+        "architecture": architecture.to_dict(),
+        "id": contract.id,
+        "counts": {"macs": expected.macs, "params": expected.params, "convention": CONVENTION},
+        "measured": {"macs": measured.macs, "params": measured.params},
+        "assignments": lowered.assignments,
+        "normalization": {"mean": contract.mean, "std": contract.std},
+        "classes": contract.classes,
+        "input": {
+            "name": "image",
+            "dtype": "float32",
+            "layout": "NCHW",
+            "shape": ["batch", channels, height, width],
+            "range": [0.0, 1.0],
+            "from_pixels": "pixel / 255; normalization is inside the network",
+        },
+        "output": {"name": "logits", "shape": ["batch", len(contract.classes)]},
+    }
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `folder` when the block ends well, and disappears when it does not."""
+    folder = folder.resolve()
+    if folder.exists():
+        others = (
+            sorted({entry.name for entry in folder.iterdir()} - {*FILES, "__pycache__"})
+            if folder.is_dir()
+            else ["a file"]
+        )
+        if others:  # replacing a folder deletes it, and these are not ours
+            raise ExportError(f"{folder} is not an earlier export, it holds {others[0]}; give a new or an empty folder")
+    # Beside it, so that both are on one disk and a rename is one step.
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        temporary.rename(folder)
+    except OSError as error:
+        raise ExportError(f"cannot write {folder}: {error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.exists():  # interrupted between the two renames
+            old.rename(folder)
+
+
+def _json(record: dict[str, Any]) -> str:
+    """One line for each key: lists of a thousand channels stay readable, and so does everything else."""
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,175 @@
+"""card.md: what a person who finds the folder needs to know, on one page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from igcnas.cost import Cost
+from igcnas.export.parity import BATCHES, TOLERANCE
+
+CONVENTION = (
+    "multiply-accumulates of convolutions and linear layers for one image (many papers call them FLOPs); biases, batch "
+    "norm, activations, pooling, additions and permutations count nothing. Parameters: weights, biases, and scale and "
+    "shift of batch norm."
+)
+
+_CARD = """# {title}
+
+{label}. Architecture id `{id}`; found and trained by igcnas.
+
+## Input and output
+
+* Input: float32 images of shape (batch, {shape}), pixel / 255, so values in [0, 1]. The network itself subtracts
+  the mean {mean} and divides by the standard deviation {std}: do not normalize again.
+* Output: logits of shape (batch, {num_classes}); take the softmax for probabilities.
+* Classes, in the order of the columns: {classes}.
+
+## Size
+
+{counts}
+
+Convention: {convention}
+
+## Accuracy
+
+{accuracies}
+
+## How it was made
+
+{facts}
+
+## Files
+
+| file | what it is |
+|---|---|
+| `model.py` | the network in one file; needs torch alone |
+| `weights.safetensors` | its tensors; the metadata holds the architecture |
+| `model.onnx` | network and weights for ONNX Runtime and others; batches of any size |
+| `architecture.json` | architecture, counts, learned groups, normalization and classes as data |
+
+With torch, in this folder:
+
+```python
+import torch, model
+network = model.load()
+logits = network(torch.rand(1, {shape}))
+```
+
+With ONNX Runtime, without torch:
+
+```python
+import numpy as np, onnxruntime
+session = onnxruntime.InferenceSession("model.onnx")
+logits = session.run(["logits"], {{"image": np.random.rand(1, {shape}).astype(np.float32)}})[0]
+```
+
+The weights alone:
+
+```python
+from safetensors import safe_open
+with safe_open("weights.safetensors", "pt") as file:
+    print(file.metadata()["architecture"], list(file.keys()))
+```
+
+## Agreement
+
+Every form was run on random images, in batches of {batches}, and compared with the network as it was trained. Largest
+difference as a part of max(1, largest logit); above {tolerance:g} nothing is exported.
+
+{parity}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What every form of the network promises to whoever runs it."""
+
+    title: str
+    label: str
+    id: str
+    input_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def card_text(
+    contract: Contract,
+    *,
+    expected: Cost,
+    measured: Cost,
+    accuracies: Mapping[str, float],
+    num_tested: int,
+    facts: Mapping[str, str],
+    parity: Mapping[str, float],
+) -> str:
+    """Text of card.md. `expected` is what the architecture promised, `measured` what the exported network costs."""
+    tested = {f"test accuracy, {form}": with_error(value, num_tested) for form, value in accuracies.items()}
+    made = {what: value for what, value in facts.items() if not _is_accuracy(what)}
+    return _CARD.format(
+        title=_plain(contract.title),
+        label=_plain(contract.label),
+        id=contract.id,
+        shape=", ".join(map(str, contract.input_shape)),
+        mean=_numbers(contract.mean),
+        std=_numbers(contract.std),
+        num_classes=len(contract.classes),
+        classes=", ".join(_plain(name) for name in contract.classes),
+        counts=_counts(expected, measured),
+        convention=CONVENTION,
+        accuracies=_accuracies(tested, {what: value for what, value in facts.items() if _is_accuracy(what)}),
+        facts=_table(("what", "value"), made) if made else "Nothing was recorded.",
+        batches=" and ".join(map(str, BATCHES)),
+        tolerance=TOLERANCE,
+        parity=_table(("form", "difference"), {form: f"{value:.1e}" for form, value in parity.items()}),
+    )
+
+
+def with_error(percent: float, n: int) -> str:
+    """Accuracy with its binomial standard error.
+
+    >>> with_error(90.0, 400)
+    '90.00 +- 1.50 % (n = 400)'
+    """
+    share = percent / 100
+    return f"{percent:.2f} +- {100 * math.sqrt(share * (1 - share) / n):.2f} % (n = {n})"
+
+
+def _counts(expected: Cost, measured: Cost) -> str:
+    table = _table(("count", "value"), {"MACs": f"{measured.macs:,}", "parameters": f"{measured.params:,}"})
+    if measured == expected:
+        return table
+    ratio = measured.macs / expected.macs
+    return (
+        f"{table}\n\nThese are measured on the exported network. The architecture promised {expected.macs:,} MACs and "
+        f"{expected.params:,}\nparameters: its learned groups were free to differ in size, and training made it "
+        f"{ratio:.3f} times as expensive as expected."
+    )
+
+
+def _is_accuracy(what: str) -> bool:
+    return "accuracy" in what.lower()
+
+
+def _accuracies(tested: Mapping[str, str], recorded: Mapping[str, str]) -> str:
+    rows = {**recorded, **tested}
+    if not rows:
+        return "No accuracy was recorded, and no test split was given."
+    note = "" if tested else "\n\nNo test split was given: the test accuracy is not known."
+    return _table(("split", "accuracy"), rows) + "\n\nAfter +-: binomial standard error over n images." + note
+
+
+def _table(header: Sequence[str], rows: Mapping[str, str]) -> str:
+    lines = [f"| {' | '.join(header)} |", "|---|---|"]
+    return "\n".join(lines + [f"| {_plain(what)} | {_plain(value)} |" for what, value in rows.items()])
+
+
+def _plain(text: str) -> str:
+    """One line, and no end of a table cell in it."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"

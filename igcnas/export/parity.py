@@ -1,0 +1,115 @@
+"""Do all forms of one network give the same logits? Each form is run as its user would run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import nn
+
+from igcnas.errors import ExportError
+from igcnas.export.onnx import INPUT
+
+TOLERANCE = 1e-4
+BATCHES = (1, 5)
+_CHUNK = 256  # images at a time: bounds the memory that a whole test set takes
+
+# What model.py promises to do without is made impossible to import. torch.save, because numpy may be missing.
+_RUNNER = """
+import importlib.util, sys
+sys.modules.update(dict.fromkeys(("igcnas", "safetensors", "onnx", "onnxruntime", "onnxscript")))
+import torch
+source, inputs, outputs, threads, chunk = sys.argv[1:]
+torch.set_num_threads(int(threads))
+spec = importlib.util.spec_from_file_location("model", source)
+model = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(model)
+network = model.load()
+with torch.inference_mode():
+    logits = []
+    for images in torch.load(inputs, weights_only=True):
+        parts = [part if part.is_floating_point() else part / 255 for part in images.split(int(chunk))]
+        logits.append(torch.cat([network(part) for part in parts]))
+    torch.save(logits, outputs)
+"""
+
+
+def run_torch(module: nn.Module, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Logits of a module for images (n, channels, height, width): float in [0, 1], or uint8, divided by 255."""
+    module.eval()
+    with torch.inference_mode():
+        return [torch.cat([module(_unit(part)) for part in torch.split(images, _CHUNK)]) for images in batches]
+
+
+def run_onnx(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Logits by ONNX Runtime on one thread of the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def logits(images: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(session.run(None, {INPUT: _unit(images).numpy()})[0])
+
+    return [torch.cat([logits(part) for part in torch.split(images, _CHUNK)]) for images in batches]
+
+
+def run_source(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Logits by model.py with the weights beside it, in a fresh process that has torch alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, outputs = Path(folder, "inputs.pt"), Path(folder, "outputs.pt")
+        torch.save(list(batches), inputs)
+        arguments = [str(path.absolute()), str(inputs), str(outputs), str(torch.get_num_threads()), str(_CHUNK)]
+        # -I: neither the current folder nor PYTHONPATH may lend it anything. -B: no __pycache__ in the folder.
+        command = [sys.executable, "-I", "-B", "-c", _RUNNER, *arguments]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            raise ExportError(f"{path} does not run by itself: {lines[-1]}")
+        logits: list[torch.Tensor] = torch.load(outputs, weights_only=True)
+        return logits
+
+
+def random_batches(input_shape: tuple[int, int, int]) -> list[torch.Tensor]:
+    """The same random images in [0, 1] at each call, one batch of each size."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(size, *input_shape, generator=generator) for size in BATCHES]
+
+
+def compare(expected: Sequence[torch.Tensor], forms: Mapping[str, Sequence[torch.Tensor]]) -> dict[str, float]:
+    """Largest difference of each form to the expected logits, as a part of max(1, the largest logit).
+
+    ExportError, which names the form, where it is above TOLERANCE.
+    """
+    differences = {}
+    for name, logits in forms.items():
+        # torch's max, because Python's overlooks NaN; and `not ... <=`, so that NaN is refused.
+        difference = float(torch.tensor([_difference(e, f) for e, f in zip(expected, logits, strict=True)]).max())
+        if not difference <= TOLERANCE:
+            raise ExportError(
+                f"{name} differs from the trained network by {difference:.2g} of the largest logit, more than "
+                f"{TOLERANCE:g}; nothing was exported: check the training for overflow, or report a bug"
+            )
+        differences[name] = difference
+    return differences
+
+
+def accuracy(logits: torch.Tensor, labels: np.ndarray) -> float:
+    """Percent of labels, shape (n,), that are the largest logit."""
+    return 100.0 * int((logits.argmax(1).numpy() == labels).sum()) / len(labels)
+
+
+def _difference(expected: torch.Tensor, found: torch.Tensor) -> float:
+    if expected.shape != found.shape:
+        return float("inf")
+    return float((expected - found).abs().max()) / float(expected.abs().max().clamp(min=1.0))
+
+
+def _unit(images: torch.Tensor) -> torch.Tensor:
+    return images if images.is_floating_point() else images / 255

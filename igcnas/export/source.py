@@ -1,0 +1,216 @@
+"""One readable Python file, torch alone, that builds and loads one network: the model.py of an exported folder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence as Items
+from functools import singledispatch
+
+from torch import nn
+
+from igcnas import primitives
+from igcnas.layers import Add, GatherChannels, GlobalAveragePool, NormalizeInput, SplitConv
+from igcnas.plan import Plan
+
+_WIDTH = 120
+_HELPERS: dict[type, type[nn.Module]] = {
+    primitives.Normalize: NormalizeInput,
+    primitives.Permutation: GatherChannels,
+    primitives.Gather: GatherChannels,
+    primitives.SplitConvolution: SplitConv,
+    primitives.GlobalPool: GlobalAveragePool,
+    primitives.Residual: Add,
+}
+_ACTIVATIONS = {"relu": "nn.ReLU()", "relu6": "nn.ReLU6()"}
+
+_TEMPLATE = '''"""{title}
+
+{macs:,} multiply-accumulates for one image (convolutions and linear layers), {params:,} parameters.
+
+Input: float32 images (batch, {channels}, {height}, {width}), pixel / 255, so values in [0, 1]; normalization is inside.
+Output: logits (batch, {num_classes}); the class of column k is CLASSES[k].
+
+    import model
+    network = model.load()  # weights.safetensors beside this file
+    logits = network(images)
+
+Needs torch and the standard library. Names of layers are the names of the tensors in weights.safetensors.
+Shapes: x_BCHW is (batch, channels, height, width).
+"""
+
+import json
+import struct
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+CLASSES = (
+{classes}
+)
+
+WEIGHTS = Path(__file__).with_name("weights.safetensors")
+
+
+{helpers}
+
+
+def build() -> nn.Sequential:
+    """The network with random weights."""
+    return {network}
+
+
+def load(path: str | Path = WEIGHTS) -> nn.Sequential:
+    """The trained network, ready for inference."""
+    network = build()
+    network.load_state_dict(read_safetensors(path))
+    return network.eval()
+
+
+def read_safetensors(path: str | Path) -> dict[str, torch.Tensor]:
+    """Tensors by name: 8 bytes with the length of a JSON header, the header, the bytes of all tensors."""
+    data = Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__", None)
+    dtypes = {{"F32": torch.float32, "I64": torch.int64}}
+    tensors = {{}}
+    for name, entry in header.items():
+        start, end = (8 + length + offset for offset in entry["data_offsets"])
+        flat = torch.frombuffer(bytearray(data[start:end]), dtype=dtypes[entry["dtype"]])
+        tensors[name] = flat.reshape(entry["shape"])
+    return tensors
+
+
+if __name__ == "__main__":
+    with torch.inference_mode():
+        print("logits of a random image:", tuple(load()(torch.rand(1, {channels}, {height}, {width})).shape))
+'''
+
+
+def model_source(network: Plan, *, title: str, classes: Items[str], macs: int, params: int) -> str:
+    """Text of the file. `network` consists of plain primitives; `title` is the first line of its docstring."""
+    channels, height, width = network.input_shape
+    return _TEMPLATE.format(
+        title=_quoted(title),
+        macs=macs,
+        params=params,
+        channels=channels,
+        height=height,
+        width=width,
+        num_classes=len(classes),
+        classes="\n".join(_wrap([ascii(name) for name in classes], 4)),
+        helpers="\n\n\n".join(_helpers(network)),
+        network="\n".join(_lines(network.root, 4)).strip(),
+    )
+
+
+def _quoted(text: str) -> str:
+    """Text that cannot end the docstring it stands in."""
+    return ascii(text)[1:-1].replace('"', "'")
+
+
+def _helpers(network: Plan) -> list[str]:
+    """Source of the classes that torch does not have, each once, in the order of first use."""
+    used: dict[type[nn.Module], None] = {}
+    stack: list[primitives.Layer] = [network.root]
+    while stack:
+        layer = stack.pop()
+        if type(layer) in _HELPERS:
+            used[_HELPERS[type(layer)]] = None
+        if isinstance(layer, primitives.Sequence):
+            stack.extend(reversed(layer.layers))
+        elif isinstance(layer, primitives.Residual):
+            stack.extend((layer.shortcut, layer.body))
+    return [inspect.getsource(cls).rstrip() for cls in used]
+
+
+def _wrap(items: list[str], indent: int) -> list[str]:
+    """Items with a comma after each, as many on a line as fit; textwrap would break class names at their blanks."""
+    lines: list[str] = []
+    for item in items:
+        if lines and len(lines[-1]) + len(item) + 2 <= _WIDTH:
+            lines[-1] += f" {item},"
+        else:
+            lines.append(f"{' ' * indent}{item},")
+    return lines
+
+
+@singledispatch
+def _lines(layer: primitives.Layer, indent: int) -> list[str]:
+    """Lines of an expression that makes the layer's module; one implementation for each primitive."""
+    raise TypeError(f"no source for {type(layer).__name__}")
+
+
+@_lines.register
+def _(layer: primitives.Sequence, indent: int) -> list[str]:
+    if not layer.layers:
+        return [" " * indent + "nn.Sequential()"]
+    lines = [" " * indent + "nn.Sequential(OrderedDict(["]
+    for child in layer.layers:
+        value = _lines(child, indent + 4)
+        value[0] = f'{" " * (indent + 4)}("{child.name}", {value[0].lstrip()}'
+        value[-1] += "),"
+        lines += value
+    return [*lines, " " * indent + "]))"]
+
+
+@_lines.register
+def _(layer: primitives.Residual, indent: int) -> list[str]:
+    body, shortcut = (_lines(branch, indent + 4) for branch in (layer.body, layer.shortcut))
+    body[-1] += ","
+    shortcut[-1] += ","
+    return [" " * indent + "Add(", *body, *shortcut, " " * indent + ")"]
+
+
+@_lines.register
+def _(layer: primitives.Convolution, indent: int) -> list[str]:
+    if layer.learned is not None:
+        raise TypeError(f"layer {layer.name} is still learned; lower the network first")
+    options = f", stride={layer.stride}" if layer.stride != 1 else ""
+    options += f", padding={layer.kernel // 2}" if layer.kernel > 1 else ""
+    options += f", groups={layer.groups}" if layer.groups != 1 else ""
+    return [f"{' ' * indent}nn.Conv2d({layer.in_channels}, {layer.out_channels}, {layer.kernel}{options}, bias=False)"]
+
+
+@_lines.register
+def _(layer: primitives.SplitConvolution, indent: int) -> list[str]:
+    return [f"{' ' * indent}SplitConv({list(layer.in_groups)}, {list(layer.out_groups)})"]
+
+
+@_lines.register
+def _(layer: primitives.Permutation, indent: int) -> list[str]:
+    rows = layer.channels // layer.groups
+    return [f"{' ' * indent}GatherChannels([k * {rows} + i for i in range({rows}) for k in range({layer.groups})])"]
+
+
+@_lines.register
+def _(layer: primitives.Gather, indent: int) -> list[str]:
+    numbers = _wrap([str(index) for index in layer.indices], indent + 4)
+    return [" " * indent + "GatherChannels([", *numbers, " " * indent + "])"]
+
+
+@_lines.register
+def _(layer: primitives.Normalize, indent: int) -> list[str]:
+    return [f"{' ' * indent}NormalizeInput({list(layer.mean)}, {list(layer.std)})"]
+
+
+@_lines.register
+def _(layer: primitives.Norm, indent: int) -> list[str]:
+    return [f"{' ' * indent}nn.BatchNorm2d({layer.channels})"]
+
+
+@_lines.register
+def _(layer: primitives.Activation, indent: int) -> list[str]:
+    return [" " * indent + _ACTIVATIONS[layer.kind]]
+
+
+@_lines.register
+def _(layer: primitives.GlobalPool, indent: int) -> list[str]:
+    return [" " * indent + "GlobalAveragePool()"]
+
+
+@_lines.register
+def _(layer: primitives.Linear, indent: int) -> list[str]:
+    return [f"{' ' * indent}nn.Linear({layer.in_features}, {layer.out_features})"]

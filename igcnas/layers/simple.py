@@ -1,0 +1,82 @@
+"""Small modules without learned structure. Shapes: x_BCHW is (batch, channels, height, width).
+
+The bodies of these classes also stand in exported model.py files (see export/source.py): they import torch alone.
+"""
+
+import torch
+from torch import nn
+
+
+class Add(nn.Module):
+    """body(x) + shortcut(x)."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Sum of both branches."""
+        total: torch.Tensor = self.body(x_BCHW) + self.shortcut(x_BCHW)
+        return total
+
+
+class GatherChannels(nn.Module):
+    """Output channel j is input channel indices[j]; becomes one Gather in ONNX."""
+
+    def __init__(self, indices: list[int]) -> None:
+        super().__init__()
+        self.register_buffer("indices", torch.tensor(indices), persistent=False)
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Reorder channels."""
+        return x_BCHW.index_select(1, self.get_buffer("indices"))
+
+
+class GlobalAveragePool(nn.Module):
+    """Mean over height and width: (B, C, H, W) -> (B, C)."""
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Average."""
+        return x_BCHW.mean((2, 3))
+
+
+class NormalizeInput(nn.Module):
+    """(x - mean) / std for each channel of the image."""
+
+    def __init__(self, mean: list[float], std: list[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Normalize."""
+        return (x_BCHW - self.get_buffer("mean")) / self.get_buffer("std")
+
+
+class SplitConv(nn.Module):
+    """1x1 group convolution with groups of different sizes; a group without inputs gives zeros."""
+
+    def __init__(self, in_groups: list[int], out_groups: list[int]) -> None:
+        super().__init__()
+        self.in_groups = in_groups
+        self.out_groups = out_groups
+        self.convs = nn.ModuleDict(
+            {
+                str(group): nn.Conv2d(inputs, outputs, 1, bias=False)
+                for group, (inputs, outputs) in enumerate(zip(in_groups, out_groups, strict=True))
+                if inputs and outputs
+            }
+        )
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Convolve each group; concatenate."""
+        outputs = []
+        start = 0
+        for group, (inputs, width) in enumerate(zip(self.in_groups, self.out_groups, strict=True)):
+            if inputs and width:
+                outputs.append(self.convs[str(group)](x_BCHW[:, start : start + inputs]))
+            elif width:
+                outputs.append(torch.zeros_like(x_BCHW[:, :1]).expand(-1, width, -1, -1))
+            start += inputs
+        return torch.cat(outputs, 1)

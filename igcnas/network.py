@@ -1,0 +1,101 @@
+"""The torch module of a plan, built from the same list of layers that is counted, so that they cannot disagree."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import singledispatch
+
+from torch import nn
+
+from igcnas import primitives
+from igcnas.layers import LEARNED, Add, GatherChannels, GlobalAveragePool, NormalizeInput, SplitConv
+from igcnas.plan import Plan
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6}
+
+
+def build(network: Plan) -> nn.Sequential:
+    """A module that maps float images (B, channels, height, width) to logits (B, classes).
+
+    The names of its submodules are those of `network.layers()`. Parameters are initialised with torch's current random
+    state: He normal for convolutions, N(0, 0.01) for the classifier.
+    """
+    module = _sequence(network.root)
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d):
+            nn.init.kaiming_normal_(child.weight, mode="fan_in", nonlinearity="relu")
+        elif isinstance(child, nn.Linear):
+            nn.init.normal_(child.weight, std=0.01)
+            nn.init.zeros_(child.bias)
+    return module
+
+
+def _sequence(layer: primitives.Sequence) -> nn.Sequential:
+    return nn.Sequential(OrderedDict((child.name, _module(child)) for child in layer.layers))
+
+
+@singledispatch
+def _module(layer: primitives.Layer) -> nn.Module:
+    """The module of one layer; one implementation for each primitive."""
+    raise TypeError(f"no module for {type(layer).__name__}")
+
+
+@_module.register
+def _(layer: primitives.Sequence) -> nn.Module:
+    return _sequence(layer)
+
+
+@_module.register
+def _(layer: primitives.Residual) -> nn.Module:
+    return Add(_sequence(layer.body), _sequence(layer.shortcut))
+
+
+@_module.register
+def _(layer: primitives.Convolution) -> nn.Module:
+    if layer.learned is not None:
+        return LEARNED[type(layer.learned)](layer.in_channels, layer.out_channels, layer.stride, layer.learned)
+    return nn.Conv2d(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel,
+        stride=layer.stride,
+        padding=layer.kernel // 2,
+        groups=layer.groups,
+        bias=False,
+    )
+
+
+@_module.register
+def _(layer: primitives.SplitConvolution) -> nn.Module:
+    return SplitConv(list(layer.in_groups), list(layer.out_groups))
+
+
+@_module.register(primitives.Permutation)
+@_module.register(primitives.Gather)
+def _(layer: primitives.Permutation | primitives.Gather) -> nn.Module:
+    return GatherChannels(list(layer.indices))
+
+
+@_module.register
+def _(layer: primitives.Normalize) -> nn.Module:
+    return NormalizeInput(list(layer.mean), list(layer.std))
+
+
+@_module.register
+def _(layer: primitives.Norm) -> nn.Module:
+    return nn.BatchNorm2d(layer.channels)
+
+
+@_module.register
+def _(layer: primitives.Activation) -> nn.Module:
+    return _ACTIVATIONS[layer.kind]()
+
+
+@_module.register
+def _(layer: primitives.GlobalPool) -> nn.Module:
+    return GlobalAveragePool()
+
+
+@_module.register
+def _(layer: primitives.Linear) -> nn.Module:
+    return nn.Linear(layer.in_features, layer.out_features)

@@ -1,0 +1,58 @@
+"""From an architecture to its plan: the tree of primitive layers from which costs, modules and pictures are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from igcnas.architecture import Architecture
+from igcnas.blocks import block_layers
+from igcnas.primitives import Activation, Convolution, GlobalPool, Layer, Linear, Norm, Primitive, Sequence, Size, walk
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole network as one Sequence, and the shape of the image it takes: (channels, height, width)."""
+
+    root: Sequence
+    input_shape: tuple[int, int, int]
+
+    def layers(self) -> Iterator[tuple[str, Primitive]]:
+        """Every primitive in the order of execution, with the name of its torch module."""
+        return walk(self.root)
+
+
+def plan(architecture: Architecture) -> Plan:
+    """The primitive layers of a network: stem, stages, optional head, pooling, classifier."""
+    channels, *size = architecture.input_shape
+    activation = architecture.activation
+    stem = _unit(channels, architecture.stem_channels, 3, architecture.stem_stride, (size[0], size[1]), activation)
+    children: list[Layer] = [Sequence("stem", stem)]
+    width, in_size = architecture.stem_channels, stem[0].out_size
+    for number, stage in enumerate(architecture.stages, start=1):
+        blocks: list[Layer] = []
+        for repeat in range(1, stage.repeats + 1):
+            stride = stage.stride if repeat == 1 else 1
+            layers = block_layers(stage.block, width, stage.width, stride, in_size, activation)
+            blocks.append(Sequence(f"block{repeat}", layers))
+            if stride != 1:
+                in_size = (-(-in_size[0] // stride), -(-in_size[1] // stride))
+            width = stage.width
+        children.append(Sequence(f"stage{number}", tuple(blocks)))
+    if architecture.head_channels:
+        children.append(Sequence("head", _unit(width, architecture.head_channels, 1, 1, in_size, activation)))
+        width = architecture.head_channels
+    children.append(GlobalPool("pool", width, in_size))
+    children.append(Linear("classifier", width, architecture.num_classes))
+    return Plan(Sequence("", tuple(children)), architecture.input_shape)
+
+
+def _unit(
+    in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size, activation: str
+) -> tuple[Convolution, Norm, Activation]:
+    conv = Convolution("conv", in_channels, out_channels, kernel, stride, 1, in_size)
+    return (
+        conv,
+        Norm("norm", out_channels, conv.out_size),
+        Activation("act", activation, out_channels, conv.out_size),
+    )

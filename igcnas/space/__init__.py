@@ -1,0 +1,16 @@
+"""Search spaces: frozen data that says which networks are considered, and the only code that asks Optuna for values."""
+
+from igcnas.space.families import BasicFamily, Family, InterleavedFamily, InvertedFamily
+from igcnas.space.loading import known_spaces, load_space
+from igcnas.space.space import SearchSpace, Structure
+
+__all__ = [
+    "BasicFamily",
+    "Family",
+    "InterleavedFamily",
+    "InvertedFamily",
+    "SearchSpace",
+    "Structure",
+    "known_spaces",
+    "load_space",
+]

@@ -1,0 +1,197 @@
+"""The journal of a study: one Optuna record per line, whole after any kill, and one search per folder.
+
+Convention: a record is there once its line ends in a newline and parses. Whatever follows the last such line was left
+by a process that died while it wrote; readers pass over it and the next append cuts it off. The file stays a plain
+Optuna journal, so `JournalFileBackend` and optuna-dashboard read it at any time; they use other locks, so let them
+write to it (notes, deletions) only while no search runs.
+
+Kernel locks (flock) end with their process, so nobody waits for a dead one. Optuna's own lock is a file that a killed
+holder leaves behind: the others then wait 30 s for it, and append to the torn line, after which no process can load
+the study again (optuna 5.0.0; optuna#5138, optuna#5921).
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from optuna.storages import JournalStorage
+from optuna.storages.journal import BaseJournalBackend, JournalFileOpenLock
+
+from igcnas.errors import StudyError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_FIRST_BYTES = b'{"op_code":'  # of every record that Optuna writes
+_log = logging.getLogger(__name__)
+_held: set[int] = set()
+
+
+def open_storage(path: Path) -> JournalStorage:
+    """Storage of the studies in the journal at ``path``; the file appears with the first write."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise StudyError(f"study folder {folder} does not exist; check the name of the study")
+    return JournalStorage(JournalBackend(path))
+
+
+@contextmanager
+def lock_study(folder: Path) -> Iterator[None]:
+    """Keep every other process out of ``folder`` until the block ends or this process does.
+
+    The pid of the holder is in ``folder/lock``. No child keeps the lock: another program never gets the descriptor
+    (O_CLOEXEC, the default of os.open), and a plain fork, such as a worker of a DataLoader, closes it (_close_held).
+    Windows has no flock: the pid is written there, but nobody is kept out.
+    """
+    path = str(folder.absolute() / "lock")
+    with ExitStack() as stack:
+        try:
+            fd = stack.enter_context(_flock(path, exclusive=True, wait=False))
+        except BlockingIOError:
+            # The holder writes its pid just after it gets the lock; until then the file may be empty.
+            pid = Path(path).read_text(encoding="ascii", errors="replace").strip() or "unknown"
+            advice = "wait until it ends, end it, or use another --study name"
+            raise StudyError(f"study folder {folder} is in use by process {pid}; {advice}") from None
+        except OSError as error:
+            raise StudyError(f"cannot lock {path}: {error.strerror}; use a folder on a local disk") from error
+        os.ftruncate(fd, 0)
+        os.write(fd, f"{os.getpid()}\n".encode("ascii"))
+        yield
+
+
+class JournalBackend(BaseJournalBackend):
+    """Journal file that a SIGKILL at any moment leaves readable and writable.
+
+    Safe to share between threads and to pickle: every call opens, locks and closes files of its own.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.path.abspath(path)  # a process may change its directory between two appends
+        self._position = (0, 0)  # records handed out so far, and the offset behind the last of them
+        self._whole_end = 0  # offset behind some whole record: no byte before it ever changes again
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """Yield every record from number ``log_number_from`` on; an unfinished last line is not there yet."""
+        number, offset = self._position
+        if number > log_number_from:
+            number, offset = 0, 0
+        size = os.path.getsize(self._path) if os.path.exists(self._path) else 0
+        if size in (0, offset):  # Optuna asks before every answer; mostly nothing is new
+            return
+        with open(self._path, "rb") as file:
+            with self._no_repair():
+                end = self._find_end(file)
+            file.seek(offset)
+            while offset < end:
+                line = file.readline()
+                number, offset = number + 1, offset + len(line)
+                if number <= log_number_from:
+                    continue
+                record = _parse(line)
+                if record is None:
+                    raise StudyError(f"journal {self._path} is damaged at line {number}; remove that line to go on")
+                self._position = (number, offset)
+                yield record
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write ``logs`` behind the last whole record and return once the disk has them."""
+        data = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
+        try:
+            # Unbuffered: a buffer would try the rest once more on close, after the error was told.
+            with self._only_writer(), open(self._path, "a+b", buffering=0) as file:
+                end = self._find_end(file)
+                torn = os.fstat(file.fileno()).st_size - end
+                if torn:
+                    _log.warning("journal %s: cut off %d bytes that a killed process left", self._path, torn)
+                    file.truncate(end)
+                if file.write(data) != len(data):  # the next append cuts it off
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StudyError(f"cannot write journal {self._path}: {error.strerror}") from error
+        self._whole_end = end + len(data)
+
+    def _find_end(self, file: BinaryIO) -> int:
+        """Offset behind the last whole record of ``file``."""
+        known = self._whole_end
+        if os.fstat(file.fileno()).st_size < known:
+            raise StudyError(f"journal {self._path} was cut or replaced while it was open")
+        file.seek(known)
+        tail = file.read()
+        length = len(tail)
+        while length:
+            start = tail.rfind(b"\n", 0, length - 1) + 1
+            if _parse(tail[start:length]) is not None:
+                break
+            length = start
+        # No record at all: the first one is torn, or this is somebody's own file, which we must not cut.
+        if known + length == 0 and not _FIRST_BYTES.startswith(tail[: len(_FIRST_BYTES)].rstrip(b"\0")):
+            raise StudyError(f"{self._path} is not a journal of Optuna; give another path")
+        self._whole_end = known + length
+        return known + length
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[None]:
+        if fcntl is not None:
+            with _flock(self._path + ".flock", exclusive=True):
+                yield
+            return
+        lock = JournalFileOpenLock(self._path)
+        lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _no_repair(self) -> Iterator[None]:
+        """Hold off appends: the head of a torn line and the tail of its successor could pass for one record."""
+        with ExitStack() as stack:
+            with suppress(OSError):  # no such lock (yet), or no leave to open it: that is no reason not to look
+                stack.enter_context(_flock(self._path + ".flock", exclusive=False))
+            yield
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Record in ``line``, or None if the line is torn."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:  # not JSON, or not even UTF-8
+        return None
+    return record if isinstance(record, dict) and "op_code" in record else None
+
+
+@contextmanager
+def _flock(path: str, *, exclusive: bool, wait: bool = True) -> Iterator[int]:
+    """Lock the file at ``path``; a descriptor per call, so that threads keep each other out as processes do."""
+    fd = os.open(path, os.O_CREAT | os.O_RDWR if exclusive else os.O_RDONLY, 0o666)
+    _held.add(fd)
+    try:
+        if fcntl is not None:
+            fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+        yield fd
+    finally:
+        if fd in _held:  # not so in a fork, where the number may belong to another file by now
+            _held.remove(fd)
+            os.close(fd)
+
+
+def _close_held() -> None:
+    """Close the locks of the parent in a forked child, so that they end with the parent."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_held)

@@ -1,0 +1,39 @@
+"""Where training runs: CUDA where there is one, else the CPU, with threads set for small networks."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from igcnas.errors import IgcnasError
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def resolve_device(name: str) -> torch.device:
+    """auto: CUDA, else CPU. 'cuda:1' and the like name one GPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name != "cpu" and name.split(":")[0] != "cuda":
+        raise IgcnasError(f"unknown device {name!r}; known: {', '.join(DEVICES)}, cuda:N")
+    if name != "cpu" and not torch.cuda.is_available():
+        raise IgcnasError(f"device {name!r} was asked for, but torch sees no CUDA device; use --device auto")
+    return torch.device(name)
+
+
+def prepare_device(device: torch.device, pixels: int) -> None:
+    """Set threads on a CPU. `pixels` is height * width of an image.
+
+    Small maps gain nothing from a second thread and lose much when another process wants the core: on 8x8 images one
+    thread is used, on larger ones every core this process may run on.
+    """
+    if device.type != "cpu":
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(1 if pixels < 256 else cores)
+
+
+def describe(device: torch.device) -> str:
+    """Name of the hardware, for records: 'cpu' or the GPU's own name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

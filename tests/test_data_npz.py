@@ -1,0 +1,153 @@
+""".npz files: key names, layouts, ranges of values, splits, and every refusal."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from igcnas.data import Dataset, load_dataset
+from igcnas.errors import DataError
+
+PIXELS = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
+LABELS = np.array([0, 1, 1, 0])
+
+
+def load(file: Path) -> Dataset:
+    return load_dataset(f"npz:{file}")
+
+
+def saved(tmp_path: Path, **arrays: np.ndarray) -> Path:
+    np.savez(tmp_path / "shapes.npz", **arrays)
+    return tmp_path / "shapes.npz"
+
+
+def usual(images: np.ndarray = PIXELS, labels: np.ndarray = LABELS, **more: np.ndarray) -> dict[str, np.ndarray]:
+    return {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels, **more}
+
+
+def message(file: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        load(file)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("keys", [("x_{}", "y_{}"), ("{}_images", "{}_labels")])
+def test_both_spellings_of_the_keys_are_read_and_validation_joins_the_training(keys, tmp_path):
+    arrays = {}
+    for i, part in enumerate(("train", "val", "test")):
+        arrays[keys[0].format(part)] = PIXELS + np.uint8(i)
+        arrays[keys[1].format(part)] = LABELS
+    found = load(saved(tmp_path, **arrays))
+    np.testing.assert_array_equal(found.train.images[:, 0], np.concatenate([PIXELS, PIXELS + np.uint8(1)]))
+    np.testing.assert_array_equal(found.load_test().images[:, 0], PIXELS + np.uint8(2))
+    assert (found.name, found.classes, found.input_shape) == ("shapes", ("0", "1"), (1, 5, 6))
+    assert (found.flip, found.pad) == (False, 0)
+
+
+def test_every_layout_gives_channels_first(tmp_path):
+    grey = PIXELS[:, None]
+    colour = np.stack([PIXELS, PIXELS + np.uint8(1), PIXELS + np.uint8(2)], axis=1)
+    for stored, expected in [
+        (PIXELS, grey),
+        (PIXELS[..., None], grey),
+        (grey, grey),
+        (colour.transpose(0, 2, 3, 1), colour),
+        (colour, colour),
+    ]:
+        found = load(saved(tmp_path, **usual(stored)))
+        np.testing.assert_array_equal(found.train.images, expected)
+        assert found.flip == (expected.shape[1] == 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_of_either_range_become_the_same_bytes(dtype, tmp_path):
+    bytes_ = np.array([0, 1, 127, 128, 254, 255], np.uint8).reshape(1, 2, 3).repeat(2, axis=0)
+    labels = np.array([0, 0])
+    for stored in (bytes_ / 255, bytes_.astype(float), bytes_ + np.array(0.2) * (bytes_ < 255)):
+        found = load(saved(tmp_path, **usual(stored.astype(dtype), labels)))
+        np.testing.assert_array_equal(found.train.images[:, 0], bytes_)
+
+
+def test_labels_may_be_a_column(tmp_path):
+    found = load(saved(tmp_path, **usual(labels=LABELS[:, None].astype(np.uint8))))
+    assert found.train.labels.tolist() == LABELS.tolist()
+
+
+def test_a_fifth_of_each_class_is_held_out_without_a_test_split(tmp_path):
+    images = np.arange(20, dtype=np.uint8).repeat(4).reshape(20, 2, 2)
+    found = load(saved(tmp_path, x_train=images, y_train=np.arange(20) % 2))
+    test = found.load_test()
+    assert np.bincount(test.labels).tolist() == [2, 2]
+    assert sorted([*found.train.images[:, 0, 0, 0], *test.images[:, 0, 0, 0]]) == list(range(20))
+
+
+def test_the_test_arrays_are_not_read_before_they_are_asked_for(tmp_path):
+    found = load(saved(tmp_path, **{**usual(), "x_test": np.zeros((4, 5, 7), np.uint8)}))
+    with pytest.raises(DataError, match=r"test images .* are \(1, 5, 7\), the training images \(1, 5, 6\)"):
+        found.load_test()
+
+
+def test_a_test_label_without_a_class_is_refused(tmp_path):
+    found = load(saved(tmp_path, **{**usual(), "y_test": LABELS + 1}))
+    with pytest.raises(DataError, match=r"label 2 .*\(test\)' is outside 0..1"):
+        found.load_test()
+
+
+def test_floats_of_two_ranges_are_refused_rather_than_read_as_black(tmp_path):
+    arrays = usual(PIXELS.astype(float))
+    found = load(saved(tmp_path, **{**arrays, "x_test": PIXELS / 255}))
+    with pytest.raises(DataError, match=r"values in \[0, 1\], the training images in \[0, 255\]"):
+        found.load_test()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"images": PIXELS}, "has neither x_train, y_train nor train_images, train_labels but images"),
+        ({"x_train": PIXELS}, "has 'x_train' without 'y_train'"),
+        (usual(x_val=PIXELS), "has 'x_val' without 'y_val'"),
+        (usual(x_val=PIXELS[:, 1:], y_val=LABELS), "'x_val' .* images .1, 4, 6."),
+        (usual(PIXELS.astype(np.int16)), "is int16"),
+        (usual(PIXELS - np.array(1.0)), r"values in \[-1, 118\]"),
+        (usual(PIXELS + np.array(200.0)), r"values in \[200, 319\]"),
+        (usual(np.where(PIXELS == 3, np.nan, PIXELS)), r"without NaN"),
+        (usual(PIXELS[:, :, :, None, None]), "is neither of"),
+        (usual(np.zeros((4, 3, 5, 3), np.uint8)), "could be either of"),
+        (usual(PIXELS[0]), "is neither of"),
+        (usual(labels=LABELS[:3]), "4 images have 3 labels"),
+        (usual(labels=LABELS * 1.0), "'y_train' .* is float64"),
+        (usual(labels=np.eye(4, dtype=np.int64)), r"shape \(4, 4\)"),
+        (usual(labels=LABELS - 1), "label -1 is negative"),
+        (usual(labels=LABELS * 2), "no image .* has label 1, yet labels reach 2"),
+        (usual(labels=LABELS * 2**60), "has label 1, yet"),
+        (usual(PIXELS[:0], LABELS[:0]), "no pixel"),
+        (usual(PIXELS[:0].astype(float), LABELS[:0]), "at least one"),
+    ],
+)
+def test_wrong_arrays_are_one_line(arrays, said, tmp_path):
+    file = saved(tmp_path, **arrays)
+    with pytest.raises(DataError, match=said) as caught:
+        load(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_python_objects_are_refused_unread(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return (tmp_path / "made-by-the-attack").mkdir, ()
+
+    file = saved(tmp_path, **usual(images=np.array([Attack()], dtype=object)))
+    assert "holds Python objects" in message(file)
+    assert not (tmp_path / "made-by-the-attack").exists()
+
+
+def test_a_cut_or_empty_or_other_file_is_one_line(tmp_path):
+    file = saved(tmp_path, **usual())
+    whole = file.read_bytes()
+    for content in (b"", b"hello", whole[:50], whole[: len(whole) // 2], whole[:-10]):
+        file.write_bytes(content)
+        assert f"'{file}' is truncated, no .npz" in message(file)
+    np.save(tmp_path / "bare.npy", PIXELS)
+    assert "holds one bare array" in message(tmp_path / "bare.npy")
+    assert "is truncated, no .npz" in message(tmp_path)

@@ -1,0 +1,388 @@
+"""Exported folders: every form is the trained network, each runs as its user would run it, nothing is half written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from igcnas import cost, export
+from igcnas.architecture import Architecture, Stage
+from igcnas.blocks import BasicBlock, InvertedResidual
+from igcnas.errors import ExportError
+from igcnas.export import ExportReport, export_network, parity
+from igcnas.export.card import with_error
+from igcnas.export.source import model_source
+from igcnas.grouping import Group, Interleaved, LearnedGrouping
+from igcnas.layers import NormalizeInput
+from igcnas.lowering import Lowered, lower
+from igcnas.network import build
+from igcnas.plan import plan
+
+torch.set_num_threads(1)
+
+# Refuses imports instead of emptying sys.modules: another way than the one that export itself uses.
+CLEAN = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("igcnas", "safetensors", "numpy", "onnx", "onnxscript", "onnxruntime"):
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Refuse())
+sys.path.insert(0, sys.argv[1])
+import json, model, torch
+torch.set_num_threads(1)
+with torch.inference_mode():
+    print(json.dumps([model.load()(torch.tensor(json.loads(sys.argv[2]))).tolist(), list(model.CLASSES)]))
+"""
+
+
+class Case(NamedTuple):
+    architecture: Architecture
+    module: nn.Sequential
+    arguments: dict[str, Any]
+    report: ExportReport
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """What the trained network says, by hand: no part of export is used."""
+        normalize = NormalizeInput(self.arguments["mean"], self.arguments["std"])
+        with torch.no_grad():
+            return self.module(normalize(images))
+
+
+def make(folder: Path, architecture: Architecture) -> Case:
+    torch.manual_seed(1)
+    module = build(plan(architecture)).eval()
+    for name, child in module.named_modules():
+        if isinstance(child, nn.BatchNorm2d):
+            child.running_mean.normal_()
+            child.running_var.uniform_(0.5, 2.0)
+        elif isinstance(child, nn.Linear):
+            child.weight.data.normal_()
+        elif name.endswith("block1.project") and hasattr(child, "in_logits"):
+            child.in_logits.data[:, 0] = -9.0  # group 0 gets no inputs, group 1 nearly all filters
+            child.out_logits.data[:, 1] += 4.0
+    channels = architecture.input_shape[0]
+    generator = np.random.default_rng(2)
+    images = generator.integers(0, 256, (300, *architecture.input_shape), dtype=np.uint8)
+    arguments: dict[str, Any] = {
+        "folder": folder,
+        "architecture": architecture,
+        "state": module.state_dict(),
+        "mean": [0.4, 0.5, 0.6][:channels],
+        "std": [0.2, 0.25, 0.3][:channels],
+        "classes": [f'class "{i}" | \u00e9' for i in range(architecture.num_classes)],
+        "test": (images, generator.integers(0, architecture.num_classes, 300)),
+        "facts": {"study": "first", "validation accuracy": with_error(80.0, 100), "seed": "7"},
+    }
+    return Case(architecture, module, arguments, export_network(**arguments))
+
+
+def inverted(expand: Group | LearnedGrouping, project: Group | LearnedGrouping) -> Architecture:
+    block = InvertedResidual(expansion=2, expand=expand, project=project, expand_activation=False)
+    stages = (Stage(block=block, width=16, repeats=2, stride=2),)
+    return Architecture(
+        family="igcv3", input_shape=(3, 16, 16), num_classes=5, stem_channels=8, stages=stages, activation="relu6"
+    )
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return make(tmp_path_factory.mktemp("fixed") / "out", inverted(Group(groups=2), Group(groups=2)))
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    architecture = inverted(LearnedGrouping(groups=4), LearnedGrouping(groups=4, balanced=False))
+    return make(tmp_path_factory.mktemp("learned") / "deep" / "out", architecture)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    stages = (
+        Stage(block=BasicBlock(grouping=Interleaved(L=4, M=2)), width=8, repeats=1),
+        Stage(block=BasicBlock(grouping=Interleaved(L=4, M=4)), width=16, repeats=1, stride=2),
+    )
+    architecture = Architecture(family="igcv1", input_shape=(1, 8, 8), num_classes=10, stem_channels=8, stages=stages)
+    return make(tmp_path_factory.mktemp("digits") / "out", architecture)
+
+
+@pytest.fixture(params=["fixed", "learned", "digits"])
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def again(learned: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Arguments for an export over an earlier one; its ONNX file is copied, because making one takes seconds."""
+    source, folder = learned.report.folder / "model.onnx", tmp_path / "out"
+    shutil.copytree(learned.report.folder, folder)
+    monkeypatch.setattr(export, "write_onnx", lambda path, *_: shutil.copy(source, path))
+    return {**learned.arguments, "folder": folder, "facts": {"study": "second"}}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_folder_holds_five_files_and_nothing_is_left_beside_it(case: Case) -> None:
+    folder = case.report.folder
+    assert sorted(path.name for path in folder.iterdir()) == sorted(export.FILES)
+    assert [path.name for path in folder.parent.iterdir()] == ["out"]
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in folder.iterdir())
+
+
+def test_the_onnx_file_takes_any_batch_and_gives_the_logits_of_the_trained_network(case: Case, tmp_path: Path) -> None:
+    # Moved alone to an empty folder, so that weights in a second file would be missed.
+    path = shutil.copy(case.report.folder / "model.onnx", tmp_path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [i.name for i in session.get_inputs()] == ["image"]
+    assert [o.name for o in session.get_outputs()] == ["logits"]
+    for batch in (1, 3, 7):
+        images = torch.rand(batch, *case.architecture.input_shape)
+        (found,) = session.run(None, {"image": images.numpy()})
+        torch.testing.assert_close(torch.from_numpy(found), case.logits(images), rtol=1e-4, atol=1e-4)
+
+
+def test_the_onnx_file_says_what_it_is_and_nothing_about_this_computer(learned: Case) -> None:
+    path = learned.report.folder / "model.onnx"
+    properties = {p.key: p.value for p in onnx.load(path).metadata_props}
+    assert properties["family"] == "igcv3"
+    assert properties["id"] == learned.architecture.id
+    assert properties["macs"] == str(learned.report.macs)
+    assert json.loads(properties["classes"]) == learned.arguments["classes"]
+    assert b".py" not in path.read_bytes()
+
+
+def test_model_py_runs_where_torch_is_all_there_is(case: Case, tmp_path: Path) -> None:
+    images = torch.rand(2, *case.architecture.input_shape)
+    arguments = [str(case.report.folder), json.dumps(images.tolist())]
+    command = [sys.executable, "-I", "-B", "-c", CLEAN, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    logits, classes = json.loads(done.stdout)
+    torch.testing.assert_close(torch.tensor(logits), case.logits(images), rtol=1e-4, atol=1e-4)
+    assert classes == case.arguments["classes"]
+
+
+def test_model_py_shows_itself_when_run(digits: Case, tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-B", str(digits.report.folder / "model.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "logits of a random image: (1, 10)\n"
+
+
+def test_model_py_holds_only_the_helpers_it_needs_in_ascii_and_short_lines(fixed: Case, learned: Case) -> None:
+    texts = [(case.report.folder / "model.py").read_text(encoding="ascii") for case in (fixed, learned)]
+    assert ["class SplitConv(" in text for text in texts] == [False, True]
+    assert all(text.count("class Add(") == 1 for text in texts)
+    assert max(len(line) for text in texts for line in text.splitlines()) <= 120
+    assert "GatherChannels([k * 16 + i for i in range(16) for k in range(2)])" in texts[0]
+
+
+def test_a_title_cannot_end_the_docstring_of_model_py(fixed: Case) -> None:
+    title = 'x"""\nraise SystemExit("injected")\n"""'
+    text = model_source(plan(fixed.architecture), title=title, classes=["a"], macs=1, params=1)
+    namespace: dict[str, Any] = {"__name__": "model", "__file__": "model.py"}
+    exec(compile(text, "model.py", "exec"), namespace)
+    assert "injected" in namespace["__doc__"]
+
+
+def test_weights_hold_no_mask_and_no_logits_but_say_what_network_they_are_of(learned: Case) -> None:
+    with safe_open(learned.report.folder / "weights.safetensors", "pt") as file:
+        names, metadata = set(file.keys()), file.metadata()
+    assert "stage1.block1.expand.weight" in names
+    assert not [name for name in names if "logits" in name or "mask" in name]
+    assert Architecture.from_json(metadata["architecture"]) == learned.architecture
+    assert all(isinstance(value, str) for value in metadata.values())
+
+
+def test_the_json_holds_the_architecture_both_counts_and_the_assignments(learned: Case) -> None:
+    record = json.loads((learned.report.folder / "architecture.json").read_text())
+    assert Architecture.from_dict(record["architecture"]) == learned.architecture
+    expected = cost.count(learned.architecture)
+    assert record["counts"]["macs"] == expected.macs != record["measured"]["macs"] == learned.report.macs
+    layer = learned.module.get_submodule("stage1.block1.project")
+    assert record["assignments"]["stage1.block1.project"] == {
+        "inputs": layer.assignments()[0].tolist(),
+        "filters": layer.assignments()[1].tolist(),
+    }
+    assert 0 not in record["assignments"]["stage1.block1.project"]["inputs"]
+    assert record["normalization"] == {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
+    assert record["classes"] == learned.arguments["classes"]
+    assert list(record["facts"].items()) == list(learned.arguments["facts"].items())
+
+
+def test_the_report_measures_the_lowered_network_by_its_masks(learned: Case) -> None:
+    macs = cost.count(learned.architecture).macs
+    for name, layer in plan(learned.architecture).layers():
+        if getattr(layer, "learned", None) is not None:
+            living = int(learned.module.get_submodule(name).mask().sum())
+            macs += (living - layer.connections) * layer.out_size[0] * layer.out_size[1]
+    assert learned.report.macs == macs
+    assert set(learned.report.parity) == {"lowered", "onnx", "model.py"}
+    assert max(learned.report.parity.values()) < 1e-5
+
+
+def test_fixed_groups_cost_what_was_promised_and_the_card_of_free_ones_says_that_they_did_not(
+    fixed: Case, learned: Case
+) -> None:
+    assert fixed.report.macs == cost.count(fixed.architecture).macs
+    cards = [(case.report.folder / "card.md").read_text() for case in (fixed, learned)]
+    assert ["The architecture promised" in card for card in cards] == [False, True]
+    assert f"| MACs | {learned.report.macs:,} |" in cards[1]
+    assert f"promised {cost.count(learned.architecture).macs:,} MACs" in cards[1]
+
+
+def test_all_three_forms_have_the_accuracy_of_the_trained_network(case: Case) -> None:
+    images, labels = case.arguments["test"]
+    right = case.logits(torch.from_numpy(images).float() / 255).argmax(1).numpy() == labels
+    percent = 100.0 * right.mean()
+    assert case.report.accuracies == pytest.approx(dict.fromkeys(("lowered", "onnx", "model.py"), percent))
+    card = (case.report.folder / "card.md").read_text()
+    assert f"| test accuracy, onnx | {with_error(percent, 300)} |" in card
+    assert "| validation accuracy | 80.00 +- 4.00 % (n = 100) |" in card
+    assert card.count("validation accuracy") == 1
+
+
+def test_the_examples_of_the_card_run(digits: Case) -> None:
+    card = (digits.report.folder / "card.md").read_text()
+    snippets = [part.split("```")[0] for part in card.split("```python\n")[1:]]
+    assert len(snippets) == 3
+    code = "import sys; sys.path.insert(0, '')\n" + "\n".join([*snippets, "print(logits.shape)"])
+    command = [sys.executable, "-B", "-c", code]
+    done = subprocess.run(command, cwd=digits.report.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("(1, 10)\n")
+
+
+def test_an_export_replaces_an_earlier_one_whole(again: dict[str, Any]) -> None:
+    (again["folder"] / "__pycache__").mkdir()  # as left by whoever imported the old model.py
+    export_network(**{**again, "test": None})
+    assert sorted(path.name for path in again["folder"].iterdir()) == sorted(export.FILES)
+    card = (again["folder"] / "card.md").read_text()
+    assert "| study | second |" in card
+    assert "No accuracy was recorded, and no test split was given." in card
+
+
+def test_a_tampered_weight_stops_the_export_and_leaves_the_old_folder(
+    again: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tampering(*arguments: Any) -> Lowered:
+        lowered = lower(*arguments)
+        lowered.state["stage1.block2.residual.body.expand.weight"][3, 0] += 0.1
+        return lowered
+
+    before = contents(again["folder"])
+    monkeypatch.setattr(export, "lower", tampering)
+    with pytest.raises(ExportError, match=r"^lowered differs from the trained network[^\n]*$"):
+        export_network(**again)
+    assert contents(again["folder"]) == before
+    assert [path.name for path in again["folder"].parent.iterdir()] == ["out"]
+
+
+def test_a_tampered_weights_file_is_seen_by_running_model_py(learned: Case, tmp_path: Path) -> None:
+    shutil.copytree(learned.report.folder, tmp_path, dirs_exist_ok=True)
+    weights = load_file(tmp_path / "weights.safetensors")
+    weights["classifier.weight"][0, 0] += 0.01
+    save_file(weights, tmp_path / "weights.safetensors")
+    images = parity.random_batches(learned.architecture.input_shape)
+    assert [len(batch) for batch in images] == [1, 5]
+    expected = [learned.logits(batch) for batch in images]
+    with pytest.raises(ExportError, match=r"^model\.py differs"):
+        parity.compare(expected, {"model.py": parity.run_source(tmp_path / "model.py", images)})
+
+
+def test_a_difference_is_measured_against_the_largest_logit_and_nan_is_never_equal() -> None:
+    one, five = torch.zeros(1, 2), torch.full((5, 2), 10.0)
+    assert parity.compare([one, five], {"x": [one + 5e-5, five + 5e-4]})["x"] == pytest.approx(5e-5, rel=0.1)
+    nan = torch.full_like(five, torch.nan)
+    for wrong in ([one + 2e-4, five], [one, five + 2e-3], [one, nan], [one, five[:, :1]]):
+        with pytest.raises(ExportError, match=r"^x differs"):
+            parity.compare([one, five], {"x": wrong})
+
+
+@pytest.mark.parametrize("victim", ["card_text", "write_onnx"])
+def test_an_interrupted_export_leaves_the_old_folder(
+    again: dict[str, Any], monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    before = contents(again["folder"])
+    monkeypatch.setattr(export, victim, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        export_network(**again)
+    assert contents(again["folder"]) == before
+    assert [path.name for path in again["folder"].parent.iterdir()] == ["out"]
+
+
+def test_an_interrupt_between_the_two_renames_puts_the_old_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, rename = tmp_path / "out", Path.rename
+    folder.mkdir()
+    (folder / "card.md").write_text("old")
+
+    def interrupting(self: Path, target: Path) -> Path:
+        if self.name.endswith(".new"):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupting)
+    with pytest.raises(KeyboardInterrupt), export._replacing(folder) as temporary:
+        (temporary / "card.md").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert contents(folder) == {"card.md": b"old"}
+
+
+def test_a_folder_with_files_of_somebody_else_is_refused_and_kept(again: dict[str, Any]) -> None:
+    (again["folder"] / "thesis.tex").write_text("mine")
+    before = contents(again["folder"])
+    with pytest.raises(ExportError, match=r"not an earlier export, it holds thesis\.tex"):
+        export_network(**again)
+    assert contents(again["folder"]) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": ["a"]}, "1 class names for 5 classes"),
+        ({"mean": [0.5]}, "one number for each of 3 channels"),
+        ({"std": [0.2, 0.0, 0.2]}, "above 0"),
+        ({"state": {}}, "the weights are not those of this architecture"),
+        ({"test": (np.zeros((2, 3, 8, 8), np.uint8), np.zeros(2, np.int64))}, "they must be uint8"),
+        ({"test": (np.zeros((2, 3, 16, 16), np.float32), np.zeros(2, np.int64))}, "they must be uint8"),
+        ({"test": (np.zeros((0, 3, 16, 16), np.uint8), np.zeros(0, np.int64))}, "they must be uint8"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_in_one_line(
+    again: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ExportError, match=message) as error:
+        export_network(**{**again, **change})
+    assert "\n" not in str(error.value)
+
+
+def test_an_export_leaves_the_random_state_alone_and_prints_nothing(
+    again: dict[str, Any], capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_rng_state()
+    export_network(**{**again, "test": None})
+    assert torch.equal(torch.get_rng_state(), before)
+    monkeypatch.undo()
+    tiny = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten())
+    export.write_onnx(tmp_path / "tiny.onnx", tiny, (1, 2, 2), {"family": "tiny"})
+    assert capfd.readouterr() == ("", "")
