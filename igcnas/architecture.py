@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,8 +93,8 @@ class Architecture:
 
     def label(self) -> str:
         """One readable line: family, block of each stage where it changes, repeats and widths."""
-        blocks = [stage.block.label() for stage in self.stages]
-        shown = blocks[0] if len(set(blocks)) == 1 else " / ".join(blocks)
+        blocks = [label for label, _ in itertools.groupby(stage.block.label() for stage in self.stages)]
+        shown = " / ".join(blocks)
         repeats = "-".join(str(stage.repeats) for stage in self.stages)
         widths = "-".join(str(stage.width) for stage in self.stages)
         return f"{self.family} {shown}, blocks {repeats}, widths {widths}"

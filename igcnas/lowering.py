@@ -77,7 +77,6 @@ def _sequence(
             state.update({prefix + name: tensor for name, tensor in new.state.items()})
             assignments[where] = new.assignment
             children.extend(new.layers)
-            names.update(layer.name for layer in new.layers)
         else:
             children.append(child)
     return Sequence(sequence.name, tuple(children))

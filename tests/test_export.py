@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,7 @@ from igcnas.blocks import BasicBlock, InvertedResidual
 from igcnas.errors import ExportError
 from igcnas.export import ExportReport, export_network, parity
 from igcnas.export.card import with_error
+from igcnas.export.onnx import _silence
 from igcnas.export.source import model_source
 from igcnas.grouping import Group, Interleaved, LearnedGrouping
 from igcnas.layers import NormalizeInput
@@ -85,7 +88,7 @@ def make(folder: Path, architecture: Architecture) -> Case:
         "std": [0.2, 0.25, 0.3][:channels],
         "classes": [f'class "{i}" | \u00e9' for i in range(architecture.num_classes)],
         "test": (images, generator.integers(0, architecture.num_classes, 300)),
-        "facts": {"study": "first", "validation accuracy": with_error(80.0, 100), "seed": "7"},
+        "facts": {"study": "first", "validation accuracy": with_error(80.0, 100), "seed": "7 | 8"},
     }
     return Case(architecture, module, arguments, export_network(**arguments))
 
@@ -255,6 +258,7 @@ def test_all_three_forms_have_the_accuracy_of_the_trained_network(case: Case) ->
     assert f"| test accuracy, onnx | {with_error(percent, 300)} |" in card
     assert "| validation accuracy | 80.00 +- 4.00 % (n = 100) |" in card
     assert card.count("validation accuracy") == 1
+    assert "| seed | 7 \\| 8 |" in card
 
 
 def test_the_examples_of_the_card_run(digits: Case) -> None:
@@ -303,6 +307,17 @@ def test_a_tampered_weights_file_is_seen_by_running_model_py(learned: Case, tmp_
     expected = [learned.logits(batch) for batch in images]
     with pytest.raises(ExportError, match=r"^model\.py differs"):
         parity.compare(expected, {"model.py": parity.run_source(tmp_path / "model.py", images)})
+
+
+def test_every_form_divides_bytes_by_255(digits: Case) -> None:
+    images = torch.from_numpy(digits.arguments["test"][0][:300])
+    expected = [digits.logits(images.float() / 255)]
+    forms = {
+        "lowered": parity.run_torch(nn.Sequential(NormalizeInput([0.4], [0.2]), digits.module), [images]),
+        "onnx": parity.run_onnx(digits.report.folder / "model.onnx", [images]),
+        "model.py": parity.run_source(digits.report.folder / "model.py", [images]),
+    }
+    assert max(parity.compare(expected, forms).values()) < 1e-5
 
 
 def test_a_difference_is_measured_against_the_largest_logit_and_nan_is_never_equal() -> None:
@@ -374,6 +389,26 @@ def test_arguments_that_do_not_fit_are_refused_in_one_line(
     with pytest.raises(ExportError, match=message) as error:
         export_network(**{**again, **change})
     assert "\n" not in str(error.value)
+
+
+def test_the_exporter_is_silenced_and_everybody_else_is_not(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def chatter() -> None:
+        sys.stdout.write("chatter")
+        sys.stderr.write("chatter")
+        warnings.warn("chatter", stacklevel=1)
+        logging.getLogger("chatter").critical("chatter")
+        raise ValueError("heard")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="heard"), _silence():
+            chatter()
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+    logging.getLogger("other").critical("heard")
+    assert caplog.messages == ["heard"]
 
 
 def test_an_export_leaves_the_random_state_alone_and_prints_nothing(

@@ -147,9 +147,7 @@ def _networks(
 
 
 def _load(network: Plan, state: Mapping[str, torch.Tensor]) -> nn.Module:
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # the weights it draws are overwritten; the caller's random state is not ours
+    with torch.random.fork_rng(devices=[]):  # build draws weights; the caller's random state is not ours
         module = build(network)
     try:
         module.load_state_dict(dict(state))

@@ -20,7 +20,7 @@ OUTPUT = "logits"
 
 def write_onnx(path: Path, module: nn.Module, input_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> None:
     """Write `module`; its input is named image, its output logits, and `metadata` becomes properties of the model."""
-    # With a batch of 1 the exporter would fix the batch to 1.
+    # Not 1: some releases of the exporter would then fix the batch to 1.
     example = torch.zeros(2, *input_shape)
     with _silence():
         try:

@@ -74,6 +74,7 @@ class _Training:
         self.network = build(plan(architecture)).to(self.device)
         if self.device.type == "cuda":
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.parameters = list(self.network.parameters())
         self.optimizer = _optimizer(self.network, settings)
         self.steps_per_epoch = max(1, len(data.training) // settings.batch_size)
         self.curve: list[EpochReport] = []
@@ -113,6 +114,7 @@ class _Training:
                 loss = functional.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
             self.optimizer.step()
             losses.append(loss.detach())
         mean_loss = torch.stack(losses).float().mean().item()  # the one wait for the device in an epoch

@@ -1,0 +1,47 @@
+"""The command line: `igcnas COMMAND`, `python -m igcnas COMMAND`, and run_search.py, which is `igcnas search`.
+
+One module a command, with `add_parser` and `run`. Nothing here imports torch or optuna before a command needs it, so that
+--help answers at once. Exit status: 0 done, 2 a mistake of the user's, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from igcnas import __version__
+from igcnas.cli import count, export, networks, plot, search, status
+from igcnas.errors import IgcnasError
+
+_COMMANDS = (search, status, plot, export, count, networks)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="igcnas", description="Find the best small convolutional network that fits a compute budget."
+    )
+    top.add_argument("--version", action="version", version=f"igcnas {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+    """Run one command; the exit status. `prog` replaces the name in usage lines."""
+    top = parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if prog is not None and words[:1] == ["search"]:
+        top = search.standalone_parser(prog)
+        words = words[1:]
+    arguments = top.parse_args(words)
+    try:
+        return int(arguments.run(arguments))
+    except IgcnasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `igcnas ... | head`
+        sys.stderr.close()
+        return 0

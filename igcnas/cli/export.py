@@ -1,0 +1,96 @@
+"""igcnas export: one network of a study in files that other programs open."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from igcnas.cli.common import add_study_argument, mega, study_folder
+from igcnas.errors import StudyError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "export",
+        help="write the best network of a study as ONNX, safetensors, model.py, JSON and a card",
+        description="Writes best/ (or trials/NUMBER/export/) in the folder of the study, checks that torch, ONNX Runtime "
+        "and model.py agree, and reads the test split once.",
+    )
+    add_study_argument(parser)
+    parser.add_argument("--trial", type=int, metavar="NUMBER", help="this network instead of the best (see trials.csv)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export; print where to."""
+    print(f"wrote     {write(study_folder(arguments), arguments.trial)}")
+    return 0
+
+
+def write(folder: Path, number: int | None) -> Path:
+    """Export the best network, or the one of this number; the folder it went to."""
+    from safetensors.torch import load_file
+
+    from igcnas.export import export_network
+    from igcnas.records import TrialRecord, best, records, standard_error, trained
+    from igcnas.study import StudySettings, open_study, trial_folder
+
+    settings = StudySettings.read(folder)
+    every = trained(records(open_study(folder)))
+    record: TrialRecord | None
+    if number is None:
+        record, target = best(every, settings.budget_macs), folder / "best"
+    else:
+        record = next((r for r in every if r.number == number), None)
+        target = trial_folder(folder, number) / "export"
+    if record is None or record.val_accuracy is None:
+        wanted = "no trained network" if number is None else f"no trained network of number {number}"
+        raise StudyError(f"study {folder.name!r} holds {wanted}; run the search first, or see igcnas status {folder.name}")
+    weights = trial_folder(folder, record.number) / "weights.safetensors"
+    if not weights.is_file():
+        raise StudyError(f"the weights of network {record.number} are gone ({weights}); train it again in another study")
+    dataset = settings.data.load()
+    if dataset.fingerprint() != settings.data.fingerprint:
+        raise StudyError(f"the data of study {folder.name!r} has changed since it was searched; restore it to export")
+    mean, std = _statistics(settings, dataset)
+    test = dataset.load_test()
+    error = standard_error(record.val_accuracy, settings.data.validation_images)
+    report = export_network(
+        folder=target,
+        architecture=record.architecture,
+        state=load_file(weights),
+        mean=mean,
+        std=std,
+        classes=dataset.classes,
+        test=(test.images, test.labels),
+        facts={
+            "study": folder.name,
+            "network": f"number {record.number} of {len(every)} trained",
+            "budget": f"{mega(settings.budget_macs)} MFLOPs",
+            "data": settings.data.name,
+            "validation accuracy": f"{record.val_accuracy:.2f} % +- {error:.2f} (one standard error, "
+            f"{settings.data.validation_images} images; the best of {len(every)} networks is chosen by it, so it is optimistic)",
+            "training": f"{record.epochs} epochs, batch {settings.training.batch_size}, seed {record.seed}, "
+            f"{record.seconds:.1f} s on {record.device}",
+        },
+    )
+    for name, difference in report.parity.items():
+        print(f"parity    {name}: largest relative difference {difference:.1e}")
+    for name, accuracy in report.accuracies.items():
+        print(f"test      {name}: {accuracy:.2f} % of {len(test.labels)} images")
+    return target
+
+
+def _statistics(settings: object, dataset: object) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, as the training normalised with."""
+    import torch
+
+    from igcnas.data import Dataset
+    from igcnas.study import StudySettings
+    from igcnas.training import TrainingData
+
+    assert isinstance(settings, StudySettings)
+    assert isinstance(dataset, Dataset)
+    data = TrainingData.of(dataset, settings.training, torch.device("cpu"))
+    return data.mean.tolist(), data.std.tolist()

@@ -1,0 +1,35 @@
+"""igcnas networks: the families of the literature that igcnas knows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from igcnas.cost import count
+from igcnas.literature import FAMILIES
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "networks",
+        help="the networks of the literature that igcnas can build and count",
+        description="Families of networks with their parameters and defaults, and what each costs with them.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the families."""
+    if arguments.json:
+        families = {f.name: {"summary": f.summary, "parameters": f.parameters} for f in FAMILIES.values()}
+        print(json.dumps(families))
+        return 0
+    for family in FAMILIES.values():
+        cost = count(family.build())
+        print(f"{family.name}  ({cost.params:,} params, {cost.macs:,} MACs with the defaults)")
+        for line in family.summary.splitlines():
+            print(f"    {line}".rstrip())
+        print("    " + " ".join(f"{name}={value}" for name, value in family.parameters.items()))
+    return 0

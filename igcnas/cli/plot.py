@@ -1,0 +1,43 @@
+"""igcnas plot: the Pareto front as a picture, and all networks as a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from igcnas.cli.common import add_study_argument, study_folder
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "plot",
+        help="draw the Pareto front of a study and write its table",
+        description="Writes pareto.png and trials.csv into the folder of the study; works while it runs.",
+    )
+    add_study_argument(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write both files."""
+    for path in write(study_folder(arguments)):
+        print(path)
+    return 0
+
+
+def write(folder: Path) -> list[Path]:
+    """pareto.png and trials.csv of a study; their paths."""
+    from igcnas.figures import save_front
+    from igcnas.records import records, to_frame
+    from igcnas.study import StudySettings, open_study
+
+    settings = StudySettings.read(folder)
+    study = open_study(folder)
+    every = records(study)
+    table = folder / "trials.csv"
+    parameters = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
+    to_frame(every, parameters).to_csv(table, index=False)
+    picture = folder / "pareto.png"
+    save_front(picture, every, settings, title=folder.name)
+    return [picture, table]

@@ -1,0 +1,153 @@
+"""Live progress of a search: a display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from igcnas.cli.common import duration, mega
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from igcnas.records import TrialRecord
+    from igcnas.training import EpochReport
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: list[float]) -> str:
+    """Accuracies in percent as one character each.
+
+    >>> sparkline([0.0, 50.0, 100.0])
+    '▁▅█'
+    """
+    return "".join(_BARS[min(len(_BARS) - 1, int(value / 100.0 * len(_BARS)))] for value in values)
+
+
+class Clock:
+    """How far a search is and how long it will take. `estimate` is seconds a network, until some were trained."""
+
+    def __init__(self, done: int, total: int, estimate: float | None) -> None:
+        self.done, self.total, self._estimate = done, total, estimate
+        self._start, self._first = time.monotonic(), done
+
+    def left(self) -> str:
+        """Time left, in words."""
+        seconds = self.seconds_left()
+        return "?" if seconds is None else duration(seconds)
+
+    def seconds_left(self) -> float | None:
+        """Seconds left; from the networks of this run once there are three."""
+        trained = self.done - self._first
+        each = (time.monotonic() - self._start) / trained if trained >= 3 else self._estimate
+        return None if each is None else each * max(0, self.total - self.done)
+
+
+class PlainProgress(AbstractContextManager["PlainProgress"]):
+    """One line a network; the search's Progress where nobody watches a terminal."""
+
+    def __init__(self, clock: Clock, best: TrialRecord | None) -> None:
+        self.clock, self.best = clock, best
+        self.current: TrialRecord | None = None
+        self.curve: list[float] = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to put away."""
+
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        self._print(text)
+
+    def started(self, record: TrialRecord) -> None:
+        """Remember what is being trained."""
+        self.current, self.curve = record, []
+
+    def epoch(self, report: EpochReport) -> None:
+        """One more point of the curve."""
+        self.curve.append(report.val_accuracy)
+
+    def finished(self, record: TrialRecord) -> None:
+        """Print the network and what is left."""
+        if record.state == "complete":
+            self.clock.done += 1
+            assert record.val_accuracy is not None
+            if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
+                self.best = record
+        self._print(self._line(record))
+        self.current = None
+
+    def _line(self, record: TrialRecord) -> str:
+        head = f"{self.clock.done:>4}/{self.clock.total}"
+        name = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
+        if record.state != "complete":
+            return f"{head}  network {record.number} failed: {record.reason}"
+        new = "  best so far" if self.best is record else ""
+        return (
+            f"{head}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {record.seconds:5.1f} s  "
+            f"{sparkline(self.curve)}  {name}{new}  ({self.clock.left()} left)"
+        )
+
+    def _print(self, text: str) -> None:
+        print(text, flush=True)
+
+
+class RichProgress(PlainProgress):
+    """The same lines above a display: bar, time left, best so far, and the curve of the network in training."""
+
+    def __init__(self, clock: Clock, best: TrialRecord | None) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(clock, best)
+        self._console = Console(highlight=False)
+        self._live = Live(get_renderable=self._display, console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> RichProgress:
+        """Start the display."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the display away."""
+        self._live.stop()
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def _display(self) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            ProgressBar(total=self.clock.total, completed=self.clock.done, width=40),
+            Text(f"{self.clock.done}/{self.clock.total} networks, {self.clock.left()} left"),
+        )
+        lines: list[RenderableType] = [bar]
+        if self.best is not None:
+            label = self.best.baseline or self.best.architecture.label()
+            text = f"best      {self.best.val_accuracy:.2f} %  {mega(self.best.final_macs)} MFLOPs  {label}"
+            lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
+        if self.current is not None:
+            accuracy = f"{self.curve[-1]:.1f} %" if self.curve else "starting"
+            text = (
+                f"training  {sparkline(self.curve)} {accuracy}  epoch {len(self.curve)}/{self.current.epochs}  "
+                f"{mega(self.current.macs)} MFLOPs  {self.current.baseline or self.current.architecture.label()}"
+            )
+            lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
+        return Group(*lines)
+
+
+def progress_for(clock: Clock, best: TrialRecord | None) -> PlainProgress:
+    """A display on a terminal, plain lines elsewhere."""
+    return RichProgress(clock, best) if sys.stdout.isatty() else PlainProgress(clock, best)

@@ -1,0 +1,161 @@
+"""The controller's side of training: one worker process, replaced when it dies or hangs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from igcnas import worker
+from igcnas.architecture import Architecture
+from igcnas.errors import IgcnasError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+    from igcnas.training import EpochReport
+
+_POLL_SECONDS = 0.2
+# Loading data and importing torch on a slow disk; not training, which has its own deadline.
+_START_SECONDS = 1800.0
+_ATTEMPTS = 2
+
+
+class Interrupted(Exception):
+    """The user asked to stop while a network was training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Results to store with a trial, or the reason why there are none."""
+
+    results: dict[str, Any] | None = None
+    reason: str | None = None
+
+
+class Evaluate(Protocol):
+    """Train one network, leave its files in the folder, report each epoch: the seam between search and training."""
+
+    def __call__(
+        self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]
+    ) -> Outcome: ...
+
+
+class ProcessEvaluator:
+    """Evaluate in a worker process that persists from network to network. Use as a context manager.
+
+    stop() is asked several times a second; once it is true, Interrupted is raised and the worker ended.
+    epoch_deadline is in seconds: a worker that is silent for longer is hung. A worker that dies or hangs is replaced and
+    the network trained once more; a second time is recorded as the reason.
+    """
+
+    def __init__(
+        self, setup: worker.WorkerSetup, *, stop: Callable[[], bool] = lambda: False, epoch_deadline: float = 3600.0
+    ) -> None:
+        self._setup = setup
+        self._stop = stop
+        self._epoch_deadline = epoch_deadline
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self.device_name = ""
+
+    def __enter__(self) -> ProcessEvaluator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker, if one runs."""
+        return self._process.pid if self._process is not None else None
+
+    def probe(self, architectures: tuple[Architecture, ...]) -> float | None:
+        """Mean seconds that the training of one of these networks will take; None if it could not be measured."""
+        self._request(worker.Probe(architectures=architectures))
+        word, content = self._receive(self._epoch_deadline)
+        return float(content) if word == worker.PROBED else None
+
+    def __call__(self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]) -> Outcome:
+        """Train one network."""
+        reason = ""
+        for _ in range(_ATTEMPTS):
+            self._request(worker.Job(architecture=architecture, folder=str(folder.absolute())))
+            while True:
+                word, content = self._receive(self._epoch_deadline)
+                if word == worker.EPOCH:
+                    on_epoch(content)
+                    continue
+                break
+            if word == worker.DONE:
+                return Outcome(results=content)
+            if word == worker.FAILED:
+                return Outcome(reason=content)
+            reason = content
+        return Outcome(reason=reason)
+
+    def close(self) -> None:
+        """End the worker. It has no state that is not on disk."""
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.join(5)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+        self._process = self._pipe = None
+
+    def _request(self, job: worker.Job | worker.Probe) -> None:
+        if self._process is None:
+            self._start()
+        assert self._pipe is not None
+        try:
+            self._pipe.send(job)
+        except OSError:  # it died between two networks
+            self.close()
+            self._start()
+            self._pipe.send(job)
+
+    def _start(self) -> None:
+        # spawn: a fork would inherit the threads and the CUDA state of the controller.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=worker.main, args=(theirs, self._setup), daemon=True)
+        self._process.start()
+        theirs.close()
+        word, content = self._receive(_START_SECONDS)
+        if word != worker.READY:
+            self.close()
+            raise IgcnasError(content)
+        self.device_name = content
+
+    def _receive(self, deadline: float) -> tuple[str, Any]:
+        """Next message; ('died', reason) where the worker ended or was silent for too long, which ends it."""
+        assert self._pipe is not None
+        assert self._process is not None
+        start = time.monotonic()
+        while time.monotonic() - start < deadline:
+            if self._stop():
+                self.close()
+                raise Interrupted
+            try:
+                if self._pipe.poll(_POLL_SECONDS):
+                    message: tuple[str, Any] = self._pipe.recv()
+                    return message
+            except (EOFError, OSError):
+                self._process.join(5)
+                code = self._process.exitcode
+                self.close()
+                return "died", f"the training process ended with status {code}" + (
+                    " (killed; out of memory?)" if code == -9 else ""
+                )
+        self.close()
+        return "died", f"the training process was silent for {deadline:.0f} s and was ended"

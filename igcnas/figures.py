@@ -1,0 +1,126 @@
+"""Figures of a study. compute_*: records to numbers, which tests check; draw_*: numbers to axes. Nothing is styled on import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from igcnas.records import TrialRecord, front, standard_error, trained
+from igcnas.study import StudySettings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette: told apart with every kind of colour vision, and in print by the markers.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+_MARKERS = ("o", "s", "^", "v", "P", "X", "D")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontFigure:
+    """Points are (macs, accuracy). The errors are binomial standard errors of the front's accuracies."""
+
+    searched: dict[str, list[tuple[int, float]]]
+    baselines: dict[str, tuple[int, float]]
+    front: list[tuple[int, float]]
+    front_errors: list[float]
+    budget_macs: int
+    validation_images: int
+
+
+def compute_front(every: Sequence[TrialRecord], *, budget_macs: int, validation_images: int) -> FrontFigure:
+    """What the figure shows of a study's records."""
+    searched: dict[str, list[tuple[int, float]]] = {}
+    known: dict[str, tuple[int, float]] = {}
+    for record in trained(every):
+        point = (record.final_macs, record.val_accuracy or 0.0)
+        if record.baseline is not None:
+            known[record.baseline] = point
+        else:
+            searched.setdefault(_block_type(record), []).append(point)
+    line = [(r.final_macs, r.val_accuracy or 0.0) for r in front(every, budget_macs)]
+    return FrontFigure(
+        searched=dict(sorted(searched.items())),
+        baselines=known,
+        front=line,
+        front_errors=[standard_error(accuracy, validation_images) for _, accuracy in line],
+        budget_macs=budget_macs,
+        validation_images=validation_images,
+    )
+
+
+def _block_type(record: TrialRecord) -> str:
+    """Family, and whether its grouping is learned."""
+    stages = record.architecture.to_dict()["stages"]
+    learned = any(
+        grouping.get("kind") == "flgc" or grouping.get("learned")
+        for stage in stages
+        for grouping in stage["block"].values()
+        if isinstance(grouping, dict)
+    )
+    return f"{record.architecture.family} (learned)" if learned else record.architecture.family
+
+
+def draw_front(figure: FrontFigure, axes: Axes) -> None:
+    """Networks by block type, known networks, and the front with its standard errors."""
+    for position, (name, points) in enumerate(figure.searched.items()):
+        colour, marker = _COLOURS[position % len(_COLOURS)], _MARKERS[position % len(_MARKERS)]
+        macs, accuracy = zip(*points, strict=True)
+        axes.scatter([m / 1e6 for m in macs], accuracy, s=34, c=colour, marker=marker, label=name, alpha=0.85, lw=0)
+    for name, (macs, accuracy) in figure.baselines.items():
+        axes.scatter(macs / 1e6, accuracy, s=110, c="white", edgecolors="black", marker="*", zorder=4)
+        axes.annotate(name, (macs / 1e6, accuracy), xytext=(6, -10), textcoords="offset points", fontsize=7.5, zorder=5)
+    if figure.baselines:
+        axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="known network, same training")
+    if figure.front:
+        xs = [macs / 1e6 for macs, _ in figure.front]
+        ys = [accuracy for _, accuracy in figure.front]
+        axes.step([*xs, figure.budget_macs / 1e6], [*ys, ys[-1]], where="post", c="black", lw=1.1, zorder=3)
+        axes.errorbar(xs, ys, yerr=figure.front_errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5, zorder=3)
+        axes.plot([], [], c="black", lw=1.1, label="Pareto front, with one standard error")
+    axes.axvline(figure.budget_macs / 1e6, c="#888888", ls="--", lw=1)
+    axes.annotate(
+        "budget",
+        (figure.budget_macs / 1e6, 0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4, 6),
+        textcoords="offset points",
+        rotation=90,
+        ha="right",
+        color="#666666",
+        fontsize=8,
+    )
+    axes.set_xscale("log")
+    axes.set_xlabel("MFLOPs (millions of multiply-accumulates of convolutions and linear layers, one image)")
+    axes.set_ylabel(f"validation accuracy (%), {figure.validation_images:,} images")
+    axes.grid(True, which="both", lw=0.3, c="#dddddd")
+    axes.set_axisbelow(True)
+    axes.legend(loc="lower right", fontsize=8, framealpha=0.95)
+
+
+def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> None:
+    """Write the figure of a study as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
+
+    numbers = compute_front(
+        every, budget_macs=settings.budget_macs, validation_images=settings.data.validation_images
+    )
+    canvas = Figure(figsize=(9, 5.6), dpi=150, layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.add_subplot()
+    draw_front(numbers, axes)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    )
+    epochs = settings.training.epochs
+    axes.set_title(
+        f"{title}: {len(trained(every))} networks on {settings.data.name}, {epochs} epochs each, seed "
+        f"{settings.training.seed}",
+        fontsize=10,
+    )
+    canvas.savefig(path, format="png")

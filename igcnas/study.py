@@ -1,0 +1,181 @@
+"""A study: a folder with plain Optuna storage, the settings that guard a resume, and a folder for each network.
+
+    studies/NAME/settings.json       what was searched, on what, how trained
+                 journal.log         Optuna storage: optuna.load_study and optuna-dashboard open it
+                 lock                held by the one controller
+                 trials/00012/       result.json, weights.safetensors, while it runs checkpoint.pt
+                 pareto.png, trials.csv, best/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from igcnas.errors import StudyError
+from igcnas.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import optuna
+
+    from igcnas.data import Dataset
+    from igcnas.space import SearchSpace
+
+OBJECTIVES = {"front": ("maximize", "minimize"), "accuracy": ("maximize",)}
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Which data: how to load it again, and what it was. The path may change between runs, the content may not."""
+
+    spec: str
+    data_dir: str | None
+    image_size: int | None
+    name: str
+    fingerprint: str
+    input_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    validation_images: int
+
+    @staticmethod
+    def of(
+        dataset: Dataset, training: TrainingSettings, *, spec: str, data_dir: Path | None, image_size: int | None
+    ) -> DataSettings:
+        """Settings of a loaded data set; paths become absolute."""
+        from igcnas.data import split_train_validation
+
+        kind, separator, place = spec.partition(":")
+        _, validation = split_train_validation(
+            dataset.train, fraction=training.validation_fraction, seed=training.seed
+        )
+        return DataSettings(
+            spec=f"{kind}:{Path(place).expanduser().absolute()}" if separator else spec,
+            data_dir=None if data_dir is None else str(data_dir.expanduser().absolute()),
+            image_size=image_size,
+            name=dataset.name,
+            fingerprint=dataset.fingerprint(),
+            input_shape=dataset.input_shape,
+            classes=dataset.classes,
+            validation_images=len(validation.labels),
+        )
+
+    def load(self) -> Dataset:
+        """Read the data set again."""
+        from igcnas.data import load_dataset
+
+        data_dir = None if self.data_dir is None else Path(self.data_dir)
+        return load_dataset(self.spec, data_dir=data_dir, image_size=self.image_size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """All that decides which networks a study proposes and how it trains them."""
+
+    space: Mapping[str, Any]
+    space_path: str
+    budget_macs: int
+    objective: str
+    sampler: str
+    baselines: bool
+    seed: int
+    data: DataSettings
+    training: TrainingSettings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for settings.json."""
+        plain: dict[str, Any] = json.loads(json.dumps({"format": _FORMAT, **asdict(self)}))
+        return plain
+
+    @staticmethod
+    def read(folder: Path) -> StudySettings:
+        """Settings of the study in this folder."""
+        path = folder / "settings.json"
+        if not path.is_file():
+            known = ", ".join(study_names(folder.parent)) or "none"
+            raise StudyError(f"no study in {folder}; studies there: {known}")
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data.pop("format", None) != _FORMAT:
+            raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
+        image = data["data"]
+        image |= {"input_shape": tuple(image["input_shape"]), "classes": tuple(image["classes"])}
+        data |= {"data": DataSettings(**image), "training": TrainingSettings(**data["training"])}
+        return StudySettings(**data)
+
+    def differences(self, other: StudySettings) -> list[str]:
+        """Each setting that differs, as 'name: this -> other'; paths do not count."""
+        mine, theirs = _flatten(self.to_dict()), _flatten(other.to_dict())
+        ignored = ("space_path", "data.spec", "data.data_dir")
+        keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
+        return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for item in value:
+                flat |= _flatten(item, f"{prefix}{key}.{item.get('name', '')}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def study_names(root: Path) -> list[str]:
+    """Names of the studies under a folder."""
+    return sorted(path.parent.name for path in root.glob("*/settings.json"))
+
+
+def trial_folder(folder: Path, number: int) -> Path:
+    """Where the files of one network are."""
+    return folder / "trials" / f"{number:05d}"
+
+
+def guard_settings(folder: Path, settings: StudySettings) -> None:
+    """Write the settings of a new study; refuse to resume one that was started with others."""
+    path = folder / "settings.json"
+    if path.exists():
+        found = StudySettings.read(folder).differences(settings)
+        if found:
+            shown = "; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else "")
+            raise StudyError(
+                f"study {folder.name!r} was started with other settings ({shown}); "
+                "go back to those, or start another with --study NAME"
+            )
+        return
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(settings.to_dict(), indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optuna.Study:
+    """The Optuna study of a folder; with settings it is made if it is not there yet."""
+    import optuna
+
+    from igcnas.storage import open_storage
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if create_for is None:
+        if not (folder / "journal.log").exists():
+            raise StudyError(f"study {folder.name!r} has no journal yet; run the search first")
+        return optuna.load_study(study_name=folder.name, storage=open_storage(folder / "journal.log"))
+    study = optuna.create_study(
+        study_name=folder.name,
+        storage=open_storage(folder / "journal.log"),
+        directions=list(OBJECTIVES[create_for.objective]),
+        load_if_exists=True,
+    )
+    if not study.metric_names:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # experimental since 3.2
+            study.set_metric_names(["val_accuracy", "macs"][: len(OBJECTIVES[create_for.objective])])
+        study.set_user_attr("budget_macs", create_for.budget_macs)
+        study.set_user_attr("data", create_for.data.name)
+    return study

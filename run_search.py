@@ -1,0 +1,11 @@
+"""Search for the best small network under a budget: `python run_search.py --budget-mflops 0.2`.
+
+Run again, it goes on where it stopped. The same as `igcnas search`.
+"""
+
+import sys
+
+from igcnas.cli import main
+
+if __name__ == "__main__":  # training runs in a spawned process, which imports this file again
+    sys.exit(main(["search", *sys.argv[1:]], prog="run_search.py"))
