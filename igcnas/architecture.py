@@ -113,7 +113,9 @@ class Architecture:
         if not isinstance(data, dict):
             raise ArchitectureError(f"an architecture is a JSON object, but this is a {type(data).__name__}")
         if data.get("format") != FORMAT:
-            raise ArchitectureError(f"architecture format {data.get('format')!r} is not known; this version reads {FORMAT}")
+            raise ArchitectureError(
+                f"architecture format {data.get('format')!r} is not known; this version reads {FORMAT}"
+            )
         values = {key: value for key, value in data.items() if key != "format"}
         values["stages"] = tuple(_decode_stage(stage) for stage in values.get("stages", ()))
         values["input_shape"] = tuple(values.get("input_shape", ()))

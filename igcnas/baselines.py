@@ -1,4 +1,4 @@
-"""The known networks, scaled in width to a budget: trained in every study, so that no search ends below the literature."""
+"""The known networks, scaled in width to a budget and trained first: no search ends below the literature."""
 
 from __future__ import annotations
 

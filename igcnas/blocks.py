@@ -1,7 +1,7 @@
 """The two block skeletons. All networks of these papers are one of them with another answer to "who meets whom".
 
-BasicBlock: spatial convolutions in sequence (ResNet, IGC V1). InvertedResidual: expand, depthwise, project (MobileNetV2,
-IGC V3). A block is frozen data with one reading, `layers`: what it consists of between given widths.
+BasicBlock: spatial convolutions in sequence (ResNet, IGC V1). InvertedResidual: expand, depthwise, project
+(MobileNetV2, IGC V3). A block is frozen data with one reading, `layers`: what it consists of between given widths.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _projection(in_channels: int, out_channels: int, stride: int, groups: int, i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasicBlock:
-    """Residual: two units and a shortcut (He et al., CVPR 2016). Not residual: one unit. Unit: convolution, norm, ReLU."""
+    """Two units and a shortcut (He et al., CVPR 2016), or one unit if not residual. Unit: convolution, norm, ReLU."""
 
     kind: ClassVar[str] = "basic"
     grouping: Grouping
@@ -75,8 +75,8 @@ class BasicBlock:
 class InvertedResidual:
     """1x1 expansion, depthwise convolution, 1x1 projection without activation.
 
-    MobileNetV2 (Sandler et al., CVPR 2018): dense expansion and projection, `expand_activation`. IGC V3 (Sun et al., BMVC
-    2018, arXiv:1806.00178): G1 and G2 groups, a permutation between them, no activation after the expansion.
+    MobileNetV2 (Sandler et al., CVPR 2018): dense expansion and projection, `expand_activation`. IGC V3 (Sun et al.,
+    BMVC 2018, arXiv:1806.00178): G1 and G2 groups, a permutation between them, no activation after the expansion.
     `always_expand`: a block with expansion 1 still has its expansion convolution. `shortcut`: 'identity' adds the input
     where the shape allows it and nothing elsewhere; 'projection' also projects where stride is 1 and the width changes.
     """
@@ -148,5 +148,5 @@ BLOCKS: tuple[type[Block], ...] = (BasicBlock, InvertedResidual)
 def block_layers(
     block: Block, in_channels: int, out_channels: int, stride: int, in_size: Size, activation: str
 ) -> tuple[Layer, ...]:
-    """`block.layers`, remembered: the blocks of a stage are alike, and the width solver asks for them again and again."""
+    """`block.layers`, remembered: the blocks of a stage are alike, and the width solver asks for them often."""
     return block.layers(in_channels, out_channels, stride, in_size, activation)

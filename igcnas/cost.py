@@ -2,8 +2,8 @@
 
 Convention (`macs`): multiply-accumulates of convolutions and linear layers for one image, which the papers on these
 networks call FLOPs. Biases, batch norm, activations, pooling, additions and permutations count nothing. `params`:
-weights of convolutions and linear layers, biases, and scale and shift of batch norm. Learned grouping counts the weights
-that survive, not the masked ones, and not the assignment. `bias_outputs` is what ptflops (backend "aten") adds.
+weights of convolutions and linear layers, biases, and scale and shift of batch norm. Learned grouping counts the
+weights that survive, not the masked ones, and not the assignment. `bias_outputs` is what ptflops (backend "aten") adds.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def count_plan(network: Plan) -> Cost:
     return _sum(network.root.layers)
 
 
-@lru_cache(maxsize=4096)  # hashing a tree of tuples takes a tenth of counting it, and blocks recur from network to network
+@lru_cache(
+    maxsize=4096
+)  # hashing a tree of tuples takes a tenth of counting it, and blocks recur from network to network
 def _sum(layers: tuple[Layer, ...]) -> Cost:
     macs = params = bias_outputs = 0
     for layer in layers:

@@ -1,13 +1,13 @@
 """Errors a user can cause. Each message is one line: what was given, what must hold, what to do instead.
 
-    IgcnasError                 root; the command line prints it and exits with status 2
-    |-- ArchitectureError       a network that cannot exist (also ValueError)
-    |-- SpaceError              a search space that is malformed or unknown (also ValueError)
-    |-- BudgetError             no network of the space fits the budget (also ValueError)
-    |-- DataError               data that is missing, truncated, empty or of the wrong form (also ValueError)
-    |-- StudyError              a study that cannot be opened, resumed or locked
-    |-- TrainingError           a training that diverged or ran out of memory
-    `-- ExportError             an exported network that does not agree with the trained one
+IgcnasError                 root; the command line prints it and exits with status 2
+|-- ArchitectureError       a network that cannot exist (also ValueError)
+|-- SpaceError              a search space that is malformed or unknown (also ValueError)
+|-- BudgetError             no network of the space fits the budget (also ValueError)
+|-- DataError               data that is missing, truncated, empty or of the wrong form (also ValueError)
+|-- StudyError              a study that cannot be opened, resumed or locked
+|-- TrainingError           a training that diverged or ran out of memory
+`-- ExportError             an exported network that does not agree with the trained one
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _START_SECONDS = 1800.0
 _ATTEMPTS = 2
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 - not an error
     """The user asked to stop while a network was training."""
 
 
@@ -41,17 +41,17 @@ class Outcome:
 class Evaluate(Protocol):
     """Train one network, leave its files in the folder, report each epoch: the seam between search and training."""
 
-    def __call__(
-        self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]
-    ) -> Outcome: ...
+    def __call__(self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]) -> Outcome:
+        """Train this network."""
+        ...
 
 
 class ProcessEvaluator:
     """Evaluate in a worker process that persists from network to network. Use as a context manager.
 
     stop() is asked several times a second; once it is true, Interrupted is raised and the worker ended.
-    epoch_deadline is in seconds: a worker that is silent for longer is hung. A worker that dies or hangs is replaced and
-    the network trained once more; a second time is recorded as the reason.
+    epoch_deadline is in seconds: a worker that is silent for longer is hung. A worker that dies or hangs is replaced
+    and the network trained once more; a second time is recorded as the reason.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Figures of a study. compute_*: records to numbers, which tests check; draw_*: numbers to axes. Nothing is styled on import."""
+"""Figures of a study. compute_*: records to numbers, which tests check; draw_*: numbers to axes."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
     """Networks by block type, known networks, and the front with its standard errors."""
     for position, (name, points) in enumerate(figure.searched.items()):
         colour, marker = _COLOURS[position % len(_COLOURS)], _MARKERS[position % len(_MARKERS)]
-        macs, accuracy = zip(*points, strict=True)
-        axes.scatter([m / 1e6 for m in macs], accuracy, s=34, c=colour, marker=marker, label=name, alpha=0.85, lw=0)
+        xs, ys = [macs / 1e6 for macs, _ in points], [accuracy for _, accuracy in points]
+        axes.scatter(xs, ys, s=34, c=colour, marker=marker, label=name, alpha=0.85, lw=0)
     for name, (macs, accuracy) in figure.baselines.items():
         axes.scatter(macs / 1e6, accuracy, s=110, c="white", edgecolors="black", marker="*", zorder=4)
         axes.annotate(name, (macs / 1e6, accuracy), xytext=(6, -10), textcoords="offset points", fontsize=7.5, zorder=5)
@@ -78,7 +78,9 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         xs = [macs / 1e6 for macs, _ in figure.front]
         ys = [accuracy for _, accuracy in figure.front]
         axes.step([*xs, figure.budget_macs / 1e6], [*ys, ys[-1]], where="post", c="black", lw=1.1, zorder=3)
-        axes.errorbar(xs, ys, yerr=figure.front_errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5, zorder=3)
+        axes.errorbar(
+            xs, ys, yerr=figure.front_errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5, zorder=3
+        )
         axes.plot([], [], c="black", lw=1.1, label="Pareto front, with one standard error")
     axes.axvline(figure.budget_macs / 1e6, c="#888888", ls="--", lw=1)
     axes.annotate(
@@ -106,9 +108,7 @@ def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
-    numbers = compute_front(
-        every, budget_macs=settings.budget_macs, validation_images=settings.data.validation_images
-    )
+    numbers = compute_front(every, budget_macs=settings.budget_macs, validation_images=settings.data.validation_images)
     canvas = Figure(figsize=(9, 5.6), dpi=150, layout="constrained")
     FigureCanvasAgg(canvas)
     axes = canvas.add_subplot()

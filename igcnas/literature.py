@@ -18,14 +18,29 @@ from igcnas.errors import ArchitectureError, unknown_name
 from igcnas.grouping import Dense, Group, Grouping, Interleaved, LearnedGrouping
 
 # (expansion, width, repeats, stride) of MobileNetV2, Sandler et al., table 2, with the strides used at 32x32.
-_MOBILENETV2 = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+_MOBILENETV2 = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 1),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 _REPEATS = tuple(row[2] for row in _MOBILENETV2)
 _IGCV3_REPEATS = (1, 4, 6, 8, 6, 6, 1)
 _MIN_FINAL_SIZE = 4
 
 
 def igc(
-    *, L: int = 24, M: int = 2, depth: int = 20, residual: bool = False, classes: int = 10, size: int = 32, channels: int = 3
+    *,
+    L: int = 24,
+    M: int = 2,
+    depth: int = 20,
+    residual: bool = False,
+    classes: int = 10,
+    size: int = 32,
+    channels: int = 3,
 ) -> Architecture:
     """IGC V1, Zhang et al., ICCV 2017: L constant, M doubles with each stage; plain or residual."""
     require_positive(L=L, M=M)
@@ -45,7 +60,7 @@ def igc(
 def resnet(
     *, depth: int = 20, width: int = 16, residual: bool = True, classes: int = 10, size: int = 32, channels: int = 3
 ) -> Architecture:
-    """ResNet for CIFAR with projections (option B), He et al., CVPR 2016; not residual: the RegConv of the IGC paper."""
+    """ResNet for CIFAR (option B), He et al., CVPR 2016; if not residual, the RegConv of the IGC paper."""
     require_positive(width=width)
     repeats = _repeats(depth, units=2 if residual else 1)
     block = BasicBlock(grouping=Dense(), residual=residual)
@@ -73,7 +88,7 @@ def mobilenetv2(
             expansion=expansion, expand=Dense(), project=Dense(), always_expand=always_expand, shortcut=shortcut
         )
 
-    settings = {"classes": classes, "size": size, "channels": channels, "activation": activation}
+    settings: dict[str, Any] = {"classes": classes, "size": size, "channels": channels, "activation": activation}
     return _inverted("mobilenetv2", block, _REPEATS, width=width, multiple=1, head=width, **settings)
 
 
@@ -100,8 +115,10 @@ def igcv3(
 
     require_positive(G1=G1, G2=G2)
     counts = _parse_repeats(repeats)
-    settings = {"classes": classes, "size": size, "channels": channels, "activation": "relu6"}
-    return _inverted("igcv3", block, counts, width=width, multiple=math.lcm(G1, G2), head=width if scale_head else 1.0, **settings)
+    settings: dict[str, Any] = {"classes": classes, "size": size, "channels": channels, "activation": "relu6"}
+    return _inverted(
+        "igcv3", block, counts, width=width, multiple=math.lcm(G1, G2), head=width if scale_head else 1.0, **settings
+    )
 
 
 def flgc_mobilenetv2(
@@ -116,7 +133,7 @@ def flgc_mobilenetv2(
         )
 
     require_positive(groups=groups)
-    settings = {"classes": classes, "size": size, "channels": channels, "activation": "relu6"}
+    settings: dict[str, Any] = {"classes": classes, "size": size, "channels": channels, "activation": "relu6"}
     return _inverted("flgc-mobilenetv2", block, _REPEATS, width=width, multiple=groups, head=width, **settings)
 
 

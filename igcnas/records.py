@@ -86,7 +86,9 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     if "architecture" not in attributes:
         return None
     state = {"COMPLETE": "complete", "RUNNING": "running", "WAITING": "running"}.get(trial.state.name, "failed")
-    results = {key: attributes.get(key) for key in RESULT_ATTRIBUTES if key != "curve"} if state == "complete" else {}
+    results: dict[str, Any] = (
+        {key: attributes.get(key) for key in RESULT_ATTRIBUTES if key != "curve"} if state == "complete" else {}
+    )
     return TrialRecord(
         number=trial.number,
         state=state,

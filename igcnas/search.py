@@ -152,7 +152,9 @@ class Search:
             if "architecture" in frozen.user_attrs and starts < _MAX_STARTS:
                 self.progress.note(f"taking up network {frozen.number}, which an earlier run left unfinished")
                 return trial
-            reason = f"the run was killed {starts} times while it trained" if starts else "killed before it had a network"
+            reason = (
+                f"the run was killed {starts} times while it trained" if starts else "killed before it had a network"
+            )
             trial.set_user_attr("reason", reason)
             self.study.tell(trial, state=TrialState.FAIL)
             self.progress.note(f"network {frozen.number} is closed as failed: {reason}")
@@ -180,7 +182,9 @@ class Search:
         self._add(proposal.parameters, proposal.fit.architecture, proposal.target_macs, baseline=None)
         return True
 
-    def _add(self, parameters: dict[str, Any], architecture: Architecture, target: int, *, baseline: str | None) -> None:
+    def _add(
+        self, parameters: dict[str, Any], architecture: Architecture, target: int, *, baseline: str | None
+    ) -> None:
         cost = count(architecture)
         training: TrainingSettings = self.settings.training
         attributes = proposal_attributes(

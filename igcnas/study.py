@@ -1,10 +1,10 @@
 """A study: a folder with plain Optuna storage, the settings that guard a resume, and a folder for each network.
 
-    studies/NAME/settings.json       what was searched, on what, how trained
-                 journal.log         Optuna storage: optuna.load_study and optuna-dashboard open it
-                 lock                held by the one controller
-                 trials/00012/       result.json, weights.safetensors, while it runs checkpoint.pt
-                 pareto.png, trials.csv, best/
+studies/NAME/settings.json       what was searched, on what, how trained
+             journal.log         Optuna storage: optuna.load_study and optuna-dashboard open it
+             lock                held by the one controller
+             trials/00012/       result.json, weights.safetensors, while it runs checkpoint.pt
+             pareto.png, trials.csv, best/
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from igcnas.errors import StudyError
 from igcnas.training.settings import TrainingSettings
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     import optuna
 
     from igcnas.data import Dataset
-    from igcnas.space import SearchSpace
 
-OBJECTIVES = {"front": ("maximize", "minimize"), "accuracy": ("maximize",)}
+OBJECTIVES: dict[str, tuple[Literal["maximize", "minimize"], ...]] = {
+    "front": ("maximize", "minimize"),
+    "accuracy": ("maximize",),
+}
 _FORMAT = 1
 
 
@@ -51,9 +53,7 @@ class DataSettings:
         from igcnas.data import split_train_validation
 
         kind, separator, place = spec.partition(":")
-        _, validation = split_train_validation(
-            dataset.train, fraction=training.validation_fraction, seed=training.seed
-        )
+        _, validation = split_train_validation(dataset.train, fraction=training.validation_fraction, seed=training.seed)
         return DataSettings(
             spec=f"{kind}:{Path(place).expanduser().absolute()}" if separator else spec,
             data_dir=None if data_dir is None else str(data_dir.expanduser().absolute()),

@@ -1,7 +1,7 @@
 """The command line: `igcnas COMMAND`, `python -m igcnas COMMAND`, and run_search.py, which is `igcnas search`.
 
-One module a command, with `add_parser` and `run`. Nothing here imports torch or optuna before a command needs it, so that
---help answers at once. Exit status: 0 done, 2 a mistake of the user's, 130 stopped by Ctrl-C.
+One module a command, with `add_parser` and `run`. Nothing here imports torch or optuna before a command needs it, so
+that --help answers at once. Exit status: 0 done, 2 a mistake of the user's, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "count",
         help="parameters and MACs of a network of the literature, or of a file",
-        description="Parameters and multiply-accumulates (MACs) of convolutions and linear layers for one image; biases, "
-        "batch norm, activations and permutations count nothing.",
+        description="Parameters and multiply-accumulates (MACs) of convolutions and linear layers for one image; "
+        "biases, batch norm, activations and permutations count nothing.",
         epilog="example: igcnas count igc L=24 M=2 depth=20 classes=10 --json",
     )
     parser.add_argument("family", metavar="FAMILY", help="a family (see igcnas networks) or an architecture.json")

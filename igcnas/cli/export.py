@@ -14,8 +14,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "export",
         help="write the best network of a study as ONNX, safetensors, model.py, JSON and a card",
-        description="Writes best/ (or trials/NUMBER/export/) in the folder of the study, checks that torch, ONNX Runtime "
-        "and model.py agree, and reads the test split once.",
+        description="Writes best/ (or trials/NUMBER/export/) in the folder of the study, checks that torch, ONNX "
+        "Runtime and model.py agree, and reads the test split once.",
     )
     add_study_argument(parser)
     parser.add_argument("--trial", type=int, metavar="NUMBER", help="this network instead of the best (see trials.csv)")
@@ -46,10 +46,14 @@ def write(folder: Path, number: int | None) -> Path:
         target = trial_folder(folder, number) / "export"
     if record is None or record.val_accuracy is None:
         wanted = "no trained network" if number is None else f"no trained network of number {number}"
-        raise StudyError(f"study {folder.name!r} holds {wanted}; run the search first, or see igcnas status {folder.name}")
+        raise StudyError(
+            f"study {folder.name!r} holds {wanted}; run the search first, or see igcnas status {folder.name}"
+        )
     weights = trial_folder(folder, record.number) / "weights.safetensors"
     if not weights.is_file():
-        raise StudyError(f"the weights of network {record.number} are gone ({weights}); train it again in another study")
+        raise StudyError(
+            f"the weights of network {record.number} are gone ({weights}); train it again in another study"
+        )
     dataset = settings.data.load()
     if dataset.fingerprint() != settings.data.fingerprint:
         raise StudyError(f"the data of study {folder.name!r} has changed since it was searched; restore it to export")
@@ -70,7 +74,7 @@ def write(folder: Path, number: int | None) -> Path:
             "budget": f"{mega(settings.budget_macs)} MFLOPs",
             "data": settings.data.name,
             "validation accuracy": f"{record.val_accuracy:.2f} % +- {error:.2f} (one standard error, "
-            f"{settings.data.validation_images} images; the best of {len(every)} networks is chosen by it, so it is optimistic)",
+            f"{settings.data.validation_images} images; chosen by it among {len(every)} networks, so it is optimistic)",
             "training": f"{record.epochs} epochs, batch {settings.training.batch_size}, seed {record.seed}, "
             f"{record.seconds:.1f} s on {record.device}",
         },

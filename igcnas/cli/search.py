@@ -16,7 +16,6 @@ from igcnas.errors import IgcnasError
 if TYPE_CHECKING:
     import optuna
 
-    from igcnas.cli.progress import PlainProgress
     from igcnas.data import Dataset
     from igcnas.evaluation import ProcessEvaluator
     from igcnas.search import Search, Summary
@@ -68,7 +67,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="most a network may cost for one image, in millions of multiply-accumulates of convolutions and linear "
         "layers (one multiply-accumulate counts once; batch norm and activations are free)",
     )
-    add("--space", default="all", metavar="NAME", help="search space: all, igcv1, igcv3, learned, or a .py file of your own")
+    add(
+        "--space",
+        default="all",
+        metavar="NAME",
+        help="search space: all, igcv1, igcv3, learned, or a .py file of your own",
+    )
     add(
         "--data",
         default="digits",
@@ -88,13 +92,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--objective",
         choices=("front", "accuracy"),
         default="front",
-        help="front: accuracy against MACs up to the budget; accuracy: every network at the budget (default: %(default)s)",
+        help="front: accuracy against MACs up to the budget; accuracy: all at the budget (default: %(default)s)",
     )
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add("--sampler", choices=("tpe", "random"), default="tpe", help="who proposes structures (default: %(default)s)")
     add("--no-baselines", action="store_true", help="do not train the known networks first")
-    add("--seed", type=int, default=0, metavar="N", help="of proposals, trainings and the validation split (default: 0)")
+    add(
+        "--seed", type=int, default=0, metavar="N", help="of proposals, trainings and the validation split (default: 0)"
+    )
     add("--study", metavar="NAME", help="name of the study (default: from data, space, budget and objective)")
     add_studies_dir(parser)
     add("--no-export", action="store_true", help="leave out best/ at the end")
@@ -153,7 +159,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"study     {folder}")
         if limits.largest < settings.budget_macs:
             largest = f"{limits.largest / 1e6:g}"
-            print(f"warning: no network of space {space.name!r} costs more than {largest} MFLOPs; the budget cannot be filled")
+            print(
+                f"warning: no network of space {space.name!r} costs more than {largest} MFLOPs; "
+                "the budget cannot be filled"
+            )
         study = open_study(folder, create_for=settings)
         summary = _search(arguments, study, folder, space, settings, stop)
         return _finish(arguments, folder, settings, summary)
@@ -244,8 +253,10 @@ def _announce(
     )
     names = ", ".join(known) or "none"
     earlier = f" ({done} are there)" if done else ""
-    print(f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{earlier}; known networks: {names}")
-    time = "unknown" if estimate is None else f"about {duration(estimate * left)} ({estimate:.1f} s a network, measured)"
+    print(f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{earlier}; known: {names}")
+    time = (
+        "unknown" if estimate is None else f"about {duration(estimate * left)} ({estimate:.1f} s a network, measured)"
+    )
     print(f"time      {time} on {evaluator.device_name}; Ctrl-C stops, the same command goes on", flush=True)
     return estimate
 
@@ -274,7 +285,10 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
 
     tally = summary.tally
     if tally.asked:
-        print(f"proposals {tally.asked} asked, {tally.misfits} did not fit the budget, {tally.repeats} were repeats: no time lost")
+        print(
+            f"proposals {tally.asked} asked; {tally.misfits} that did not fit and {tally.repeats} repeats "
+            "cost no training"
+        )
     if summary.interrupted:
         print(f"stopped with {summary.trained} of {arguments.networks} networks; nothing is lost. To go on:")
         print(f"  {_command()}")
@@ -287,7 +301,10 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
     files = plot.write(folder)
     if not arguments.no_export:
         files.append(export.write(folder, None))
-    print(f"best      {champion.val_accuracy:.2f} % at {mega(champion.final_macs)} MFLOPs: {champion.architecture.label()}")
+    print(
+        f"best      {champion.val_accuracy:.2f} % at {mega(champion.final_macs)} MFLOPs: "
+        f"{champion.architecture.label()}"
+    )
     for path in files:
         print(f"wrote     {path}")
     if arguments.json:

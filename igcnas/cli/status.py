@@ -47,7 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
         "running": sum(r.state == "running" for r in every),
     }
     rows = [
-        {"number": r.number, "macs": r.final_macs, "params": r.params, "val_accuracy": r.val_accuracy, "id": r.architecture.id}
+        {
+            "number": r.number,
+            "macs": r.final_macs,
+            "params": r.params,
+            "val_accuracy": r.val_accuracy,
+            "id": r.architecture.id,
+        }
         | {"label": r.architecture.label(), "baseline": r.baseline}
         for r in best
     ]

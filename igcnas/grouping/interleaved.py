@@ -1,7 +1,7 @@
 """Interleaved group convolution (IGC V1): a spatial group convolution followed by a complementary pointwise one.
 
-Zhang, Qi, Xiao, Wang, "Interleaved Group Convolutions for Deep Neural Networks", ICCV 2017 (arXiv:1707.02725), section 3.
-L primary partitions of M channels; M secondary partitions of L channels; nothing between the two convolutions but a
+Zhang, Qi, Xiao, Wang, "Interleaved Group Convolutions for Deep Neural Networks", ICCV 2017 (arXiv:1707.02725), section
+3. L primary partitions of M channels; M secondary partitions of L channels; nothing between the two convolutions but a
 permutation, so that the composition is linear, dense, and has exactly one path for each pair of channels.
 """
 
@@ -18,7 +18,7 @@ from igcnas.primitives import Convolution, Layer, Permutation, Size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interleaved:
-    """L primary partitions of M channels, C = L * M; `learned` lets training choose the M secondary partitions (FLGC)."""
+    """L primary partitions of M channels, C = L * M; if `learned`, training chooses the M secondary ones (FLGC)."""
 
     kind: ClassVar[str] = "interleaved"
     L: int

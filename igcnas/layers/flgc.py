@@ -16,8 +16,8 @@ from igcnas.grouping import LearnedGrouping
 def assign(probabilities: torch.Tensor, *, balanced: bool) -> torch.Tensor:
     """Group of each row of a (channels, groups) matrix; int64 of shape (channels,).
 
-    Free: the largest entry, the first where several are. Balanced: every group gets channels / groups rows. Groups choose
-    in turn the rows that prefer them by the largest margin over the groups that have not chosen; where the free
+    Free: the largest entry, the first where several are. Balanced: every group gets channels / groups rows. Groups
+    choose in turn the rows that prefer them by the largest margin over the groups that have not chosen; where the free
     assignment is balanced, the result is the same.
     """
     if not balanced:
@@ -85,5 +85,5 @@ class _StraightThrough(torch.autograd.Function):
         return hard
 
     @staticmethod
-    def backward(_ctx: object, grad: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(_ctx: object, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
         return grad, None

@@ -1,8 +1,8 @@
 """Block families of a search space: which choices there are, and the blocks that they mean.
 
-A family's fields are tuples of choices. `axes` names them for Optuna; `stage` turns chosen values into the block and the
-width of one stage. The width is not a choice: it follows from `scale`, which the budget decides (igcnas/width.py), and
-from `factor`, the growth from the first stage to this one. To add a family: a class here, and its name in Family.
+A family's fields are tuples of choices. `axes` names them for Optuna; `stage` turns chosen values into the block and
+the width of one stage. The width is not a choice: it follows from `scale`, which the budget decides (igcnas/width.py),
+and from `factor`, the growth from the first stage to this one. To add a family: a class here, and its name in Family.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class BasicFamily:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterleavedFamily:
-    """IGC V1. scale is L of the first stage; `grows` says whether M or L carries the growth of the width from stage to stage.
+    """IGC V1. scale is L of the first stage, M is in the first stage, and M = 1 is the Xception block.
 
-    M is in the first stage. M = 1 is the Xception block. `learned`: training chooses the secondary partitions.
+    `grows`: whether M or L carries the growth of the width. `learned`: training chooses the secondary partitions.
     """
 
     name: str = "igcv1"
@@ -68,7 +68,11 @@ class InterleavedFamily:
 
     def stage(self, values: Values, scale: float, factor: float) -> tuple[Block, int]:
         """Block and width of a stage."""
-        L, M = (_grow(scale, 1.0), _grow(values["M"], factor)) if values["grows"] == "M" else (_grow(scale, factor), values["M"])
+        L, M = (
+            (_grow(scale, 1.0), _grow(values["M"], factor))
+            if values["grows"] == "M"
+            else (_grow(scale, factor), values["M"])
+        )
         # One secondary partition leaves nothing to learn: the same network must have the same id.
         grouping = Interleaved(L=L, M=M, learned=values["learned"] and M > 1)
         return BasicBlock(grouping=grouping, residual=values["residual"]), L * M

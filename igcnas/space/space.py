@@ -69,9 +69,9 @@ class Structure:
 class SearchSpace:
     """Which networks are considered; each field is a tuple of choices, but for `stages` and `max_width`.
 
-    depths: blocks of a stage. growths: width of a stage over that of the one before, from 1 up. final_sizes: the map at the
-    end has about this height; strides follow from the size of the image. head_ratios: channels of the 1x1 head over those
-    of the last stage, 0 for none. max_width: channels of the first stage at most.
+    depths: blocks of a stage. growths: width of a stage over that of the one before, from 1 up. final_sizes: the map
+    at the end has about this height; strides follow from the size of the image. head_ratios: channels of the 1x1 head
+    over those of the last stage, 0 for none. max_width: channels of the first stage at most.
     """
 
     name: str
@@ -89,7 +89,9 @@ class SearchSpace:
         self._require(len(set(names)) == len(names), f"names a block family twice: {names}")
         self._require(self.stages >= 1, f"has {self.stages} stages; at least one is needed")
         self._require(self.max_width >= 1, f"has max_width {self.max_width}; at least 1 is needed")
-        self._require(min(self.growths, default=1) >= 1, f"lets a stage be narrower than its predecessor: {self.growths}")
+        self._require(
+            min(self.growths, default=1) >= 1, f"lets a stage be narrower than its predecessor: {self.growths}"
+        )
         for family in self.families:
             for axis, options in self.axes(family).items():
                 self._require(isinstance(options, tuple) and bool(options), f"has no choice for {axis}; give a tuple")

@@ -13,8 +13,8 @@ class TrainingSettings:
     """Nesterov SGD with linear warm-up and the learning rate annealed to zero along a cosine over all epochs.
 
     A short complete schedule ranks networks better than the start of a long one (NAS-Bench-101 and -201 train so).
-    The learning rate is high because the schedule is short and the networks are narrow; clipping the norm of the gradient
-    keeps the deep ones from diverging. seed also fixes the split into training and validation.
+    The learning rate is high because the schedule is short and the networks are narrow; clipping the norm of the
+    gradient keeps the deep ones from diverging. seed also fixes the split into training and validation.
     """
 
     epochs: int

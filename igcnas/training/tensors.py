@@ -30,7 +30,10 @@ class ImageTensors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
-    """Training and validation images on the device. mean and std, for each channel, are of the training part, in [0, 1]."""
+    """Training and validation images on the device.
+
+    mean and std, one for each channel, are of the training part, on the scale [0, 1].
+    """
 
     training: ImageTensors
     validation: ImageTensors

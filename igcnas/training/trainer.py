@@ -157,8 +157,9 @@ class _Training:
 
 
 def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Weight decay on the weights of convolutions and of the classifier only; logits of an assignment are no weights."""
-    decayed, free = [], []
+    """Weight decay on weights of convolutions and of the classifier only; logits of an assignment are none."""
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (free if parameter.ndim == 1 or name.endswith("_logits") else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
@@ -166,9 +167,7 @@ def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Op
 
 
 @torch.inference_mode()
-def accuracy(
-    network: nn.Module, images: ImageTensors, normalize: Callable[[torch.Tensor], torch.Tensor]
-) -> float:
+def accuracy(network: nn.Module, images: ImageTensors, normalize: Callable[[torch.Tensor], torch.Tensor]) -> float:
     """Percent of the images that the network, in evaluation mode, gives their label."""
     network.eval()
     right = torch.zeros((), dtype=torch.int64, device=images.labels.device)
