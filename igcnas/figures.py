@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from igcnas.records import TrialRecord, front, standard_error, trained
 from igcnas.study import StudySettings
@@ -16,6 +19,18 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette: told apart with every kind of colour vision, and in print by the markers.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 _MARKERS = ("o", "s", "^", "v", "P", "X", "D")
+
+
+_TICKS = (0, 30, 50, 70, 80, 90, 95, 97, 98, 99, 100)
+_BESIDE_BUDGET: dict[str, Any] = {
+    "xytext": (-3, -4),
+    "textcoords": "offset points",
+    "rotation": 90,
+    "ha": "right",
+    "va": "top",
+    "color": "#666666",
+    "fontsize": 8,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +84,16 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         colour, marker = _COLOURS[position % len(_COLOURS)], _MARKERS[position % len(_MARKERS)]
         xs, ys = [macs / 1e6 for macs, _ in points], [accuracy for _, accuracy in points]
         axes.scatter(xs, ys, s=34, c=colour, marker=marker, label=name, alpha=0.85, lw=0)
-    for name, (macs, accuracy) in figure.baselines.items():
+    by_accuracy = sorted(figure.baselines.items(), key=lambda item: item[1][1])
+    for position, (name, (macs, accuracy)) in enumerate(by_accuracy):
         axes.scatter(macs / 1e6, accuracy, s=110, c="white", edgecolors="black", marker="*", zorder=4)
-        axes.annotate(name, (macs / 1e6, accuracy), xytext=(6, -10), textcoords="offset points", fontsize=7.5, zorder=5)
+        # To the left: known networks fill the budget, so they stand at the right edge.
+        offset: dict[str, Any] = {
+            "xytext": (-7, -3 if position % 2 else -11),
+            "textcoords": "offset points",
+            "ha": "right",
+        }
+        axes.annotate(name, (macs / 1e6, accuracy), fontsize=7.5, zorder=5, **offset)
     if figure.baselines:
         axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="known network, same training")
     if figure.front:
@@ -83,23 +105,33 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         )
         axes.plot([], [], c="black", lw=1.1, label="Pareto front, with one standard error")
     axes.axvline(figure.budget_macs / 1e6, c="#888888", ls="--", lw=1)
-    axes.annotate(
-        "budget",
-        (figure.budget_macs / 1e6, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-4, 6),
-        textcoords="offset points",
-        rotation=90,
-        ha="right",
-        color="#666666",
-        fontsize=8,
-    )
+    axes.annotate("budget", (figure.budget_macs / 1e6, 1), xycoords=("data", "axes fraction"), **_BESIDE_BUDGET)
     axes.set_xscale("log")
+    axes.set_yscale("function", functions=(_to_scale, _from_scale))
+    low, high = _range(figure)
+    axes.set_ylim(low, high)
+    axes.set_yticks(ticks := [tick for tick in _TICKS if low <= tick <= high], [str(tick) for tick in ticks])
     axes.set_xlabel("MFLOPs (millions of multiply-accumulates of convolutions and linear layers, one image)")
-    axes.set_ylabel(f"validation accuracy (%), {figure.validation_images:,} images")
+    axes.set_ylabel(f"validation accuracy (%, {figure.validation_images:,} images), spaced by error rate")
     axes.grid(True, which="both", lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
-    axes.legend(loc="lower right", fontsize=8, framealpha=0.95)
+
+
+def _range(figure: FrontFigure) -> tuple[float, float]:
+    """Accuracies from a little below the lowest point to a little above the highest."""
+    searched = [accuracy for points in figure.searched.values() for _, accuracy in points]
+    every = [*searched, *(accuracy for _, accuracy in figure.baselines.values())] or [0.0]
+    # A third of the error rate on each side is the same room everywhere on this scale.
+    return max(0.0, 100.5 - (100.5 - min(every)) * 1.3), min(100.2, 100.5 - (100.5 - max(every)) / 1.8)
+
+
+def _to_scale(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Equal ratios of the error rate take equal room, so that 98 and 99 % stay apart; half a percent keeps 100 finite."""
+    return -np.log(np.maximum(100.5 - accuracy, 1e-3))
+
+
+def _from_scale(position: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 100.5 - np.exp(-position)
 
 
 def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> None:
@@ -109,13 +141,14 @@ def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings
     from matplotlib.ticker import FuncFormatter
 
     numbers = compute_front(every, budget_macs=settings.budget_macs, validation_images=settings.data.validation_images)
-    canvas = Figure(figsize=(9, 5.6), dpi=150, layout="constrained")
+    canvas = Figure(figsize=(10.5, 5.6), dpi=150, layout="constrained")
     FigureCanvasAgg(canvas)
     axes = canvas.add_subplot()
     draw_front(numbers, axes)
+    canvas.legend(loc="outside right upper", fontsize=8)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
     axes.xaxis.set_minor_formatter(
-        FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+        FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "235" else "")
     )
     epochs = settings.training.epochs
     axes.set_title(
