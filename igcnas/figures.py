@@ -21,7 +21,9 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 _MARKERS = ("o", "s", "^", "v", "P", "X", "D")
 
 
-_TICKS = (0, 30, 50, 70, 80, 90, 95, 97, 98, 99, 100)
+# A block type has the same colour in every figure; those of users' own spaces follow.
+_FAMILIES = ("igcv1", "igcv1 (learned)", "igcv3", "igcv3 (learned)", "mobilenetv2", "resnet")
+_TICKS = (100, 99.5, 99, 98, 97, 96, 95, 93, 90, 85, 80, 75, 70, 65, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0)
 _BESIDE_BUDGET: dict[str, Any] = {
     "xytext": (-3, -4),
     "textcoords": "offset points",
@@ -80,10 +82,12 @@ def _block_type(record: TrialRecord) -> str:
 
 def draw_front(figure: FrontFigure, axes: Axes) -> None:
     """Networks by block type, known networks, and the front with its standard errors."""
-    for position, (name, points) in enumerate(figure.searched.items()):
+    names = [*_FAMILIES, *(name for name in figure.searched if name not in _FAMILIES)]
+    for name, points in figure.searched.items():
+        position = names.index(name)
         colour, marker = _COLOURS[position % len(_COLOURS)], _MARKERS[position % len(_MARKERS)]
         xs, ys = [macs / 1e6 for macs, _ in points], [accuracy for _, accuracy in points]
-        axes.scatter(xs, ys, s=34, c=colour, marker=marker, label=name, alpha=0.85, lw=0)
+        axes.scatter(xs, ys, s=52, c=colour, marker=marker, label=name, alpha=0.9, lw=0, zorder=3.5)
     by_accuracy = sorted(figure.baselines.items(), key=lambda item: item[1][1])
     for position, (name, (macs, accuracy)) in enumerate(by_accuracy):
         axes.scatter(macs / 1e6, accuracy, s=110, c="white", edgecolors="black", marker="*", zorder=4)
@@ -110,7 +114,8 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
     axes.set_yscale("function", functions=(_to_scale, _from_scale))
     low, high = _range(figure)
     axes.set_ylim(low, high)
-    axes.set_yticks(ticks := [tick for tick in _TICKS if low <= tick <= high], [str(tick) for tick in ticks])
+    ticks = _ticks(low, high)
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel("MFLOPs (millions of multiply-accumulates of convolutions and linear layers, one image)")
     axes.set_ylabel(f"validation accuracy (%, {figure.validation_images:,} images), spaced by error rate")
     axes.grid(True, which="both", lw=0.3, c="#dddddd")
@@ -121,12 +126,26 @@ def _range(figure: FrontFigure) -> tuple[float, float]:
     """Accuracies from a little below the lowest point to a little above the highest."""
     searched = [accuracy for points in figure.searched.values() for _, accuracy in points]
     every = [*searched, *(accuracy for _, accuracy in figure.baselines.values())] or [0.0]
-    # A third of the error rate on each side is the same room everywhere on this scale.
-    return max(0.0, 100.5 - (100.5 - min(every)) * 1.3), min(100.2, 100.5 - (100.5 - max(every)) / 1.8)
+    low, high = _to_scale(np.array([min(every), max(every)]))
+    margin = max(0.1, 0.08 * (high - low))
+    bottom, top = _from_scale(np.array([low - margin, high + 1.5 * margin]))
+    return max(0.0, float(bottom)), min(100.2, float(top))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round accuracies that stand at least a twentieth of the axis apart, the highest first."""
+    start, end = _to_scale(np.array([low, high]))
+    chosen: list[float] = []
+    for tick in _TICKS:
+        position = float(_to_scale(np.array(float(tick))))
+        last = float(_to_scale(np.array(chosen[-1]))) if chosen else np.inf
+        if start <= position <= end and last - position >= (end - start) / 20:
+            chosen.append(tick)
+    return chosen
 
 
 def _to_scale(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Equal ratios of the error rate take equal room, so that 98 and 99 % stay apart; half a percent keeps 100 finite."""
+    """Equal ratios of error rates take equal room, so that 98 and 99 % stay apart; half a percent keeps 100 finite."""
     return -np.log(np.maximum(100.5 - accuracy, 1e-3))
 
 
