@@ -54,7 +54,15 @@ class Architecture:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        require(len(self.input_shape) == 3, f"input_shape must be (channels, height, width), but is {self.input_shape}")
+        require(isinstance(self.family, str), f"family must be a name, but is {self.family!r}")
+        require(
+            isinstance(self.input_shape, tuple) and len(self.input_shape) == 3,
+            f"input_shape must be (channels, height, width), but is {self.input_shape!r}",
+        )
+        require(
+            isinstance(self.stages, tuple) and all(isinstance(stage, Stage) for stage in self.stages),
+            "stages must be a tuple of Stage",
+        )
         channels, height, width = self.input_shape
         require_positive(
             input_channels=channels,
@@ -117,6 +125,9 @@ class Architecture:
                 f"architecture format {data.get('format')!r} is not known; this version reads {FORMAT}"
             )
         values = {key: value for key, value in data.items() if key != "format"}
+        for key in ("stages", "input_shape"):
+            if not isinstance(values.get(key, []), list):
+                raise ArchitectureError(f"{key} must be a list, but is {values[key]!r}")
         values["stages"] = tuple(_decode_stage(stage) for stage in values.get("stages", ()))
         values["input_shape"] = tuple(values.get("input_shape", ()))
         architecture: Architecture = _construct(Architecture, values)
@@ -140,7 +151,9 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode_stage(data: dict[str, Any]) -> Stage:
+def _decode_stage(data: Any) -> Stage:
+    if not isinstance(data, dict):
+        raise ArchitectureError(f"a stage is a JSON object, but this is {data!r}")
     stage: Stage = _construct(Stage, {key: _decode(value) for key, value in data.items()})
     return stage
 
@@ -149,7 +162,7 @@ def _decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ArchitectureError(f"unknown kind {kind!r} of block or grouping; known: {', '.join(sorted(_KINDS))}")
     return _construct(_KINDS[kind], {key: _decode(item) for key, item in value.items() if key != "kind"})
 

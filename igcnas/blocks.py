@@ -11,10 +11,15 @@ from functools import lru_cache
 from typing import ClassVar, TypeAlias
 
 from igcnas.checks import require, require_bool, require_divides, require_positive
-from igcnas.grouping import Dense, Group, Grouping
+from igcnas.grouping import GROUPINGS, Dense, Group, Grouping, LearnedGrouping
 from igcnas.primitives import Activation, Convolution, Layer, Norm, Permutation, Residual, Sequence, Size, halve
 
 SHORTCUTS = ("identity", "projection")
+
+
+def _require_grouping(**values: Grouping) -> None:
+    for name, value in values.items():
+        require(isinstance(value, GROUPINGS), f"{name} must be one of {[g.kind for g in GROUPINGS]}, not {value!r}")
 
 
 def _projection(in_channels: int, out_channels: int, stride: int, groups: int, in_size: Size) -> tuple[Layer, ...]:
@@ -32,9 +37,14 @@ class BasicBlock:
     residual: bool = True
 
     def __post_init__(self) -> None:
+        _require_grouping(grouping=self.grouping)
         require_positive(kernel=self.kernel)
         require(self.kernel % 2 == 1, f"kernel must be odd, but is {self.kernel}")
         require_bool(residual=self.residual)
+        require(
+            self.kernel == 1 or not isinstance(self.grouping, LearnedGrouping),
+            f"learned grouping applies to 1x1 convolutions, not to {self.kernel}x{self.kernel}",
+        )
 
     def check(self, in_channels: int, out_channels: int) -> None:
         """The grouping must fit both the step between the widths and the width itself."""
@@ -91,6 +101,7 @@ class InvertedResidual:
     shortcut: str = "identity"
 
     def __post_init__(self) -> None:
+        _require_grouping(expand=self.expand, project=self.project)
         require_positive(expansion=self.expansion, kernel=self.kernel)
         require(self.kernel % 2 == 1, f"kernel must be odd, but is {self.kernel}")
         require_bool(expand_activation=self.expand_activation, always_expand=self.always_expand)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +47,20 @@ class Evaluate(Protocol):
     def __call__(self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]) -> Outcome:
         """Train this network."""
         ...
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold Ctrl-C back, also in a process that starts meanwhile: it would die of it before it can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # the start of a process does this first, and it unblocks SIGINT (Python 3.11)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class ProcessEvaluator:
@@ -102,15 +119,12 @@ class ProcessEvaluator:
         return Outcome(reason=reason)
 
     def close(self) -> None:
-        """End the worker. It has no state that is not on disk."""
+        """End the worker, hung or not. It has no state that is not on disk."""
         if self._pipe is not None:
             self._pipe.close()
         if self._process is not None:
-            self._process.terminate()
-            self._process.join(5)
-            if self._process.is_alive():
-                self._process.kill()
-                self._process.join()
+            self._process.kill()
+            self._process.join()
         self._process = self._pipe = None
 
     def _request(self, job: worker.Job | worker.Probe) -> None:
@@ -129,7 +143,8 @@ class ProcessEvaluator:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=worker.main, args=(theirs, self._setup), daemon=True)
-        self._process.start()
+        with _ctrl_c_held():
+            self._process.start()
         theirs.close()
         word, content = self._receive(_START_SECONDS)
         if word != worker.READY:

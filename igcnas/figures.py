@@ -164,7 +164,8 @@ def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings
     FigureCanvasAgg(canvas)
     axes = canvas.add_subplot()
     draw_front(numbers, axes)
-    canvas.legend(loc="outside right upper", fontsize=8)
+    if numbers.searched or numbers.baselines:
+        canvas.legend(loc="outside right upper", fontsize=8)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
     axes.xaxis.set_minor_formatter(
         FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "235" else "")

@@ -237,7 +237,7 @@ def _inverted(
     channels: int,
     activation: str,
 ) -> Architecture:
-    require(width > 0, f"width must be positive, but is {width}")
+    require(0 < width < math.inf, f"width must be positive and finite, but is {width}")
     strides = _fit_strides(tuple(row[3] for row in _MOBILENETV2), size)
     stages = tuple(
         Stage(block=block(row[0]), width=_scale(row[1], width, multiple), repeats=count, stride=stride)

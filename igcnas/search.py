@@ -71,8 +71,8 @@ def check_budget(space: SearchSpace, settings: StudySettings) -> Limits:
     )
     if settings.budget_macs < limits.smallest:
         raise BudgetError(
-            f"budget {settings.budget_macs / 1e6:g} MFLOPs is below the smallest network of space {space.name!r} for "
-            f"{shape[0]}x{shape[1]}x{shape[2]} images, {limits.smallest / 1e6:g} MFLOPs; raise --budget-mflops or "
+            f"budget {settings.budget_macs / 1e6:.12g} MFLOPs is below the smallest network of space {space.name!r} for "
+            f"{shape[0]}x{shape[1]}x{shape[2]} images, {limits.smallest / 1e6:.12g} MFLOPs; raise --budget-mflops or "
             "take another --space"
         )
     return limits
@@ -115,7 +115,7 @@ class Search:
         return {name: fit.architecture for name, fit in fits.items()}
 
     def samples(self, number: int) -> tuple[Architecture, ...]:
-        """Some networks that this search could train, drawn at random: for measuring how long it will take."""
+        """Some networks that this search could train, drawn at random: for measuring how long it takes."""
         return self.proposer.samples(number, lowest_target=self.lowest_target)
 
     def run(self, networks: int) -> Summary:

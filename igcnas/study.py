@@ -99,13 +99,16 @@ class StudySettings:
         if not path.is_file():
             known = ", ".join(study_names(folder.parent)) or "none"
             raise StudyError(f"no study in {folder}; studies there: {known}")
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data.pop("format", None) != _FORMAT:
-            raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
-        image = data["data"]
-        image |= {"input_shape": tuple(image["input_shape"]), "classes": tuple(image["classes"])}
-        data |= {"data": DataSettings(**image), "training": TrainingSettings(**data["training"])}
-        return StudySettings(**data)
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data.pop("format", None) != _FORMAT:
+                raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
+            image = data["data"]
+            image |= {"input_shape": tuple(image["input_shape"]), "classes": tuple(image["classes"])}
+            data |= {"data": DataSettings(**image), "training": TrainingSettings(**data["training"])}
+            return StudySettings(**data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StudyError(f"{path} is damaged ({error}); restore it, or use a new --study name") from None
 
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""
@@ -139,7 +142,7 @@ def trial_folder(folder: Path, number: int) -> Path:
 
 
 def guard_settings(folder: Path, settings: StudySettings) -> None:
-    """Write the settings of a new study; refuse to resume one that was started with others."""
+    """Write the settings of a study, which may hold new paths; refuse to resume one that was started with others."""
     path = folder / "settings.json"
     if path.exists():
         found = StudySettings.read(folder).differences(settings)
@@ -149,7 +152,6 @@ def guard_settings(folder: Path, settings: StudySettings) -> None:
                 f"study {folder.name!r} was started with other settings ({shown}); "
                 "go back to those, or start another with --study NAME"
             )
-        return
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(settings.to_dict(), indent=2) + "\n", encoding="utf-8")
     os.replace(temporary, path)
@@ -165,7 +167,10 @@ def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optu
     if create_for is None:
         if not (folder / "journal.log").exists():
             raise StudyError(f"study {folder.name!r} has no journal yet; run the search first")
-        return optuna.load_study(study_name=folder.name, storage=open_storage(folder / "journal.log"))
+        try:
+            return optuna.load_study(study_name=folder.name, storage=open_storage(folder / "journal.log"))
+        except KeyError:
+            raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again") from None
     study = optuna.create_study(
         study_name=folder.name,
         storage=open_storage(folder / "journal.log"),

@@ -411,6 +411,18 @@ def test_the_exporter_is_silenced_and_everybody_else_is_not(
     assert caplog.messages == ["heard"]
 
 
+def test_torch_runs_on_one_thread_and_gets_its_threads_back() -> None:
+    seen: list[int] = []
+    probe = nn.Identity()
+    probe.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    torch.set_num_threads(2)
+    try:
+        parity.run_torch(probe, [torch.rand(1, 1)])
+        assert [*seen, torch.get_num_threads()] == [1, 2]
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_an_export_leaves_the_random_state_alone_and_prints_nothing(
     again: dict[str, Any], capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     except IgcnasError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before a search can stop politely, or a second time
+        print("stopped", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # `igcnas ... | head`
         sys.stderr.close()
         return 0

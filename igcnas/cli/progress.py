@@ -70,7 +70,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 
     def epoch(self, report: EpochReport) -> None:
         """One more point of the curve."""
-        self.curve.append(report.val_accuracy)
+        self.curve[report.epoch - 1 :] = [report.val_accuracy]  # a training that is taken up tells its curve again
 
     def finished(self, record: TrialRecord) -> None:
         """Print the network and what is left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import signal
 import sys
 from pathlib import Path
@@ -133,8 +134,8 @@ class _Stop:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
-    if not arguments.budget_mflops > 0:
-        raise IgcnasError(f"--budget-mflops {arguments.budget_mflops:g} must be positive, as in 0.2")
+    if not 0 < arguments.budget_mflops < math.inf:
+        raise IgcnasError(f"--budget-mflops {arguments.budget_mflops:g} must be a positive number, as in 0.2")
     if arguments.networks < 1:
         raise IgcnasError(f"--networks {arguments.networks} must be at least 1")
     from igcnas.space import load_space
@@ -151,12 +152,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     limits = check_budget(space, settings)
     resolve_device(arguments.device)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --studies-dir") from None
     with lock_study(folder), _Stop() as stop:
         from igcnas.study import guard_settings, open_study
 
         guard_settings(folder, settings)
-        print(f"study     {folder}")
+        print(f"study     {folder}", flush=True)
         if limits.largest < settings.budget_macs:
             largest = f"{limits.largest / 1e6:g}"
             print(
@@ -317,4 +321,6 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
 def _command() -> str:
     import shlex
 
+    if sys.argv[0].endswith("__main__.py"):
+        return shlex.join(["python", "-m", "igcnas", *sys.argv[1:]])
     return shlex.join(["python", *sys.argv] if sys.argv[0].endswith(".py") else sys.argv)

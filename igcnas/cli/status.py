@@ -6,7 +6,6 @@ import argparse
 import json
 
 from igcnas.cli.common import add_studies_dir, mega, study_folder
-from igcnas.errors import StudyError
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,10 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     folder = study_folder(arguments)
     settings = StudySettings.read(folder)
-    try:
-        every = records(open_study(folder))
-    except KeyError:
-        raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again") from None
+    every = records(open_study(folder))
     best = front(every, settings.budget_macs)
     counts = {
         "trained": len(trained(every)),
@@ -65,4 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     for record in best:
         name = record.baseline or record.architecture.label()
         print(f"  {record.number:>4}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {name}")
+    for record in every:
+        if record.state == "failed":
+            print(f"  {record.number:>4}  failed: {record.reason}")
     return 0

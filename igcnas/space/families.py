@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from igcnas.blocks import BasicBlock, Block, InvertedResidual
+from igcnas.errors import SpaceError
 from igcnas.grouping import Dense, Group, Grouping, Interleaved, LearnedGrouping
 
 Values: TypeAlias = Mapping[str, Any]
@@ -57,6 +58,10 @@ class InterleavedFamily:
     residual: tuple[bool, ...] = (True, False)
     learned: tuple[bool, ...] = (False,)
     activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        if not set(self.grows) <= {"M", "L"}:
+            raise SpaceError(f"grows of family {self.name!r} offers M, L or both, not {self.grows}")
 
     def axes(self) -> Axes:
         """M, what grows, shortcut, fixed or learned."""

@@ -45,5 +45,6 @@ def _load_file(path: Path) -> ModuleType:
     except SpaceError:
         raise
     except Exception as error:  # a user's file can raise anything; the message must say where
-        raise SpaceError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+        reason = " ".join(str(error).split())  # one line
+        raise SpaceError(f"{path} cannot be read: {type(error).__name__}: {reason}") from error
     return module

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture, Stage
 from igcnas.cost import count
-from igcnas.errors import SpaceError
+from igcnas.errors import ArchitectureError, SpaceError
 from igcnas.space.families import Axes, Family
 from igcnas.width import Fit, widest
 
@@ -41,7 +41,7 @@ class Structure:
     @property
     def limit(self) -> int:
         """Largest n: the first stage has at most max_width channels."""
-        return max(1, self.max_width * _STEPS // self.family.unit(self.values))
+        return _STEPS * max(1, self.max_width // self.family.unit(self.values))
 
     def at(self, n: int) -> Architecture:
         """The network of width n."""
@@ -84,18 +84,38 @@ class SearchSpace:
     max_width: int = 1024
 
     def __post_init__(self) -> None:
+        for family in self.families:
+            self._require(isinstance(family, Family), f"has {family!r} among its families, which is no block family")
         names = [family.name for family in self.families]
         self._require(bool(names), "has no block family; give at least one")
         self._require(len(set(names)) == len(names), f"names a block family twice: {names}")
         self._require(self.stages >= 1, f"has {self.stages} stages; at least one is needed")
         self._require(self.max_width >= 1, f"has max_width {self.max_width}; at least 1 is needed")
-        self._require(
-            min(self.growths, default=1) >= 1, f"lets a stage be narrower than its predecessor: {self.growths}"
-        )
         for family in self.families:
             for axis, options in self.axes(family).items():
                 self._require(isinstance(options, tuple) and bool(options), f"has no choice for {axis}; give a tuple")
                 self._require(len(set(options)) == len(options), f"offers a choice of {axis} twice: {options}")
+        self._require(min(self.growths) >= 1, f"lets a stage be narrower than its predecessor: {self.growths}")
+        self._require_integers(1, depths=self.depths, final_sizes=self.final_sizes)
+        self._require_integers(0, head_ratios=self.head_ratios)
+        for family in self.families:
+            self._require_buildable(family)
+
+    def _require_integers(self, least: int, **choices: tuple[int, ...]) -> None:
+        for name, options in choices.items():
+            whole = all(type(option) is int and option >= least for option in options)
+            self._require(whole, f"offers {name} {options}; whole numbers from {least} up are needed")
+
+    def _require_buildable(self, family: Family) -> None:
+        """Each combination of the family's own choices must be a network."""
+        first = {"block": family.name} | {axis: options[0] for axis, options in self.axes(family).items()}
+        own = {f"{family.name}.{axis}": options for axis, options in family.axes().items()}
+        for values in itertools.product(*own.values()):
+            chosen = dict(zip(own, values, strict=True))
+            try:
+                self.decode(first | chosen, (1, 8, 8), 1).at(1)
+            except ArchitectureError as error:
+                raise SpaceError(f"search space {self.name!r} offers {chosen}, which is no network: {error}") from None
 
     def _require(self, condition: bool, message: str) -> None:
         if not condition:

@@ -1,0 +1,69 @@
+"""What every test shares: one torch thread, one hypothesis profile, and random architectures."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from igcnas.architecture import ACTIVATIONS, Architecture, Stage
+from igcnas.blocks import SHORTCUTS, BasicBlock, Block, InvertedResidual
+from igcnas.grouping import Dense, Group, Grouping, Interleaved, LearnedGrouping
+
+torch.set_num_threads(1)
+settings.register_profile("ci", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("ci")
+
+# Every width is a multiple of 4, so that 2 and 4 groups fit everywhere.
+_WIDTHS = st.sampled_from((4, 8, 12, 16))
+_GROUPS = st.sampled_from((1, 2, 4))
+
+
+@st.composite
+def _interleaved(draw: st.DrawFn, width: int, learned: bool) -> Grouping:
+    L = draw(st.sampled_from([L for L in range(1, width + 1) if width % L == 0]))
+    return Interleaved(L=L, M=width // L, learned=learned and draw(st.booleans()))
+
+
+def _simple(learned: bool) -> st.SearchStrategy[Grouping]:
+    free = st.builds(LearnedGrouping, groups=st.sampled_from((1, 2, 3, 4)), balanced=st.just(False))
+    fixed = st.one_of(st.builds(Dense), st.builds(Group, groups=_GROUPS))
+    return st.one_of(fixed, st.builds(LearnedGrouping, groups=_GROUPS), free) if learned else fixed
+
+
+@st.composite
+def _blocks(draw: st.DrawFn, width: int, learned: bool) -> Block:
+    if draw(st.booleans()):
+        grouping = draw(st.one_of(_simple(False), _interleaved(width, learned)))
+        return BasicBlock(grouping=grouping, kernel=draw(st.sampled_from((1, 3, 5))), residual=draw(st.booleans()))
+    return InvertedResidual(
+        expansion=draw(st.integers(1, 4)),
+        expand=draw(_simple(learned)),
+        project=draw(st.one_of(_simple(learned), _interleaved(width, learned))),
+        kernel=draw(st.sampled_from((3, 5))),
+        expand_activation=draw(st.booleans()),
+        always_expand=draw(st.booleans()),
+        shortcut=draw(st.sampled_from(SHORTCUTS)),
+    )
+
+
+@st.composite
+def architectures(draw: st.DrawFn, *, learned: bool) -> Architecture:
+    """Small random networks of both skeletons; `learned` lets groupings be learned, too."""
+    stages = []
+    for width in draw(st.lists(_WIDTHS, min_size=1, max_size=3)):
+        stage: dict[str, Any] = {"repeats": draw(st.integers(1, 2)), "stride": draw(st.integers(1, 3))}
+        stages.append(Stage(block=draw(_blocks(width, learned)), width=width, **stage))
+    return Architecture(
+        family="random",
+        input_shape=(draw(st.sampled_from((1, 3))), draw(st.integers(8, 33)), draw(st.integers(8, 33))),
+        num_classes=draw(st.integers(1, 12)),
+        stem_channels=draw(_WIDTHS),
+        stem_stride=draw(st.integers(1, 2)),
+        stages=tuple(stages),
+        head_channels=draw(st.sampled_from((0, 7, 20))),
+        activation=draw(st.sampled_from(ACTIVATIONS)),
+    )

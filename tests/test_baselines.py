@@ -1,0 +1,79 @@
+"""The known networks at a budget: the published ones at the published budgets, and never over it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from igcnas.architecture import Architecture
+from igcnas.baselines import baselines
+from igcnas.cost import count
+from igcnas.literature import igc, igcv3, mobilenetv2, resnet
+
+SHAPE = (3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "macs", "network"),
+    [
+        ("ResNet-20", 40_813_184, resnet()),
+        ("IGC-LxM2 D20", 28_755_840, igc()),
+        ("MobileNetV2", 91_154_944, mobilenetv2()),
+        ("IGCV3-D", 93_531_648, igcv3()),
+    ],
+)
+def test_published_network_comes_back_at_its_published_budget(name, macs, network):
+    fit = baselines(SHAPE, 10, macs)[name]
+    assert fit.macs == macs
+    assert fit.architecture == network
+
+
+@pytest.mark.parametrize("name", ["ResNet-20", "IGC-LxM2 D20", "MobileNetV2", "IGCV3-D"])
+def test_one_mac_below_the_published_budget_gives_a_narrower_network(name):
+    exact = baselines(SHAPE, 10, 93_531_648)[name]
+    narrower = baselines(SHAPE, 10, exact.macs - 1)[name]
+    assert narrower.macs < exact.macs
+    assert narrower.n < exact.n
+
+
+@given(
+    shape=st.tuples(st.sampled_from((1, 3)), st.integers(8, 64), st.integers(8, 64)),
+    classes=st.integers(2, 100),
+    budget=st.integers(0, 10**8),
+)
+@settings(max_examples=50)
+def test_nothing_is_over_budget_or_of_another_shape(shape, classes, budget):
+    for fit in baselines(shape, classes, budget).values():
+        assert count(fit.architecture).macs == fit.macs <= budget
+        assert fit.architecture.input_shape == shape
+        assert fit.architecture.num_classes == classes
+
+
+@pytest.mark.parametrize("budget", [2_000_000, 20_000_000])
+def test_every_baseline_is_as_wide_as_the_budget_allows(budget):
+    wider = {
+        "ResNet-20": lambda n: resnet(width=n, size=28, channels=1),
+        "IGC-LxM2 D20": lambda n: igc(L=n, size=28, channels=1),
+    }
+    fits = baselines((1, 28, 28), 10, budget)
+    for name, build in wider.items():
+        assert fits[name].architecture == build(fits[name].n)
+        assert count(build(fits[name].n + 1)).macs > budget
+
+
+def test_every_baseline_fits_a_middling_budget():
+    assert set(baselines(SHAPE, 10, 10_000_000)) == {"ResNet-20", "IGC-LxM2 D20", "MobileNetV2", "IGCV3-D"}
+
+
+def test_tiny_budget_has_no_baselines():
+    assert baselines(SHAPE, 10, 1000) == {}
+
+
+def test_images_that_are_not_square_are_kept():
+    fit = baselines((3, 32, 48), 10, 40_813_184)["ResNet-20"]
+    square: Architecture = dataclasses.replace(fit.architecture, input_shape=SHAPE)
+    assert fit.architecture.input_shape == (3, 32, 48)
+    assert count(square).macs < fit.macs

@@ -1,0 +1,303 @@
+"""The process that trains, for real: killed, hung, stopped, orphaned, and used again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from igcnas.architecture import Architecture, Stage
+from igcnas.blocks import BasicBlock
+from igcnas.cost import count
+from igcnas.data import load_dataset
+from igcnas.errors import IgcnasError
+from igcnas.evaluation import Interrupted, ProcessEvaluator
+from igcnas.grouping import Interleaved
+from igcnas.network import build
+from igcnas.plan import plan
+from igcnas.records import RESULT_ATTRIBUTES
+from igcnas.study import DataSettings
+from igcnas.training import EpochReport, TrainingData, TrainingSettings, train
+from igcnas.worker import WorkerSetup, read_result
+
+
+def network(L: int = 2, *, channels: int = 1) -> Architecture:
+    stage = Stage(block=BasicBlock(grouping=Interleaved(L=L, M=2)), width=2 * L, repeats=1, stride=2)
+    shape = (channels, 8, 8)
+    return Architecture(family="test", input_shape=shape, num_classes=10, stem_channels=4, stages=(stage,))
+
+
+def setup(epochs: int, *, device: str = "cpu", learning_rate: float = 0.6) -> WorkerSetup:
+    training = TrainingSettings(epochs=epochs, learning_rate=learning_rate)
+    data = DataSettings.of(load_dataset("digits"), training, spec="digits", data_dir=None, image_size=None)
+    return WorkerSetup(data=data, training=training, device=device)
+
+
+# Some seconds of training, of which the first epoch is a small part: enough to be hit in the middle.
+LONG = setup(60)
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[ProcessEvaluator]:
+    with ProcessEvaluator(setup(2)) as shared:
+        yield shared
+
+
+def on_first(action: Callable[[], None]) -> Callable[[EpochReport], None]:
+    """Act on the first epoch of each training, on no later one."""
+    return lambda report: action() if report.epoch == 1 else None
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended; an orphan that nobody waits for stays as a zombie."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (ProcessLookupError, FileNotFoundError):
+        return True
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_one_process_trains_one_network_after_another(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
+    reports: list[EpochReport] = []
+    first = evaluator(network(2), tmp_path / "0", reports.append)
+    pid = evaluator.pid
+    second = evaluator(network(3), tmp_path / "1", reports.append)
+    assert pid is not None
+    assert pid == evaluator.pid != os.getpid()
+    assert evaluator.device_name == "cpu"
+    assert [report.epoch for report in reports] == [1, 2, 1, 2]
+    for outcome, L, last in ((first, 2, reports[1]), (second, 3, reports[3])):
+        assert outcome.results is not None
+        assert set(outcome.results) == set(RESULT_ATTRIBUTES)
+        assert outcome.results["val_accuracy"] == last.val_accuracy == outcome.results["curve"][-1][2]
+        assert outcome.results["measured_macs"] == count(network(L)).macs
+        assert outcome.results["measured_params"] == count(network(L)).params
+
+
+def test_the_worker_trains_what_a_call_in_this_process_would(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    outcome = evaluator(network(), tmp_path / "0", lambda _: None)
+    settings = setup(2)
+    torch.set_num_threads(1)
+    data = TrainingData.of(settings.data.load(), settings.training, torch.device("cpu"))
+    here = train(network(), data, settings.training)
+    torch.set_num_threads(threads)
+    assert outcome.results is not None
+    assert outcome.results["val_accuracy"] == here.val_accuracy
+    state = load_file(tmp_path / "0" / "weights.safetensors")
+    assert all(torch.equal(state[name], tensor) for name, tensor in here.network.state_dict().items())
+
+
+def test_a_training_leaves_whole_files_and_no_others(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
+    outcome = evaluator(network(), tmp_path / "0", lambda _: None)
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["result.json", "weights.safetensors"]
+    assert json.loads((tmp_path / "0" / "result.json").read_text()) == outcome.results == read_result(tmp_path / "0")
+    build(plan(network())).load_state_dict(load_file(tmp_path / "0" / "weights.safetensors"), strict=True)
+    with safe_open(tmp_path / "0" / "weights.safetensors", "pt") as file:
+        assert Architecture.from_json(file.metadata()["architecture"]) == network()
+
+
+def test_a_network_whose_result_is_there_is_not_trained_again(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
+    first = evaluator(network(), tmp_path / "0", lambda _: None)
+    reports: list[EpochReport] = []
+    assert evaluator(network(), tmp_path / "0", reports.append) == first
+    assert not reports
+    (tmp_path / "0" / "weights.safetensors").unlink()  # a result without its weights is none
+    evaluator(network(), tmp_path / "0", reports.append)
+    assert len(reports) == 2
+
+
+def test_an_error_in_a_training_is_its_reason_and_the_worker_lives_on(
+    evaluator: ProcessEvaluator, tmp_path: Path
+) -> None:
+    outcome = evaluator(network(channels=3), tmp_path / "0", lambda _: None)  # digits have one channel
+    assert outcome.results is None
+    assert outcome.reason is not None
+    assert outcome.reason.startswith("error in training: Traceback")
+    assert "channels" in outcome.reason
+    assert "\n" not in outcome.reason
+    pid = evaluator.pid
+    assert evaluator(network(), tmp_path / "1", lambda _: None).results is not None
+    assert evaluator.pid == pid
+
+
+def test_a_probe_measures_how_long_a_training_takes(evaluator: ProcessEvaluator) -> None:
+    seconds = evaluator.probe((network(), network(3)))
+    assert seconds is not None
+    assert seconds > 0
+    assert evaluator.probe(()) is None
+
+
+def test_a_worker_that_died_between_two_networks_is_replaced(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
+    evaluator(network(), tmp_path / "0", lambda _: None)
+    pid = evaluator.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: is_gone(pid))
+    reports: list[EpochReport] = []
+    assert evaluator(network(), tmp_path / "1", reports.append).results is not None
+    assert len(reports) == 2
+    assert evaluator.pid != pid
+
+
+def test_a_diverging_training_is_reported_with_its_reason(tmp_path: Path) -> None:
+    wild = setup(2, learning_rate=1e30)
+    with ProcessEvaluator(wild) as evaluator:
+        outcome = evaluator(network(), tmp_path / "0", lambda _: None)
+    assert outcome.results is None
+    assert outcome.reason is not None
+    assert outcome.reason.startswith("diverged: ")
+    assert not (tmp_path / "0" / "result.json").exists()
+
+
+def test_a_network_whose_worker_is_killed_is_trained_once_more(tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_once() -> None:
+        if not killed:
+            assert evaluator.pid is not None
+            killed.append(evaluator.pid)
+            os.kill(evaluator.pid, signal.SIGKILL)
+
+    with ProcessEvaluator(LONG) as evaluator:
+        outcome = evaluator(network(), tmp_path / "0", on_first(kill_once))
+        assert evaluator.pid not in (None, *killed)
+    assert outcome.results is not None
+    assert len(outcome.results["curve"]) == 60
+
+
+def test_a_network_that_kills_its_worker_twice_is_given_up_with_the_reason(tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill() -> None:
+        assert evaluator.pid is not None
+        killed.append(evaluator.pid)
+        os.kill(evaluator.pid, signal.SIGKILL)
+
+    with ProcessEvaluator(LONG) as evaluator:
+        outcome = evaluator(network(), tmp_path / "0", on_first(kill))
+    assert outcome.results is None
+    assert outcome.reason == "the training process ended with status -9 (killed; out of memory?)"
+    assert len(set(killed)) == len(killed) == 2
+
+
+def test_a_worker_that_falls_silent_is_ended_and_reported(tmp_path: Path) -> None:
+    hung: list[int] = []
+
+    def hang() -> None:
+        assert evaluator.pid is not None
+        hung.append(evaluator.pid)
+        os.kill(evaluator.pid, signal.SIGSTOP)
+
+    with ProcessEvaluator(LONG, epoch_deadline=3.0) as evaluator:
+        outcome = evaluator(network(), tmp_path / "0", on_first(hang))
+        assert evaluator.pid is None
+    assert outcome.reason == "the training process was silent for 3 s and was ended"
+    assert len(hung) == 2
+    assert all(is_gone(pid) for pid in hung)
+
+
+def test_a_stop_ends_the_worker_and_is_no_outcome(tmp_path: Path) -> None:
+    asked: list[int] = []
+    with ProcessEvaluator(LONG, stop=lambda: bool(asked)) as evaluator:
+        with pytest.raises(Interrupted):
+            evaluator(network(), tmp_path / "0", on_first(lambda: asked.append(evaluator.pid or 0)))
+        assert evaluator.pid is None
+    assert asked[0] > 0
+    assert is_gone(asked[0])
+    assert not (tmp_path / "0" / "result.json").exists()
+
+
+def test_leaving_the_evaluator_ends_its_worker(tmp_path: Path) -> None:
+    with ProcessEvaluator(setup(2)) as evaluator:
+        evaluator(network(), tmp_path / "0", lambda _: None)
+        pid = evaluator.pid
+    assert pid is not None
+    assert evaluator.pid is None
+    assert is_gone(pid)
+
+
+def test_an_unknown_device_is_told_in_one_line(tmp_path: Path) -> None:
+    with ProcessEvaluator(setup(2, device="tpu")) as evaluator:
+        with pytest.raises(IgcnasError, match="^unknown device 'tpu'; known: auto, cpu, cuda, cuda:N$"):
+            evaluator(network(), tmp_path / "0", lambda _: None)
+        assert evaluator.pid is None
+
+
+# The epoch takes minutes, so that nothing but the end of the parent can end the worker in time.
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_worker as t
+from igcnas.architecture import Architecture, Stage
+from igcnas.blocks import BasicBlock
+from igcnas.evaluation import ProcessEvaluator
+from igcnas.grouping import Dense
+
+if __name__ == "__main__":
+    stage = Stage(block=BasicBlock(grouping=Dense()), width=512, repeats=20)
+    slow = Architecture(family="slow", input_shape=(1, 8, 8), num_classes=10, stem_channels=512, stages=(stage,))
+    with ProcessEvaluator(t.setup(1)) as evaluator:
+        evaluator._start()
+        print(evaluator.pid, flush=True)
+        evaluator(slow, Path(sys.argv[2]), lambda _: None)
+"""
+
+
+def test_a_worker_ends_with_its_parent_even_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    command = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path / "0")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert wait_until((tmp_path / "0").is_dir)  # made right before the training
+        parent.kill()
+        parent.wait()
+    assert wait_until(lambda: is_gone(pid))
+
+
+def test_ctrl_c_on_a_terminal_does_not_reach_the_worker(tmp_path: Path) -> None:
+    hit: list[int] = []
+
+    def interrupt() -> None:
+        assert evaluator.pid is not None
+        hit.append(evaluator.pid)
+        os.kill(evaluator.pid, signal.SIGINT)
+
+    with ProcessEvaluator(LONG) as evaluator:
+        assert evaluator(network(), tmp_path / "0", on_first(interrupt)).results is not None
+        assert [evaluator.pid] == hit
+
+
+def test_ctrl_c_does_not_reach_a_worker_that_is_starting(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def stop() -> bool:  # asked several times a second while the worker imports torch
+        if not asked and evaluator.pid is not None:
+            asked.append(evaluator.pid)
+            os.kill(evaluator.pid, signal.SIGINT)
+        return False
+
+    with ProcessEvaluator(setup(1), stop=stop) as evaluator:
+        assert evaluator(network(), tmp_path / "0", lambda _: None).results is not None
+        assert [evaluator.pid] == asked
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
