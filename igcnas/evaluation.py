@@ -94,11 +94,11 @@ class ProcessEvaluator:
         """Process id of the worker, if one runs."""
         return self._process.pid if self._process is not None else None
 
-    def probe(self, architectures: tuple[Architecture, ...]) -> float | None:
-        """Mean seconds that the training of one of these networks will take; None if it could not be measured."""
+    def probe(self, architectures: tuple[Architecture, ...]) -> list[float] | None:
+        """Seconds that the training of each of these networks will take; None if it could not be measured."""
         self._request(worker.Probe(architectures=architectures))
         word, content = self._receive(self._epoch_deadline)
-        return float(content) if word == worker.PROBED else None
+        return list(content) if word == worker.PROBED else None
 
     def __call__(self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]) -> Outcome:
         """Train one network."""

@@ -71,9 +71,9 @@ def check_budget(space: SearchSpace, settings: StudySettings) -> Limits:
     )
     if settings.budget_macs < limits.smallest:
         raise BudgetError(
-            f"budget {settings.budget_macs / 1e6:.12g} MFLOPs is below the smallest network of space {space.name!r} for "
-            f"{shape[0]}x{shape[1]}x{shape[2]} images, {limits.smallest / 1e6:.12g} MFLOPs; raise --budget-mflops or "
-            "take another --space"
+            f"budget {settings.budget_macs / 1e6:.12g} MFLOPs is below the smallest network of space {space.name!r} "
+            f"for {shape[0]}x{shape[1]}x{shape[2]} images, {limits.smallest / 1e6:.12g} MFLOPs; raise --budget-mflops "
+            "or take another --space"
         )
     return limits
 

@@ -130,8 +130,8 @@ class _Trainer:
         checkpoint.unlink(missing_ok=True)
         return outcome
 
-    def probe(self, job: Probe) -> float:
-        """Mean seconds that the training of one of these networks will take."""
+    def probe(self, job: Probe) -> list[float]:
+        """Seconds that the training of each of these networks will take."""
         import dataclasses
         import time
 
@@ -145,15 +145,15 @@ class _Trainer:
             training=type(self.data.training)(*few),
             validation=type(self.data.validation)(*few),
         )
+        # A training image costs about three times a validation image; the probe saw as many of one as of the other.
+        share = 0.75 * len(self.data.training) + 0.25 * len(self.data.validation)
         seconds = []
         for architecture in job.architectures:
             train(architecture, data, settings)  # the first run of a shape is slower
             start = time.perf_counter()
             train(architecture, data, settings)
-            seconds.append(time.perf_counter() - start)
-        # A training image costs about three times a validation image; the probe saw as many of one as of the other.
-        share = 0.75 * len(self.data.training) + 0.25 * len(self.data.validation)
-        return sum(seconds) / len(seconds) * share / images * self.setup.training.epochs
+            seconds.append((time.perf_counter() - start) * share / images * self.setup.training.epochs)
+        return seconds
 
     def _peak_memory_mb(self) -> float | None:
         if self.device.type == "cuda":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 STUDIES = Path("studies")
@@ -35,6 +36,6 @@ def mega(macs: float) -> str:
 def duration(seconds: float) -> str:
     """A time that people say: 40 s, 3 min, 2 h 10 min."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return f"{math.ceil(seconds)} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -29,22 +29,30 @@ def sparkline(values: list[float]) -> str:
 
 
 class Clock:
-    """How far a search is and how long it will take. `estimate` is seconds a network, until some were trained."""
+    """How far a search is and how long it will take.
 
-    def __init__(self, done: int, total: int, estimate: float | None) -> None:
-        self.done, self.total, self._estimate = done, total, estimate
-        self._start, self._first = time.monotonic(), done
+    `each` is the seconds that a searched network is expected to take, `known` those of the known networks still to be
+    trained, by name. What was expected of the networks trained so far, against the time they took, corrects the rest.
+    """
+
+    def __init__(self, done: int, total: int, each: float, known: dict[str, float]) -> None:
+        self.done, self.total, self._each, self._known = done, total, each, dict(known)
+        self._start, self._expected = time.monotonic(), 0.0
+
+    def trained(self, baseline: str | None) -> None:
+        """One more network is in the study."""
+        self.done += 1
+        self._expected += self._known.pop(baseline, self._each) if baseline else self._each
 
     def left(self) -> str:
         """Time left, in words."""
-        seconds = self.seconds_left()
-        return "?" if seconds is None else duration(seconds)
+        return duration(self.seconds_left())
 
-    def seconds_left(self) -> float | None:
-        """Seconds left; from the networks of this run once there are three."""
-        trained = self.done - self._first
-        each = (time.monotonic() - self._start) / trained if trained >= 3 else self._estimate
-        return None if each is None else each * max(0, self.total - self.done)
+    def seconds_left(self) -> float:
+        """Seconds left."""
+        pace = (time.monotonic() - self._start) / self._expected if self._expected else 1.0
+        searched = max(0, self.total - self.done - len(self._known))
+        return pace * (sum(self._known.values()) + self._each * searched)
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):
@@ -75,7 +83,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     def finished(self, record: TrialRecord) -> None:
         """Print the network and what is left."""
         if record.state == "complete":
-            self.clock.done += 1
+            self.clock.trained(record.baseline)
             assert record.val_accuracy is not None
             if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
                 self.best = record

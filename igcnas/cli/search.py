@@ -11,14 +11,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import add_studies_dir, duration, mega
+from igcnas.cli.common import add_studies_dir, mega
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
     import optuna
 
+    from igcnas.cli.progress import Clock
     from igcnas.data import Dataset
     from igcnas.evaluation import ProcessEvaluator
+    from igcnas.records import TrialRecord
     from igcnas.search import Search, Summary
     from igcnas.space import SearchSpace
     from igcnas.study import StudySettings
@@ -214,7 +216,7 @@ def _search(
     settings: StudySettings,
     stop: _Stop,
 ) -> Summary:
-    from igcnas.cli.progress import Clock, progress_for
+    from igcnas.cli.progress import progress_for
     from igcnas.evaluation import Interrupted, ProcessEvaluator
     from igcnas.records import best, records, trained
     from igcnas.search import Search, Summary
@@ -229,22 +231,33 @@ def _search(
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
             return search.run(arguments.networks)
         try:
-            estimate = _announce(arguments, search, evaluator, settings, done)
+            clock = _announce(arguments, search, evaluator, settings, every)
         except Interrupted:
             return Summary(trained=done, failed=0, interrupted=True)
-        with progress_for(Clock(done, arguments.networks, estimate), best(every, settings.budget_macs)) as progress:
+        with progress_for(clock, best(every, settings.budget_macs)) as progress:
             search.progress = progress
             return search.run(arguments.networks)
 
 
 def _announce(
-    arguments: argparse.Namespace, search: Search, evaluator: ProcessEvaluator, settings: StudySettings, done: int
-) -> float | None:
-    """Say what is about to happen and for how long: seconds a network, measured on a few steps of some networks."""
+    arguments: argparse.Namespace,
+    search: Search,
+    evaluator: ProcessEvaluator,
+    settings: StudySettings,
+    every: list[TrialRecord],
+) -> Clock:
+    """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
+    from igcnas.cli.progress import Clock
+    from igcnas.records import trained
+
+    done = len(trained(every))
     known = search.known_networks()
+    seen = {record.architecture.id for record in every}
+    new = {name: network for name, network in known.items() if network.id not in seen}
     samples = search.samples(3)
-    estimate = evaluator.probe(samples)
-    left = arguments.networks - done
+    seconds = evaluator.probe((*samples, *new.values())) or [0.0] * (len(samples) + len(new))
+    each = sum(seconds[: len(samples)]) / max(1, len(samples))
+    clock = Clock(done, arguments.networks, each, dict(zip(new, seconds[len(samples) :], strict=True)))
     shape = "x".join(map(str, settings.data.input_shape))
     print(
         f"data      {settings.data.name}: {shape}, {len(settings.data.classes)} classes, "
@@ -258,11 +271,12 @@ def _announce(
     names = ", ".join(known) or "none"
     earlier = f" ({done} are there)" if done else ""
     print(f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{earlier}; known: {names}")
-    time = (
-        "unknown" if estimate is None else f"about {duration(estimate * left)} ({estimate:.1f} s a network, measured)"
+    print(
+        f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of {len(seconds)} networks); "
+        "Ctrl-C stops, the same command goes on",
+        flush=True,
     )
-    print(f"time      {time} on {evaluator.device_name}; Ctrl-C stops, the same command goes on", flush=True)
-    return estimate
+    return clock
 
 
 class _Silent:
