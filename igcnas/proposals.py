@@ -8,14 +8,18 @@ restart; optuna#3255.)
 from __future__ import annotations
 
 import hashlib
+import math
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
 from igcnas.architecture import Architecture
+from igcnas.cost import count
 from igcnas.errors import BudgetError, unknown_name
-from igcnas.space import SearchSpace
+from igcnas.space import SearchSpace, Structure
 from igcnas.width import Fit
 
 TARGET = "mac_target"
@@ -23,6 +27,7 @@ SAMPLERS = ("tpe", "random")
 # Proposals that do not fit, or repeat a network, cost nothing; but a small space runs out of new ones.
 _SAMPLER_ATTEMPTS = 100
 _RANDOM_ATTEMPTS = 2000
+_TARGETS = 8
 # A front is searched between this share of the budget and the budget.
 _LOWEST_SHARE = 0.1
 
@@ -40,7 +45,7 @@ class Proposal:
 class Tally:
     """What became of the proposals of this run."""
 
-    asked: int = 0
+    asked: int = 0  # structures; each of them is tried at some targets
     misfits: int = 0
     repeats: int = 0
 
@@ -87,14 +92,16 @@ class Proposer:
             parameters = self.suggest(trial, lowest_target)
             mirror.tell(trial, state=optuna.trial.TrialState.FAIL)  # not a trial: samplers pass over it
             self.tally.asked += 1
-            target = int(parameters.get(TARGET, self.budget_macs))
-            fit = self.space.decode(parameters, self.input_shape, self.num_classes).fit(target)
-            if fit is None:
-                self.tally.misfits += 1
-            elif fit.architecture.id in seen:
-                self.tally.repeats += 1
-            else:
-                return Proposal(parameters=parameters, target_macs=target, fit=fit)
+            structure = self.space.decode(parameters, self.input_shape, self.num_classes)
+            for target in self._targets(structure, parameters, lowest_target, (number, attempt)):
+                fit = structure.fit(target)
+                if fit is None:
+                    self.tally.misfits += 1
+                elif fit.architecture.id in seen:
+                    self.tally.repeats += 1
+                else:
+                    searched = {TARGET: target} if TARGET in parameters else {}
+                    return Proposal(parameters=parameters | searched, target_macs=target, fit=fit)
         return None
 
     def samples(self, number: int, *, lowest_target: int) -> tuple[Architecture, ...]:
@@ -118,9 +125,28 @@ class Proposer:
         mirror.add_trials([trial for trial in finished if trial.params])  # known networks have no parameters
         return mirror
 
-    def _sampler(self, number: int, attempt: int) -> optuna.samplers.BaseSampler:
+    def _targets(
+        self, structure: Structure, parameters: dict[str, Any], lowest_target: int, draw: tuple[int, int]
+    ) -> Iterator[int]:
+        """The target of a proposal; where it draws a front, then some others for the same structure.
+
+        Another target costs microseconds, another proposal of TPE milliseconds, and a structure that does not fit the
+        target it was proposed with, or gives a network that is known there, may well give a new one elsewhere.
+        """
+        yield int(parameters.get(TARGET, self.budget_macs))
+        low = max(count(structure.at(1)).macs, lowest_target)
+        if TARGET in parameters and low <= self.budget_macs:
+            draws = random.Random(self._seed(*draw))
+            for _ in range(_TARGETS):
+                share = draws.random()  # uniform on a log scale
+                yield max(low, int(math.exp((1 - share) * math.log(low) + share * math.log(self.budget_macs))))
+
+    def _seed(self, number: int, attempt: int) -> int:
         digest = hashlib.sha256(f"{self.seed}/{number}/{attempt}".encode()).digest()
-        seed = int.from_bytes(digest[:4], "big")
+        return int.from_bytes(digest[:4], "big")
+
+    def _sampler(self, number: int, attempt: int) -> optuna.samplers.BaseSampler:
+        seed = self._seed(number, attempt)
         if self.sampler == "random" or attempt >= _SAMPLER_ATTEMPTS:
             return optuna.samplers.RandomSampler(seed=seed)
         return optuna.samplers.TPESampler(seed=seed)

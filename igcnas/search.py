@@ -17,9 +17,9 @@ from igcnas.errors import BudgetError, TrainingError
 from igcnas.evaluation import Evaluate, Interrupted, Outcome
 from igcnas.proposals import Proposer, Tally
 from igcnas.records import TrialRecord, proposal_attributes, record_of, records, trained
+from igcnas.settings import TrainingSettings
 from igcnas.space import SearchSpace
 from igcnas.study import StudySettings, trial_folder
-from igcnas.training.settings import TrainingSettings
 from igcnas.training.trainer import EpochReport
 
 # A network that has killed its run this often is closed; a stop that was asked for does not count.

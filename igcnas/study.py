@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from igcnas.errors import StudyError
-from igcnas.training.settings import TrainingSettings
+from igcnas.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import optuna

@@ -19,8 +19,8 @@ from typing import Any
 
 from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError, TrainingError
+from igcnas.settings import TrainingSettings
 from igcnas.study import DataSettings
-from igcnas.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def test_equal_networks_have_equal_ids_whatever_the_family_is_called():
 
 
 def test_ids_stay_the_same_from_release_to_release():
-    assert literal().id == "23592d11c2f8"
+    assert literal().id == "829feda0909a"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +205,14 @@ def test_impossible_part_is_refused_in_one_line(make, fragment):
 def test_groups_that_do_not_fit_the_channels_are_refused(block, width, fragment):
     stages = (Stage(block=block, width=width, repeats=1),)
     refused(lambda: dataclasses.replace(literal(), stages=stages), fragment)
+
+
+def test_groups_are_checked_against_the_stage_before():
+    odd = Stage(block=BasicBlock(grouping=Dense()), width=7, repeats=1)
+    even = Stage(block=BasicBlock(grouping=Group(groups=2)), width=8, repeats=1)
+    refused(
+        lambda: dataclasses.replace(literal(), stages=(odd, even)), "stage 2 of literal: 2 groups do not divide the 7"
+    )
 
 
 def json_with(**changes: object) -> str:

@@ -68,6 +68,11 @@ def test_every_baseline_fits_a_middling_budget():
     assert set(baselines(SHAPE, 10, 10_000_000)) == {"ResNet-20", "IGC-LxM2 D20", "MobileNetV2", "IGCV3-D"}
 
 
+def test_head_of_a_narrower_igcv3_is_narrower_too():
+    fit = baselines(SHAPE, 10, 40_000_000)["IGCV3-D"]
+    assert fit.architecture.head_channels == 1280 * fit.n // 256 < 1280
+
+
 def test_tiny_budget_has_no_baselines():
     assert baselines(SHAPE, 10, 1000) == {}
 

@@ -34,7 +34,7 @@ def forward(module: nn.Module, shape: tuple[int, int, int]) -> torch.Tensor:
 
 
 def measure(module: nn.Module, shape: tuple[int, int, int]) -> dict[str, tuple[int, torch.Size]]:
-    """MACs and output size of every convolution and linear layer that runs, from its real weight, in the order of running."""
+    """MACs and output size of every convolution and linear layer, from its real weight, in the order of running."""
     measured: dict[str, tuple[int, torch.Size]] = {}
 
     def hook(name: str, child: nn.Module, _inputs: object, output: torch.Tensor) -> None:

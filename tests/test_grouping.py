@@ -57,6 +57,12 @@ def test_interleaved_convolution_has_one_path_where_m_doubles(L, M):
     assert torch.equal(paths(module, channels), torch.ones(2 * channels, channels))
 
 
+@pytest.mark.parametrize(("before", "L", "M"), [(4, 6, 2), (5, 7, 3), (3, 4, 1), (4, 4, 2)])
+def test_interleaved_convolution_has_one_path_where_the_secondary_convolution_widens(before, L, M):
+    layers = Interleaved(L=L, M=M, widen="secondary").layers("conv", before * M, L * M, 3, 1, SIZE)
+    assert torch.equal(paths(module_of(layers, before * M), before * M), torch.ones(L * M, before * M))
+
+
 @given(L=st.integers(1, 9), M=st.integers(1, 9))
 def test_permuting_there_and_back_is_the_identity(L, M):
     there, back = (layer for layer in interleaved(L, M) if isinstance(layer, Permutation))
@@ -128,8 +134,9 @@ def test_without_the_permutation_half_of_all_pairs_of_channels_never_meet():
     assert int((met == 0).sum()) == 32
 
 
-def test_mobilenetv2_block_needs_no_permutation():
-    block = InvertedResidual(expansion=6, expand=Dense(), project=Dense())
+@pytest.mark.parametrize("expand", [Dense(), Group(groups=2)])
+def test_dense_projection_needs_no_permutation(expand):
+    block = InvertedResidual(expansion=6, expand=expand, project=Dense())
     (residual,) = block.layers(8, 8, 1, SIZE, "relu6")
     assert isinstance(residual, Residual)
     assert not any(isinstance(layer, Permutation) for layer in residual.body.layers)

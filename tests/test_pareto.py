@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -32,7 +33,7 @@ def test_front_is_every_first_point_that_no_other_beats(pairs):
 @given(points)
 def test_front_goes_from_cheap_to_expensive_and_gains_accuracy_at_every_step(pairs):
     chosen = [pairs[i] for i in front_of(pairs)]
-    assert all(a[0] < b[0] and a[1] < b[1] for a, b in zip(chosen, chosen[1:], strict=False))
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(chosen))
 
 
 def test_front_drops_a_network_that_costs_more_for_no_gain():

@@ -143,7 +143,9 @@ def history(folder: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("objective", ["front", "accuracy"])
-@pytest.mark.parametrize(("space", "budget"), [("all", 30_000), ("all", 200_000), ("learned", 30_000), ("igcv1", 6_000)])
+@pytest.mark.parametrize(
+    ("space", "budget"), [("all", 30_000), ("all", 200_000), ("learned", 30_000), ("igcv1", 6_000)]
+)
 def test_no_network_over_the_budget_is_ever_trained(tmp_path: Path, space: str, budget: int, objective: str) -> None:
     trainings = Trainings()
     settings = settings_of(load_space(space), budget, objective=objective, baselines=True)
@@ -286,9 +288,7 @@ def test_samples_fit_the_budget_and_are_the_same_for_the_same_seed(tmp_path: Pat
 
 def test_an_unknown_sampler_is_named_with_the_nearest() -> None:
     with pytest.raises(BudgetError, match="did you mean 'tpe'"):
-        Proposer(
-            SMALL, input_shape=(1, 8, 8), num_classes=10, budget_macs=1, objective="front", sampler="tpee", seed=0
-        )
+        Proposer(SMALL, input_shape=(1, 8, 8), num_classes=10, budget_macs=1, objective="front", sampler="tpee", seed=0)
 
 
 # Stopping and going on

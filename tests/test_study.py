@@ -144,10 +144,12 @@ def test_other_pixels_are_other_data() -> None:
     ]
 
 
-@pytest.mark.parametrize("content", ["{", '"text"', '{"format": 1}', '{"format": 1, "data": {}, "training": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["{", '"text"', '{"format": 1}', '{"format": 1, "data": {}, "training": {}}', "\xff"]
+)
 def test_damaged_settings_are_told_in_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "settings.json").write_bytes(content.encode("latin-1"))
-    with pytest.raises(StudyError, match="settings.json is damaged") as caught:
+    with pytest.raises(StudyError, match=r"settings\.json is damaged") as caught:
         StudySettings.read(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -44,6 +44,10 @@ class Clock:
         self.done += 1
         self._expected += self._known.pop(baseline, self._each) if baseline else self._each
 
+    def failed(self, baseline: str | None) -> None:
+        """A known network that failed is not tried again."""
+        self._known.pop(baseline or "", None)
+
     def left(self) -> str:
         """Time left, in words."""
         return duration(self.seconds_left())
@@ -87,6 +91,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             assert record.val_accuracy is not None
             if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
                 self.best = record
+        else:
+            self.clock.failed(record.baseline)
         self._print(self._line(record))
         self.current = None
 

@@ -175,8 +175,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> StudySettings:
+    from igcnas.settings import TrainingSettings
     from igcnas.study import DataSettings, StudySettings
-    from igcnas.training.settings import TrainingSettings
 
     small = len(dataset.train.labels) < _SMALL_DATA
     training = TrainingSettings(

@@ -11,26 +11,37 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igcnas.checks import require, require_bool, require_positive
+from igcnas.checks import require, require_bool, require_divides, require_positive
 from igcnas.grouping.learned import LearnedGrouping
 from igcnas.primitives import Convolution, Layer, Permutation, Size
+
+WIDEN = ("primary", "secondary")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interleaved:
-    """L primary partitions of M channels, C = L * M; if `learned`, training chooses the M secondary ones (FLGC)."""
+    """L primary partitions of M channels, C = L * M; if `learned`, training chooses the M secondary ones (FLGC).
+
+    `widen`: which convolution changes the width between stages. 'primary', as in the paper: its groups are those that
+    both widths allow, which are L where L is constant and M doubles. 'secondary': for a constant M and any growth of L;
+    the primary keeps in_channels in partitions of M, each secondary partition takes them from in_channels / M to L.
+    """
 
     kind: ClassVar[str] = "interleaved"
     L: int
     M: int
     learned: bool = False
+    widen: str = "primary"
 
     def __post_init__(self) -> None:
         require_positive(L=self.L, M=self.M)
         require_bool(learned=self.learned)
+        require(self.widen in WIDEN, f"widen must be one of {WIDEN}, but is {self.widen!r}")
 
     def check(self, in_channels: int, out_channels: int) -> None:
-        """The output has C = L * M channels."""
+        """The output has C = L * M channels; a secondary convolution that widens needs partitions of M on its input."""
+        if self.widen == "secondary":
+            require_divides(self.M, in_channels, "the input of an interleaved convolution")
         require(
             out_channels == self.L * self.M,
             f"L * M must be the width of the block, but {self.L} * {self.M} is not {out_channels}",
@@ -39,28 +50,26 @@ class Interleaved:
     def layers(
         self, name: str, in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size
     ) -> tuple[Layer, ...]:
-        """Primary convolution, permutation, secondary convolution, permutation back.
-
-        Where a stage changes the width, the primary convolution has the groups that both widths allow; with L constant
-        and M doubling, as in the paper, these are L.
-        """
-        groups = self.shortcut_groups(in_channels)
-        primary = Convolution(f"{name}_primary", in_channels, out_channels, kernel, stride, groups, in_size)
+        """Primary convolution, permutation, secondary convolution, permutation back."""
+        middle = out_channels if self.widen == "primary" else in_channels
+        partitions = self.L if self.widen == "primary" else in_channels // self.M
+        groups = math.gcd(in_channels, self.L) if self.widen == "primary" else partitions
+        primary = Convolution(f"{name}_primary", in_channels, middle, kernel, stride, groups, in_size)
         if self.learned:
             secondary = LearnedGrouping(groups=self.M).layers(
-                f"{name}_secondary", out_channels, out_channels, 1, 1, primary.out_size
+                f"{name}_secondary", middle, out_channels, 1, 1, primary.out_size
             )
             return (primary, *secondary)
         return (
             primary,
-            Permutation(f"{name}_interleave", out_channels, self.L),
-            Convolution(f"{name}_secondary", out_channels, out_channels, 1, 1, self.M, primary.out_size),
+            Permutation(f"{name}_interleave", middle, partitions),
+            Convolution(f"{name}_secondary", middle, out_channels, 1, 1, self.M, primary.out_size),
             Permutation(f"{name}_deinterleave", out_channels, self.M),
         )
 
     def shortcut_groups(self, in_channels: int) -> int:
-        """Grouped projection, as in the authors' residual networks."""
-        return math.gcd(in_channels, self.L)
+        """A grouped projection, as in the authors' residual networks."""
+        return math.gcd(in_channels, self.L) if self.widen == "primary" else self.M
 
     def label(self) -> str:
         """As in L24M2; a learned secondary partition carries an f."""

@@ -78,8 +78,10 @@ class InterleavedFamily:
             if values["grows"] == "M"
             else (_grow(scale, factor), values["M"])
         )
-        # One secondary partition leaves nothing to learn: the same network must have the same id.
-        grouping = Interleaved(L=L, M=M, learned=values["learned"] and M > 1)
+        # The same network must have the same id: one secondary partition leaves nothing to learn, and where the width
+        # stays nothing is widened.
+        widen = "secondary" if values["grows"] == "L" and factor != 1.0 else "primary"
+        grouping = Interleaved(L=L, M=M, learned=values["learned"] and M > 1, widen=widen)
         return BasicBlock(grouping=grouping, residual=values["residual"]), L * M
 
 

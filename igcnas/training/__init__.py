@@ -1,7 +1,7 @@
 """Training of one network in a short complete schedule."""
 
+from igcnas.settings import TrainingSettings
 from igcnas.training.device import prepare_device, resolve_device
-from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import ImageTensors, TrainingData
 from igcnas.training.trainer import EpochReport, TrainResult, accuracy, train
 

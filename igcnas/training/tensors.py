@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from igcnas.data import Dataset, Split, split_train_validation
-from igcnas.training.settings import TrainingSettings
+from igcnas.settings import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from igcnas.architecture import Architecture
 from igcnas.errors import TrainingError
 from igcnas.network import build
 from igcnas.plan import plan
-from igcnas.training.settings import TrainingSettings
+from igcnas.settings import TrainingSettings
 from igcnas.training.tensors import ImageTensors, TrainingData
 
 # A checkpoint costs some milliseconds; a training that is killed loses this many seconds at most.

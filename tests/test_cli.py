@@ -1,0 +1,383 @@
+"""The command line as a user meets it: real processes, real signals, one line for each mistake."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from igcnas.architecture import Architecture
+from igcnas.cli import main
+from igcnas.cli.common import duration, mega
+from igcnas.cli.count import _architecture
+from igcnas.cli.progress import Clock, PlainProgress, progress_for
+from igcnas.records import TrialRecord
+from igcnas.study import open_study
+from igcnas.training import EpochReport
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+TINY = ("--budget-mflops", "0.03", "--epochs", "1", "--no-baselines", "--study", "s")
+QUICK = ("search", *TINY, "--no-export")
+# A network takes a second or more, so that a signal hits it in the middle.
+SLOW = ("--budget-mflops", "0.05", "--epochs", "10", "--networks", "2", "--no-baselines", "--no-export", "--study", "s")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`python run_search.py` in a process of its own, which ends with the block."""
+    command = [sys.executable, str(ROOT / "run_search.py"), *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def is_training(number: int) -> Callable[[], bool]:
+    """Whether the worker has taken up a network: it makes the folder right before it trains."""
+    return Path(f"studies/s/trials/{number:05d}").is_dir
+
+
+def states() -> list[str]:
+    return [trial.state.name for trial in open_study(Path("studies/s")).trials]
+
+
+# Searching
+
+
+def test_a_search_draws_tabulates_exports_and_says_when_it_is_complete(capfd: pytest.CaptureFixture[str]) -> None:
+    with running(*TINY, "--networks", "3", "--no-export") as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert err == ""
+    assert "\x1b" not in out  # no terminal, so plain lines
+    assert re.findall(r"^ +(\d)/3 .* MFLOPs .* % .* left\)$", out, re.MULTILINE) == ["1", "2", "3"]
+    assert re.search(r"^best .*MFLOPs: ", out, re.MULTILINE)
+    assert Path("studies/s/pareto.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    with Path("studies/s/trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == ["0", "1", "2"]
+    assert all(int(row["macs"]) <= 30_000 for row in rows)
+    assert not Path("studies/s/best").exists()
+
+    assert main(["search", *TINY, "--networks", "3", "--json"]) == 0
+    out = capfd.readouterr().out
+    assert "already holds 3 trained networks" in out
+    result = json.loads(out.splitlines()[-1])
+    assert result["trained"] == 3
+    assert result["val_accuracy"] == max(float(row["val_accuracy"]) for row in rows)
+    assert {"model.onnx", "model.py", "architecture.json"} <= {path.name for path in Path("studies/s/best").iterdir()}
+    assert len(states()) == 3
+
+
+def test_a_search_killed_while_it_trains_goes_on_to_the_same_total() -> None:
+    with running(*SLOW) as process:
+        assert wait_until(is_training(0)), process.communicate()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert states() == ["RUNNING"]
+    with running(*SLOW) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert err == ""
+    assert "taking up network 0" in out
+    assert states() == ["COMPLETE", "COMPLETE"]
+    assert [trial.number for trial in open_study(Path("studies/s")).trials] == [0, 1]
+    assert sorted(path.name for path in Path("studies/s/trials").iterdir()) == ["00000", "00001"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_search_says_how_to_go_on_and_does(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(*SLOW) as process:
+        assert wait_until(is_training(0)), process.communicate()
+        if number == signal.SIGINT:  # the study is in use: it can be watched, but not searched a second time
+            assert main(["status", "s", "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["running"] == 1
+            assert main(["search", *SLOW]) == 2
+            assert f"is in use by process {process.pid}; " in capsys.readouterr().err
+        process.send_signal(number)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert err == ""
+    assert "stopped with 0 of 2 networks; nothing is lost. To go on:" in out
+    assert out.splitlines()[-1].endswith(f"run_search.py {' '.join(SLOW)}")
+    assert states() == ["RUNNING"]
+    assert main(["search", *SLOW]) == 0
+    assert states() == ["COMPLETE", "COMPLETE"]
+
+
+def test_status_and_plot_show_what_a_search_left(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*QUICK, "--networks", "2"]) == 0
+    Path("studies/s/pareto.png").unlink()
+    capsys.readouterr()
+    assert main(["status", "s", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert {key: status[key] for key in ("study", "budget_macs", "trained", "failed", "running")} == {
+        "study": "s",
+        "budget_macs": 30_000,
+        "trained": 2,
+        "failed": 0,
+        "running": 0,
+    }
+    assert 1 <= len(status["front"]) <= 2
+    assert main(["status", "studies/s"]) == 0
+    assert "2 trained, 0 failed, 0 running" in capsys.readouterr().out
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out == "s\n"
+    assert main(["plot", "s"]) == 0
+    assert capsys.readouterr().out.split() == ["studies/s/pareto.png", "studies/s/trials.csv"]
+    assert Path("studies/s/pareto.png").exists()
+    assert main(["export", "s", "--trial", "7"]) == 2
+    assert "no trained network of number 7" in capsys.readouterr().err
+
+    # Only here, because a study must be there first.
+    before = Path("studies/s/settings.json").read_text()
+    for change, named in (
+        (["--epochs", "2"], "training.epochs: 1 -> 2"),
+        (["--seed", "1"], "seed: 0 -> 1"),
+        (["--budget-mflops", "0.04"], "budget_macs: 30000 -> 40000"),
+        (["--objective", "accuracy"], "objective: front -> accuracy"),
+    ):
+        assert main([*QUICK, *change]) == 2
+        error = one_line(capsys)
+        assert named in error
+        assert "start another with --study NAME" in error
+    assert Path("studies/s/settings.json").read_text() == before
+
+
+def test_status_names_failed_networks_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*QUICK, "--networks", "1"]) == 0
+    study = open_study(Path("studies/s"))
+    study.enqueue_trial({}, user_attrs=study.trials[0].user_attrs | {"reason": "diverged: training loss nan"})
+    study.tell(study.ask(), state=study.trials[0].state.FAIL)
+    capsys.readouterr()
+    assert main(["status", "s"]) == 0
+    assert "   1  failed: diverged: training loss nan" in capsys.readouterr().out
+
+
+# Mistakes
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    return error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("search", "--budget-mflops", "0"), "--budget-mflops 0 must be a positive number"),
+        (("search", "--budget-mflops", "-3"), "--budget-mflops -3 must be a positive number"),
+        (("search", "--budget-mflops", "nan"), "--budget-mflops nan must be a positive number"),
+        (("search", "--budget-mflops", "inf"), "--budget-mflops inf must be a positive number"),
+        (("search", "--budget-mflops", "1e-9"), "below the smallest network of space 'all'"),
+        (("search", "--budget-mflops", "0.0005"), "budget 0.0005 MFLOPs is below the smallest network of space 'all'"),
+        ((*QUICK, "--networks", "0"), "--networks 0 must be at least 1"),
+        ((*QUICK, "--epochs", "0"), "epochs must be at least 1"),
+        ((*QUICK, "--seed", "-1"), "seed -1"),
+        ((*QUICK, "--space", "igcv4"), "unknown search space 'igcv4'; did you mean 'igcv3'?"),
+        ((*QUICK, "--space", "mine.py"), "no search space at mine.py"),
+        ((*QUICK, "--data", "digit"), "unknown data set 'digit'; did you mean 'digits'?"),
+        ((*QUICK, "--data", "cifar10"), "pass --data-dir"),
+        ((*QUICK, "--data", "cifar10", "--data-dir", "nowhere"), "nowhere"),
+        ((*QUICK, "--data", "imagefolder:nowhere", "--image-size", "8"), "nowhere"),
+        ((*QUICK, "--data", "npz:nowhere.npz"), "nowhere.npz"),
+        ((*QUICK, "--image-size", "8"), "--image-size 8 does not apply"),
+        ((*QUICK, "--device", "tpu"), "unknown device 'tpu'; known: auto, cpu, cuda, cuda:N"),
+        (("status", "nothing"), "no study in studies/nothing; studies there: none"),
+        (("plot", "nothing"), "no study in studies/nothing"),
+        (("export", "nothing"), "no study in studies/nothing"),
+        (("count", "igcv9"), "unknown family 'igcv9'; did you mean 'igcv3'?"),
+        (("count", "igc", "K=3"), "unknown parameter of igc 'K'"),
+        (("count", "igc", "L"), "not of the form key=value"),
+        (("count", "igc", "L=x"), "a whole number is expected"),
+        (("count", "igc", "L=0"), "L must be"),
+        (("count", "gone.json"), "cannot read gone.json"),
+        (("count", "flgc-mobilenetv2", "--check"), "--check cannot count learned grouping"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_answered_in_one_line_and_leaves_nothing(
+    arguments: tuple[str, ...], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(list(arguments)) == 2
+    assert part in one_line(capsys)
+    assert list(Path().iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert main([*QUICK, "--studies-dir", "file"]) == 2
+    assert "cannot make file/s: Not a directory; give another --studies-dir" in one_line(capsys)
+
+
+@pytest.mark.parametrize("command", ["status", "plot", "export"])
+def test_a_damaged_or_empty_study_is_a_mistake(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("studies/s").mkdir(parents=True)
+    Path("studies/s/settings.json").write_text("{")
+    assert main([command, "s"]) == 2
+    assert "settings.json is damaged" in one_line(capsys)
+
+
+def test_a_mistake_of_a_real_process_has_status_2_and_no_traceback() -> None:
+    with running("--budget-mflops", "0.0005") as process:
+        out, err = process.communicate()
+    assert process.returncode == 2
+    assert out == ""
+    assert err.startswith("error: budget 0.0005 MFLOPs is below")
+    assert err.count("\n") == 1
+
+
+def test_ctrl_c_outside_a_search_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("igcnas.cli.networks.count", interrupt)
+    assert main(["networks"]) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+# Counting
+
+
+def test_count_prints_the_published_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", "igc", "L=24", "M=2", "depth=20", "classes=10", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["params"], result["macs"]) == (155_962, 28_755_840)
+
+
+def test_count_agrees_with_ptflops_and_lists_layers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", "igc", "size=8", "--check", "--layers"]) == 0
+    out = capsys.readouterr().out
+    assert out.rstrip().endswith("equal")
+    assert out.count(" MACs ") > 20
+    assert main(["count", "igc", "size=8", "--layers", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert sum(layer["macs"] for layer in result["layers"]) == result["macs"]
+
+
+def test_count_reads_an_architecture_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    architecture = _architecture("igc", ["size=8"])
+    Path("network.json").write_text(architecture.to_json())
+    assert main(["count", "network.json", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == architecture.id
+    Path("network.json").write_text("{")
+    assert main(["count", "network.json"]) == 2
+    assert "not JSON" in one_line(capsys)
+
+
+def test_networks_lists_every_family_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["networks", "--json"]) == 0
+    families = json.loads(capsys.readouterr().out)
+    assert set(families) >= {"igc", "igcv3", "mobilenetv2", "flgc-mobilenetv2", "resnet"}
+    assert families["igc"]["parameters"]["L"] == 24
+    assert main(["networks"]) == 0
+    assert "L=24" in capsys.readouterr().out
+
+
+def test_help_lists_every_command_without_importing_torch() -> None:
+    code = "import sys; from igcnas.cli import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+    for command in ("search", "status", "plot", "export", "count", "networks"):
+        assert re.search(rf"^    {command} ", done.stdout, re.MULTILINE)
+    assert done.stdout.endswith("False\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "igcnas", "--help"], capture_output=True, text=True, env=ENVIRONMENT, check=True
+    )
+    assert "count" in done.stdout
+
+
+# Progress
+
+
+def record(state: str = "complete", accuracy: float | None = 50.0) -> TrialRecord:
+    architecture: Architecture = _architecture("igc", ["size=8"])
+    return TrialRecord(
+        number=0,
+        state=state,
+        architecture=architecture,
+        macs=9_000,
+        params=9,
+        target_macs=9_000,
+        baseline=None,
+        seed=1,
+        epochs=2,
+        val_accuracy=accuracy,
+        seconds=1.0,
+        reason="diverged",
+    )
+
+
+def test_a_line_shows_each_epoch_once_when_a_training_is_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = progress_for(Clock(0, 2, 5.0, {}), None)
+    assert type(progress) is PlainProgress
+    progress.started(record())
+    for epoch, accuracy in ((1, 0.0), (2, 99.0), (1, 0.0), (2, 50.0)):
+        progress.epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=accuracy))
+    progress.finished(record())
+    line = capsys.readouterr().out
+    assert "  ▁▅  " in line
+    assert line.startswith("   1/2    0.009 MFLOPs   50.00 %")
+    assert "best so far" in line
+
+
+def test_a_failed_network_has_a_line_and_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(Clock(3, 5, 2.0, {}), None)
+    progress.started(record())
+    progress.finished(record("failed", None))
+    assert capsys.readouterr().out == "   3/5  network 0 failed: diverged\n"
+
+
+def test_time_left_counts_known_and_searched_networks_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("igcnas.cli.progress.time.monotonic", lambda: now[0])
+    clock = Clock(2, 10, 3.0, {"ResNet-20": 20.0, "IGCV3-D": 40.0})
+    assert clock.seconds_left() == 20 + 40 + 6 * 3
+    clock.trained("ResNet-20")
+    now[0] += 10.0  # it took half of what was expected
+    assert clock.seconds_left() == (40 + 6 * 3) / 2
+    clock.failed("IGCV3-D")
+    assert clock.seconds_left() == 7 * 3 / 2
+    clock.trained(None)
+    clock.failed(None)
+    now[0] += 13.0  # 23 s for 20 + 3
+    assert clock.seconds_left() == 6 * 3
+    assert clock.left() == "18 s"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(89, "89 s"), (91, "2 min"), (5300, "88 min"), (7800, "2 h 10 min")])
+def test_durations_are_said_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_macs_are_shown_in_millions_with_three_digits() -> None:
+    assert [mega(macs) for macs in (28_755_840, 5_194, 200_000)] == ["28.8", "0.00519", "0.2"]
