@@ -304,7 +304,7 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
     tally = summary.tally
     if tally.asked:
         print(
-            f"proposals {tally.asked} asked; {tally.misfits} that did not fit and {tally.repeats} repeats "
+            f"proposals {tally.asked} structures; {tally.misfits} targets too low for them and {tally.repeats} repeats "
             "cost no training"
         )
     if summary.interrupted:
