@@ -93,7 +93,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         axes.scatter(macs / 1e6, accuracy, s=110, c="white", edgecolors="black", marker="*", zorder=4)
         # To the left: known networks fill the budget, so they stand at the right edge.
         offset: dict[str, Any] = {
-            "xytext": (-7, -3 if position % 2 else -11),
+            "xytext": (-7, -12 if position % 2 else 5),
             "textcoords": "offset points",
             "ha": "right",
         }

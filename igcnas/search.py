@@ -53,10 +53,11 @@ class Limits:
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """How a run of the search ended."""
+    """How a run of the search ended: networks trained and failed in the study, and `new` in this run."""
 
     trained: int
     failed: int
+    new: int = 0
     interrupted: bool = False
     exhausted: bool = False
     tally: Tally = field(default_factory=Tally)
@@ -130,6 +131,7 @@ class Search:
                 if trial is None:
                     break
                 record = self._train(trial)
+                summary.new += record.state == "complete"
                 failures = 0 if record.state == "complete" else failures + 1
                 if failures == _MAX_FAILURES_IN_A_ROW:
                     raise TrainingError(

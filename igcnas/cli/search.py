@@ -317,7 +317,9 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
     if champion is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
     files = plot.write(folder)
-    if not arguments.no_export:
+    # What is there already stays: the test split is read once for each network that is chosen.
+    exported = (folder / "best" / "architecture.json").exists() and not summary.new
+    if not arguments.no_export and not exported:
         files.append(export.write(folder, None))
     print(
         f"best      {champion.val_accuracy:.2f} % at {mega(champion.final_macs)} MFLOPs: "
