@@ -113,7 +113,9 @@ class ProcessEvaluator:
                 break
             if word == worker.DONE:
                 return Outcome(results=content)
-            if word == worker.FAILED:
+            if word == worker.BROKEN:  # it ends, and its successor knows nothing of what broke it
+                self.close()
+            if word in (worker.FAILED, worker.BROKEN):
                 return Outcome(reason=content)
             reason = content
         return Outcome(reason=reason)

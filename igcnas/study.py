@@ -113,7 +113,7 @@ class StudySettings:
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""
         mine, theirs = _flatten(self.to_dict()), _flatten(other.to_dict())
-        ignored = ("space_path", "data.spec", "data.data_dir")
+        ignored = ("space_path", "data.spec", "data.data_dir", "data.classes")  # the fingerprint has the classes
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
 

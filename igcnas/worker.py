@@ -75,7 +75,8 @@ def main(pipe: Connection, setup: WorkerSetup) -> None:
         except TrainingError as error:
             pipe.send((FAILED, str(error)))
         except Exception:  # whatever a network can do to torch must reach the controller with its place
-            pipe.send((FAILED, "error in training: " + traceback.format_exc().strip().replace("\n", " | ")))
+            pipe.send((BROKEN, "error in training: " + traceback.format_exc().strip().replace("\n", " | ")))
+            return  # a fault of CUDA stays with its process
 
 
 def _die_with_parent() -> None:
@@ -108,7 +109,7 @@ class _Trainer:
 
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        known = read_result(folder)
+        known = read_result(folder, job.architecture)
         if known is not None:
             return known
         if self.device.type == "cuda":
@@ -117,6 +118,7 @@ class _Trainer:
         result = train(job.architecture, self.data, self.setup.training, on_epoch=on_epoch, checkpoint=checkpoint)
         measured = count_plan(lower(plan(job.architecture), result.network).plan)
         outcome = {
+            "architecture_id": job.architecture.id,
             "val_accuracy": result.val_accuracy,
             "seconds": round(result.seconds, 3),
             "device": self.device_name,
@@ -128,7 +130,7 @@ class _Trainer:
         _write_weights(folder / "weights.safetensors", result.network.state_dict(), job.architecture)
         _write_whole(folder / "result.json", json.dumps(outcome).encode())
         checkpoint.unlink(missing_ok=True)
-        return outcome
+        return _stored(outcome)
 
     def probe(self, job: Probe) -> list[float]:
         """Seconds that the training of each of these networks will take."""
@@ -167,13 +169,18 @@ class _Trainer:
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1)
 
 
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """The result that a training left in a trial's folder, if it got so far."""
+def read_result(folder: Path, architecture: Architecture) -> dict[str, Any] | None:
+    """The result that a training of this network left in a trial's folder, if it got so far."""
     path = folder / "result.json"
     if not path.is_file() or not (folder / "weights.safetensors").is_file():
         return None
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
+    return _stored(result) if result.get("architecture_id") == architecture.id else None
+
+
+def _stored(outcome: dict[str, Any]) -> dict[str, Any]:
+    """What the study stores of a result; its trials have the id already."""
+    return {key: value for key, value in outcome.items() if key != "architecture_id"}
 
 
 def _write_weights(path: Path, state: dict[str, Any], architecture: Architecture) -> None:

@@ -108,7 +108,10 @@ def test_the_worker_trains_what_a_call_in_this_process_would(evaluator: ProcessE
 def test_a_training_leaves_whole_files_and_no_others(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
     outcome = evaluator(network(), tmp_path / "0", lambda _: None)
     assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["result.json", "weights.safetensors"]
-    assert json.loads((tmp_path / "0" / "result.json").read_text()) == outcome.results == read_result(tmp_path / "0")
+    assert json.loads((tmp_path / "0" / "result.json").read_text()) == {"architecture_id": network().id} | (
+        outcome.results or {}
+    )
+    assert read_result(tmp_path / "0", network()) == outcome.results
     build(plan(network())).load_state_dict(load_file(tmp_path / "0" / "weights.safetensors"), strict=True)
     with safe_open(tmp_path / "0" / "weights.safetensors", "pt") as file:
         assert Architecture.from_json(file.metadata()["architecture"]) == network()
@@ -119,12 +122,13 @@ def test_a_network_whose_result_is_there_is_not_trained_again(evaluator: Process
     reports: list[EpochReport] = []
     assert evaluator(network(), tmp_path / "0", reports.append) == first
     assert not reports
+    assert read_result(tmp_path / "0", network(3)) is None  # nor is the result of another network
     (tmp_path / "0" / "weights.safetensors").unlink()  # a result without its weights is none
     evaluator(network(), tmp_path / "0", reports.append)
     assert len(reports) == 2
 
 
-def test_an_error_in_a_training_is_its_reason_and_the_worker_lives_on(
+def test_an_error_in_a_training_is_its_reason_and_the_next_network_gets_a_new_worker(
     evaluator: ProcessEvaluator, tmp_path: Path
 ) -> None:
     outcome = evaluator(network(channels=3), tmp_path / "0", lambda _: None)  # digits have one channel
@@ -133,9 +137,8 @@ def test_an_error_in_a_training_is_its_reason_and_the_worker_lives_on(
     assert outcome.reason.startswith("error in training: Traceback")
     assert "channels" in outcome.reason
     assert "\n" not in outcome.reason
-    pid = evaluator.pid
+    assert evaluator.pid is None
     assert evaluator(network(), tmp_path / "1", lambda _: None).results is not None
-    assert evaluator.pid == pid
 
 
 def test_a_probe_measures_how_long_each_training_takes(evaluator: ProcessEvaluator) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from igcnas import __version__
 from igcnas.cli import count, export, networks, plot, search, status
+from igcnas.cli.common import Parser
 from igcnas.errors import IgcnasError
 
 _COMMANDS = (search, status, plot, export, count, networks)
@@ -19,9 +20,7 @@ _COMMANDS = (search, status, plot, export, count, networks)
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
-        prog="igcnas", description="Find the best small convolutional network that fits a compute budget."
-    )
+    top = Parser(prog="igcnas", description="Find the best small convolutional network that fits a compute budget.")
     top.add_argument("--version", action="version", version=f"igcnas {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:

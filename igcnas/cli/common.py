@@ -5,8 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import NoReturn
 
 STUDIES = Path("studies")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
 def add_study_argument(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import add_studies_dir, mega
+from igcnas.cli.common import Parser, add_studies_dir, mega
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def standalone_parser(prog: str) -> argparse.ArgumentParser:
     """The same command under a name of its own, for run_search.py."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog, description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     _add_arguments(parser)

@@ -137,6 +137,7 @@ class _Training:
         if self.checkpoint is None:
             return
         state = {
+            "seed": self.seed,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "curve": [(r.epoch, r.train_loss, r.val_accuracy) for r in self.curve],
@@ -150,6 +151,8 @@ class _Training:
         if self.checkpoint is None or not self.checkpoint.exists():
             return
         state: dict[str, Any] = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        if state["seed"] != self.seed:  # the seed is from (settings, architecture): this is another training's
+            return
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.curve = [EpochReport(epoch=e, train_loss=loss, val_accuracy=a) for e, loss, a in state["curve"]]
