@@ -16,26 +16,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from analysis.width_optimum import (
+from analysis.width_figure import compute, draw
+from analysis.width_lattice import (
     FIG3,
     LARGEST_BUDGET,
     PUBLISHED,
     closed_form,
-    compute,
     configuration,
     corner_cases,
     count_convolutions,
-    draw,
     formula,
     frontier,
     lattice,
-    main,
     optimum,
     published,
     wider_than_regular,
     widest,
     width_bound,
 )
+from analysis.width_optimum import main
 from igcnas.errors import BudgetError
 from igcnas.grouping import Dense, Interleaved
 
