@@ -11,32 +11,19 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser, add_studies_dir, mega
+from igcnas.cli.common import Parser, mega
+from igcnas.cli.search_options import DESCRIPTION, EPILOG, add_arguments, default_name, study_settings
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
     import optuna
 
     from igcnas.cli.progress import Clock
-    from igcnas.data import Dataset
     from igcnas.evaluation import ProcessEvaluator
     from igcnas.records import TrialRecord
     from igcnas.search import Search, Summary
     from igcnas.space import SearchSpace
     from igcnas.study import StudySettings
-
-_EPILOG = """Run the same command again and it goes on where it stopped, up to the same total.
-
-examples:
-  %(prog)s --budget-mflops 0.2
-  %(prog)s --budget-mflops 40 --data cifar10 --data-dir ~/data --networks 100
-  %(prog)s --budget-mflops 10 --data imagefolder:photos --image-size 64 --space igcv3 --study mine
-"""
-_DESCRIPTION = (
-    "Search for the best small convolutional network under a compute budget. Writes studies/NAME/: the Optuna storage, "
-    "pareto.png, trials.csv, and best/ with the exported network."
-)
-_SMALL_DATA = 10_000
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,71 +31,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "search",
         help="search for the best network under a budget",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        description=DESCRIPTION,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_arguments(parser)
+    add_arguments(parser)
+    parser.set_defaults(run=run)
 
 
 def standalone_parser(prog: str) -> argparse.ArgumentParser:
     """The same command under a name of its own, for run_search.py."""
     parser = Parser(
-        prog=prog, description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=prog, description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    _add_arguments(parser)
-    return parser
-
-
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--budget-mflops",
-        type=float,
-        required=True,
-        metavar="N",
-        help="most a network may cost for one image, in millions of multiply-accumulates of convolutions and linear "
-        "layers (one multiply-accumulate counts once; batch norm and activations are free)",
-    )
-    add(
-        "--space",
-        default="all",
-        metavar="NAME",
-        help="search space: all, igcv1, igcv3, learned, or a .py file of your own",
-    )
-    add(
-        "--data",
-        default="digits",
-        metavar="SPEC",
-        help="digits (8x8 scans, needs no download), cifar10, cifar100, imagefolder:PATH or npz:FILE (default: digits)",
-    )
-    add("--data-dir", type=Path, metavar="DIR", help="where the CIFAR archives or their unpacked folders are")
-    add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
-    add(
-        "--networks",
-        type=int,
-        default=60,
-        metavar="N",
-        help="stop when the study holds N trained networks, earlier runs included (default: %(default)s)",
-    )
-    add(
-        "--objective",
-        choices=("front", "accuracy"),
-        default="front",
-        help="front: accuracy against MACs up to the budget; accuracy: all at the budget (default: %(default)s)",
-    )
-    add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
-    add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
-    add("--sampler", choices=("tpe", "random"), default="tpe", help="who proposes structures (default: %(default)s)")
-    add("--no-baselines", action="store_true", help="do not train the known networks first")
-    add(
-        "--seed", type=int, default=0, metavar="N", help="of proposals, trainings and the validation split (default: 0)"
-    )
-    add("--study", metavar="NAME", help="name of the study (default: from data, space, budget and objective)")
-    add_studies_dir(parser)
-    add("--no-export", action="store_true", help="leave out best/ at the end")
-    add("--json", action="store_true", help="at the end print one JSON object as the last line")
+    add_arguments(parser)
     parser.set_defaults(run=run)
+    return parser
 
 
 class _Stop:
@@ -146,8 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.data import load_dataset
 
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
-    settings = _settings(arguments, space, dataset)
-    folder = arguments.studies_dir / (arguments.study or _default_name(settings))
+    settings = study_settings(arguments, space, dataset)
+    folder = arguments.studies_dir / (arguments.study or default_name(settings))
     from igcnas.search import check_budget
     from igcnas.storage import lock_study
     from igcnas.training import resolve_device
@@ -172,40 +110,6 @@ def run(arguments: argparse.Namespace) -> int:
         study = open_study(folder, create_for=settings)
         summary = _search(arguments, study, folder, space, settings, stop)
         return _finish(arguments, folder, settings, summary)
-
-
-def _settings(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> StudySettings:
-    from igcnas.settings import TrainingSettings
-    from igcnas.study import DataSettings, StudySettings
-
-    small = len(dataset.train.labels) < _SMALL_DATA
-    training = TrainingSettings(
-        epochs=(15 if small else 8) if arguments.epochs is None else arguments.epochs,
-        batch_size=64 if small else 128,
-        learning_rate=0.6 if small else 0.2,
-        validation_fraction=0.25 if small else 0.1,
-        seed=arguments.seed,
-    )
-    return StudySettings(
-        space=space.to_dict(),
-        space_path=arguments.space,
-        budget_macs=round(arguments.budget_mflops * 1e6),
-        objective=arguments.objective,
-        sampler=arguments.sampler,
-        baselines=not arguments.no_baselines,
-        seed=arguments.seed,
-        data=DataSettings.of(
-            dataset, training, spec=arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size
-        ),
-        training=training,
-    )
-
-
-def _default_name(settings: StudySettings) -> str:
-    parts = [settings.data.name, settings.space["name"], f"{settings.budget_macs / 1e6:g}M"]
-    if settings.objective != "front":
-        parts.append(settings.objective)
-    return "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in part) for part in parts)
 
 
 def _search(
