@@ -422,9 +422,9 @@ def hold_study(parent: Connection, folder: Path, offspring: str = "none") -> Non
     with lock_study(folder):
         child = 0
         if offspring == "fork":
-            child = os.fork()
-            if child == 0:
-                time.sleep(600)
+            if os.fork() == 0:
+                parent.send(os.getpid())  # the child says so itself: it has run, so it has let go of the lock
+            time.sleep(600)
         elif offspring == "program":
             child = subprocess.Popen(["sleep", "600"], close_fds=False).pid
         parent.send(child)

@@ -50,7 +50,7 @@ class Clock:
 
     def left(self) -> str:
         """Time left, in words."""
-        return duration(self.seconds_left())
+        return duration(self.seconds_left()) if self._each else "an unknown time"  # where nothing could be measured
 
     def seconds_left(self) -> float:
         """Seconds left."""
