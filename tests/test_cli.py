@@ -290,6 +290,9 @@ def test_count_reads_an_architecture_from_a_file(capsys: pytest.CaptureFixture[s
     Path("network.json").write_text(architecture.to_json())
     assert main(["count", "network.json", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == architecture.id
+    Path("network.json").write_text(json.dumps({"architecture": architecture.to_dict(), "facts": {}}))  # as exported
+    assert main(["count", "network.json", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == architecture.id
     Path("network.json").write_text("{")
     assert main(["count", "network.json"]) == 2
     assert "not JSON" in one_line(capsys)

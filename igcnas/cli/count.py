@@ -67,9 +67,13 @@ def _architecture(name: str, parameters: list[str]) -> Architecture:
     if not name.endswith(".json"):
         return family(name).from_text(parameters)
     try:
-        return Architecture.from_json(Path(name).read_text(encoding="utf-8"))
+        data = json.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:
         raise IgcnasError(f"cannot read {name}: {error.strerror}") from None
+    except ValueError as error:
+        raise IgcnasError(f"{name} is not JSON: {error}") from None
+    # An exported architecture.json holds more than the architecture.
+    return Architecture.from_dict(data.get("architecture", data) if isinstance(data, dict) else data)
 
 
 def _ptflops(network: Plan) -> int:
