@@ -105,15 +105,13 @@ class Search:
             sampler=settings.sampler,
             seed=settings.seed,
         )
+        fits = baselines(settings.data.input_shape, len(settings.data.classes), settings.budget_macs)
+        self._known = {name: fit.architecture for name, fit in fits.items()} if settings.baselines else {}
         self.lowest_target = self.proposer.lowest_target(self.limits.smallest)
 
     def known_networks(self) -> dict[str, Architecture]:
         """The baselines of this study by name."""
-        if not self.settings.baselines:
-            return {}
-        data = self.settings.data
-        fits = baselines(data.input_shape, len(data.classes), self.settings.budget_macs)
-        return {name: fit.architecture for name, fit in fits.items()}
+        return self._known
 
     def samples(self, number: int) -> tuple[Architecture, ...]:
         """Some networks that this search could train, drawn at random: for measuring how long it takes."""
