@@ -53,11 +53,10 @@ class Limits:
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """How a run of the search ended: networks trained and failed in the study, and `new` in this run."""
+    """How a run of the search ended, and what the study then holds."""
 
     trained: int
     failed: int
-    new: int = 0
     interrupted: bool = False
     exhausted: bool = False
     tally: Tally = field(default_factory=Tally)
@@ -129,7 +128,6 @@ class Search:
                 if trial is None:
                     break
                 record = self._train(trial)
-                summary.new += record.state == "complete"
                 failures = 0 if record.state == "complete" else failures + 1
                 if failures == _MAX_FAILURES_IN_A_ROW:
                     raise TrainingError(

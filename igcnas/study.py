@@ -167,13 +167,14 @@ def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optu
     if create_for is None:
         if not (folder / "journal.log").exists():
             raise StudyError(f"study {folder.name!r} has no journal yet; run the search first")
-        try:
-            return optuna.load_study(study_name=folder.name, storage=open_storage(folder / "journal.log"))
-        except KeyError:
-            raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again") from None
+        names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
+        if not names:
+            raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again")
+        return optuna.load_study(study_name=names[0], storage=storage)
+    names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
     study = optuna.create_study(
-        study_name=folder.name,
-        storage=open_storage(folder / "journal.log"),
+        study_name=names[0] if names else folder.name,  # a folder may have been renamed; its study was not
+        storage=storage,
         directions=list(OBJECTIVES[create_for.objective]),
         load_if_exists=True,
     )

@@ -20,6 +20,7 @@ from igcnas.architecture import Architecture
 from igcnas.cli import main
 from igcnas.cli.common import duration, mega
 from igcnas.cli.count import _architecture
+from igcnas.cli.export import is_current
 from igcnas.cli.progress import Clock, PlainProgress, progress_for
 from igcnas.records import TrialRecord
 from igcnas.study import open_study
@@ -92,6 +93,14 @@ def test_a_search_draws_tabulates_exports_and_says_when_it_is_complete(capfd: py
     assert result["val_accuracy"] == max(float(row["val_accuracy"]) for row in rows)
     assert {"model.onnx", "model.py", "architecture.json"} <= {path.name for path in Path("studies/s/best").iterdir()}
     assert len(states()) == 3
+
+    exported = Path("studies/s/best/architecture.json")
+    assert is_current(Path("studies/s"))
+    exported.write_text(exported.read_text().replace("of 3 trained", "of 2 trained"))  # the best of an earlier total
+    assert not is_current(Path("studies/s"))
+    Path("studies/s").rename("studies/t")
+    assert main(["status", "t"]) == 0
+    assert "3 trained, 0 failed, 0 running" in capfd.readouterr().out
 
 
 def test_a_search_killed_while_it_trains_goes_on_to_the_same_total() -> None:

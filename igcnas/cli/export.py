@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, mega, study_folder
 from igcnas.errors import StudyError
+
+if TYPE_CHECKING:
+    from igcnas.data import Dataset
+    from igcnas.records import TrialRecord
+    from igcnas.study import StudySettings
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,7 +40,7 @@ def write(folder: Path, number: int | None) -> Path:
     from safetensors.torch import load_file
 
     from igcnas.export import export_network
-    from igcnas.records import TrialRecord, best, records, standard_error, trained
+    from igcnas.records import best, records, standard_error, trained
     from igcnas.study import StudySettings, open_study, trial_folder
 
     settings = StudySettings.read(folder)
@@ -70,7 +77,7 @@ def write(folder: Path, number: int | None) -> Path:
         test=(test.images, test.labels),
         facts={
             "study": folder.name,
-            "network": f"number {record.number} of {len(every)} trained",
+            "network": _chosen(record, every),
             "budget": f"{mega(settings.budget_macs)} MFLOPs",
             "data": settings.data.name,
             "validation accuracy": f"{record.val_accuracy:.2f} % +- {error:.2f} (one standard error, "
@@ -86,15 +93,29 @@ def write(folder: Path, number: int | None) -> Path:
     return target
 
 
-def _statistics(settings: object, dataset: object) -> tuple[list[float], list[float]]:
+def is_current(folder: Path) -> bool:
+    """Whether best/ is the best network of all that the study holds: then the test split need not be read again."""
+    from igcnas.records import best, records, trained
+    from igcnas.study import StudySettings, open_study
+
+    try:
+        facts = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
+    except (OSError, ValueError, KeyError):
+        return False
+    every = trained(records(open_study(folder)))
+    champion = best(every, StudySettings.read(folder).budget_macs)
+    return champion is not None and facts.get("network") == _chosen(champion, every)
+
+
+def _chosen(record: TrialRecord, every: list[TrialRecord]) -> str:
+    return f"number {record.number} of {len(every)} trained"
+
+
+def _statistics(settings: StudySettings, dataset: Dataset) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, as the training normalised with."""
     import torch
 
-    from igcnas.data import Dataset
-    from igcnas.study import StudySettings
     from igcnas.training import TrainingData
 
-    assert isinstance(settings, StudySettings)
-    assert isinstance(dataset, Dataset)
     data = TrainingData.of(dataset, settings.training, torch.device("cpu"))
     return data.mean.tolist(), data.std.tolist()

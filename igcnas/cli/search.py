@@ -158,6 +158,7 @@ def _announce(
     known = search.known_networks()
     seen = {record.architecture.id for record in every}
     new = {name: network for name, network in known.items() if network.id not in seen}
+    new = dict(list(new.items())[: arguments.networks - done])
     samples = search.samples(3)
     seconds = evaluator.probe((*samples, *new.values())) or [0.0] * (len(samples) + len(new))
     each = sum(seconds[: len(samples)]) / max(1, len(samples))
@@ -221,9 +222,7 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
     if champion is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
     files = plot.write(folder)
-    # What is there already stays: the test split is read once for each network that is chosen.
-    exported = (folder / "best" / "architecture.json").exists() and not summary.new
-    if not arguments.no_export and not exported:
+    if not arguments.no_export and not export.is_current(folder):
         files.append(export.write(folder, None))
     print(
         f"best      {champion.val_accuracy:.2f} % at {mega(champion.final_macs)} MFLOPs: "
