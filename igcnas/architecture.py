@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from igcnas.blocks import BLOCKS, Block
-from igcnas.checks import require, require_positive
+from igcnas.checks import require, require_bool, require_positive
 from igcnas.errors import ArchitectureError
 from igcnas.grouping import GROUPINGS
 
@@ -39,9 +39,12 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Stem 3x3 convolution, stages of blocks, an optional 1x1 head convolution, global average pooling, a linear layer.
+    """Stem convolution, stages of blocks, an optional 1x1 head convolution, global average pooling, a linear layer.
 
-    input_shape is (channels, height, width). head_channels = 0 means no head convolution.
+    input_shape is (channels, height, width). head_channels = 0 means no head convolution. stem_pool: a 3x3 max pooling
+    of stride 2 after the stem. preactivation: norm and activation stand in front of convolutions, so that the stem has
+    none and they come once more at the end (CondenseNet). condense_classifier = n: training keeps one n-th of the
+    inputs of the linear layer.
     """
 
     family: str
@@ -52,6 +55,11 @@ class Architecture:
     stem_stride: int = 1
     head_channels: int = 0
     activation: str = "relu"
+    stem_kernel: int = 3
+    stem_pool: bool = False
+    preactivation: bool = False
+    classifier_bias: bool = True
+    condense_classifier: int = 1
 
     def __post_init__(self) -> None:
         require(isinstance(self.family, str), f"family must be a name, but is {self.family!r}")
@@ -72,7 +80,11 @@ class Architecture:
             stem_channels=self.stem_channels,
             stem_stride=self.stem_stride,
             stages=len(self.stages),
+            stem_kernel=self.stem_kernel,
+            condense_classifier=self.condense_classifier,
         )
+        require(self.stem_kernel % 2 == 1, f"stem_kernel must be odd, but is {self.stem_kernel}")
+        require_bool(stem_pool=self.stem_pool, preactivation=self.preactivation, classifier_bias=self.classifier_bias)
         require(
             type(self.head_channels) is int and self.head_channels >= 0,
             f"head_channels must be 0 (none) or more, but is {self.head_channels!r}",
@@ -80,16 +92,21 @@ class Architecture:
         require(self.activation in ACTIVATIONS, f"activation must be one of {ACTIVATIONS}, but is {self.activation!r}")
         in_channels = self.stem_channels
         for number, stage in enumerate(self.stages, start=1):
-            try:
-                stage.block.check(in_channels, stage.width)
-            except ArchitectureError as error:
-                raise ArchitectureError(f"stage {number} of {self.family}: {error}") from None
-            in_channels = stage.width
+            # Blocks that do not grow are alike from the second on, and check both themselves.
+            for _ in range(stage.repeats if stage.block.grows else 1):
+                try:
+                    stage.block.check(in_channels, stage.width)
+                except ArchitectureError as error:
+                    raise ArchitectureError(f"stage {number} of {self.family}: {error}") from None
+                in_channels = stage.block.out_channels(in_channels, stage.width)
 
     @cached_property
     def id(self) -> str:
-        """Twelve hex digits over the canonical JSON without the family's name; equal networks have equal ids."""
-        data = self.to_dict()
+        """Twelve hex digits over the canonical JSON without the family's name; equal networks have equal ids.
+
+        Values that are defaults are left out, so that a later version, which knows more choices, gives the same id.
+        """
+        data = {"format": FORMAT, **_encode(self, sparse=True)}
         del data["family"]
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -142,12 +159,16 @@ class Architecture:
             raise ArchitectureError(f"not JSON: {error}") from None
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: Any, *, sparse: bool = False) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = {"kind": value.kind} if hasattr(value, "kind") else {}
-        return kind | {field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        encoded = {"kind": value.kind} if hasattr(value, "kind") else {}
+        for field in dataclasses.fields(value):
+            item = getattr(value, field.name)
+            if not (sparse and item == field.default):
+                encoded[field.name] = _encode(item, sparse=sparse)
+        return encoded
     if isinstance(value, tuple):
-        return [_encode(item) for item in value]
+        return [_encode(item, sparse=sparse) for item in value]
     return value
 
 
@@ -159,6 +180,8 @@ def _decode_stage(data: Any) -> Stage:
 
 
 def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(item) for item in value)
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from igcnas.architecture import Architecture
 from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Layer, Linear, Norm, Primitive, Residual, Sequence, SplitConvolution
+from igcnas.primitives import Convolution, Layer, Linear, Norm, Primitive, SplitConvolution, branches
 
 
 class Cost(NamedTuple):
@@ -34,14 +34,18 @@ def layer_cost(layer: Primitive) -> Cost:
     Cost(macs=884736, params=864, bias_outputs=0)
     """
     if isinstance(layer, Convolution):
-        weights = layer.kernel * layer.kernel * layer.connections
+        area = layer.kernel * layer.kernel
         height, width = layer.out_size
-        return Cost(weights * height * width, weights)
+        macs = area * layer.connections * height * width
+        if layer.learned is None:
+            return Cost(macs, area * layer.connections)
+        extra = layer.learned.overhead(layer.in_channels, layer.out_channels, layer.context_channels)
+        return Cost(macs + extra.macs, area * layer.kept_weights + extra.params, extra.bias_outputs)
     if isinstance(layer, Norm):
         return Cost(0, 2 * layer.channels)
     if isinstance(layer, Linear):
-        weights = layer.in_features * layer.out_features
-        return Cost(weights, weights + layer.out_features, layer.out_features)
+        weights, biases = layer.kept_inputs * layer.out_features, layer.out_features if layer.bias else 0
+        return Cost(weights, weights + biases, biases)
     if isinstance(layer, SplitConvolution):
         return Cost(layer.connections * layer.in_size[0] * layer.in_size[1], layer.connections)
     return _FREE
@@ -58,12 +62,8 @@ def count_plan(network: Plan) -> Cost:
 def _sum(layers: tuple[Layer, ...]) -> Cost:
     macs = params = bias_outputs = 0
     for layer in layers:
-        if isinstance(layer, Sequence):
-            cost = _sum(layer.layers)
-        elif isinstance(layer, Residual):
-            cost = _sum((layer.body, layer.shortcut))
-        else:
-            cost = layer_cost(layer)
+        below = branches(layer)
+        cost = _sum(tuple(child for _, child in below)) if below is not None else layer_cost(layer)  # type: ignore[arg-type]
         macs += cost[0]
         params += cost[1]
         bias_outputs += cost[2]
@@ -73,3 +73,17 @@ def _sum(layers: tuple[Layer, ...]) -> Cost:
 def count(architecture: Architecture) -> Cost:
     """Cost of a network, from its plan."""
     return count_plan(plan(architecture))
+
+
+def training_params(network: Plan) -> int:
+    """Parameters of the module while it trains: learned layers hold dense weights, and what decides their groups."""
+    total = 0
+    for _, layer in network.layers():
+        total += layer_cost(layer).params
+        if isinstance(layer, Convolution) and layer.learned is not None:
+            pairs = (layer.in_channels, layer.out_channels)
+            dropped = pairs[0] * pairs[1] - layer.kept_weights
+            total += layer.kernel * layer.kernel * dropped + layer.learned.decision_parameters(*pairs)
+        elif isinstance(layer, Linear):
+            total += (layer.in_features - layer.kept_inputs) * layer.out_features
+    return total

@@ -8,7 +8,19 @@ from functools import singledispatch
 from torch import nn
 
 from igcnas import primitives
-from igcnas.layers import LEARNED, Add, GatherChannels, GlobalAveragePool, NormalizeInput, SplitConv
+from igcnas.layers import (
+    LEARNED,
+    Add,
+    AppendChannels,
+    CondensingLinear,
+    GatedSequential,
+    GatherChannels,
+    GlobalAveragePool,
+    NormalizeInput,
+    PadChannels,
+    SplitConv,
+)
+from igcnas.layers.learned import LearnedModule
 from igcnas.plan import Plan
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6}
@@ -21,17 +33,27 @@ def build(network: Plan) -> nn.Sequential:
     state: He normal for convolutions, N(0, 0.01) for the classifier.
     """
     module = _sequence(network.root)
-    for child in module.modules():
-        if isinstance(child, nn.Conv2d):
-            nn.init.kaiming_normal_(child.weight, mode="fan_in", nonlinearity="relu")
-        elif isinstance(child, nn.Linear):
-            nn.init.normal_(child.weight, std=0.01)
-            nn.init.zeros_(child.bias)
+    _initialise(module)
     return module
 
 
-def _sequence(layer: primitives.Sequence) -> nn.Sequential:
-    return nn.Sequential(OrderedDict((child.name, _module(child)) for child in layer.layers))
+def _initialise(module: nn.Module) -> None:
+    """Learned modules have initialised themselves, and what is inside them."""
+    if isinstance(module, LearnedModule):
+        return
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    for child in module.children():
+        _initialise(child)
+
+
+def _sequence(layer: primitives.Sequence | primitives.Gated) -> nn.Sequential:
+    kind = GatedSequential if isinstance(layer, primitives.Gated) else nn.Sequential
+    return kind(OrderedDict((child.name, _module(child)) for child in layer.layers))
 
 
 @singledispatch
@@ -40,9 +62,27 @@ def _module(layer: primitives.Layer) -> nn.Module:
     raise TypeError(f"no module for {type(layer).__name__}")
 
 
-@_module.register
-def _(layer: primitives.Sequence) -> nn.Module:
+@_module.register(primitives.Sequence)
+@_module.register(primitives.Gated)
+def _(layer: primitives.Sequence | primitives.Gated) -> nn.Module:
     return _sequence(layer)
+
+
+@_module.register
+def _(layer: primitives.Concat) -> nn.Module:
+    return AppendChannels(_sequence(layer.body))
+
+
+@_module.register
+def _(layer: primitives.Pool) -> nn.Module:
+    if layer.kind == "max":
+        return nn.MaxPool2d(layer.kernel, layer.stride, padding=layer.kernel // 2)
+    return nn.AvgPool2d(layer.kernel, layer.stride, ceil_mode=True)
+
+
+@_module.register
+def _(layer: primitives.PadShortcut) -> nn.Module:
+    return PadChannels(layer.in_channels, layer.out_channels, layer.stride)
 
 
 @_module.register
@@ -53,7 +93,7 @@ def _(layer: primitives.Residual) -> nn.Module:
 @_module.register
 def _(layer: primitives.Convolution) -> nn.Module:
     if layer.learned is not None:
-        return LEARNED[type(layer.learned)](layer.in_channels, layer.out_channels, layer.stride, layer.learned)
+        return LEARNED[type(layer.learned)](layer)
     return nn.Conv2d(
         layer.in_channels,
         layer.out_channels,
@@ -98,4 +138,6 @@ def _(layer: primitives.GlobalPool) -> nn.Module:
 
 @_module.register
 def _(layer: primitives.Linear) -> nn.Module:
-    return nn.Linear(layer.in_features, layer.out_features)
+    if layer.factor > 1:
+        return CondensingLinear(layer)
+    return nn.Linear(layer.in_features, layer.out_features, bias=layer.bias)

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 
 from igcnas.architecture import Architecture
 from igcnas.blocks import block_layers
-from igcnas.primitives import Activation, Convolution, GlobalPool, Layer, Linear, Norm, Primitive, Sequence, Size, walk
+from igcnas.primitives import (
+    Activation,
+    Convolution,
+    GlobalPool,
+    Layer,
+    Linear,
+    Norm,
+    Pool,
+    Primitive,
+    Sequence,
+    Size,
+    halve,
+    walk,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +39,9 @@ def plan(architecture: Architecture) -> Plan:
     """The primitive layers of a network: stem, stages, optional head, pooling, classifier."""
     channels, *size = architecture.input_shape
     activation = architecture.activation
-    stem = _unit(channels, architecture.stem_channels, 3, architecture.stem_stride, (size[0], size[1]), activation)
+    stem, in_size = _stem(architecture, channels, (size[0], size[1]))
     children: list[Layer] = [Sequence("stem", stem)]
-    width, in_size = architecture.stem_channels, stem[0].out_size
+    width = architecture.stem_channels
     for number, stage in enumerate(architecture.stages, start=1):
         blocks: list[Layer] = []
         for repeat in range(1, stage.repeats + 1):
@@ -36,15 +49,38 @@ def plan(architecture: Architecture) -> Plan:
             layers = block_layers(stage.block, width, stage.width, stride, in_size, activation)
             blocks.append(Sequence(f"block{repeat}", layers))
             if stride != 1:
-                in_size = (-(-in_size[0] // stride), -(-in_size[1] // stride))
-            width = stage.width
+                in_size = halve(in_size, stride)
+            width = stage.block.out_channels(width, stage.width)
         children.append(Sequence(f"stage{number}", tuple(blocks)))
     if architecture.head_channels:
         children.append(Sequence("head", _unit(width, architecture.head_channels, 1, 1, in_size, activation)))
         width = architecture.head_channels
+    if architecture.preactivation:
+        last = (Norm("norm", width, in_size), Activation("act", activation, width, in_size))
+        children.append(Sequence("last", last))
     children.append(GlobalPool("pool", width, in_size))
-    children.append(Linear("classifier", width, architecture.num_classes))
+    children.append(
+        Linear(
+            "classifier",
+            width,
+            architecture.num_classes,
+            bias=architecture.classifier_bias,
+            factor=architecture.condense_classifier,
+        )
+    )
     return Plan(Sequence("", tuple(children)), architecture.input_shape)
+
+
+def _stem(architecture: Architecture, channels: int, in_size: Size) -> tuple[tuple[Layer, ...], Size]:
+    """Layers of the stem, and the size of what comes out."""
+    width, kernel, stride = architecture.stem_channels, architecture.stem_kernel, architecture.stem_stride
+    unit = _unit(channels, width, kernel, stride, in_size, architecture.activation)
+    out_size = unit[0].out_size
+    layers: tuple[Layer, ...] = unit[:1] if architecture.preactivation else unit
+    if architecture.stem_pool:
+        pool = Pool("pool", "max", width, 3, 2, out_size)
+        return (*layers, pool), pool.out_size
+    return layers, out_size
 
 
 def _unit(

@@ -1,6 +1,7 @@
-"""The primitive layers that every network is made of, with names and shapes, and the two ways to combine them.
+"""The primitive layers that every network is made of, with names and shapes, and the ways to combine them.
 
-A plan is a tree: leaves are primitives, a Sequence runs its layers in order, a Residual adds a shortcut to a body. The
+A plan is a tree: leaves are primitives, a Sequence runs its layers in order, a Gated sequence also shows each of its
+layers a summary of its input, a Residual adds a shortcut to a body, a Concat appends a body's output to its input. The
 names of the tree are the names of the torch modules, so a count and a module can be compared layer by layer. Tuples,
 because a search makes thousands of them a second. Sizes are (height, width); a convolution pads by kernel // 2.
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from igcnas.grouping.learned import LearnedGrouping
+    from igcnas.grouping.base import Learned
 
 Size: TypeAlias = tuple[int, int]
 
@@ -26,7 +27,11 @@ def halve(size: Size, stride: int) -> Size:
 
 
 class Convolution(NamedTuple):
-    """A kernel x kernel convolution without bias; `learned` means that training decides which channels meet."""
+    """A kernel x kernel convolution without bias; `learned` means that training decides which channels meet.
+
+    `context_channels`: where it decides for each image by a summary of the input of the enclosing Gated sequence, the
+    channels of that input.
+    """
 
     name: str
     in_channels: int
@@ -35,7 +40,8 @@ class Convolution(NamedTuple):
     stride: int
     groups: int
     in_size: Size
-    learned: LearnedGrouping | None = None
+    learned: Learned | None = None
+    context_channels: int = 0
 
     @property
     def out_size(self) -> Size:
@@ -48,6 +54,13 @@ class Convolution(NamedTuple):
         if self.learned is not None:
             return self.learned.connections(self.in_channels, self.out_channels)
         return self.in_channels * self.out_channels // self.groups
+
+    @property
+    def kept_weights(self) -> int:
+        """Channel pairs that keep a weight after training: more than meet in one image where each image chooses."""
+        if self.learned is not None:
+            return self.learned.kept(self.in_channels, self.out_channels)
+        return self.connections
 
 
 class SplitConvolution(NamedTuple):
@@ -128,6 +141,32 @@ class Activation(NamedTuple):
     size: Size
 
 
+class Pool(NamedTuple):
+    """Pooling over windows. kind: 'max', padded by kernel // 2, or 'average', without padding, stride = kernel."""
+
+    name: str
+    kind: str
+    channels: int
+    kernel: int
+    stride: int
+    in_size: Size
+
+    @property
+    def out_size(self) -> Size:
+        """(height, width) of the output; incomplete windows at the border count."""
+        return halve(self.in_size, self.stride)
+
+
+class PadShortcut(NamedTuple):
+    """Every stride-th pixel, and zeros for the channels that are new: the parameter-free shortcut of He et al. (A)."""
+
+    name: str
+    in_channels: int
+    out_channels: int
+    stride: int
+    in_size: Size
+
+
 class GlobalPool(NamedTuple):
     """Average over height and width: (B, C, H, W) -> (B, C)."""
 
@@ -137,11 +176,18 @@ class GlobalPool(NamedTuple):
 
 
 class Linear(NamedTuple):
-    """A fully connected layer with bias."""
+    """A fully connected layer; factor > 1: training keeps that part of its inputs, the same for all outputs."""
 
     name: str
     in_features: int
     out_features: int
+    bias: bool = True
+    factor: int = 1
+
+    @property
+    def kept_inputs(self) -> int:
+        """Inputs that are used in the end."""
+        return self.in_features - (self.factor - 1) * (self.in_features // self.factor)
 
 
 class Sequence(NamedTuple):
@@ -151,27 +197,59 @@ class Sequence(NamedTuple):
     layers: tuple[Layer, ...]
 
 
+class Gated(NamedTuple):
+    """Layers in order, of which some convolutions also see the mean over the pixels of the input of the sequence."""
+
+    name: str
+    layers: tuple[Layer, ...]
+
+
 class Residual(NamedTuple):
     """body(x) + shortcut(x); an empty shortcut is the identity."""
 
     name: str
-    body: Sequence
+    body: Sequence | Gated
     shortcut: Sequence
 
 
+class Concat(NamedTuple):
+    """The channels of x, then those of body(x) (Huang et al., CVPR 2017)."""
+
+    name: str
+    body: Sequence | Gated
+
+
 Primitive: TypeAlias = (
-    Convolution | SplitConvolution | Permutation | Gather | Normalize | Norm | Activation | GlobalPool | Linear
+    Convolution
+    | SplitConvolution
+    | Permutation
+    | Gather
+    | Normalize
+    | Norm
+    | Activation
+    | Pool
+    | PadShortcut
+    | GlobalPool
+    | Linear
 )
-Layer: TypeAlias = Primitive | Sequence | Residual
+Layer: TypeAlias = Primitive | Sequence | Gated | Residual | Concat
+
+
+def branches(layer: Layer) -> tuple[tuple[str, Layer], ...] | None:
+    """Children of a tree node with the names of their modules; None for a primitive."""
+    if isinstance(layer, Sequence | Gated):
+        return tuple((child.name, child) for child in layer.layers)
+    if isinstance(layer, Residual):
+        return (("body", layer.body), ("shortcut", layer.shortcut))
+    if isinstance(layer, Concat):
+        return (("body", layer.body),)
+    return None
 
 
 def walk(layer: Layer, path: str = "") -> Iterator[tuple[str, Primitive]]:
     """Every primitive below a layer in the order of execution, with its dotted path: the name of its torch module."""
-    if isinstance(layer, Sequence):
-        for child in layer.layers:
-            yield from walk(child, f"{path}.{child.name}" if path else child.name)
-    elif isinstance(layer, Residual):
-        yield from walk(layer.body, f"{path}.body")
-        yield from walk(layer.shortcut, f"{path}.shortcut")
+    if isinstance(layer, Sequence | Gated | Residual | Concat):
+        for name, child in branches(layer) or ():
+            yield from walk(child, f"{path}.{name}" if path else name)
     else:
         yield path, layer

@@ -3,9 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from igcnas.errors import IgcnasError
+from igcnas.errors import IgcnasError, unknown_name
+
+GRADIENTS = ("full", "masked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupingRules:
+    """How training decides groups; each field belongs to the kinds of grouping that it names.
+
+    All: learning_rate, of the parameters that decide, as a multiple of that of the weights.
+    flgc: gradient of the assignment, 'full' as in the paper or 'masked' to the chosen entry as in a released code; the
+    softmax temperature goes geometrically from temperature_start to temperature_end.
+    condensing: the stages are spread over the share condense_until of training; group_lasso weighs the sum over
+    channels and groups of the norms of weights.
+    msgc: hinge_weight on the share of the MACs beyond the allowance, which falls linearly from all to what was planned
+    over the share ramp_until of training; gumbel_temperature of the binary gates.
+    dgconv: the loss is multiplied by (connections / planned)^ratio_exponent while there are more than planned.
+    dgc: saliency_weight on the mean saliencies; channels are dropped between dgc_from and dgc_until of training.
+    """
+
+    learning_rate: float = 1.0
+    gradient: str = "full"
+    temperature_start: float = 1.0
+    temperature_end: float = 1.0
+    condense_until: float = 0.5
+    group_lasso: float = 0.0
+    hinge_weight: float = 30.0
+    ramp_until: float = 0.5
+    gumbel_temperature: float = 2 / 3
+    ratio_exponent: float = 0.02
+    saliency_weight: float = 1e-5
+    dgc_from: float = 1 / 12
+    dgc_until: float = 3 / 4
+
+    def __post_init__(self) -> None:
+        if self.gradient not in GRADIENTS:
+            raise IgcnasError(unknown_name("gradient rule", self.gradient, GRADIENTS))
+        for name in ("temperature_start", "temperature_end", "gumbel_temperature"):
+            if not getattr(self, name) > 0:
+                raise IgcnasError(f"{name} must be positive, but is {getattr(self, name)}")
+        for name in ("condense_until", "ramp_until", "dgc_from", "dgc_until"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise IgcnasError(f"{name} is a share of training, in [0, 1], but is {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +71,12 @@ class TrainingSettings:
     warmup: float = 0.1
     validation_fraction: float = 0.25
     seed: int = 0
+    grouping: GroupingRules = GroupingRules()
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> TrainingSettings:
+        """The settings whose `dataclasses.asdict` this is."""
+        return TrainingSettings(**{**data, "grouping": GroupingRules(**data.get("grouping", {}))})
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):

@@ -105,7 +105,7 @@ class StudySettings:
                 raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
             image = data["data"]
             image |= {"input_shape": tuple(image["input_shape"]), "classes": tuple(image["classes"])}
-            data |= {"data": DataSettings(**image), "training": TrainingSettings(**data["training"])}
+            data |= {"data": DataSettings(**image), "training": TrainingSettings.from_dict(data["training"])}
             return StudySettings(**data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StudyError(f"{path} is damaged ({error}); restore it, or use a new --study name") from None

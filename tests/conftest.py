@@ -10,7 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from igcnas.architecture import ACTIVATIONS, Architecture, Stage
-from igcnas.blocks import SHORTCUTS, BasicBlock, Block, InvertedResidual
+from igcnas.blocks import BasicBlock, Block, InvertedResidual
+from igcnas.blocks.inverted import SHORTCUTS
 from igcnas.grouping import Dense, Group, Grouping, Interleaved, LearnedGrouping
 
 torch.set_num_threads(1)

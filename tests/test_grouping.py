@@ -205,7 +205,8 @@ def test_balanced_assignment_breaks_ties_as_the_free_one_does(channels, groups):
 
 def learned_convolution(in_channels: int, filters: int, groups: int, *, balanced: bool) -> FullyLearnableGroupConv:
     torch.manual_seed(0)
-    return FullyLearnableGroupConv(in_channels, filters, 1, LearnedGrouping(groups=groups, balanced=balanced))
+    grouping = LearnedGrouping(groups=groups, balanced=balanced)
+    return FullyLearnableGroupConv(Convolution("conv", in_channels, filters, 1, 1, 1, (8, 8), grouping))
 
 
 @pytest.mark.parametrize("balanced", [True, False])
@@ -278,5 +279,5 @@ def test_label_is_the_papers_notation(grouping, label):
 
 
 def test_learned_grouping_of_a_spatial_convolution_is_refused():
-    with pytest.raises(ArchitectureError, match="learned grouping applies to 1x1 convolutions, not to 3x3"):
+    with pytest.raises(ArchitectureError, match="applies to 1x1 convolutions, not to 3x3"):
         LearnedGrouping(groups=2).layers("conv", 8, 8, 3, 1, SIZE)

@@ -9,7 +9,15 @@ from functools import singledispatch
 from torch import nn
 
 from igcnas import primitives
-from igcnas.layers import Add, GatherChannels, GlobalAveragePool, NormalizeInput, SplitConv
+from igcnas.layers import (
+    Add,
+    AppendChannels,
+    GatherChannels,
+    GlobalAveragePool,
+    NormalizeInput,
+    PadChannels,
+    SplitConv,
+)
 from igcnas.plan import Plan
 
 _WIDTH = 120
@@ -20,6 +28,8 @@ _HELPERS: dict[type, type[nn.Module]] = {
     primitives.SplitConvolution: SplitConv,
     primitives.GlobalPool: GlobalAveragePool,
     primitives.Residual: Add,
+    primitives.Concat: AppendChannels,
+    primitives.PadShortcut: PadChannels,
 }
 _ACTIVATIONS = {"relu": "nn.ReLU()", "relu6": "nn.ReLU6()"}
 
@@ -119,10 +129,7 @@ def _helpers(network: Plan) -> list[str]:
         layer = stack.pop()
         if type(layer) in _HELPERS:
             used[_HELPERS[type(layer)]] = None
-        if isinstance(layer, primitives.Sequence):
-            stack.extend(reversed(layer.layers))
-        elif isinstance(layer, primitives.Residual):
-            stack.extend((layer.shortcut, layer.body))
+        stack.extend(child for _, child in reversed(primitives.branches(layer) or ()))
     return [inspect.getsource(cls).rstrip() for cls in used]
 
 
@@ -162,6 +169,23 @@ def _(layer: primitives.Residual, indent: int) -> list[str]:
     body[-1] += ","
     shortcut[-1] += ","
     return [" " * indent + "Add(", *body, *shortcut, " " * indent + ")"]
+
+
+@_lines.register
+def _(layer: primitives.Concat, indent: int) -> list[str]:
+    return [" " * indent + "AppendChannels(", *_lines(layer.body, indent + 4), " " * indent + ")"]
+
+
+@_lines.register
+def _(layer: primitives.Pool, indent: int) -> list[str]:
+    if layer.kind == "max":
+        return [f"{' ' * indent}nn.MaxPool2d({layer.kernel}, {layer.stride}, padding={layer.kernel // 2})"]
+    return [f"{' ' * indent}nn.AvgPool2d({layer.kernel}, {layer.stride}, ceil_mode=True)"]
+
+
+@_lines.register
+def _(layer: primitives.PadShortcut, indent: int) -> list[str]:
+    return [f"{' ' * indent}PadChannels({layer.in_channels}, {layer.out_channels}, {layer.stride})"]
 
 
 @_lines.register
@@ -213,4 +237,5 @@ def _(layer: primitives.GlobalPool, indent: int) -> list[str]:
 
 @_lines.register
 def _(layer: primitives.Linear, indent: int) -> list[str]:
-    return [f"{' ' * indent}nn.Linear({layer.in_features}, {layer.out_features})"]
+    options = "" if layer.bias else ", bias=False"
+    return [f"{' ' * indent}nn.Linear({layer.in_features}, {layer.out_features}{options})"]

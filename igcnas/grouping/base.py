@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from igcnas.primitives import Layer, Size
 
@@ -29,3 +29,57 @@ class Grouping(Protocol):
     def label(self) -> str:
         """The papers' short notation, as in L24M2 or G2."""
         ...
+
+
+class Overhead(NamedTuple):
+    """What deciding which channels meet costs beside the convolution, for one image: zero where it is decided once.
+
+    hidden: channels that the deciding layers batch-normalize and activate, for counters that count these.
+    """
+
+    macs: int = 0
+    params: int = 0
+    bias_outputs: int = 0
+    hidden: int = 0
+
+
+class Learned(Protocol):
+    """A grouping that training decides. Counts are channel pairs; times kernel area they are weights."""
+
+    kind: ClassVar[str]
+
+    def connections(self, in_channels: int, out_channels: int) -> int:
+        """Pairs that meet in one image: exact or, where training may choose their number, as expected before it."""
+        ...
+
+    def kept(self, in_channels: int, out_channels: int) -> int:
+        """Pairs that keep a weight after training: the connections, or all where each image chooses among them."""
+        ...
+
+    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
+        """Parameters that only decide who meets whom and are gone after training, such as assignment logits."""
+        ...
+
+    def overhead(self, in_channels: int, out_channels: int, context_channels: int) -> Overhead:
+        """What deciding costs in the trained network."""
+        ...
+
+
+class DecidedOnce:
+    """What learned groupings share whose connections are the same for every image."""
+
+    def kept(self, in_channels: int, out_channels: int) -> int:
+        """The pairs that meet."""
+        return self.connections(in_channels, out_channels)
+
+    def connections(self, in_channels: int, out_channels: int) -> int:
+        """Pairs that meet."""
+        raise NotImplementedError
+
+    def overhead(self, in_channels: int, out_channels: int, context_channels: int) -> Overhead:
+        """Nothing: the decision is in the weights."""
+        return Overhead()
+
+    def shortcut_groups(self, in_channels: int) -> int:
+        """A dense projection: the body's groups are not known before training."""
+        return 1

@@ -33,6 +33,9 @@ class Dense:
         return "dense"
 
 
+DENSE = Dense()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """`groups` partitions of consecutive channels that do not meet."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from igcnas.checks import require, require_bool, require_divides, require_positive
-from igcnas.grouping.learned import LearnedGrouping
+from igcnas.grouping.flgc import LearnedGrouping
 from igcnas.primitives import Convolution, Layer, Permutation, Size
 
 WIDEN = ("primary", "secondary")
+TRANSITIONS = ("clean", "reference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Interleaved:
     `widen`: which convolution changes the width between stages. 'primary', as in the paper: its groups are those that
     both widths allow, which are L where L is constant and M doubles. 'secondary': for a constant M and any growth of L;
     the primary keeps in_channels in partitions of M, each secondary partition takes them from in_channels / M to L.
+    `transition`: where the width changes, 'clean' has M secondary partitions as elsewhere; 'reference' has in_channels
+    / L, the M of the stage before, as the authors' residual networks do, with that many times fewer and larger ones.
     """
 
     kind: ClassVar[str] = "interleaved"
@@ -32,16 +35,28 @@ class Interleaved:
     M: int
     learned: bool = False
     widen: str = "primary"
+    transition: str = "clean"
 
     def __post_init__(self) -> None:
         require_positive(L=self.L, M=self.M)
         require_bool(learned=self.learned)
         require(self.widen in WIDEN, f"widen must be one of {WIDEN}, but is {self.widen!r}")
+        require(
+            self.transition in TRANSITIONS,
+            f"transition must be one of {TRANSITIONS}, but is {self.transition!r}",
+        )
+        require(
+            self.transition == "clean" or not (self.learned or self.widen == "secondary"),
+            "the reference transition is that of fixed groups that widen in the primary convolution",
+        )
 
     def check(self, in_channels: int, out_channels: int) -> None:
         """The output has C = L * M channels; a secondary convolution that widens needs partitions of M on its input."""
         if self.widen == "secondary":
             require_divides(self.M, in_channels, "the input of an interleaved convolution")
+        require_divides(
+            self._secondary_groups(in_channels, out_channels), out_channels, "the output of an interleaved convolution"
+        )
         require(
             out_channels == self.L * self.M,
             f"L * M must be the width of the block, but {self.L} * {self.M} is not {out_channels}",
@@ -55,6 +70,7 @@ class Interleaved:
         partitions = self.L if self.widen == "primary" else in_channels // self.M
         groups = math.gcd(in_channels, self.L) if self.widen == "primary" else partitions
         primary = Convolution(f"{name}_primary", in_channels, middle, kernel, stride, groups, in_size)
+        partitions_2 = self._secondary_groups(in_channels, out_channels)
         if self.learned:
             secondary = LearnedGrouping(groups=self.M).layers(
                 f"{name}_secondary", middle, out_channels, 1, 1, primary.out_size
@@ -63,9 +79,14 @@ class Interleaved:
         return (
             primary,
             Permutation(f"{name}_interleave", middle, partitions),
-            Convolution(f"{name}_secondary", middle, out_channels, 1, 1, self.M, primary.out_size),
+            Convolution(f"{name}_secondary", middle, out_channels, 1, 1, partitions_2, primary.out_size),
             Permutation(f"{name}_deinterleave", out_channels, self.M),
         )
+
+    def _secondary_groups(self, in_channels: int, out_channels: int) -> int:
+        if self.transition == "reference" and in_channels != out_channels:
+            return max(1, in_channels // self.L)
+        return self.M
 
     def shortcut_groups(self, in_channels: int) -> int:
         """A grouped projection, as in the authors' residual networks."""

@@ -11,6 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from igcnas.grouping import LearnedGrouping
+from igcnas.layers.learned import LearnedModule
+from igcnas.primitives import Convolution
 
 
 def assign(probabilities: torch.Tensor, *, balanced: bool) -> torch.Tensor:
@@ -33,16 +35,19 @@ def assign(probabilities: torch.Tensor, *, balanced: bool) -> torch.Tensor:
     return result
 
 
-class FullyLearnableGroupConv(nn.Module):
+class FullyLearnableGroupConv(LearnedModule):
     """1x1 convolution with learned grouping. Input (B, in, H, W), output (B, out, H', W')."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, grouping: LearnedGrouping) -> None:
+    decides = ("in_logits", "out_logits")
+
+    def __init__(self, layer: Convolution) -> None:
         super().__init__()
-        self.stride = stride
-        self.grouping = grouping
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, 1, 1))
-        self.in_logits = nn.Parameter(torch.empty(in_channels, grouping.groups))
-        self.out_logits = nn.Parameter(torch.empty(out_channels, grouping.groups))
+        assert isinstance(layer.learned, LearnedGrouping)
+        self.stride = layer.stride
+        self.grouping = layer.learned
+        self.weight = nn.Parameter(torch.empty(layer.out_channels, layer.in_channels, 1, 1))
+        self.in_logits = nn.Parameter(torch.empty(layer.in_channels, layer.learned.groups))
+        self.out_logits = nn.Parameter(torch.empty(layer.out_channels, layer.learned.groups))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -21,6 +21,44 @@ class Add(nn.Module):
         return total
 
 
+class AppendChannels(nn.Module):
+    """The channels of x, then those of body(x)."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Concatenate along the channels."""
+        return torch.cat((x_BCHW, self.body(x_BCHW)), 1)
+
+
+class PadChannels(nn.Module):
+    """Every stride-th pixel, and zeros for the channels that are new."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.before = (out_channels - in_channels) // 2
+        self.after = out_channels - in_channels - self.before
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Subsample and pad on both sides."""
+        sampled = x_BCHW[:, :, :: self.stride, :: self.stride]
+        return nn.functional.pad(sampled, (0, 0, 0, 0, self.before, self.after))
+
+
+class GatedSequential(nn.Sequential):
+    """Layers in order; those with a `gated` mark also take the mean over the pixels of the input of the sequence."""
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Run the layers."""
+        context_BC = x_BCHW.mean((2, 3))
+        for layer in self:
+            x_BCHW = layer(x_BCHW, context_BC) if getattr(layer, "gated", False) else layer(x_BCHW)
+        return x_BCHW
+
+
 class GatherChannels(nn.Module):
     """Output channel j is input channel indices[j]; becomes one Gather in ONNX."""
 

@@ -19,6 +19,7 @@ from igcnas.errors import TrainingError
 from igcnas.network import build
 from igcnas.plan import plan
 from igcnas.settings import TrainingSettings
+from igcnas.training.objective import GroupingObjective, deciding_parameters
 from igcnas.training.tensors import ImageTensors, TrainingData
 
 # A checkpoint costs some milliseconds; a training that is killed loses this many seconds at most.
@@ -71,9 +72,11 @@ class _Training:
         self.device = data.mean.device
         self.seed = settings.network_seed(architecture.id)
         torch.manual_seed(self.seed)
-        self.network = build(plan(architecture)).to(self.device)
+        network_plan = plan(architecture)
+        self.network = build(network_plan).to(self.device)
         if self.device.type == "cuda":
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.objective = GroupingObjective(self.network, network_plan, settings.grouping)
         self.parameters = list(self.network.parameters())
         self.optimizer = _optimizer(self.network, settings)
         self.steps_per_epoch = max(1, len(data.training) // settings.batch_size)
@@ -106,12 +109,15 @@ class _Training:
         losses = []
         bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
         for step, (images, labels) in enumerate(self.data.epoch(self.settings.batch_size, self.seed + epoch)):
-            self._set_learning_rate(epoch * self.steps_per_epoch + step)
+            done = epoch * self.steps_per_epoch + step
+            self._set_learning_rate(done)
+            self.objective.begin_step(done / (self.settings.epochs * self.steps_per_epoch))
             if self.device.type == "cuda":
                 images = images.contiguous(memory_format=torch.channels_last)
             with bf16:
                 logits = self.network(images)
                 loss = functional.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
+                loss = self.objective(loss)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
@@ -131,7 +137,7 @@ class _Training:
         else:
             factor = 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * factor
+            group["lr"] = self.settings.learning_rate * factor * group["lr_scale"]
 
     def _save(self) -> None:
         if self.checkpoint is None:
@@ -160,12 +166,21 @@ class _Training:
 
 
 def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Weight decay on weights of convolutions and of the classifier only; logits of an assignment are none."""
+    """Weight decay on weights of convolutions and of the classifier only; what decides groups is none of these."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        (free if parameter.ndim == 1 or name.endswith("_logits") else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    deciding: list[nn.Parameter] = []
+    decisions = {id(parameter) for parameter in deciding_parameters(network)}
+    for parameter in network.parameters():
+        if id(parameter) in decisions:
+            deciding.append(parameter)
+        else:
+            (free if parameter.ndim == 1 else decayed).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay, "lr_scale": 1.0},
+        {"params": free, "weight_decay": 0.0, "lr_scale": 1.0},
+        {"params": deciding, "weight_decay": 0.0, "lr_scale": settings.grouping.learning_rate},
+    ]
     return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=True, fused=True)
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from igcnas.checks import require, require_bool, require_divides, require_positive
+from igcnas.grouping.base import DecidedOnce
 from igcnas.primitives import Convolution, Layer, Size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LearnedGrouping:
+class LearnedGrouping(DecidedOnce):
     """`groups` groups of input channels and filters, assigned by training; on pointwise convolutions only."""
 
     kind: ClassVar[str] = "flgc"
@@ -47,9 +48,9 @@ class LearnedGrouping:
         require(kernel == 1, f"learned grouping applies to 1x1 convolutions, not to {kernel}x{kernel}")
         return (Convolution(name, in_channels, out_channels, 1, stride, 1, in_size, self),)
 
-    def shortcut_groups(self, in_channels: int) -> int:
-        """A dense projection: the body's groups are not known before training."""
-        return 1
+    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
+        """A logit for each group of each input channel and of each filter."""
+        return self.groups * (in_channels + out_channels)
 
     def label(self) -> str:
         """As in F4; unbalanced groups carry a u."""

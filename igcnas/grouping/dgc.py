@@ -1,0 +1,80 @@
+"""Dynamic group convolution: each image chooses the input channels of each head by their saliency.
+
+Su et al., "Dynamic Group Convolution for Accelerating Convolutional Neural Networks", ECCV 2020. Each head scores the
+input channels of its own layer by two linear layers on their means, keeps the highest scores, multiplies the channels
+by them, and makes its share of the output. Every image keeps as many channels, so the MACs are exact before training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from igcnas.checks import require, require_divides, require_positive
+from igcnas.grouping.base import Overhead
+from igcnas.primitives import Convolution, Layer, Permutation, Size
+
+_SMALL = 80  # input channels below which the saliency generator is squeezed less, in the authors' code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicChannels:
+    """`heads` heads that keep a share `keep` of their input channels in every image (the authors' 1 - gate)."""
+
+    kind: ClassVar[str] = "dgc"
+    heads: int
+    keep: float = 0.25
+
+    def __post_init__(self) -> None:
+        require_positive(heads=self.heads)
+        require(isinstance(self.keep, float) and 0 < self.keep <= 1, f"keep must be in (0, 1], but is {self.keep!r}")
+
+    def check(self, in_channels: int, out_channels: int) -> None:
+        """Heads divide the output channels."""
+        require_divides(self.heads, out_channels, "the output of a dynamic group convolution")
+
+    def kept_inputs(self, in_channels: int) -> int:
+        """Input channels that a head keeps in every image, once training is over."""
+        return max(1, in_channels - round(in_channels * (1 - self.keep)))
+
+    def connections(self, in_channels: int, out_channels: int) -> int:
+        """Exact before training."""
+        return self.kept_inputs(in_channels) * out_channels
+
+    def kept(self, in_channels: int, out_channels: int) -> int:
+        """All: another image may need them."""
+        return in_channels * out_channels
+
+    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
+        """None that training leaves behind: the saliency generators stay."""
+        return 0
+
+    def hidden(self, in_channels: int) -> int:
+        """Hidden features of a saliency generator."""
+        return max(1, in_channels // (8 if in_channels < _SMALL else 16))
+
+    def overhead(self, in_channels: int, out_channels: int, context_channels: int) -> Overhead:
+        """Two linear layers a head, C to hidden without and hidden to C with bias."""
+        hidden = self.hidden(in_channels)
+        weights = 2 * self.heads * in_channels * hidden
+        return Overhead(
+            macs=weights,
+            params=weights + self.heads * in_channels,
+            bias_outputs=self.heads * in_channels,
+            hidden=self.heads * hidden,
+        )
+
+    def shortcut_groups(self, in_channels: int) -> int:
+        """A dense projection, never masked."""
+        return 1
+
+    def layers(
+        self, name: str, in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size
+    ) -> tuple[Layer, ...]:
+        """One convolution that masks its own input, and the shuffle of its heads."""
+        conv = Convolution(name, in_channels, out_channels, kernel, stride, 1, in_size, self)
+        return (conv, Permutation(f"{name}_shuffle", out_channels, self.heads))
+
+    def label(self) -> str:
+        """As in D4k0.25."""
+        return f"D{self.heads}k{self.keep:g}"

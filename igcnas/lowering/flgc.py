@@ -1,0 +1,55 @@
+"""Fully learnable group convolution: channels sorted by their group, so that the weights that live are blocks."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from igcnas.errors import ExportError
+from igcnas.layers import FullyLearnableGroupConv
+from igcnas.lowering.replacement import Replacement, free, gather
+from igcnas.primitives import Convolution, Layer, SplitConvolution
+
+
+def lower_flgc(conv: Convolution, module: nn.Module, names: set[str]) -> Replacement:
+    """One group convolution where the groups are equal in size, else a split one, with gathers around it."""
+    if not isinstance(module, FullyLearnableGroupConv):
+        raise ExportError(
+            f"layer {conv.name} is a {type(module).__name__}, not a learned convolution; build it from its plan"
+        )
+    in_groups, out_groups = (groups.tolist() for groups in module.assignments())
+    return lower_groups(conv, module.weight.detach(), in_groups, out_groups, names)
+
+
+def lower_groups(
+    conv: Convolution, weight: torch.Tensor, in_groups: list[int], out_groups: list[int], names: set[str]
+) -> Replacement:
+    """Lower a 1x1 convolution with (out, in, 1, 1) weights; channel i has group in_groups[i], filter o out_groups[o].
+
+    `names` are those of its neighbours; new layers get others.
+    """
+    groups = sorted({*in_groups, *out_groups})
+    inputs = [[i for i, group in enumerate(in_groups) if group == g] for g in groups]
+    filters = [[o for o, group in enumerate(out_groups) if group == g] for g in groups]
+    blocks = [weight[o][:, i] for i, o in zip(inputs, filters, strict=True)]
+    before: list[Layer] = gather(free(f"{conv.name}_in", names), [i for group in inputs for i in group])
+    state: dict[str, torch.Tensor] = {}
+    middle: Layer
+    if len({len(i) for i in inputs}) == 1 and len({len(o) for o in filters}) == 1:
+        middle = conv._replace(groups=len(groups), learned=None)
+        state[f"{conv.name}.weight"] = torch.cat(blocks)
+    else:
+        if conv.stride != 1:
+            # A split convolution has no stride; ones on the diagonal pick the same pixels, and are counted as done.
+            sample = free(f"{conv.name}_sample", names)
+            before.append(
+                conv._replace(name=sample, out_channels=conv.in_channels, groups=conv.in_channels, learned=None)
+            )
+            state[f"{sample}.weight"] = weight.new_ones(conv.in_channels, 1, 1, 1)
+        sizes = [tuple(len(group) for group in side) for side in (inputs, filters)]
+        middle = SplitConvolution(conv.name, sizes[0], sizes[1], conv.out_size)
+        # A group without inputs or without filters has no weights and no tensor.
+        state |= {f"{conv.name}.convs.{g}.weight": block for g, block in enumerate(blocks) if block.numel()}
+    order = [o for group in filters for o in group]  # the middle layer's output j is filter order[j]; undo that
+    after = gather(free(f"{conv.name}_out", names), sorted(range(len(order)), key=order.__getitem__))
+    return Replacement((*before, middle, *after), state, {"inputs": in_groups, "filters": out_groups})
