@@ -22,7 +22,20 @@ _MARKERS = ("o", "s", "^", "v", "P", "X", "D")
 
 
 # A block type has the same colour in every figure; those of users' own spaces follow.
-_FAMILIES = ("igcv1", "igcv1 (learned)", "igcv3", "igcv3 (learned)", "mobilenetv2", "resnet")
+_FAMILIES = (
+    "igcv1",
+    "igcv1 (learned)",
+    "igcv3",
+    "igcv3 (learned)",
+    "mobilenetv2",
+    "resnet",
+    "igcv2",
+    "resnext",
+    "resnext (learned)",
+    "msgc",
+    "msgc-mobilenetv2",
+    "condensenet",
+)
 _TICKS = (100, 99.5, 99, 98, 97, 96, 95, 93, 90, 85, 80, 75, 70, 65, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0)
 _BESIDE_BUDGET: dict[str, Any] = {
     "xytext": (-3, -4),
@@ -69,10 +82,10 @@ def compute_front(every: Sequence[TrialRecord], *, budget_macs: int, validation_
 
 
 def _block_type(record: TrialRecord) -> str:
-    """Family, and whether its grouping is learned."""
+    """Family, and whether its grouping is learned, where it can also be fixed."""
     stages = record.architecture.to_dict()["stages"]
     learned = any(
-        grouping.get("kind") == "flgc" or grouping.get("learned")
+        grouping.get("kind") in ("flgc", "dgconv") or grouping.get("learned")
         for stage in stages
         for grouping in stage["block"].values()
         if isinstance(grouping, dict)
@@ -80,12 +93,18 @@ def _block_type(record: TrialRecord) -> str:
     return f"{record.architecture.family} (learned)" if learned else record.architecture.family
 
 
+def _look(position: int) -> tuple[str, str]:
+    """Colour and marker; where the colours begin again, they meet other markers."""
+    turn, place = divmod(position, len(_COLOURS))
+    return _COLOURS[place], _MARKERS[(place + turn) % len(_MARKERS)]
+
+
 def draw_front(figure: FrontFigure, axes: Axes) -> None:
     """Networks by block type, known networks, and the front with its standard errors."""
     names = [*_FAMILIES, *(name for name in figure.searched if name not in _FAMILIES)]
     for name, points in figure.searched.items():
         position = names.index(name)
-        colour, marker = _COLOURS[position % len(_COLOURS)], _MARKERS[position % len(_MARKERS)]
+        colour, marker = _look(position)
         xs, ys = [macs / 1e6 for macs, _ in points], [accuracy for _, accuracy in points]
         axes.scatter(xs, ys, s=52, c=colour, marker=marker, label=name, alpha=0.9, lw=0, zorder=3.5)
     by_accuracy = sorted(figure.baselines.items(), key=lambda item: item[1][1])

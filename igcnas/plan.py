@@ -52,12 +52,12 @@ def plan(architecture: Architecture) -> Plan:
                 in_size = halve(in_size, stride)
             width = stage.block.out_channels(width, stage.width)
         children.append(Sequence(f"stage{number}", tuple(blocks)))
-    if architecture.head_channels:
-        children.append(Sequence("head", _unit(width, architecture.head_channels, 1, 1, in_size, activation)))
-        width = architecture.head_channels
     if architecture.preactivation:
         last = (Norm("norm", width, in_size), Activation("act", activation, width, in_size))
         children.append(Sequence("last", last))
+    if architecture.head_channels:
+        children.append(Sequence("head", _unit(width, architecture.head_channels, 1, 1, in_size, activation)))
+        width = architecture.head_channels
     children.append(GlobalPool("pool", width, in_size))
     children.append(
         Linear(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,15 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from igcnas.blocks import Bottleneck
 from igcnas.cost import count
 from igcnas.errors import SpaceError
+from igcnas.grouping import SparseProduct
 from igcnas.network import build
 from igcnas.plan import plan
 from igcnas.primitives import GlobalPool
 from igcnas.space import (
     BasicFamily,
+    GroupableFamily,
     InterleavedFamily,
     InvertedFamily,
+    ProductFamily,
     SearchSpace,
     Structure,
     known_spaces,
@@ -278,6 +283,40 @@ def test_one_secondary_partition_has_nothing_to_learn():
     assert block == plain
 
 
+@pytest.mark.parametrize("groups", [1, 4])
+def test_kronecker_gates_with_nothing_to_choose_are_fixed_groups(groups):
+    values = {"groups": groups, "ratio": 1, "learned": True}
+    learned, _ = GroupableFamily().stage(values, 4.0, 1.0)
+    fixed, _ = GroupableFamily().stage(values | {"learned": False}, 4.0, 1.0)
+    assert learned == fixed
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.0, 31.0, 100.0])
+def test_middle_of_a_groupable_bottleneck_is_a_power_of_two_that_the_groups_divide(scale):
+    block, width = GroupableFamily().stage({"groups": 8, "ratio": 2, "learned": True}, scale, 1.0)
+    assert isinstance(block, Bottleneck)
+    assert block.mid == max(8, 2 ** int(math.log2(max(1, width // 2))))
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0, 9.0])
+@pytest.mark.parametrize(("K", "kernels"), [(2, 3), (4, 2), (8, 1)])
+def test_igcv2_of_the_space_is_strict_at_every_width(K, kernels, scale):
+    block, width = ProductFamily().stage({"K": K, "kernels": kernels, "residual": True}, scale, 1.0)
+    assert isinstance(block.grouping, SparseProduct)
+    assert math.prod(block.grouping.K) == width
+
+
+def test_every_condensing_layer_of_a_network_drops_whole_parts():
+    space = SPACES["condensing"]
+    family = space.families[0]
+    values = {axis: options[-1] for axis, options in space.axes(family).items()} | {"condensenet.reduce": "condensing"}
+    network = space.decode({"block": family.name} | values, (3, 32, 32), 10).at(13)
+    learned = [layer for _, layer in plan(network).layers() if getattr(layer, "learned", None) is not None]
+    assert len(learned) == network.depth > 0
+    for layer in learned:
+        assert layer.learned.kept_inputs(layer.in_channels) * 8 == layer.in_channels
+
+
 USER_SPACE = """
 from igcnas.space import BasicFamily, SearchSpace
 SPACE = SearchSpace(name="mine", families=(BasicFamily(),), depths=(1,))
@@ -310,11 +349,11 @@ def refused(make, fragment: str) -> None:
 
 def test_unknown_space_names_the_nearest_and_all():
     refused(lambda: load_space("igcv4"), "did you mean 'igcv")
-    refused(lambda: load_space("igcv4"), "known: all, igcv1, igcv3, learned")
+    refused(lambda: load_space("igcv4"), "known: all, condensing, dgconv, igcv1, igcv2, igcv3, learned, msgc")
 
 
 def test_missing_file_names_the_known_spaces(tmp_path):
-    refused(lambda: load_space(str(tmp_path / "none.py")), "known by name: all, igcv1")
+    refused(lambda: load_space(str(tmp_path / "none.py")), "known by name: all, condensing")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_studies_dir
+from igcnas.space import known_spaces
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--space",
         default="all",
         metavar="NAME",
-        help="search space: all, igcv1, igcv3, learned, or a .py file of your own",
+        help=f"search space: {', '.join(known_spaces())}, or a .py file of your own (default: %(default)s)",
     )
     add(
         "--data",

@@ -23,6 +23,7 @@ class SparseProduct:
 
     kind: ClassVar[str] = "product"
     K: tuple[int, ...]
+    widen: str = "spatial"
 
     def __post_init__(self) -> None:
         require(isinstance(self.K, tuple) and len(self.K) >= 1, f"K must be a tuple of branch sizes, but is {self.K!r}")

@@ -1,14 +1,29 @@
 """Search spaces: frozen data that says which networks are considered, and the only code that asks Optuna for values."""
 
-from igcnas.space.families import BasicFamily, Family, InterleavedFamily, InvertedFamily
+from igcnas.space.families import (
+    BasicFamily,
+    BlockFamily,
+    DenseFamily,
+    GatedFamily,
+    GatedInvertedFamily,
+    GroupableFamily,
+    InterleavedFamily,
+    InvertedFamily,
+    ProductFamily,
+)
 from igcnas.space.loading import known_spaces, load_space
 from igcnas.space.space import SearchSpace, Structure
 
 __all__ = [
     "BasicFamily",
-    "Family",
+    "BlockFamily",
+    "DenseFamily",
+    "GatedFamily",
+    "GatedInvertedFamily",
+    "GroupableFamily",
     "InterleavedFamily",
     "InvertedFamily",
+    "ProductFamily",
     "SearchSpace",
     "Structure",
     "known_spaces",

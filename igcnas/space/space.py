@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.architecture import Architecture, Stage
 from igcnas.cost import count
 from igcnas.errors import ArchitectureError, SpaceError
-from igcnas.space.families import Axes, Family
+from igcnas.space.families import Axes, BlockFamily
 from igcnas.width import Fit, widest
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _STEPS = 8
 class Structure:
     """A network but for its width: `at(n)` is the network, whose MACs do not fall as n grows."""
 
-    family: Family
+    family: BlockFamily
     values: Mapping[str, Any]
     depths: tuple[int, ...]
     strides: tuple[int, ...]
@@ -48,16 +48,18 @@ class Structure:
         stages = []
         for number, (depth, stride) in enumerate(zip(self.depths, self.strides[1:], strict=True)):
             block, width = self.family.stage(self.values, n / _STEPS, self.growth**number)
-            stages.append(Stage(block=block, width=width, repeats=depth, stride=stride))
+            repeats = self.family.repeats(depth)
+            stages.append(Stage(block=block, width=width, repeats=repeats, stride=stride))
         return Architecture(
             family=self.family.name,
             input_shape=self.input_shape,
             num_classes=self.num_classes,
-            stem_channels=stages[0].width,
+            stem_channels=self.family.stem(stages[0].width),
             stem_stride=self.strides[0],
             stages=tuple(stages),
             head_channels=self.head_ratio * stages[-1].width,
             activation=self.family.activation,
+            preactivation=self.family.preactivation,
         )
 
     def fit(self, target_macs: int) -> Fit | None:
@@ -75,7 +77,7 @@ class SearchSpace:
     """
 
     name: str
-    families: tuple[Family, ...]
+    families: tuple[BlockFamily, ...]
     stages: int = 3
     depths: tuple[int, ...] = (1, 2, 3)
     growths: tuple[float, ...] = (1.0, 1.5, 2.0)
@@ -85,7 +87,7 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         for family in self.families:
-            self._require(isinstance(family, Family), f"has {family!r} among its families, which is no block family")
+            self._require(isinstance(family, BlockFamily), f"has {family!r} among its families, which is none")
         names = [family.name for family in self.families]
         self._require(bool(names), "has no block family; give at least one")
         self._require(len(set(names)) == len(names), f"names a block family twice: {names}")
@@ -106,7 +108,7 @@ class SearchSpace:
             whole = all(type(option) is int and option >= least for option in options)
             self._require(whole, f"offers {name} {options}; whole numbers from {least} up are needed")
 
-    def _require_buildable(self, family: Family) -> None:
+    def _require_buildable(self, family: BlockFamily) -> None:
         """Each combination of the family's own choices must be a network."""
         first = {"block": family.name} | {axis: options[0] for axis, options in self.axes(family).items()}
         own = {f"{family.name}.{axis}": options for axis, options in family.axes().items()}
@@ -121,7 +123,7 @@ class SearchSpace:
         if not condition:
             raise SpaceError(f"search space {self.name!r} {message}")
 
-    def axes(self, family: Family) -> Axes:
+    def axes(self, family: BlockFamily) -> Axes:
         """Parameter names and choices, given the block family; depths first, then the family's own."""
         common: Axes = {f"depth{stage}": self.depths for stage in range(1, self.stages + 1)}
         common |= {"growth": self.growths, "final_size": self.final_sizes, "head_ratio": self.head_ratios}
