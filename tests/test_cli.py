@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -350,7 +351,7 @@ def record(state: str = "complete", accuracy: float | None = 50.0) -> TrialRecor
 
 
 def test_a_line_shows_each_epoch_once_when_a_training_is_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = progress_for(Clock(0, 2, 5.0, {}), None)
+    progress = progress_for(Clock(0, 2, 5.0, {}), None, 10**6)
     assert type(progress) is PlainProgress
     progress.started(record())
     for epoch, accuracy in ((1, 0.0), (2, 99.0), (1, 0.0), (2, 50.0)):
@@ -363,10 +364,34 @@ def test_a_line_shows_each_epoch_once_when_a_training_is_taken_up(capsys: pytest
 
 
 def test_a_failed_network_has_a_line_and_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = PlainProgress(Clock(3, 5, 2.0, {}), None)
+    progress = PlainProgress(Clock(3, 5, 2.0, {}), None, 10**6)
     progress.started(record())
     progress.finished(record("failed", None))
     assert capsys.readouterr().out == "   3/5  network 0 failed: diverged\n"
+
+
+def test_a_network_that_training_took_over_the_budget_is_marked_and_never_the_best(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = PlainProgress(Clock(0, 2, 2.0, {}), None, 10_000)
+    over = dataclasses.replace(record(), measured_macs=10_001)
+    progress.started(over)
+    progress.finished(over)
+    assert "OVER BUDGET: 0.009 MFLOPs expected" in capsys.readouterr().out
+    assert progress.best is None
+
+
+def test_status_says_how_many_came_out_over_the_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*QUICK, "--networks", "1"]) == 0
+    study = open_study(Path("studies/s"))
+    attributes = study.trials[0].user_attrs | {"measured_macs": 30_001, "val_accuracy": 100.0}
+    study.enqueue_trial({}, user_attrs=attributes)
+    study.tell(study.ask(), [100.0, 30_001])
+    capsys.readouterr()
+    assert main(["status", "s"]) == 0
+    out = capsys.readouterr().out
+    assert "1 trained came out over the budget" in out
+    assert "100.00 %" not in out
 
 
 def test_time_left_counts_known_and_searched_networks_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:

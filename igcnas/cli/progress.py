@@ -62,8 +62,8 @@ class Clock:
 class PlainProgress(AbstractContextManager["PlainProgress"]):
     """One line a network; the search's Progress where nobody watches a terminal."""
 
-    def __init__(self, clock: Clock, best: TrialRecord | None) -> None:
-        self.clock, self.best = clock, best
+    def __init__(self, clock: Clock, best: TrialRecord | None, budget_macs: int) -> None:
+        self.clock, self.best, self.budget_macs = clock, best, budget_macs
         self.current: TrialRecord | None = None
         self.curve: list[float] = []
 
@@ -89,7 +89,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         if record.state == "complete":
             self.clock.trained(record.baseline)
             assert record.val_accuracy is not None
-            if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
+            better = self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0)
+            if better and record.within(self.budget_macs):
                 self.best = record
         else:
             self.clock.failed(record.baseline)
@@ -102,6 +103,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         if record.state != "complete":
             return f"{head}  network {record.number} failed: {record.reason}"
         new = "  best so far" if self.best is record else ""
+        if not record.within(self.budget_macs):
+            new = f"  OVER BUDGET: {mega(record.macs)} MFLOPs expected"
         return (
             f"{head}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {record.seconds:5.1f} s  "
             f"{sparkline(self.curve)}  {name}{new}  ({self.clock.left()} left)"
@@ -114,11 +117,11 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 class RichProgress(PlainProgress):
     """The same lines above a display: bar, time left, best so far, and the curve of the network in training."""
 
-    def __init__(self, clock: Clock, best: TrialRecord | None) -> None:
+    def __init__(self, clock: Clock, best: TrialRecord | None, budget_macs: int) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        super().__init__(clock, best)
+        super().__init__(clock, best, budget_macs)
         self._console = Console(highlight=False)
         self._live = Live(get_renderable=self._display, console=self._console, refresh_per_second=4, transient=True)
 
@@ -162,6 +165,6 @@ class RichProgress(PlainProgress):
         return Group(*lines)
 
 
-def progress_for(clock: Clock, best: TrialRecord | None) -> PlainProgress:
+def progress_for(clock: Clock, best: TrialRecord | None, budget_macs: int) -> PlainProgress:
     """A display on a terminal, plain lines elsewhere."""
-    return RichProgress(clock, best) if sys.stdout.isatty() else PlainProgress(clock, best)
+    return (RichProgress if sys.stdout.isatty() else PlainProgress)(clock, best, budget_macs)

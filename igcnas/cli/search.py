@@ -138,7 +138,7 @@ def _search(
             clock = _announce(arguments, search, evaluator, settings, every)
         except Interrupted:
             return Summary(trained=done, failed=0, interrupted=True)
-        with progress_for(clock, best(every, settings.budget_macs)) as progress:
+        with progress_for(clock, best(every, settings.budget_macs), settings.budget_macs) as progress:
             search.progress = progress
             return search.run(arguments.networks)
 

@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         "trained": len(trained(every)),
         "failed": sum(r.state == "failed" for r in every),
         "running": sum(r.state == "running" for r in every),
+        "over_budget": sum(not r.within(settings.budget_macs) for r in trained(every)),
     }
     rows = [
         {
@@ -57,7 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"study": folder.name, "budget_macs": settings.budget_macs, **counts, "front": rows}))
         return 0
     print(f"study {folder.name}: budget {mega(settings.budget_macs)} MFLOPs, data {settings.data.name}")
-    print(", ".join(f"{number} {word}" for word, number in counts.items()))
+    print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
+    if counts["over_budget"]:
+        print(f"{counts['over_budget']} trained came out over the budget: training chose their MACs; not in the front")
     for record in best:
         name = record.baseline or record.architecture.label()
         print(f"  {record.number:>4}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {name}")
