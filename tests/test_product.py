@@ -137,7 +137,7 @@ def test_rotated_blocks_in_a_row_reach_as_many_channels_as_one_longer_product(K,
     assume(math.prod(K) > 1)
     channels, P = math.prod(K) * times, math.prod(K)
     once = counts(K, channels, restore=False)
-    reached = once @ once
+    reached = (once.astype(float) @ once).astype(int)
     assert reached.min() == P * P // channels
     assert reached.max() == -(-P * P // channels)
 
