@@ -107,7 +107,7 @@ def _step(layer: Layer, counts: NDArray[np.int64], masks: Mapping[str, ArrayLike
         before = (layer.out_channels - layer.in_channels) // 2
         return np.pad(counts, ((before, layer.out_channels - layer.in_channels - before), (0, 0)))
     if isinstance(layer, Linear):
-        return np.ones((layer.out_features, 1), dtype=np.int64) @ counts.sum(0, keepdims=True)
+        return np.repeat(counts.sum(0, keepdims=True), layer.out_features, axis=0)
     return counts
 
 

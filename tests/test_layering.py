@@ -27,7 +27,7 @@ plan
 cost paths
 width
 literature
-baselines pareto space
+baselines explanation pareto space
 layers
 network
 composition
@@ -40,7 +40,7 @@ proposals
 worker
 evaluation
 search
-figures export
+figures drawing export
 cli
 __main__
 """
