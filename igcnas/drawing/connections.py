@@ -45,8 +45,8 @@ class Connections:
             members = self.values[self.groups == group]
             sizes.append(f"{int(members.any(0).sum())}x{len(members)}")
         if len(set(sizes)) == 1:
-            return f"{count}: {len(sizes)} group{'s' * (len(sizes) > 1)} of {sizes[0]}"
-        return f"{count}: groups of " + ", ".join(sizes[:8]) + (", ..." if len(sizes) > 8 else "")
+            return f"{count}: {len(sizes)} group{'s' * (len(sizes) > 1)} of {sizes[0]} (inputs x filters)"
+        return f"{count}; inputs x filters of groups: " + ", ".join(sizes[:8]) + (", ..." if len(sizes) > 8 else "")
 
 
 def assigned(inputs: ArrayLike, filters: ArrayLike) -> Connections:

@@ -23,8 +23,7 @@ def draw_counts(counts: NDArray[np.int64], axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     summary = summarize(counts)
-    blues = ListedColormap(colormaps["Blues"](np.linspace(0.3, 0.5, 128)))
-    blues.set_under("white")
+    blues = ListedColormap(colormaps["Blues"](np.linspace(0.3, 0.5, 128))).with_extremes(under="white")
     low, high = max(1, summary.fewest), max(2, summary.most)
     outs, ins = counts.shape
     axes.imshow(counts, cmap=blues, norm=Normalize(low, max(high, low + 1)), interpolation="nearest", aspect="auto")

@@ -45,7 +45,8 @@ class Step:
 class BlockPicture:
     """A block as columns of channels with steps between them, and its matrix of path counts (out, in).
 
-    `detailed`: few enough channels to draw each; else the columns are drawn as strips. `of_inputs`: colours are
+    `detailed`: few enough channels and weights to draw each; else columns are strips, and no links are computed.
+    `of_inputs`: colours are
     partitions of the input; else, where inputs have none, groups of filters.
     """
 
@@ -67,33 +68,26 @@ def compute_block(block: Explanation) -> BlockPicture:
         reached[range(block.in_channels), of_input] = True
     numbers = tuple(range(block.in_channels))
     columns = [Column(colours=_sets(reached), frames=_frames(None, moving[:1], block), numbers=numbers)]
+    detailed = _small(moving, partitions)
     steps = []
     for position, layer in enumerate(moving):
+        matrix = _matrix(layer, block)
+        before, reached = reached, matrix.astype(np.float32) @ reached.astype(np.float32) > 0
         if isinstance(layer, Convolution):
-            mask = np.array(block.masks[layer.name]) if layer.name in block.masks else connections(layer)
-            sources = [np.flatnonzero(row) for row in mask]
-            before, reached = reached, np.stack([reached[source].any(0) for source in sources])
-            filters = block.groups[layer.name][1] if layer.name in block.groups else None
-            if of_input is None and filters is not None:
-                reached[range(len(filters)), filters] = True
+            if of_input is None and layer.name in block.groups:
+                reached[range(layer.out_channels), block.groups[layer.name][1]] = True
             if layer.in_channels != layer.out_channels:
                 numbers = tuple(range(layer.out_channels))
         else:
-            sources = [np.array([index]) for index in layer.indices]
-            before, reached = reached, reached[list(layer.indices)]
             numbers = tuple(numbers[index] for index in layer.indices)
-        paint = reached if of_input is None else before
-        links = tuple(
-            (int(i), o, _one(paint[o if of_input is None else i])) for o, source in enumerate(sources) for i in source
-        )
+        links: tuple[tuple[int, int, int | None], ...] = ()
+        if detailed:
+            paint = [_one(row) for row in (reached if of_input is None else before)]
+            pairs = [(int(i), int(o)) for o, i in np.argwhere(matrix)]
+            links = tuple((i, o, paint[o if of_input is None else i]) for i, o in pairs)
         frames = _frames(layer, moving[position + 1 : position + 2], block)
         columns.append(Column(colours=_sets(reached), frames=frames, numbers=numbers))
         steps.append(Step(kind=type(layer).__name__.lower(), heading=_heading(layer, block), links=links))
-    detailed = (
-        max(len(column.colours) for column in columns) <= _MOST_BOXES
-        and max(len(step.links) for step in steps) <= _MOST_LINKS
-        and partitions <= _MOST_COLOURS
-    )
     return BlockPicture(
         title=block.title,
         columns=tuple(columns),
@@ -103,6 +97,23 @@ def compute_block(block: Explanation) -> BlockPicture:
         detailed=detailed,
         of_inputs=of_input is not None,
     )
+
+
+def _small(moving: Sequence[Convolution | Permutation | Gather], partitions: int) -> bool:
+    """Whether each channel and weight can be drawn."""
+    convolutions = [layer for layer in moving if isinstance(layer, Convolution)]
+    return (
+        max(max(layer.in_channels, layer.out_channels) for layer in convolutions) <= _MOST_BOXES
+        and max(layer.connections for layer in convolutions) <= _MOST_LINKS
+        and partitions <= _MOST_COLOURS
+    )
+
+
+def _matrix(layer: Convolution | Permutation | Gather, block: Explanation) -> NDArray[np.bool_]:
+    """Whether a link goes to each output (row) from each input (column)."""
+    if not isinstance(layer, Convolution):
+        return np.eye(len(layer.indices), dtype=bool)[list(layer.indices)]
+    return np.asarray(block.masks.get(layer.name, connections(layer)), dtype=bool)
 
 
 def _input_partitions(

@@ -43,7 +43,7 @@ def group(*, channels: int = 6, groups: int = 2, out: int = 0, kernel: int = 3, 
             "per position",
             f"pairs that meet: 1 of {groups}, C_in C_out / G = {channels * out // groups:,} of {channels * out:,}",
         ),
-        captions={"conv1": f"G = {groups} partitions"},
+        captions={"conv1": f"G = {_many(groups, 'partition')}"},
     )
 
 
@@ -73,7 +73,7 @@ def xception(*, channels: int = 6, kernel: int = 3, size: int = 32) -> Explanati
             f"T = C (S + C) = {channels} * ({S} + {channels}) = {channels * (S + channels):,} weights per position",
         ),
         captions={
-            "conv1_primary": f"depthwise: L = {channels} partitions of M = 1",
+            "conv1_primary": f"depthwise: L = {_many(channels, 'partition')} of M = 1",
             "conv1_secondary": f"pointwise: M = 1 partition of L = {channels}",
         },
     )
@@ -103,8 +103,8 @@ def igcv1(*, L: int = 2, M: int = 3, kernel: int = 3, size: int = 32) -> Explana
             f" iff L = M S = {M * S}" + (": here" if M * S == L else f", but L = {L}"),
         ),
         captions={
-            "conv1_primary": f"primary: L = {L} partitions of M = {M}",
-            "conv1_secondary": f"secondary: M = {M} partitions of L = {L}",
+            "conv1_primary": f"primary: L = {_many(L, 'partition')} of M = {M}",
+            "conv1_secondary": f"secondary: M = {_many(M, 'partition')} of L = {L}",
         },
     )
 
@@ -136,7 +136,7 @@ def igcv2(
             f"fewest at n = ln(S C) = {math.log(S * C):.3g} kernels",
         ),
         captions={
-            f"conv1_kernel{number}": f"K{number} = {branch}: {C // branch} branches"
+            f"conv1_kernel{number}": f"K{number} = {branch}: {_many(C // branch, 'branch', 'branches')}"
             for number, branch in enumerate(K, start=1)
         },
     )
@@ -176,9 +176,9 @@ def igcv3(
             "without it partitions meet only where they overlap: for G1 = G2 = 2 half of all pairs never meet",
         ),
         captions={
-            "expand": f"expansion: G1 = {G1} partitions",
+            "expand": f"expansion: G1 = {_many(G1, 'partition')}",
             "depthwise": "depthwise",
-            "project": f"projection: G2 = {G2} partitions",
+            "project": f"projection: G2 = {_many(G2, 'partition')}",
         },
     )
 
@@ -217,6 +217,10 @@ def resnet(*, channels: int = 8, kernel: int = 3, size: int = 32) -> Explanation
         ),
         captions={"conv1": "dense", "conv2": "dense"},
     )
+
+
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def _unit(grouping: Grouping, channels: int, out: int, kernel: int, size: int) -> tuple[Layer, ...]:
