@@ -17,12 +17,12 @@ STEP = 1.75  # inches from column to column
 def _places(picture: BlockPicture, number: int) -> list[float]:
     """Centre of each box of a column from top (0) to bottom (1), with a little more room between frames.
 
-    A column without frames has the room of its neighbour, so that a channel that stays in place is a level line.
+    A column without frames has the room of another, so that a channel that stays in place is a level line.
     """
     columns = picture.columns
     count = len(columns[number].colours)
-    neighbours = [columns[number], *columns[number + 1 : number + 2], columns[0]]
-    frames = next((c.frames for c in neighbours if c.frames and len(c.colours) == count), ())
+    candidates = [columns[number], *columns[number + 1 : number + 2], *columns]
+    frames = next((c.frames for c in candidates if c.frames and len(c.colours) == count), ())
     firsts = {first for first, _ in frames if first}
     gap = 0.45 if count <= 16 else 0.9
     places, position = [], gap / 2
