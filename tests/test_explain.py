@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from igcnas.cli import main
@@ -111,6 +112,7 @@ def test_a_random_learned_assignment_is_what_was_asked_for(seed):
     condensed = np.array(explain(f"condensing channels=10 out=6 groups=2 factor=3 seed={seed}").masks["conv"])
     assert (condensed.sum(1) == 4).all()
     assert np.array_equal(condensed[0], condensed[2])
+    assert not np.array_equal(condensed[0], condensed[1])
 
 
 # Mistakes.
@@ -196,6 +198,37 @@ def test_a_missing_stripe_is_a_pair_that_never_meets():
     assert compute_block(explain("igcv3 permute=false")).columns[-1].colours == ((0,),) * 4 + ((1,),) * 4
 
 
+def test_frames_are_drawn_around_their_boxes():
+    figure = draw_block(compute_block(explain("igcv1 L=2 M=3")))
+    rectangles = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+    frames = [r for r in rectangles if r.get_linewidth() == 0.9]
+    boxes = [r for r in rectangles if r.get_linewidth() == 0.6]
+    held = [
+        sum(
+            frame.get_x() < box.get_x() < frame.get_x() + frame.get_width()
+            and frame.get_y() < box.get_y() < box.get_y() + box.get_height() < frame.get_y() + frame.get_height()
+            for box in boxes
+        )
+        for frame in frames
+    ]
+    assert len(boxes) == 5 * 6
+    assert held == [3, 3, 3, 3, 2, 2, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("igcv1 L=2 M=3", "1 path for each pair:\nstrictly complementary"),
+        ("igcv3", "12 paths for each pair:\nloosely complementary"),
+        ("igcv3 permute=false", "32 of 64 pairs never meet (50%);\nothers: 24 paths"),
+    ],
+)
+def test_the_title_of_the_matrix_says_what_it_shows(words, title):
+    figure = draw_block(compute_block(explain(words)))
+    assert figure.axes[1].get_title(loc="left") == title
+    assert np.array_equal(figure.axes[1].images[0].get_array(), explain(words).counts())
+
+
 def test_a_large_block_is_summarised():
     picture = compute_block(explain("igcv1 L=24 M=8"))
     assert not picture.detailed
@@ -239,6 +272,12 @@ def test_filters_with_the_same_inputs_are_a_group_and_unused_inputs_come_last():
     assert state.groups.tolist() == [0, 1, 0]
     assert state.columns.tolist() == [2, 1, 3, 0]
     assert state.summary() == "6 of 12 connections; inputs x filters of groups: 2x2, 2x1"
+
+
+def test_inputs_are_sorted_by_the_group_that_uses_them_most_and_how_much():
+    means = [[0.5, 0.3, 0.1, 0.0, 0.7], [0.4, 0.9, 1.0, 0.0, 0.1]]
+    assert masked(means, filter_groups=[0, 1]).columns.tolist() == [4, 0, 2, 1, 3]
+    assert masked([[0, 1, 0, 1], [1, 0, 0, 1]], filter_groups=[0, 1]).columns.tolist() == [3, 1, 0, 2]
 
 
 def test_a_mean_gate_is_a_grey_level_and_a_mask_has_the_colour_of_its_group():

@@ -83,7 +83,7 @@ def masked(mask: ArrayLike, *, filter_groups: ArrayLike | None = None) -> Connec
         values=values,
         groups=groups,
         rows=np.argsort(groups, kind="stable"),
-        columns=np.lexsort((*(-means[::-1]), strongest)),
+        columns=np.lexsort((*(-means[::-1]), -means.max(0), strongest)),
     )
 
 

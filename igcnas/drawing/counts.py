@@ -47,11 +47,10 @@ def draw_counts(counts: NDArray[np.int64], axes: Axes) -> None:
 def _counts_title(counts: NDArray[np.int64]) -> str:
     """What the matrix says, in two lines."""
     summary = summarize(counts)
+    met = counts[counts > 0]
+    fewest, most = (int(met.min()), summary.most) if met.size else (0, 0)
+    each = f"{most} path{'' if most == 1 else 's'}" if fewest == most else f"{fewest} to {most} paths"
     if summary.unconnected:
         share = summary.unconnected / summary.pairs
-        return f"{summary.unconnected:,} of {summary.pairs:,} pairs never meet ({share:.0%});\nothers: " + (
-            f"{summary.most} paths" if summary.most != 1 else "1 path"
-        )
-    each = f"{summary.most}" if summary.fewest == summary.most else f"{summary.fewest} to {summary.most}"
-    word = "strictly" if summary.condition == "strict" else "loosely"
-    return f"{each} path{'s' if summary.most > 1 else ''} for each pair:\n{word} complementary"
+        return f"{summary.unconnected:,} of {summary.pairs:,} pairs never meet ({share:.0%});\nothers: {each}"
+    return f"{each} for each pair:\n{'strictly' if summary.condition == 'strict' else 'loosely'} complementary"
