@@ -122,6 +122,18 @@ def test_path_counts_of_a_block_are_those_of_its_module(block, in_channels, out_
     assert np.array_equal(path_counts(layers, in_channels), outcome.T.numpy())
 
 
+@settings(max_examples=100)
+@given(stacks(spatial=3))
+def test_with_all_weights_one_every_tap_of_a_spatial_kernel_repeats_the_paths(stack):
+    layers, in_channels = stack
+    module = module_of(layers, in_channels).double()
+    for parameter in module.parameters():
+        nn.init.ones_(parameter)
+    # Three 3x3 kernels reach three pixels: nothing falls off a 7x7 map from its centre.
+    taps = math.prod(layer.kernel**2 for layer in layers if isinstance(layer, Convolution))
+    assert np.array_equal(path_counts(layers, in_channels) * taps, measured(module, in_channels))
+
+
 @pytest.mark.parametrize(("L", "M"), [(L, M) for L in (1, 2, 3, 7, 24) for M in (1, 2, 5, 8)])
 def test_igc_v1_is_strictly_complementary_in_plan_and_module(L, M):
     layers = Interleaved(L=L, M=M).layers("conv", L * M, L * M, 3, 1, SIZE)
