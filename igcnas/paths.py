@@ -50,14 +50,19 @@ def connections(layer: Convolution | SplitConvolution) -> NDArray[np.int64]:
     """0/1 matrix (out, in) of the weights of one convolution with fixed groups: blocks on the diagonal."""
     import numpy as np
 
-    if isinstance(layer, SplitConvolution):
-        inputs, outputs = layer.in_groups, layer.out_groups
-    else:
-        inputs = (layer.in_channels // layer.groups,) * layer.groups
-        outputs = (layer.out_channels // layer.groups,) * layer.groups
+    inputs, outputs = _partitions(layer)
     of_input = np.repeat(np.arange(len(inputs)), inputs)
     of_output = np.repeat(np.arange(len(outputs)), outputs)
-    return (of_output[:, None] == of_input[None, :]).astype(np.int64)
+    same: NDArray[np.int64] = np.equal.outer(of_output, of_input).astype(np.int64)
+    return same
+
+
+def _partitions(layer: Convolution | SplitConvolution) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Input and output channels of each group."""
+    if isinstance(layer, SplitConvolution):
+        return layer.in_groups, layer.out_groups
+    sizes = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+    return (sizes[0],) * layer.groups, (sizes[1],) * layer.groups
 
 
 def _through(
@@ -80,11 +85,17 @@ def _step(layer: Layer, counts: NDArray[np.int64], masks: Mapping[str, ArrayLike
             raise ArchitectureError(
                 f"the mask of layer {path} has shape {mask.shape}, not {(layer.out_channels, layer.in_channels)}"
             )
-        return (mask != 0).astype(np.int64) @ counts
+        # Floating point multiplies matrices much faster, and is exact for counts below 2^53.
+        through: NDArray[np.int64] = ((mask != 0).astype(np.float64) @ counts).astype(np.int64)
+        return through
     if isinstance(layer, Convolution | SplitConvolution):
-        return connections(layer) @ counts
+        inputs, outputs = _partitions(layer)
+        starts = np.cumsum((0, *inputs[:-1]))
+        sums = [counts[start : start + size].sum(0) for start, size in zip(starts, inputs, strict=True)]
+        return np.repeat(np.stack(sums), outputs, axis=0)
     if isinstance(layer, Permutation | Gather):
-        return counts[list(layer.indices)]
+        moved: NDArray[np.int64] = counts[list(layer.indices)]
+        return moved
     if isinstance(layer, Sequence | Gated):
         return _through(layer.layers, counts, masks, f"{path}.")
     if isinstance(layer, Residual):
@@ -96,7 +107,7 @@ def _step(layer: Layer, counts: NDArray[np.int64], masks: Mapping[str, ArrayLike
         before = (layer.out_channels - layer.in_channels) // 2
         return np.pad(counts, ((before, layer.out_channels - layer.in_channels - before), (0, 0)))
     if isinstance(layer, Linear):
-        return np.ones((layer.out_features, 1), dtype=np.int64) @ counts.sum(0, keepdims=True)
+        return np.repeat(counts.sum(0, keepdims=True), layer.out_features, axis=0)
     return counts
 
 
@@ -138,13 +149,14 @@ def blocks_to_meet(counts: NDArray[np.int64]) -> int | None:
     """
     import numpy as np
 
-    reached = once = counts > 0
+    once = (counts > 0).astype(np.float32)
+    reached = once > 0
     seen: set[bytes] = set()
     number = 1
     while not reached.all():
         if reached.tobytes() in seen:
             return None
         seen.add(reached.tobytes())
-        reached = (once.astype(np.int64) @ reached.astype(np.int64)) > 0
+        reached = once @ reached.astype(np.float32) > 0
         number += 1
     return number

@@ -27,7 +27,7 @@ plan
 cost paths
 width
 literature
-baselines pareto space
+baselines explanation pareto space
 layers
 network
 composition
@@ -40,7 +40,7 @@ proposals
 worker
 evaluation
 search
-figures export
+figures drawing export
 cli
 __main__
 """
@@ -157,7 +157,9 @@ def test_spaces_load_without_torch_and_optuna():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["search", "--help"], ["count", "--help"], ["--version"]], ids=" ".join
+    "arguments",
+    [["--help"], ["search", "--help"], ["count", "--help"], ["explain", "--help"], ["--version"]],
+    ids=" ".join,
 )
 def test_help_answers_without_loading_anything_heavy(arguments):
     heavy = {"torch", "optuna", "numpy", "pandas", "matplotlib", "onnx", "onnxruntime", "sklearn", "PIL"}
@@ -166,6 +168,10 @@ def test_help_answers_without_loading_anything_heavy(arguments):
 
 def test_counting_a_published_network_loads_no_torch():
     assert "torch" not in loaded("-m", "igcnas", "count", "igc")
+
+
+def test_explaining_a_block_loads_no_torch_and_without_a_picture_no_matplotlib():
+    assert loaded("-m", "igcnas", "explain", "igcv1", "--no-picture").isdisjoint({"torch", "matplotlib", "optuna"})
 
 
 def test_public_names_exist():

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 
 from igcnas import __version__
-from igcnas.cli import count, export, networks, plot, search, status
+from igcnas.cli import count, explain, export, networks, plot, search, status
 from igcnas.cli.common import Parser
 from igcnas.errors import IgcnasError
 
-_COMMANDS = (search, status, plot, export, count, networks)
+_COMMANDS = (search, status, plot, export, count, networks, explain)
 
 
 def parser() -> argparse.ArgumentParser:

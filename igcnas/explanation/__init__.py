@@ -1,0 +1,25 @@
+"""One block of the literature by name, with what the papers say of it as numbers: `igcnas explain`."""
+
+from igcnas.explanation.base import Explanation, Kind
+from igcnas.explanation.fixed import depthwise, group, igcv1, igcv2, igcv3, mobilenetv2, regular, resnet, xception
+from igcnas.explanation.learned import condensing, dgconv, flgc
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(name="dense", build=regular),
+        Kind(name="group", build=group),
+        Kind(name="depthwise", build=depthwise),
+        Kind(name="xception", build=xception),
+        Kind(name="igcv1", build=igcv1),
+        Kind(name="igcv2", build=igcv2),
+        Kind(name="igcv3", build=igcv3),
+        Kind(name="mobilenetv2", build=mobilenetv2),
+        Kind(name="resnet", build=resnet),
+        Kind(name="flgc", build=flgc),
+        Kind(name="dgconv", build=dgconv),
+        Kind(name="condensing", build=condensing),
+    )
+}
+
+__all__ = ["KINDS", "Explanation", "Kind"]

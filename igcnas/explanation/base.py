@@ -1,0 +1,140 @@
+"""What an explanation holds, and how a kind of block reads its parameters from text."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from igcnas.checks import require, require_positive
+from igcnas.cost import Cost, layer_cost
+from igcnas.errors import ArchitectureError, unknown_name
+from igcnas.paths import path_counts
+from igcnas.primitives import Convolution, Layer, Permutation, Primitive, walk
+from igcnas.primitives import Sequence as LayerSequence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# (out, in) rows of zeros and ones
+Mask = tuple[tuple[int, ...], ...]
+
+_MOST_CHANNELS = 4096
+
+
+def require_few(**channels: int) -> None:
+    """Positive, and few enough for a matrix of all pairs."""
+    require_positive(**channels)
+    for name, value in channels.items():
+        require(
+            value <= _MOST_CHANNELS,
+            f"{name} is {value}, but pairs are counted for at most {_MOST_CHANNELS} channels; take fewer",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A block with `in_channels` inputs, and facts about it in words with the numbers filled in.
+
+    `captions`: for some layers, by name, what the paper calls them. `masks`: for learned layers, by name, the weights
+    that live, at random as before training; `groups`: for these, the group of each input (None: inputs have no group)
+    and of each filter.
+    """
+
+    title: str
+    what: str
+    layers: tuple[Layer, ...]
+    in_channels: int
+    formulas: tuple[str, ...]
+    captions: dict[str, str] = field(default_factory=dict)
+    masks: dict[str, Mask] = field(default_factory=dict)
+    groups: dict[str, tuple[tuple[int, ...] | None, tuple[int, ...]]] = field(default_factory=dict)
+
+    @property
+    def primitives(self) -> tuple[Primitive, ...]:
+        """Its primitive layers in order."""
+        return tuple(layer for _, layer in walk(LayerSequence("", self.layers)))
+
+    @property
+    def cost(self) -> Cost:
+        """MACs, and parameters with those of the norms."""
+        costs = [layer_cost(layer) for layer in self.primitives]
+        return Cost(sum(cost.macs for cost in costs), sum(cost.params for cost in costs))
+
+    @property
+    def weights(self) -> int:
+        """Weights of its convolutions: parameters, and MACs, per position of the map."""
+        return sum(layer_cost(layer).params for layer in self.primitives if isinstance(layer, Convolution))
+
+    def counts(self) -> NDArray[np.int64]:
+        """Paths (out, in) through the block, without its shortcut."""
+        return path_counts(self.layers, self.in_channels, masks=self.masks)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each layer that has a shape of its own or moves channels: name, what it is, counts."""
+        rows: list[dict[str, Any]] = []
+        for layer in self.primitives:
+            row: dict[str, Any] = {"name": layer.name, "kind": type(layer).__name__.lower()}
+            if isinstance(layer, Convolution):
+                row |= {
+                    "in_channels": layer.in_channels,
+                    "out_channels": layer.out_channels,
+                    "kernel": layer.kernel,
+                    "groups": layer.groups if layer.learned is None else layer.learned.kind,
+                }
+            elif isinstance(layer, Permutation):
+                row |= {"channels": layer.channels, "groups": layer.groups}
+            if layer.name in self.captions:
+                row["role"] = self.captions[layer.name]
+            cost = layer_cost(layer)
+            rows.append(row | {"params": cost.params, "macs": cost.macs})
+        return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of block; its parameters are the keyword parameters of `build`."""
+
+    name: str
+    build: Callable[..., Explanation]
+
+    @property
+    def summary(self) -> str:
+        """What it is."""
+        return (inspect.getdoc(self.build) or "").partition("\n")[0]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Name and default of each parameter."""
+        return {name: parameter.default for name, parameter in inspect.signature(self.build).parameters.items()}
+
+    def from_text(self, words: list[str]) -> Explanation:
+        """The explanation for `key=value` words, as a command line has them."""
+        values: dict[str, Any] = {}
+        for word in words:
+            key, separator, text = word.partition("=")
+            if not separator:
+                raise ArchitectureError(f"{word!r} is not of the form key=value, as in {self._example()}")
+            if key not in self.parameters:
+                raise ArchitectureError(unknown_name(f"parameter of {self.name}", key, self.parameters))
+            values[key] = _parse(key, text, self.parameters[key])
+        return self.build(**values)
+
+    def _example(self) -> str:
+        key, value = next(iter(self.parameters.items()))
+        return f"{key}={'x'.join(map(str, value)) if isinstance(value, tuple) else value}"
+
+
+def _parse(key: str, text: str, default: object) -> object:
+    """The text as a value of the default's type."""
+    if isinstance(default, bool):
+        if text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        raise ArchitectureError(f"{key}={text!r}: true or false is expected")
+    parts = text.split("x") if isinstance(default, tuple) else [text]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        expected = "numbers joined by x, as in 1x8x8," if isinstance(default, tuple) else "a whole number"
+        raise ArchitectureError(f"{key}={text!r}: {expected} is expected".replace(", is", ", are"))
+    return tuple(map(int, parts)) if isinstance(default, tuple) else int(text)

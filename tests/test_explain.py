@@ -1,0 +1,351 @@
+"""igcnas explain: the facts of each block, the data of its picture, and mistakes in one line."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from igcnas.cli import main
+from igcnas.drawing import assigned, compute_block, connection_figure, draw_block, masked
+from igcnas.drawing.connections import image
+from igcnas.drawing.palette import colours
+from igcnas.errors import ArchitectureError
+from igcnas.explanation import KINDS, Explanation
+from igcnas.primitives import Convolution
+
+
+def explain(words: str) -> Explanation:
+    name, *parameters = words.split()
+    return KINDS[name].from_text(parameters)
+
+
+def facts(capsys: pytest.CaptureFixture[str], words: str) -> dict:
+    assert main(["explain", *words.split(), "--no-picture", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+# Facts.
+
+
+@pytest.mark.parametrize(
+    ("L", "M", "T"),
+    [(24, 2, 2016), (24, 4, 5760), (24, 8, 18432), (4, 8, 2432), (4, 16, 9472), (4, 32, 37376), (64, 1, 4672)],
+)
+def test_weights_of_an_igc_block_are_those_of_the_papers_formula(L, M, T):
+    block = explain(f"igcv1 L={L} M={M}")
+    assert block.weights == T
+    assert f"= {T:,} weights per position" in block.formulas[1]
+
+
+@pytest.mark.parametrize(("c", "params"), [(24, 5376), (32, 8704), (64, 29696), (96, 62976), (160, 166400)])
+def test_params_of_an_igcv3_block_are_6c2_plus_80c(c, params):
+    assert explain(f"igcv3 channels={c} size=4").cost.params == params
+    assert explain(f"mobilenetv2 channels={c} size=4").cost.params == params + 6 * c * c
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_weights_in_words_are_those_of_the_layers(name):
+    block = KINDS[name].from_text([])
+    assert f"{block.weights:,}" in " ".join(block.formulas)
+    assert block.cost.macs == block.weights * 32 * 32
+
+
+@pytest.mark.parametrize(
+    ("words", "condition", "fewest", "most", "unconnected"),
+    [
+        ("igcv1 L=2 M=3", "strict", 1, 1, 0),
+        ("igcv2 K=1x8x8", "strict", 1, 1, 0),
+        ("igcv2 K=1x4x4 channels=32", "incomplete", 0, 1, 512),
+        ("igcv3", "loose", 12, 12, 0),
+        ("igcv3 permute=false", "incomplete", 0, 24, 32),
+        ("xception", "strict", 1, 1, 0),
+        ("dense", "strict", 1, 1, 0),
+        ("group groups=3", "incomplete", 0, 1, 24),
+        ("depthwise", "incomplete", 0, 1, 30),
+        ("resnet channels=8", "loose", 8, 8, 0),
+        ("flgc", "incomplete", 0, 1, 96),
+    ],
+)
+def test_the_path_statistics_of_each_block(capsys, words, condition, fewest, most, unconnected):
+    paths = facts(capsys, words)["paths"]
+    assert (paths["condition"], paths["fewest"], paths["most"]) == (condition, fewest, most)
+    assert paths["unconnected"] == unconnected
+
+
+def test_only_rotated_loose_products_mix_everything_in_the_end(capsys):
+    assert facts(capsys, "igcv2 K=1x4x4 channels=64")["paths"]["blocks_to_meet"] is None
+    assert facts(capsys, "igcv2 K=1x4x4 channels=64 restore=false")["paths"]["blocks_to_meet"] == 2
+
+
+def test_the_text_shows_layers_formulas_and_the_matrix(capsys):
+    assert main(["explain", "igcv1", "L=2", "M=3", "--no-picture"]) == 0
+    text = capsys.readouterr().out
+    assert "primary: L = 2 partitions of M = 3" in text
+    assert "T = G (M S + L) = 6 * (3 * 9 + 2) = 174 weights per position" in text
+    assert "exactly 1 for each of 36 pairs; strictly complementary" in text
+    assert "        5 1 1 1 1 1 1" in text
+
+
+def test_gates_of_a_dynamic_grouping_convolution_join_channels_that_agree_where_gates_are_off():
+    for seed in range(8):
+        block = explain(f"dgconv channels=16 groups=4 seed={seed}")
+        gates = block.title.rsplit(" ", 1)[1]
+        factors = [np.ones((2, 2)) if gate == "1" else np.eye(2) for gate in gates]
+        kronecker = np.ones((1, 1))
+        for factor in factors:
+            kronecker = np.kron(kronecker, factor)
+        assert np.array_equal(block.masks["conv"], kronecker)
+        assert kronecker.sum() == 2 ** (4 + gates.count("1"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_learned_assignment_is_what_was_asked_for(seed):
+    balanced = np.array(explain(f"flgc channels=12 out=8 groups=4 seed={seed}").masks["conv"])
+    assert (balanced.sum(1) == 3).all()
+    assert (balanced.sum(0) == 2).all()
+    condensed = np.array(explain(f"condensing channels=10 out=6 groups=2 factor=3 seed={seed}").masks["conv"])
+    assert (condensed.sum(1) == 4).all()
+    assert np.array_equal(condensed[0], condensed[2])
+    assert not np.array_equal(condensed[0], condensed[1])
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("igvc1", "unknown block 'igvc1'; did you mean 'igcv1'?"),
+        ("igcv1 N=3", "unknown parameter of igcv1 'N'; known: L, M, kernel, size"),
+        ("igcv1 3", "'3' is not of the form key=value, as in L=2"),
+        ("igcv1 L=two", "L='two': a whole number is expected"),
+        ("igcv1 L=-2", "L='-2': a whole number is expected"),
+        ("igcv1 L=0", "L must be a positive integer, but is 0"),
+        ("igcv1 L=99999 M=1", "L is 99999, but pairs are counted for at most 4096 channels; take fewer"),
+        ("igcv1 kernel=2", "kernel must be odd, but is 2"),
+        ("igcv2 K=1xx", "K='1xx': numbers joined by x, as in 1x8x8, are expected"),
+        ("igcv2 K=1x3 channels=8", "branches of 3 channels do not divide the 8 of K1x3"),
+        ("igcv3 channels=7", "2 groups do not divide the 7 channels of the input of a group convolution"),
+        ("igcv3 permute=maybe", "permute='maybe': true or false is expected"),
+        ("dgconv channels=12", "a power of two"),
+        ("dense --out x.txt", "x.txt is no picture that can be written: its name must end with .png, .svg, .pdf"),
+        ("dense --out missing/x.png", "cannot write missing/x.png: No such file or directory"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["explain", *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# The picture of a block.
+
+
+def test_the_picture_is_written_where_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["explain", "igcv1"]) == 0
+    assert "picture: explain-igcv1.png" in capsys.readouterr().out
+    assert Image.open("explain-igcv1.png").size[0] > 1000
+    assert main(["explain", "igcv3", "channels=4", "expansion=2", "--out", "block.svg", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["picture"] == "block.svg"
+    assert ElementTree.parse("block.svg").getroot().tag.endswith("svg")
+
+
+def test_the_picture_of_igc_v1_interleaves_the_colours_of_the_primary_partitions():
+    picture = compute_block(explain("igcv1 L=2 M=3"))
+    assert picture.partitions == 2
+    assert [step.kind for step in picture.steps] == ["convolution", "permutation", "convolution", "permutation"]
+    start, primary, moved, secondary, end = picture.columns
+    assert start.colours == primary.colours == ((0,), (0,), (0,), (1,), (1,), (1,))
+    assert start.frames == primary.frames == ((0, 2), (3, 5))
+    assert moved.colours == ((0,), (1,)) * 3
+    assert moved.numbers == secondary.numbers == (0, 3, 1, 4, 2, 5)
+    assert moved.frames == ((0, 1), (2, 3), (4, 5))
+    assert end.colours == ((0, 1),) * 6
+    assert end.numbers == (0, 1, 2, 3, 4, 5)
+    assert picture.steps[0].heading == ("primary", "L = 2 partitions of M = 3", "3x3, 2 groups")
+
+
+@pytest.mark.parametrize(
+    "words", ["igcv1 L=3 M=4", "igcv2 K=2x3x2", "igcv3 channels=4", "condensing", "flgc", "xception"]
+)
+def test_the_links_of_a_picture_are_the_weights_of_the_block(words):
+    block = explain(words)
+    picture = compute_block(block)
+    assert picture.detailed
+    counts = np.eye(block.in_channels, dtype=int)
+    for step, column in zip(picture.steps, picture.columns[1:], strict=True):
+        matrix = np.zeros((len(column.colours), len(counts)), dtype=int)
+        for i, o, _ in step.links:
+            matrix[o, i] += 1
+        counts = matrix @ counts
+    assert np.array_equal(counts, picture.counts)
+    weights = sum(layer.connections for layer in block.primitives if isinstance(layer, Convolution))
+    assert sum(len(step.links) for step in picture.steps if step.kind == "convolution") == weights
+
+
+def test_a_missing_stripe_is_a_pair_that_never_meets():
+    assert set(compute_block(explain("igcv3")).columns[-1].colours) == {(0, 1)}
+    assert compute_block(explain("igcv3 permute=false")).columns[-1].colours == ((0,),) * 4 + ((1,),) * 4
+
+
+def test_frames_are_drawn_around_their_boxes():
+    figure = draw_block(compute_block(explain("igcv1 L=2 M=3")))
+    rectangles = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+    frames = [r for r in rectangles if r.get_linewidth() == 0.9]
+    boxes = [r for r in rectangles if r.get_linewidth() == 0.6]
+    held = [
+        sum(
+            frame.get_x() < box.get_x() < frame.get_x() + frame.get_width()
+            and frame.get_y() < box.get_y() < box.get_y() + box.get_height() < frame.get_y() + frame.get_height()
+            for box in boxes
+        )
+        for frame in frames
+    ]
+    assert len(boxes) == 5 * 6
+    assert held == [3, 3, 3, 3, 2, 2, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("igcv1 L=2 M=3", "1 path for each pair:\nstrictly complementary"),
+        ("igcv3", "12 paths for each pair:\nloosely complementary"),
+        ("igcv3 permute=false", "32 of 64 pairs never meet (50%);\nothers: 24 paths"),
+    ],
+)
+def test_the_title_of_the_matrix_says_what_it_shows(words, title):
+    figure = draw_block(compute_block(explain(words)))
+    assert figure.axes[1].get_title(loc="left") == title
+    assert np.array_equal(figure.axes[1].images[0].get_array(), explain(words).counts())
+
+
+def test_a_large_block_is_summarised():
+    picture = compute_block(explain("igcv1 L=24 M=8"))
+    assert not picture.detailed
+    assert not any(step.links for step in picture.steps)
+    assert picture.columns[-1].colours == (tuple(range(24)),) * 192
+    texts = [text.get_text() for text in draw_block(picture).axes[0].texts]
+    assert any(text.startswith("Too large to draw each channel") for text in texts)
+
+
+@pytest.mark.parametrize("words", [*KINDS, "igcv1 L=24 M=2"])
+def test_text_of_a_picture_neither_overlaps_nor_leaves_it(words):
+    figure = draw_block(compute_block(explain(words)))
+    figure.canvas.draw()
+    texts = [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
+    texts += [text for axes in figure.axes[1:] for text in (axes.xaxis.label, axes.yaxis.label, axes._left_title)]
+    boxes = [text.get_window_extent().padded(-1) for text in texts if text.get_text()]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
+        assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 50])
+def test_partitions_have_distinct_colours(count):
+    assert len(set(colours(count))) == count
+
+
+# The connections of a learned layer.
+
+
+def test_connections_of_an_assignment_are_blocks_when_sorted():
+    state = assigned([1, 0, 1, 2, 0], [2, 1, 0, 1])
+    assert state.values.tolist() == [[0, 0, 0, 1, 0], [1, 0, 1, 0, 0], [0, 1, 0, 0, 1], [1, 0, 1, 0, 0]]
+    ordered = state.values[state.rows][:, state.columns]
+    assert ordered.tolist() == [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]]
+    assert state.summary() == "7 of 20 connections; inputs x filters of groups: 2x1, 2x2, 1x1"
+
+
+def test_filters_with_the_same_inputs_are_a_group_and_unused_inputs_come_last():
+    state = masked([[0, 1, 1, 0], [0, 0, 1, 1], [0, 1, 1, 0]])
+    assert state.groups.tolist() == [0, 1, 0]
+    assert state.columns.tolist() == [2, 1, 3, 0]
+    assert state.summary() == "6 of 12 connections; inputs x filters of groups: 2x2, 2x1"
+
+
+def test_inputs_are_sorted_by_the_group_that_uses_them_most_and_how_much():
+    means = [[0.5, 0.3, 0.1, 0.0, 0.7], [0.4, 0.9, 1.0, 0.0, 0.1]]
+    assert masked(means, filter_groups=[0, 1]).columns.tolist() == [4, 0, 2, 1, 3]
+    assert masked([[0, 1, 0, 1], [1, 0, 0, 1]], filter_groups=[0, 1]).columns.tolist() == [3, 1, 0, 2]
+
+
+def test_a_mean_gate_is_a_grey_level_and_a_mask_has_the_colour_of_its_group():
+    graded = masked([[0.25, 1.0], [0.5, 0.0]], filter_groups=[0, 1])
+    assert graded.graded
+    assert image(graded, 2, ordered=False).tolist() == [[[0.75] * 3, [0.0] * 3], [[0.5] * 3, [1.0] * 3]]
+    assert graded.summary() == "2 of 4 connections on average"
+    exact = image(assigned([1, 0], [0, 1]), 2, ordered=True)
+    assert exact[0, 1].tolist() == exact[1, 0].tolist() == [1.0, 1.0, 1.0]
+    assert np.allclose(exact[0, 0] * 255, [0, 0x72, 0xB2])
+
+
+def test_an_empty_group_has_filters_without_inputs():
+    state = assigned([0, 0, 0], [0, 1])
+    assert state.summary() == "3 of 6 connections; inputs x filters of groups: 3x1, 0x1"
+
+
+def test_the_figure_shows_before_and_after_in_both_orders(tmp_path):
+    before, after = masked(np.ones((6, 8)), filter_groups=[0, 1] * 3), assigned([0, 1] * 4, [0, 1] * 3)
+    figure = connection_figure(before, after, title="layer")
+    assert [axes.get_title(loc="left").splitlines()[0] for axes in figure.axes] == [
+        "before training",
+        "after training",
+        "sorted by group",
+        "sorted by group",
+    ]
+    shown = figure.axes[3].images[0].get_array()
+    assert np.array_equal(shown, image(after, 2, ordered=True))
+    figure.savefig(tmp_path / "connections.png")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: masked([[0.0, 2.0]]), "values from 0 to 1"),
+        (lambda: masked([0.0, 1.0]), "a matrix"),
+        (lambda: masked([[0.0, 1.0]], filter_groups=[0, 1]), "1 filters need as many groups, but 2 are given"),
+        (lambda: assigned([[0]], [0]), "two lists"),
+        (lambda: connection_figure(assigned([0], [0]), assigned([0], [0, 0]), title=""), "differ in shape"),
+    ],
+)
+def test_connections_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(ArchitectureError, match=message):
+        make()
+
+
+# The page.
+
+
+def documented() -> list[list[str]]:
+    """Cells of the rows of docs/grouping.md that start with a command."""
+    page = (Path(__file__).resolve().parent.parent / "docs" / "grouping.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    return [row for row in rows if row[0].startswith("`igcnas explain ")]
+
+
+@pytest.mark.parametrize("row", documented(), ids=lambda row: row[0])
+def test_the_table_of_path_counts_is_what_the_commands_print(capsys, row):
+    command, pairs, paths, unconnected, condition, weights = row
+    printed = facts(capsys, command.strip("`").removeprefix("igcnas explain "))
+    statistics = printed["paths"]
+    shown = {f"{statistics['fewest']}", f"{statistics['most']}"}
+    assert f"{statistics['pairs']:,}" == pairs
+    assert set(paths.replace(" or ", " ").split()) == shown
+    assert f"{statistics['unconnected']:,}" == unconnected
+    assert statistics["condition"] == condition
+    assert f"{printed['weights_per_position']:,}" == weights
+
+
+def test_the_page_has_a_table():
+    assert len(documented()) >= 10
