@@ -25,12 +25,15 @@ blocks
 architecture
 plan
 cost
+upstream
 width
 literature
 baselines pareto space
 layers
+usage
 network
 lowering
+reorganised
 data
 training
 records storage

@@ -24,9 +24,9 @@ _EPSILON = 1e-8
 class MultiSpectralConv(LearnedModule, GatedConv):
     """A convolution whose masks are learned. Input (B, in, H, W) and (B, context), output (B, out, H', W').
 
-    The attention generator is trained like any weight, the mask generator decides. `kept`: masks of the last forward
-    pass, (B, heads, in). Buffer `measured`: images that were measured, and over these the sums of the channel pairs
-    that met and of the input channels that some head read; all 0 before (igcnas/training/measuring.py).
+    The attention generator is trained like any weight, the mask generator decides. Buffer `measured`: images that were
+    measured, and over these the sums of the channel pairs that met and of the input channels that some head read; all
+    0 before (igcnas/training/measuring.py).
     """
 
     decides = ("mask_generator",)
@@ -75,10 +75,14 @@ class MultiSpectralConv(LearnedModule, GatedConv):
         uniform = draw(logits.shape, generator)
         return torch.log(uniform + _EPSILON) - torch.log(1 - uniform + _EPSILON)
 
+    def last_masks(self) -> torch.Tensor:
+        """Masks of the last forward pass, (B, heads, in)."""
+        assert self.kept is not None, "masks are known after a forward pass"
+        return self.kept
+
     def share(self) -> torch.Tensor:
         """Mean of the masks of the last forward pass: every channel of every head costs the same."""
-        assert self.kept is not None, "share is known after a forward pass"
-        return self.kept.mean()
+        return self.last_masks().mean()
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles leave out the masks of the last pass, which hang on its graph."""
