@@ -1,8 +1,8 @@
 """Inference that saves what the masks promise: each image computes only the channels that it chose.
 
-Su et al. (arXiv:2304.06305) describe it; their code multiplies by zeros. For each image and head the kept input channels
-and the matching columns of the weight are gathered and convolved; the outputs of the heads are contiguous. Channels that
-no later head reads are not computed at all. This is the proof that counts are real, not a fast runtime: it takes the
+Su et al. (arXiv:2304.06305) describe it; their code multiplies by zeros. For each image and head the kept inputs and
+the matching columns of the weight are gathered and convolved; the outputs of the heads are contiguous. Channels that no
+later head reads are not computed at all. This is the proof that counts are real, not a fast runtime: it takes the
 images one by one.
 """
 
