@@ -88,7 +88,8 @@ class _Run:
         if isinstance(module, SalientConv):
             saliency = module.saliency(x)[0]
             self._count_linears(module)
-            return self._heads(module, x, list(saliency.topk(module.kept, 1).indices), saliency, None)
+            kept = [chosen.nonzero()[:, 0] for chosen in module.choose(saliency[None])[0]]
+            return self._heads(module, x, kept, saliency, None)
         if isinstance(module, nn.Conv2d) and used is not None:
             return self._partial(module, x, used)
         y: torch.Tensor = module(x)

@@ -100,6 +100,7 @@ def export_network(
             num_tested=0 if test is None else len(test[1]),
             facts=facts,
             parity=differences,
+            gated=any(isinstance(layer, primitives.GatedConvolution) for _, layer in lowered.plan.layers()),
         )
         _write(temporary / "card.md", text)
     return ExportReport(

@@ -16,15 +16,15 @@ from igcnas.primitives import Convolution
 
 
 class DynamicConv(LearnedModule, SalientConv):
-    """A convolution with saliency generators. Input (B, in, H, W), output (B, out, H', W')."""
+    """A convolution with saliency generators. Input (B, in, H, W), output (B, out, H', W').
 
-    decides = ("squeeze", "expand")
+    The generators are trained like any weights, with weight decay, as in the authors' code: nothing is in `decides`.
+    """
 
     def __init__(self, layer: Convolution) -> None:
         assert isinstance(layer.learned, DynamicChannels)
         super().__init__(**gated_arguments(layer))
-        self.grouping = layer.learned
-        self.progress = 0.0
+        self.grouping, self.last_kept = layer.learned, self.kept
         self.mean_saliency: torch.Tensor | None = None
         self.reset_parameters()
 
@@ -36,23 +36,26 @@ class DynamicConv(LearnedModule, SalientConv):
         nn.init.ones_(self.expand.bias)
 
     def begin_step(self, progress: float) -> None:
-        """The schedule follows the progress."""
-        self.progress = progress
-
-    def kept_now(self) -> int:
-        """Input channels that a head keeps: fewer as training goes on, from dgc_from to dgc_until; the last in eval."""
-        if not self.training:
-            return self.kept
+        """The number of channels follows the progress: from all at dgc_from to those that stay at dgc_until."""
         start, end = self.rules.dgc_from, self.rules.dgc_until
-        done = (self.progress - start) / (end - start) if end > start else float(self.progress >= start)
+        done = (progress - start) / (end - start) if end > start else float(progress >= start)
         channels = self.weight.shape[1]
         dropped = round(channels * (1 - self.grouping.keep) * min(1.0, max(0.0, done)))
-        return max(self.kept, channels - dropped)
+        self.kept = max(self.last_kept, channels - dropped)
 
-    def select(self, saliency: torch.Tensor, kept: int) -> torch.Tensor:
-        """Those that are kept now."""
+    def train(self, mode: bool = True) -> DynamicConv:
+        """Evaluation keeps the last number."""
+        if not mode:
+            self.kept = self.last_kept
+        super().train(mode)
+        return self
+
+    def saliency(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """(B, heads, in); its mean, added over the heads, is remembered for the penalty."""
+        with torch.autocast(x_BCHW.device.type, enabled=False):
+            saliency = super().saliency(x_BCHW.float())
         self.mean_saliency = saliency.mean((0, 2)).sum()
-        return super().select(saliency, self.kept_now())
+        return saliency
 
     def penalty(self) -> torch.Tensor | None:
         """saliency_weight times the mean saliency, added over the heads."""

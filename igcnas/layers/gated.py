@@ -91,14 +91,21 @@ class SalientConv(nn.Module):
         hidden = torch.relu(self.squeeze(x_BCHW.mean((2, 3))))
         return torch.relu(self.expand(hidden[:, :, None])).view(-1, self.heads, x_BCHW.shape[1])
 
-    def select(self, saliency: torch.Tensor, kept: int) -> torch.Tensor:
-        """The saliency of the `kept` highest of each head, exactly so many whatever ties there are; others zero."""
-        chosen = saliency.topk(kept, 2).indices
-        return saliency * torch.zeros_like(saliency).scatter(2, chosen, 1.0)
+    def choose(self, saliency: torch.Tensor) -> torch.Tensor:
+        """Ones at the `kept` most salient channels of each head, else zeros; of equal ones the first.
+
+        Ties are common (where a generator's hidden features are all 0, channels have their biases for saliency), and
+        runtimes break them differently in a top-k.
+        """
+        least = saliency.topk(self.kept, 2).values[:, :, -1:]
+        more, equal = (saliency > least).to(saliency.dtype), (saliency == least).to(saliency.dtype)
+        missing = self.kept - more.sum(2, keepdim=True)
+        return more + equal * (equal.cumsum(2) <= missing).to(saliency.dtype)
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """One group convolution over as many weighted copies of the input as there are heads."""
-        gates = self.select(self.saliency(x_BCHW), self.kept).flatten(1)
+        saliency = self.saliency(x_BCHW)
+        gates = (saliency * self.choose(saliency)).flatten(1)
         copies = torch.cat([x_BCHW] * self.heads, 1) if self.heads > 1 else x_BCHW
         return nn.functional.conv2d(
             copies * gates[:, :, None, None].to(x_BCHW.dtype),
