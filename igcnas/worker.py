@@ -47,6 +47,8 @@ class Probe:
     architectures: tuple[Architecture, ...]
 
 
+_MEASURED_BATCH = 500
+
 # Messages to the controller: a word and its content.
 READY, EPOCH, DONE, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "failed", "broken", "probed"
 
@@ -117,7 +119,9 @@ class _Trainer:
         checkpoint = folder / "checkpoint.pt"
         result = train(job.architecture, self.data, self.setup.training, on_epoch=on_epoch, checkpoint=checkpoint)
         network = plan(job.architecture)
-        measure_gates(network, result.network, self.data.validation.images, self.data.normalize)
+        parts = torch.split(self.data.validation.images, _MEASURED_BATCH)  # type: ignore[no-untyped-call]
+        batches = (self.data.normalize(images) for images in parts)
+        measure_gates(network, result.network, batches)
         measured = count_plan(lower(network, result.network).plan)
         outcome = {
             "architecture_id": job.architecture.id,

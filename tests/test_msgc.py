@@ -199,7 +199,7 @@ def test_processes_that_share_a_batch_draw_the_noise_of_the_whole_batch(monkeypa
     for rank in range(2):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
         parts.append(draw(torch.Size((3, 3)), torch.Generator().manual_seed(1)))
-    assert torch.equal(torch.stack(parts, 1).flatten(0, 1), whole)
+    assert torch.equal(torch.cat(parts), whole)
 
 
 def test_fresh_masks_keep_nearly_every_channel_and_fresh_attention_is_exactly_one() -> None:
@@ -317,7 +317,7 @@ def test_the_hinge_counts_what_is_measured_on_the_same_images(block: Block) -> N
     images = torch.rand(20, 1, 8, 8)
     module(images)
     spent = objective.spent_share().item() * objective.full_macs
-    measure_gates(network_plan, module, images)
+    measure_gates(network_plan, module, [images])
     assert objective.full_macs == count(network(hosts(DENSE, DENSE)[HOSTS.index(block)])).macs
     # Each layer is rounded up to a whole number.
     assert count_plan(lower(network_plan, module).plan).macs == pytest.approx(spent, abs=10)
@@ -420,7 +420,7 @@ def test_forced_masks_on_resnet18_cost_what_the_authors_counter_says() -> None:
         (first_part, 607_493_376, 282_070_656),
     ):
         force(module, pattern)
-        measure_gates(network_plan, module, torch.rand(1, 3, 224, 224))
+        measure_gates(network_plan, module, [torch.rand(1, 3, 224, 224)])
         gated = [layer for _, layer in lower(network_plan, module).plan.layers() if isinstance(layer, GatedConvolution)]
         shares = (1.0, 1.0) if pattern is everything else (0.5, 0.25)
         activations = shares[0] * first * (0.25 if bonus else 1.0) + shares[1] * first
@@ -438,7 +438,7 @@ def test_forced_masks_on_mobilenetv2_cost_what_the_authors_counter_says() -> Non
         (first_part, 118_114_304 // 4, 117_084_912),
     ):
         force(module, pattern)
-        measure_gates(network_plan, module, torch.rand(1, 3, 224, 224))
+        measure_gates(network_plan, module, [torch.rand(1, 3, 224, 224)])
         layers = [layer for _, layer in lower(network_plan, module).plan.layers()]
         assert sum(layer.macs for layer in layers if isinstance(layer, GatedConvolution)) == dgc
         skipped = sum(layer.skipped_macs for layer in layers if isinstance(layer, Convolution))
@@ -484,9 +484,9 @@ def assert_one_function(network_plan: Plan, module: nn.Module, images: torch.Ten
     scale = masked.abs().max().clamp(min=1.0)
     assert (reorganised - masked).abs().max() < 1e-5 * scale
     for image, spent in zip(images, macs, strict=True):
-        measure_gates(network_plan, module, image[None])
+        measure_gates(network_plan, module, [image[None]])
         assert count_plan(lower(network_plan, module).plan).macs == spent
-    measure_gates(network_plan, module, images)
+    measure_gates(network_plan, module, [images])
     lowered = lower(network_plan, module)
     cost = count_plan(lowered.plan)
     # What a layer computes is rounded up, and what it skips down.
@@ -548,7 +548,7 @@ def test_the_hinge_brings_a_network_to_its_plan_and_without_it_nothing_does(digi
     measured = {}
     for weight in (30.0, 0.0):
         result = train(architecture, digits, settings_for(12, hinge_weight=weight))
-        measure_gates(plan(architecture), result.network, digits.validation.images, digits.normalize)
+        measure_gates(plan(architecture), result.network, [digits.normalize(digits.validation.images)])
         measured[weight] = count_plan(lower(plan(architecture), result.network).plan).macs
     planned, dense = count(architecture).macs, count(network(BasicBlock(grouping=DENSE), width=16)).macs
     assert measured[30.0] == pytest.approx(planned, rel=0.15)
@@ -588,9 +588,9 @@ def test_the_worker_measures_a_trained_network_on_the_validation_images(tmp_path
     result = train(architecture, worker.data, training)
     images = worker.data.normalize(worker.data.validation.images)
     macs = run_reorganised(plan(architecture), result.network, images[:30])[1]
-    measure_gates(plan(architecture), result.network, images[:30])
+    measure_gates(plan(architecture), result.network, [images[:30]])
     assert count_plan(lower(plan(architecture), result.network).plan).macs == pytest.approx(sum(macs) / 30, abs=5)
-    measure_gates(plan(architecture), result.network, images)
+    measure_gates(plan(architecture), result.network, images.split(100))
     assert found["measured_macs"] == count_plan(lower(plan(architecture), result.network).plan).macs
 
 
@@ -639,7 +639,7 @@ def test_a_gated_network_is_exported_in_forms_that_agree_and_the_card_says_what_
         network(*blocks), stages=tuple(Stage(block=block, width=8, repeats=1, stride=2) for block in blocks)
     )
     network_plan, module = plan(architecture), random_weights(architecture)
-    measure_gates(network_plan, module, torch.randn(50, 1, 8, 8))
+    measure_gates(network_plan, module, [torch.randn(50, 1, 8, 8)])
     random = np.random.default_rng(0)
     test = (random.integers(0, 256, (40, 1, 8, 8), np.uint8), random.integers(0, 10, 40))
     report = export_network(

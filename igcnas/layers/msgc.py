@@ -98,7 +98,7 @@ def _initialise(generator: nn.Sequential) -> nn.Linear:
 
 
 def draw(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-    """Uniform numbers for this process's images (rows): of one draw for all images, rank r has rows r, r + world, ...
+    """Uniform numbers for this process's images (rows): of one draw for all images, process r has the r-th equal part.
 
     So several processes that share a batch see the noise that one process with the whole batch would see.
     """
@@ -106,4 +106,4 @@ def draw(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
         return torch.rand(shape, generator=generator, device=generator.device)
     world, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
     whole = torch.rand((shape[0] * world, *shape[1:]), generator=generator, device=generator.device)
-    return whole[rank::world]
+    return whole[rank * shape[0] : (rank + 1) * shape[0]]

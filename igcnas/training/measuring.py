@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -12,22 +12,21 @@ from igcnas.plan import Plan
 from igcnas.upstream import readers
 from igcnas.usage import connections, used_outputs
 
-_BATCH = 500
-
 
 @torch.inference_mode()
 def measure_gates(
     network_plan: Plan,
     network: nn.Module,
-    images: torch.Tensor,
-    normalize: Callable[[torch.Tensor], torch.Tensor] = lambda images: images,
+    batches: Iterable[torch.Tensor],
+    *,
+    total: Callable[[torch.Tensor], torch.Tensor] = lambda sums: sums,
 ) -> None:
-    """Run the network over images (n, channels, height, width) and keep in each gated layer what it used.
+    """Run the network over batches of float images (B, channels, height, width); each gated layer keeps what it used.
 
     The buffers `measured` take the numbers of images, of channel pairs that met in all of them and of input channels
     that some head read in all of them; `igcnas.lowering.lower` makes costs of them. Outputs that no later head reads
     are not computed and do not count (`igcnas/upstream.py`). Does nothing for a network without such layers, and
-    leaves the network in evaluation mode.
+    leaves the network in evaluation mode. `total` adds up int64 tensors over processes that have different images.
     """
     network.eval()
     found = readers(network_plan)
@@ -36,9 +35,8 @@ def measure_gates(
     if not gated:
         return
     sums = {path: torch.zeros(3, dtype=torch.int64) for path in gated}
-    for start in range(0, len(images), _BATCH):
-        batch = images[start : start + _BATCH]
-        network(normalize(batch))
+    for batch in batches:
+        network(batch)
         masks = {path: module.last_masks() for path, module in gated.items()}
         used = used_outputs(found, masks)
         for reader in found:
@@ -47,4 +45,5 @@ def measure_gates(
             read = mask.bool().any(1).sum()
             sums[reader.path] += torch.tensor([len(batch), int(pairs), int(read)])
     for path, module in gated.items():
-        module.get_buffer("measured").copy_(sums[path])
+        measured = module.get_buffer("measured")
+        measured.copy_(total(sums[path].to(measured.device)))
