@@ -119,7 +119,7 @@ class _Trainer:
         checkpoint = folder / "checkpoint.pt"
         result = train(job.architecture, self.data, self.setup.training, on_epoch=on_epoch, checkpoint=checkpoint)
         network = plan(job.architecture)
-        parts = torch.split(self.data.validation.images, _MEASURED_BATCH)  # type: ignore[no-untyped-call]
+        parts = torch.split(self.data.validation.images, _MEASURED_BATCH)
         batches = (self.data.normalize(images) for images in parts)
         measure_gates(network, result.network, batches)
         measured = count_plan(lower(network, result.network).plan)

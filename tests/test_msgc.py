@@ -157,6 +157,20 @@ def test_noise_is_logistic() -> None:
     assert (noise > math.log(3)).float().mean().item() == pytest.approx(0.25, abs=0.005)
 
 
+def test_noise_may_fade_after_the_ramp() -> None:
+    conv = layer()
+    scales = []
+    for rules in (GroupingRules(ramp_until=0.5, noise_end=0.2), GroupingRules(), GroupingRules(ramp_until=1.0)):
+        conv.configure(rules)
+        for progress in (0.0, 0.5, 0.75, 1.0):
+            conv.begin_step(progress)
+            scales.append(conv.noise_scale())
+    assert scales == pytest.approx([1.0, 1.0, 0.6, 0.2] + [1.0] * 8)
+    conv.configure(GroupingRules(noise_end=0.0))
+    conv.begin_step(1.0)
+    assert not conv._noise(torch.zeros(3, 32)).any()
+
+
 def test_evaluation_draws_no_noise_and_keeps_what_has_a_logit_of_zero_or_more() -> None:
     conv = layer().eval()
     conv.mask_generator[3].bias.data.normal_()

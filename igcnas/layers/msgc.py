@@ -73,7 +73,19 @@ class MultiSpectralConv(LearnedModule, GatedConv):
         self.passes += 1
         generator = torch.Generator(logits.device).manual_seed(int.from_bytes(digest[:6], "big"))
         uniform = draw(logits.shape, generator)
-        return torch.log(uniform + _EPSILON) - torch.log(1 - uniform + _EPSILON)
+        return self.noise_scale() * (torch.log(uniform + _EPSILON) - torch.log(1 - uniform + _EPSILON))
+
+    def noise_scale(self) -> float:
+        """What the noise is multiplied by at this progress: 1, and after the ramp less and less where so ruled.
+
+        A logit just above 0 keeps its channel half of the time in training and always in evaluation, so the hinge is
+        content with masks that cost too much. Without noise in the end both are one. On the digits (20 epochs, basic,
+        bottleneck and inverted blocks, 5 seeds each) 12 of 15 networks kept their plan with noise_end = 0 and 7 with 1,
+        the worst took 1.10 and 1.17 times its plan, and the mean accuracy was 90.1 and 89.2 %.
+        """
+        ramp = self.rules.ramp_until
+        late = max(0.0, (self.progress - ramp) / (1 - ramp)) if ramp < 1 else 0.0
+        return 1.0 - late * (1.0 - self.rules.noise_end)
 
     def last_masks(self) -> torch.Tensor:
         """Masks of the last forward pass, (B, heads, in)."""
