@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from igcnas import export
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
 from igcnas.cost import Cost, count, count_plan, training_params
 from igcnas.data import load_dataset
-from igcnas.errors import TrainingError
+from igcnas.errors import ExportError, TrainingError
 from igcnas.export import export_network
 from igcnas.grouping import DENSE, Dense, DynamicChannels, Group, Grouping, MultiSpectral
 from igcnas.layers import GatedConv, MultiSpectralConv, SalientConv
@@ -644,6 +646,36 @@ def test_pretrained_weights_of_another_network_are_refused_by_name() -> None:
 # Export
 
 
+@pytest.mark.parametrize("gated", [True, False])
+def test_a_gate_that_flips_by_rounding_costs_another_comparison_and_anything_else_is_refused(
+    gated: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+
+    def compare(
+        _folder: Path, _trained: nn.Module, _exported: nn.Module, batches: list[torch.Tensor], _test: None
+    ) -> Any:
+        seeds.append(len(seeds))
+        assert torch.equal(batches[0], export.parity.random_batches((1, 8, 8), seed=seeds[-1])[0])
+        if len(seeds) < 3:
+            raise ExportError("a gate has flipped")
+        return {}, {}
+
+    monkeypatch.setattr(export, "write_onnx", lambda *_: None)
+    monkeypatch.setattr(export, "_compare", compare)
+    architecture = network(HOSTS[0] if gated else BasicBlock(grouping=DENSE))
+    arguments: dict[str, Any] = {"mean": [0.0], "std": [1.0], "classes": list("0123456789"), "test": None, "facts": {}}
+    state = build(plan(architecture)).state_dict()
+    if not gated:
+        with pytest.raises(ExportError, match="a gate has flipped"):
+            export_network(folder=tmp_path / "out", architecture=architecture, state=state, **arguments)
+        assert seeds == [0]
+        return
+    export_network(folder=tmp_path / "out", architecture=architecture, state=state, **arguments)
+    assert seeds == [0, 1, 2]
+    assert "those that an image was planned to choose" in (tmp_path / "out" / "card.md").read_text()
+
+
 def test_a_gated_network_is_exported_in_forms_that_agree_and_the_card_says_what_its_macs_are(tmp_path: Path) -> None:
     blocks = (
         InvertedResidual(expansion=2, expand=DENSE, project=spectral(4, attention=True)),
@@ -670,8 +702,8 @@ def test_a_gated_network_is_exported_in_forms_that_agree_and_the_card_says_what_
     assert max(report.parity.values()) < 1e-5
     assert len(set(report.accuracies.values())) == 1
     card = (tmp_path / "out" / "card.md").read_text()
-    assert "average validation image" in card
-    assert "multiply the dropped\nones by zero" in card
+    assert "those that an average validation image chose" in card
+    assert "multiply the dropped ones by zero" in card
     source = (tmp_path / "out" / "model.py").read_text()
     assert {"class GatedConv", "class SalientConv", "class GatedSequential"} <= {
         line.partition("(")[0] for line in source.splitlines()

@@ -84,10 +84,12 @@ difference as a part of max(1, largest logit); above {tolerance:g} nothing is ex
 
 _GATED = """
 
-Each image chooses the channels of some convolutions by itself. The MACs are those of an average validation image, with
-what the choice costs. The files here compute all channels and multiply the dropped
-ones by zero: they take the time of a network without gates. Only a runtime that gathers the chosen channels of each
-image, and skips those that nothing reads, saves what the count says."""
+Each image chooses the channels of some convolutions by itself. The MACs count those that {chosen}, and what the
+choice costs. The files here compute all channels and multiply the dropped ones by zero: they take the time of a network
+without gates. Only a runtime that gathers the chosen channels of each image, and skips those that nothing reads, saves
+what the count says. A choice is a comparison of two numbers: where these are nearly equal, runtimes that round
+differently choose differently for that image, and its logits differ."""
+_CHOSEN = {"measured": "an average validation image chose", "planned": "an image was planned to choose"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +114,11 @@ def card_text(
     num_tested: int,
     facts: Mapping[str, str],
     parity: Mapping[str, float],
-    gated: bool = False,
+    gated: str = "",
 ) -> str:
     """Text of card.md. `expected` is what the architecture promised, `measured` what the exported network costs.
 
-    `gated`: each image chooses channels, so that `measured` is a mean over images.
+    `gated`: where each image chooses channels, whether their number was 'measured' or is as 'planned'.
     """
     tested = {f"test accuracy, {form}": with_error(value, num_tested) for form, value in accuracies.items()}
     made = {what: value for what, value in facts.items() if not _is_accuracy(what)}
@@ -149,9 +151,9 @@ def with_error(percent: float, n: int) -> str:
     return f"{percent:.2f} +- {100 * math.sqrt(share * (1 - share) / n):.2f} % (n = {n})"
 
 
-def _counts(expected: Cost, measured: Cost, *, gated: bool) -> str:
+def _counts(expected: Cost, measured: Cost, *, gated: str) -> str:
     table = _table(("count", "value"), {"MACs": f"{measured.macs:,}", "parameters": f"{measured.params:,}"})
-    note = _GATED if gated else ""
+    note = _GATED.format(chosen=_CHOSEN[gated]) if gated else ""
     if measured == expected:
         return table + note
     reason = (
