@@ -3,7 +3,8 @@
 Convention (`macs`): multiply-accumulates of convolutions and linear layers for one image, which the papers on these
 networks call FLOPs. Biases, batch norm, activations, pooling, additions and permutations count nothing. `params`:
 weights of convolutions and linear layers, biases, and scale and shift of batch norm. Learned grouping counts the
-weights that survive, not the masked ones, and not the assignment. `bias_outputs` is what ptflops (backend "aten") adds.
+weights that survive, not the masked ones, and not the assignment; where each image chooses its channels, the mean over
+images, and what the choice costs. `bias_outputs` is what ptflops (backend "aten") adds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from typing import NamedTuple
 
 from igcnas.architecture import Architecture
 from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Layer, Linear, Norm, Primitive, SplitConvolution, branches
+from igcnas.primitives import (
+    Convolution,
+    GatedConvolution,
+    Layer,
+    Linear,
+    Norm,
+    Primitive,
+    SplitConvolution,
+    branches,
+)
 
 
 class Cost(NamedTuple):
@@ -38,9 +48,13 @@ def layer_cost(layer: Primitive) -> Cost:
         height, width = layer.out_size
         macs = area * layer.connections * height * width
         if layer.learned is None:
-            return Cost(macs, area * layer.connections)
+            return Cost(macs - layer.skipped_macs, area * layer.connections)
         extra = layer.learned.overhead(layer.in_channels, layer.out_channels, layer.context_channels)
         return Cost(macs + extra.macs, area * layer.kept_weights + extra.params, extra.bias_outputs)
+    if isinstance(layer, GatedConvolution):
+        weights = layer.kernel * layer.kernel * layer.in_channels * layer.out_channels
+        extra = layer.grouping.overhead(layer.in_channels, layer.out_channels, layer.context_channels)
+        return Cost(layer.macs + extra.macs, weights + extra.params, extra.bias_outputs)
     if isinstance(layer, Norm):
         return Cost(0, 2 * layer.channels)
     if isinstance(layer, Linear):

@@ -9,6 +9,7 @@ from torch import nn
 
 from igcnas import primitives
 from igcnas.layers import (
+    GATED,
     LEARNED,
     Add,
     AppendChannels,
@@ -19,6 +20,7 @@ from igcnas.layers import (
     NormalizeInput,
     PadChannels,
     SplitConv,
+    gated_arguments,
 )
 from igcnas.layers.learned import LearnedModule
 from igcnas.plan import Plan
@@ -52,8 +54,8 @@ def _initialise(module: nn.Module) -> None:
 
 
 def _sequence(layer: primitives.Sequence | primitives.Gated) -> nn.Sequential:
-    kind = GatedSequential if isinstance(layer, primitives.Gated) else nn.Sequential
-    return kind(OrderedDict((child.name, _module(child)) for child in layer.layers))
+    children = OrderedDict((child.name, _module(child)) for child in layer.layers)
+    return GatedSequential(children, layer.skip) if isinstance(layer, primitives.Gated) else nn.Sequential(children)
 
 
 @singledispatch
@@ -103,6 +105,11 @@ def _(layer: primitives.Convolution) -> nn.Module:
         groups=layer.groups,
         bias=False,
     )
+
+
+@_module.register
+def _(layer: primitives.GatedConvolution) -> nn.Module:
+    return GATED[type(layer.grouping)](**gated_arguments(layer))
 
 
 @_module.register

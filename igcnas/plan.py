@@ -10,6 +10,7 @@ from igcnas.blocks import block_layers
 from igcnas.primitives import (
     Activation,
     Convolution,
+    Gated,
     GlobalPool,
     Layer,
     Linear,
@@ -47,7 +48,7 @@ def plan(architecture: Architecture) -> Plan:
         for repeat in range(1, stage.repeats + 1):
             stride = stage.stride if repeat == 1 else 1
             layers = block_layers(stage.block, width, stage.width, stride, in_size, activation)
-            blocks.append(Sequence(f"block{repeat}", layers))
+            blocks.append(_block(f"block{repeat}", layers))
             if stride != 1:
                 in_size = halve(in_size, stride)
             width = stage.block.out_channels(width, stage.width)
@@ -69,6 +70,13 @@ def plan(architecture: Architecture) -> Plan:
         )
     )
     return Plan(Sequence("", tuple(children)), architecture.input_shape)
+
+
+def _block(name: str, layers: tuple[Layer, ...]) -> Sequence | Gated:
+    """One block; where all of it is one Gated sequence the block is that, so that names are those without gates."""
+    if len(layers) == 1 and isinstance(layers[0], Gated):
+        return layers[0]._replace(name=name)
+    return Sequence(name, layers)
 
 
 def _stem(architecture: Architecture, channels: int, in_size: Size) -> tuple[tuple[Layer, ...], Size]:

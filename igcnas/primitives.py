@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from igcnas.grouping.base import Learned
+    from igcnas.grouping.dgc import DynamicChannels
+    from igcnas.grouping.msgc import MultiSpectral
 
 Size: TypeAlias = tuple[int, int]
 
@@ -30,7 +32,8 @@ class Convolution(NamedTuple):
     """A kernel x kernel convolution without bias; `learned` means that training decides which channels meet.
 
     `context_channels`: where it decides for each image by a summary of the input of the enclosing Gated sequence, the
-    channels of that input.
+    channels of that input. `skipped_macs`: multiply-accumulates that an average image does not need, because no head
+    of the gated convolution behind it reads their outputs; only lowered plans have them.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Convolution(NamedTuple):
     in_size: Size
     learned: Learned | None = None
     context_channels: int = 0
+    skipped_macs: int = 0
 
     @property
     def out_size(self) -> Size:
@@ -61,6 +65,28 @@ class Convolution(NamedTuple):
         if self.learned is not None:
             return self.learned.kept(self.in_channels, self.out_channels)
         return self.connections
+
+
+class GatedConvolution(NamedTuple):
+    """A trained convolution of which each image still chooses the input channels: what MSGC and DGC become.
+
+    `macs`: multiply-accumulates of the convolution for an average image, without those of its generators.
+    """
+
+    name: str
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int
+    in_size: Size
+    grouping: MultiSpectral | DynamicChannels
+    context_channels: int
+    macs: int
+
+    @property
+    def out_size(self) -> Size:
+        """(height, width) of the output."""
+        return halve(self.in_size, self.stride)
 
 
 class SplitConvolution(NamedTuple):
@@ -198,10 +224,14 @@ class Sequence(NamedTuple):
 
 
 class Gated(NamedTuple):
-    """Layers in order, of which some convolutions also see the mean over the pixels of the input of the sequence."""
+    """Layers in order, of which some convolutions also see the mean over the pixels of the input of the sequence.
+
+    `skip`: so many layers come before that mean is taken (the norm and the activation of a preactivated block).
+    """
 
     name: str
     layers: tuple[Layer, ...]
+    skip: int = 0
 
 
 class Residual(NamedTuple):
@@ -221,6 +251,7 @@ class Concat(NamedTuple):
 
 Primitive: TypeAlias = (
     Convolution
+    | GatedConvolution
     | SplitConvolution
     | Permutation
     | Gather

@@ -22,7 +22,8 @@ class GroupingRules:
     condensing: the stages are spread over the share condense_until of training; group_lasso weighs the sum over
     channels and groups of the norms of weights.
     msgc: hinge_weight on the share of the MACs beyond the allowance, which falls linearly from all to what was planned
-    over the share ramp_until of training; gumbel_temperature of the binary gates.
+    over the share ramp_until of training; gumbel_temperature of the binary gates; their noise falls linearly from all
+    to the share noise_end between ramp_until and the end of training (1: as in the authors' code).
     dgconv: the loss is multiplied by (connections / planned)^ratio_exponent while there are more than planned.
     dgc: saliency_weight on the mean saliencies; channels are dropped between dgc_from and dgc_until of training.
     """
@@ -36,6 +37,7 @@ class GroupingRules:
     hinge_weight: float = 30.0
     ramp_until: float = 0.5
     gumbel_temperature: float = 2 / 3
+    noise_end: float = 1.0
     ratio_exponent: float = 0.02
     saliency_weight: float = 1e-5
     dgc_from: float = 1 / 12
@@ -47,6 +49,8 @@ class GroupingRules:
         for name in ("temperature_start", "temperature_end", "gumbel_temperature"):
             if not getattr(self, name) > 0:
                 raise IgcnasError(f"{name} must be positive, but is {getattr(self, name)}")
+        if not 0 <= self.noise_end <= 1:
+            raise IgcnasError(f"noise_end is a share of the noise, in [0, 1], but is {self.noise_end}")
         for name in ("condense_until", "ramp_until", "dgc_from", "dgc_until"):
             if not 0 <= getattr(self, name) <= 1:
                 raise IgcnasError(f"{name} is a share of training, in [0, 1], but is {getattr(self, name)}")

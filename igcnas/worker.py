@@ -47,6 +47,8 @@ class Probe:
     architectures: tuple[Architecture, ...]
 
 
+_MEASURED_BATCH = 500
+
 # Messages to the controller: a word and its content.
 READY, EPOCH, DONE, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "failed", "broken", "probed"
 
@@ -105,7 +107,7 @@ class _Trainer:
         from igcnas.cost import count_plan
         from igcnas.lowering import lower
         from igcnas.plan import plan
-        from igcnas.training import train
+        from igcnas.training import measure_gates, train
 
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +118,11 @@ class _Trainer:
             torch.cuda.reset_peak_memory_stats(self.device)
         checkpoint = folder / "checkpoint.pt"
         result = train(job.architecture, self.data, self.setup.training, on_epoch=on_epoch, checkpoint=checkpoint)
-        measured = count_plan(lower(plan(job.architecture), result.network).plan)
+        network = plan(job.architecture)
+        parts = torch.split(self.data.validation.images, _MEASURED_BATCH)
+        batches = (self.data.normalize(images) for images in parts)
+        measure_gates(network, result.network, batches)
+        measured = count_plan(lower(network, result.network).plan)
         outcome = {
             "architecture_id": job.architecture.id,
             "val_accuracy": result.val_accuracy,

@@ -10,9 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from igcnas.architecture import ACTIVATIONS, Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, InvertedResidual
+from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
 from igcnas.blocks.inverted import SHORTCUTS
-from igcnas.grouping import Dense, Group, Grouping, Interleaved, LearnedGrouping
+from igcnas.grouping import Dense, DynamicChannels, Group, Grouping, Interleaved, LearnedGrouping, MultiSpectral
 
 torch.set_num_threads(1)
 settings.register_profile("ci", deadline=None, derandomize="CI" in os.environ)
@@ -67,4 +67,50 @@ def architectures(draw: st.DrawFn, *, learned: bool) -> Architecture:
         stages=tuple(stages),
         head_channels=draw(st.sampled_from((0, 7, 20))),
         activation=draw(st.sampled_from(ACTIVATIONS)),
+    )
+
+
+def _gated() -> st.SearchStrategy[Grouping]:
+    """Groupings that each image decides; one in six is none."""
+    heads, keep = st.sampled_from((1, 2, 4)), st.sampled_from((0.25, 0.5, 1.0))
+    spectral = st.builds(MultiSpectral, heads=heads, keep=keep, attention=st.booleans(), reduction=st.integers(1, 4))
+    dynamic = st.builds(DynamicChannels, heads=heads, keep=keep)
+    fixed = st.one_of(st.builds(Dense), st.builds(Group, groups=_GROUPS))
+    return st.one_of(spectral, spectral, spectral, dynamic, dynamic, fixed)
+
+
+@st.composite
+def _gated_blocks(draw: st.DrawFn) -> Block:
+    gated, kind = _gated(), draw(st.sampled_from((BasicBlock, Bottleneck, DenseLayer, InvertedResidual)))
+    if kind is BasicBlock:
+        residual = draw(st.booleans())
+        second = draw(st.one_of(st.none(), gated)) if residual else None
+        return BasicBlock(grouping=draw(gated), second=second, residual=residual)
+    if kind is Bottleneck:
+        return Bottleneck(mid=8, reduce=draw(gated), spatial=draw(gated), restore=draw(gated))
+    if kind is DenseLayer:
+        return DenseLayer(reduce=draw(gated), spatial=draw(gated), bottleneck=draw(st.integers(1, 3)))
+    return InvertedResidual(
+        expansion=draw(st.integers(1, 3)),
+        expand=draw(st.one_of(_simple(False), gated)),
+        project=draw(gated),
+        always_expand=draw(st.booleans()),
+        shortcut=draw(st.sampled_from(SHORTCUTS)),
+    )
+
+
+@st.composite
+def gated_architectures(draw: st.DrawFn) -> Architecture:
+    """Small random networks of all skeletons in which each image decides some groupings."""
+    stages = tuple(
+        Stage(block=draw(_gated_blocks()), width=width, repeats=draw(st.integers(1, 2)), stride=draw(st.integers(1, 2)))
+        for width in draw(st.lists(st.sampled_from((4, 8)), min_size=1, max_size=2))
+    )
+    return Architecture(
+        family="random",
+        input_shape=(1, draw(st.integers(4, 9)), draw(st.integers(4, 9))),
+        num_classes=3,
+        stem_channels=draw(st.sampled_from((4, 8))),
+        stages=stages,
+        preactivation=any(isinstance(stage.block, DenseLayer) for stage in stages),
     )

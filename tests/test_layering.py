@@ -25,13 +25,16 @@ blocks
 architecture
 plan
 cost paths
+upstream
 width
 literature
 baselines explanation pareto space
 layers
+usage
 network
 composition
 lowering
+reorganised
 data
 training
 records storage

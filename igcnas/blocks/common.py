@@ -37,8 +37,11 @@ def padding(in_channels: int, out_channels: int, stride: int, in_size: Size) -> 
     return (PadShortcut("pad", in_channels, out_channels, stride, in_size),)
 
 
-def body(layers: tuple[Layer, ...], context_channels: int) -> Sequence | Gated:
-    """The body of a block with this many input channels: Gated where a convolution of it masks image by image."""
+def body(layers: tuple[Layer, ...], context_channels: int, *, skip: int = 0) -> Sequence | Gated:
+    """The body of a block with this many input channels: Gated where a convolution of it masks image by image.
+
+    `skip`: layers before the mean that the masks depend on.
+    """
     gated = [isinstance(layer, Convolution) and isinstance(layer.learned, MultiSpectral) for layer in layers]
     if not any(gated):
         return Sequence("body", layers)
@@ -48,6 +51,7 @@ def body(layers: tuple[Layer, ...], context_channels: int) -> Sequence | Gated:
             layer._replace(context_channels=context_channels) if isinstance(layer, Convolution) and flag else layer
             for layer, flag in zip(layers, gated, strict=True)
         ),
+        skip,
     )
 
 

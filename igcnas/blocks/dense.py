@@ -55,7 +55,8 @@ class DenseLayer:
             Activation("spatial_act", activation, hidden, size),
             *self.spatial.layers("spatial", hidden, out_channels, self.kernel, 1, size),
         )
-        grown = Concat("concat", body(layers, in_channels))
+        # The masks of MSGC depend on the mean behind the first norm and activation, as in its authors' code.
+        grown = Concat("concat", body(layers, in_channels, skip=2))
         if stride == 1:
             return (grown,)
         return (Pool("pool", "average", in_channels, stride, stride, in_size), grown)

@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,14 @@ from igcnas.export import parity
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.onnx import write_onnx
 from igcnas.export.source import model_source
+from igcnas.layers import MultiSpectralConv
 from igcnas.lowering import Lowered, lower
 from igcnas.network import build
 from igcnas.plan import Plan, plan
 
+# A gate that is nearly undecided may flip in a runtime that rounds differently: about one export in fifty of a large
+# network meets such an image among the random ones. A wrong form fails with all images.
+_GATED_ATTEMPTS = 3
 FILES = ("architecture.json", "card.md", "model.onnx", "model.py", "weights.safetensors")
 
 __all__ = ["FILES", "ExportReport", "export_network", "with_error"]
@@ -86,9 +90,11 @@ def export_network(
     _check(contract, architecture, test)
     trained, lowered = _networks(contract, architecture, state)
     measured = cost.count_plan(lowered.plan)
+    gated = _gated(lowered.plan, trained)
     with _replacing(folder) as temporary:
         exported = _write_network(temporary, contract, architecture, lowered, measured)
-        differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test)
+        attempts = _GATED_ATTEMPTS if gated else 1
+        differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts)
         record = _record(contract, architecture, lowered, measured)
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
         _write(temporary / "architecture.json", _json(record))
@@ -100,6 +106,7 @@ def export_network(
             num_tested=0 if test is None else len(test[1]),
             facts=facts,
             parity=differences,
+            gated=gated,
         )
         _write(temporary / "card.md", text)
     return ExportReport(
@@ -188,9 +195,25 @@ def _verify(
     exported: nn.Module,
     input_shape: tuple[int, int, int],
     test: tuple[np.ndarray, np.ndarray] | None,
+    attempts: int,
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Differences of all forms from the trained network, and their accuracies on the test split."""
-    batches = parity.random_batches(input_shape)
+    """Differences of all forms from the trained network, and their accuracies on the test split.
+
+    Other random images are taken where the forms disagree, until none of the attempts is left.
+    """
+    for attempt in range(attempts - 1):
+        with suppress(ExportError):
+            return _compare(folder, trained, exported, parity.random_batches(input_shape, seed=attempt), test)
+    return _compare(folder, trained, exported, parity.random_batches(input_shape, seed=attempts - 1), test)
+
+
+def _compare(
+    folder: Path,
+    trained: nn.Module,
+    exported: nn.Module,
+    batches: list[torch.Tensor],
+    test: tuple[np.ndarray, np.ndarray] | None,
+) -> tuple[dict[str, float], dict[str, float]]:
     expected = parity.run_torch(trained, batches)
     images = [] if test is None else [torch.from_numpy(np.ascontiguousarray(test[0]))]
     logits = {
@@ -202,6 +225,14 @@ def _verify(
     if test is None:
         return differences, {}
     return differences, {name: parity.accuracy(found[-1], test[1]) for name, found in logits.items()}
+
+
+def _gated(network: Plan, trained: nn.Module) -> str:
+    """Whether what its images choose was 'measured' or is as 'planned'; empty where they choose nothing."""
+    if not any(isinstance(layer, primitives.GatedConvolution) for _, layer in network.layers()):
+        return ""
+    counted = [m.get_buffer("measured")[0] > 0 for m in trained.modules() if isinstance(m, MultiSpectralConv)]
+    return "measured" if counted and all(counted) else "planned"
 
 
 def _record(contract: Contract, architecture: Architecture, lowered: Lowered, measured: Cost) -> dict[str, Any]:

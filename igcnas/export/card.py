@@ -82,6 +82,16 @@ difference as a part of max(1, largest logit); above {tolerance:g} nothing is ex
 """
 
 
+_GATED = """
+
+Each image chooses the channels of some convolutions by itself. The MACs count those that {chosen}, and what the
+choice costs. The files here compute all channels and multiply the dropped ones by zero: they take the time of a network
+without gates. Only a runtime that gathers the chosen channels of each image, and skips those that nothing reads, saves
+what the count says. A choice is a comparison of two numbers: where these are nearly equal, runtimes that round
+differently choose differently for that image, and its logits differ."""
+_CHOSEN = {"measured": "an average validation image chose", "planned": "an image was planned to choose"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """What every form of the network promises to whoever runs it."""
@@ -104,8 +114,12 @@ def card_text(
     num_tested: int,
     facts: Mapping[str, str],
     parity: Mapping[str, float],
+    gated: str = "",
 ) -> str:
-    """Text of card.md. `expected` is what the architecture promised, `measured` what the exported network costs."""
+    """Text of card.md. `expected` is what the architecture promised, `measured` what the exported network costs.
+
+    `gated`: where each image chooses channels, whether their number was 'measured' or is as 'planned'.
+    """
     tested = {f"test accuracy, {form}": with_error(value, num_tested) for form, value in accuracies.items()}
     made = {what: value for what, value in facts.items() if not _is_accuracy(what)}
     return _CARD.format(
@@ -117,7 +131,7 @@ def card_text(
         std=_numbers(contract.std),
         num_classes=len(contract.classes),
         classes=", ".join(_plain(name) for name in contract.classes),
-        counts=_counts(expected, measured),
+        counts=_counts(expected, measured, gated=gated),
         convention=CONVENTION,
         accuracies=_accuracies(tested, {what: value for what, value in facts.items() if _is_accuracy(what)}),
         facts=_table(("what", "value"), made) if made else "Nothing was recorded.",
@@ -137,15 +151,21 @@ def with_error(percent: float, n: int) -> str:
     return f"{percent:.2f} +- {100 * math.sqrt(share * (1 - share) / n):.2f} % (n = {n})"
 
 
-def _counts(expected: Cost, measured: Cost) -> str:
+def _counts(expected: Cost, measured: Cost, *, gated: str) -> str:
     table = _table(("count", "value"), {"MACs": f"{measured.macs:,}", "parameters": f"{measured.params:,}"})
+    note = _GATED.format(chosen=_CHOSEN[gated]) if gated else ""
     if measured == expected:
-        return table
+        return table + note
+    reason = (
+        "images were free to choose more or fewer channels"
+        if gated
+        else "its learned groups were free to differ in size"
+    )
     ratio = measured.macs / expected.macs
     return (
         f"{table}\n\nThese are measured on the exported network. The architecture promised {expected.macs:,} MACs and "
-        f"{expected.params:,}\nparameters: its learned groups were free to differ in size, and training made it "
-        f"{ratio:.3f} times as expensive as expected."
+        f"{expected.params:,}\nparameters: {reason}, and training made it "
+        f"{ratio:.3f} times as expensive as expected.{note}"
     )
 
 

@@ -78,9 +78,9 @@ def run_source(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor
         return logits
 
 
-def random_batches(input_shape: tuple[int, int, int]) -> list[torch.Tensor]:
-    """The same random images in [0, 1] at each call, one batch of each size."""
-    generator = torch.Generator().manual_seed(0)
+def random_batches(input_shape: tuple[int, int, int], *, seed: int = 0) -> list[torch.Tensor]:
+    """The same random images in [0, 1] for each seed, one batch of each size."""
+    generator = torch.Generator().manual_seed(seed)
     return [torch.rand(size, *input_shape, generator=generator) for size in BATCHES]
 
 

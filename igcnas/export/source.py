@@ -10,13 +10,16 @@ from torch import nn
 
 from igcnas import primitives
 from igcnas.layers import (
+    GATED,
     Add,
     AppendChannels,
+    GatedSequential,
     GatherChannels,
     GlobalAveragePool,
     NormalizeInput,
     PadChannels,
     SplitConv,
+    gated_arguments,
 )
 from igcnas.plan import Plan
 
@@ -30,6 +33,7 @@ _HELPERS: dict[type, type[nn.Module]] = {
     primitives.Residual: Add,
     primitives.Concat: AppendChannels,
     primitives.PadShortcut: PadChannels,
+    primitives.Gated: GatedSequential,
 }
 _ACTIVATIONS = {"relu": "nn.ReLU()", "relu6": "nn.ReLU6()"}
 
@@ -127,8 +131,9 @@ def _helpers(network: Plan) -> list[str]:
     stack: list[primitives.Layer] = [network.root]
     while stack:
         layer = stack.pop()
-        if type(layer) in _HELPERS:
-            used[_HELPERS[type(layer)]] = None
+        helper = GATED.get(type(getattr(layer, "grouping", None))) or _HELPERS.get(type(layer))
+        if helper is not None:
+            used[helper] = None
         stack.extend(child for _, child in reversed(primitives.branches(layer) or ()))
     return [inspect.getsource(cls).rstrip() for cls in used]
 
@@ -164,6 +169,15 @@ def _(layer: primitives.Sequence, indent: int) -> list[str]:
 
 
 @_lines.register
+def _(layer: primitives.Gated, indent: int) -> list[str]:
+    lines = _lines(primitives.Sequence(layer.name, layer.layers), indent)
+    lines[0] = lines[0].replace("nn.Sequential(", "GatedSequential(", 1)
+    if layer.skip:
+        lines[-1] = f"{lines[-1][:-1]}, skip={layer.skip})"
+    return lines
+
+
+@_lines.register
 def _(layer: primitives.Residual, indent: int) -> list[str]:
     body, shortcut = (_lines(branch, indent + 4) for branch in (layer.body, layer.shortcut))
     body[-1] += ","
@@ -196,6 +210,13 @@ def _(layer: primitives.Convolution, indent: int) -> list[str]:
     options += f", padding={layer.kernel // 2}" if layer.kernel > 1 else ""
     options += f", groups={layer.groups}" if layer.groups != 1 else ""
     return [f"{' ' * indent}nn.Conv2d({layer.in_channels}, {layer.out_channels}, {layer.kernel}{options}, bias=False)"]
+
+
+@_lines.register
+def _(layer: primitives.GatedConvolution, indent: int) -> list[str]:
+    named = list(gated_arguments(layer).items())
+    arguments = ", ".join([*(str(value) for _, value in named[:3]), *(f"{name}={value}" for name, value in named[3:])])
+    return [f"{' ' * indent}{GATED[type(layer.grouping)].__name__}({arguments})"]
 
 
 @_lines.register

@@ -19,7 +19,7 @@ _SMALL = 80  # input channels below which the saliency generator is squeezed les
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicChannels:
-    """`heads` heads that keep a share `keep` of their input channels in every image (the authors' 1 - gate)."""
+    """`heads` heads that keep a share `keep` of their input channels in every image (the authors' gate)."""
 
     kind: ClassVar[str] = "dgc"
     heads: int

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
-from igcnas.grouping import LearnedGrouping
+from igcnas.grouping import DynamicChannels, LearnedGrouping, MultiSpectral
 from igcnas.layers.condensing import CondensingLinear
+from igcnas.layers.dgc import DynamicConv
 from igcnas.layers.flgc import FullyLearnableGroupConv
+from igcnas.layers.gated import GATED, GatedConv, SalientConv, gated_arguments
 from igcnas.layers.learned import LearnedModule
+from igcnas.layers.msgc import MultiSpectralConv
 from igcnas.layers.simple import (
     Add,
     AppendChannels,
@@ -18,19 +21,29 @@ from igcnas.layers.simple import (
 )
 from igcnas.primitives import Convolution
 
-LEARNED: dict[type, Callable[[Convolution], LearnedModule]] = {LearnedGrouping: FullyLearnableGroupConv}
+LEARNED: dict[type, Callable[[Convolution], LearnedModule]] = {
+    LearnedGrouping: FullyLearnableGroupConv,
+    MultiSpectral: MultiSpectralConv,
+    DynamicChannels: DynamicConv,
+}
 
 __all__ = [
+    "GATED",
     "LEARNED",
     "Add",
     "AppendChannels",
     "CondensingLinear",
+    "DynamicConv",
     "FullyLearnableGroupConv",
+    "GatedConv",
     "GatedSequential",
     "GatherChannels",
     "GlobalAveragePool",
     "LearnedModule",
+    "MultiSpectralConv",
     "NormalizeInput",
     "PadChannels",
+    "SalientConv",
     "SplitConv",
+    "gated_arguments",
 ]

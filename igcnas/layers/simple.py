@@ -3,6 +3,8 @@
 The bodies of these classes also stand in exported model.py files (see export/source.py): they import torch alone.
 """
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
@@ -49,12 +51,18 @@ class PadChannels(nn.Module):
 
 
 class GatedSequential(nn.Sequential):
-    """Layers in order; those with a `gated` mark also take the mean over the pixels of the input of the sequence."""
+    """Layers in order; those with a `gated` mark also take the mean over the pixels of what enters layer `skip`."""
+
+    def __init__(self, layers: OrderedDict[str, nn.Module], skip: int = 0) -> None:
+        super().__init__(layers)
+        self.skip = skip
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Run the layers."""
         context_BC = x_BCHW.mean((2, 3))
-        for layer in self:
+        for index, layer in enumerate(self):
+            if index == self.skip > 0:
+                context_BC = x_BCHW.mean((2, 3))
             x_BCHW = layer(x_BCHW, context_BC) if getattr(layer, "gated", False) else layer(x_BCHW)
         return x_BCHW
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from igcnas.lowering.gated import skipped_macs, with_skipped
 from igcnas.lowering.rules import RULES
 from igcnas.plan import Plan
 from igcnas.primitives import Concat, Convolution, Gated, Layer, Residual, Sequence
@@ -29,7 +30,7 @@ def lower(network: Plan, module: nn.Module) -> Lowered:
     """Replace every learned layer; `module` is `igcnas.network.build(network)` after training."""
     state = {name: tensor.detach() for name, tensor in module.state_dict().items()}
     assignments: dict[str, dict[str, list[int]]] = {}
-    root = _sequence(network.root, "", module, state, assignments)
+    root = with_skipped(_sequence(network.root, "", module, state, assignments), skipped_macs(network, module))
     # The memory format makes the strides of 1x1 weights plain, too: torch calls several strides contiguous there.
     plain = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
     return Lowered(Plan(root, network.input_shape) if assignments else network, plain, assignments)

@@ -2,6 +2,8 @@
 
 from igcnas.settings import TrainingSettings
 from igcnas.training.device import prepare_device, resolve_device
+from igcnas.training.measuring import measure_gates
+from igcnas.training.pretrained import load_pretrained
 from igcnas.training.tensors import ImageTensors, TrainingData
 from igcnas.training.trainer import EpochReport, TrainResult, accuracy, train
 
@@ -12,6 +14,8 @@ __all__ = [
     "TrainingData",
     "TrainingSettings",
     "accuracy",
+    "load_pretrained",
+    "measure_gates",
     "prepare_device",
     "resolve_device",
     "train",

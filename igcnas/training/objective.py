@@ -6,17 +6,23 @@ import torch
 from torch import nn
 
 from igcnas.cost import layer_cost
-from igcnas.layers.learned import LearnedModule
+from igcnas.layers import LearnedModule, MultiSpectralConv
 from igcnas.plan import Plan
 from igcnas.primitives import Convolution
 from igcnas.settings import GroupingRules
+from igcnas.upstream import positions, readers
+from igcnas.usage import connections, used_outputs
 
 
 class GroupingObjective:
     """Adds to a loss what learned groupings need; for a network without them it is the identity.
 
     hinge (MSGC, section IV): weight * (spent - allowed) while spent >= allowed, where spent are the MACs of this batch
-    over those of the same network with dense convolutions, and allowed falls from 1 to the planned share.
+    over those of the same network with dense convolutions, and allowed falls from 1 to the planned share. Spent are the
+    mean shares of the masks, what the generators cost, and less, as in the authors' code without a gradient, what
+    convolutions save whose outputs no head reads (igcnas/upstream.py). Theirs multiplies means over the batch where
+    this counts each image, as it is measured after training. With several processes, each has its part of the batch
+    and all of them agree on whether the whole batch is over.
     ratio (DGConv, equation 9): the loss times (connections / planned) ** exponent while there are more than planned.
     """
 
@@ -38,7 +44,16 @@ class GroupingObjective:
         dense_hinged = sum(macs for macs, _ in self.hinged)
         planned_hinged = sum(_planned_macs(layer) for layer, module in learned if module.budgeted == "hinge")
         self.fixed_macs = planned - planned_hinged
-        self.full_macs = self.fixed_macs + dense_hinged
+        generators = sum(
+            layer.learned.overhead(layer.in_channels, layer.out_channels, layer.context_channels).macs
+            for layer, module in learned
+            if module.budgeted == "hinge" and layer.learned is not None
+        )
+        self.full_macs = self.fixed_macs - generators + dense_hinged
+        self.readers = tuple(
+            reader for reader in readers(network_plan) if isinstance(by_name[reader.path], MultiSpectralConv)
+        )
+        self.gated = {reader.path: by_name[reader.path] for reader in self.readers}
         self.planned_share = planned / self.full_macs if self.full_macs else 1.0
         self.progress = 0.0
 
@@ -65,10 +80,31 @@ class GroupingObjective:
         done = min(1.0, self.progress / self.rules.ramp_until) if self.rules.ramp_until else 1.0
         return 1.0 + done * (self.planned_share - 1.0)
 
+    def spent_share(self) -> torch.Tensor:
+        """MACs of the last batch over those of the dense network, differentiable in the masks."""
+        spent = torch.stack([macs * _share(module) for macs, module in self.hinged]).sum()
+        return (spent + self.fixed_macs - self._saved_macs()) / self.full_macs
+
+    def _saved_macs(self) -> torch.Tensor | float:
+        """MACs of an average image of the last batch that compute outputs which no head reads."""
+        masks = {path: _masks(module) for path, module in self.gated.items()}
+        used = used_outputs(self.readers, masks)
+        saved: torch.Tensor | float = 0.0
+        for reader in self.readers:
+            for source in reader.sources:
+                if source.path in masks:
+                    mask, out_channels = masks[source.path], source.layer.out_channels
+                    fewer = connections(mask, None, out_channels) - connections(mask, used[source.path], out_channels)
+                    saved = saved + positions(source.layer) * fewer.double().mean()
+                else:
+                    saved = saved + source.macs_per_output * (~used[source.path]).sum(1).double().mean()
+        return saved.float() if isinstance(saved, torch.Tensor) else saved
+
     def _hinge(self) -> torch.Tensor:
-        spent = sum(macs * _share(module) for macs, module in self.hinged)
-        excess = (spent + self.fixed_macs) / self.full_macs - self.allowed_share()
-        return self.rules.hinge_weight * excess.clamp_min(0.0)  # type: ignore[union-attr]
+        excess = self.spent_share() - self.allowed_share()
+        # The gradient of the own part, the value of all parts: averaging over processes gives that of the whole batch.
+        excess = excess + (_mean_over_processes(excess.detach()) - excess.detach())
+        return self.rules.hinge_weight * excess.clamp_min(0.0)
 
     def _ratio_factor(self) -> torch.Tensor:
         connections = sum(pairs * _share(module) for pairs, _, module in self.ratio)
@@ -93,13 +129,22 @@ def _share(module: LearnedModule) -> torch.Tensor:
     return share
 
 
-def _positions(layer: Convolution) -> int:
-    return layer.kernel * layer.kernel * layer.out_size[0] * layer.out_size[1]
+def _masks(module: nn.Module) -> torch.Tensor:
+    assert isinstance(module, MultiSpectralConv)
+    return module.last_masks().detach()
+
+
+def _mean_over_processes(value: torch.Tensor) -> torch.Tensor:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return value
+    total = value.clone()
+    torch.distributed.all_reduce(total)
+    return total / torch.distributed.get_world_size()
 
 
 def _dense_macs(layer: Convolution) -> int:
-    return layer.in_channels * layer.out_channels * _positions(layer)
+    return layer.in_channels * layer.out_channels * positions(layer)
 
 
 def _planned_macs(layer: Convolution) -> int:
-    return layer.connections * _positions(layer)
+    return layer.connections * positions(layer)

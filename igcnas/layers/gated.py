@@ -1,0 +1,140 @@
+"""Convolutions of which each image chooses the input channels, as they are used after training: no noise, no schedule.
+
+GatedConv: MSGC (Su et al., TNNLS 2024, arXiv:2304.06305). SalientConv: DGC (Su et al., ECCV 2020). Masked channels are
+multiplied by zero, which saves nothing by itself; igcnas/reorganised.py gathers the kept ones. The classes also stand
+in exported model.py files (see export/source.py): they import torch alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from igcnas.grouping import DynamicChannels, MultiSpectral
+from igcnas.primitives import Convolution, GatedConvolution
+
+
+class GatedConv(nn.Module):
+    """Head h makes the h-th share of the outputs from the inputs that its mask keeps for this image, with attention.
+
+    Both are made from context_BC, the mean over the pixels of a block's input. The weight is that of a dense
+    convolution. Input (B, in, H, W), output (B, out, H', W').
+    """
+
+    gated = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int,
+        heads: int,
+        context: int,
+        hidden: int,
+        attention: bool,
+    ) -> None:
+        super().__init__()
+        self.heads, self.stride, self.padding = heads, stride, kernel // 2
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel, kernel))
+        generators = [
+            nn.Sequential(
+                nn.Linear(context, hidden, bias=False),
+                nn.BatchNorm1d(hidden),
+                nn.ReLU(),
+                nn.Linear(hidden, heads * in_channels),
+            )
+            for _ in range(2 if attention else 1)
+        ]
+        self.mask_generator = generators[0]
+        self.attention_generator = generators[1] if attention else None
+
+    def mask(self, context_BC: torch.Tensor) -> torch.Tensor:
+        """Ones where a head keeps a channel, else zeros: (B, heads * in)."""
+        logits: torch.Tensor = self.mask_generator(context_BC)
+        return (logits >= 0).to(logits.dtype)
+
+    def forward(self, x_BCHW: torch.Tensor, context_BC: torch.Tensor) -> torch.Tensor:
+        """One group convolution over as many masked copies of the input as there are heads."""
+        gates = self.mask(context_BC)
+        if self.attention_generator is not None:
+            gates = gates * self.attention_generator(context_BC)
+        copies = torch.cat([x_BCHW] * self.heads, 1) if self.heads > 1 else x_BCHW
+        return nn.functional.conv2d(
+            copies * gates[:, :, None, None].to(x_BCHW.dtype),
+            self.weight,
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.heads,
+        )
+
+
+class SalientConv(nn.Module):
+    """Head h makes the h-th share of the outputs from its `kept` most salient inputs, multiplied by their saliency.
+
+    Input (B, in, H, W), output (B, out, H', W').
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int, heads: int, hidden: int, kept: int
+    ) -> None:
+        super().__init__()
+        self.heads, self.kept, self.stride, self.padding = heads, kept, stride, kernel // 2
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel, kernel))
+        self.squeeze = nn.Linear(in_channels, heads * hidden, bias=False)
+        self.expand = nn.Conv1d(heads * hidden, heads * in_channels, 1, groups=heads)
+
+    def saliency(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """How much each head wants each channel, at least 0: (B, heads, in)."""
+        hidden = torch.relu(self.squeeze(x_BCHW.mean((2, 3))))
+        return torch.relu(self.expand(hidden[:, :, None])).view(-1, self.heads, x_BCHW.shape[1])
+
+    def choose(self, saliency: torch.Tensor) -> torch.Tensor:
+        """Ones at the `kept` most salient channels of each head, else zeros; of equal ones the first.
+
+        Ties are common (where a generator's hidden features are all 0, channels have their biases for saliency), and
+        runtimes break them differently in a top-k.
+        """
+        least = saliency.topk(self.kept, 2).values[:, :, -1:]
+        more, equal = (saliency > least).to(saliency.dtype), (saliency == least).to(saliency.dtype)
+        missing = self.kept - more.sum(2, keepdim=True)
+        return more + equal * (equal.cumsum(2) <= missing).to(saliency.dtype)
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """One group convolution over as many weighted copies of the input as there are heads."""
+        saliency = self.saliency(x_BCHW)
+        gates = (saliency * self.choose(saliency)).flatten(1)
+        copies = torch.cat([x_BCHW] * self.heads, 1) if self.heads > 1 else x_BCHW
+        return nn.functional.conv2d(
+            copies * gates[:, :, None, None].to(x_BCHW.dtype),
+            self.weight,
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.heads,
+        )
+
+
+def gated_arguments(layer: Convolution | GatedConvolution) -> dict[str, Any]:
+    """What the class for this layer is made with."""
+    grouping = layer.grouping if isinstance(layer, GatedConvolution) else layer.learned
+    shape: dict[str, Any] = {
+        "in_channels": layer.in_channels,
+        "out_channels": layer.out_channels,
+        "kernel": layer.kernel,
+        "stride": layer.stride,
+    }
+    if isinstance(grouping, MultiSpectral):
+        return shape | {
+            "heads": grouping.heads,
+            "context": layer.context_channels,
+            "hidden": grouping.hidden(layer.context_channels),
+            "attention": grouping.attention,
+        }
+    assert isinstance(grouping, DynamicChannels), f"{layer.name} has no gates"
+    kept = grouping.kept_inputs(layer.in_channels)
+    return shape | {"heads": grouping.heads, "hidden": grouping.hidden(layer.in_channels), "kept": kept}
+
+
+GATED: dict[type, type[GatedConv | SalientConv]] = {MultiSpectral: GatedConv, DynamicChannels: SalientConv}

@@ -1,0 +1,44 @@
+"""Weights of a network without gates in the same network with them: the usual start of MSGC (arXiv:2304.06305)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from igcnas.errors import TrainingError
+from igcnas.layers import MultiSpectralConv
+
+
+def load_pretrained(module: nn.Module, state: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
+    """Load the state dict of the same network with or without gates; returns the names that keep their initial values.
+
+    These can only be those of mask and attention generators, and what was measured after a training: a gated
+    convolution holds a dense weight under the name that a dense convolution gives it. TrainingError, with the name,
+    where a tensor is missing, unknown, or of another shape. Fresh masks keep nearly every channel and fresh attention
+    is 1, so the network starts near the one that was loaded.
+    """
+    own = module.state_dict()
+    gates = {
+        f"{path}.{name}"
+        for path, child in module.named_modules()
+        if isinstance(child, MultiSpectralConv)
+        for name in child.state_dict()
+        if name != "weight"
+    }
+    missing = [name for name in own if name not in state]
+    for name in missing:
+        if name not in gates:
+            raise TrainingError(f"the pretrained weights lack {name}; load those of the same network without gates")
+    for name, tensor in state.items():
+        if name not in own:
+            raise TrainingError(
+                f"the pretrained weights have {name}, which this network has not; load those of its host"
+            )
+        if tensor.shape != own[name].shape:
+            raise TrainingError(
+                f"the pretrained {name} has shape {tuple(tensor.shape)}, but this one needs {tuple(own[name].shape)}"
+            )
+    module.load_state_dict(dict(state), strict=False)
+    return tuple(missing)
