@@ -77,7 +77,7 @@ def test_unknown_parameter_names_the_nearest_and_all():
         family("igc").from_text(["depht=20"])
     message = one_line(error)
     assert "did you mean 'depth'?" in message
-    assert "known: L, M, channels, classes, depth, residual, size" in message
+    assert "known: L, M, channels, classes, dataset, depth, doubles, residual, size, transition" in message
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,9 @@ class SparseProduct:
             require_positive(K=size)
 
     def check(self, in_channels: int, out_channels: int) -> None:
-        """The product of K divides the width; branches of K[0] channels divide both sides."""
-        require_divides(math.prod(self.K), out_channels, "a product of sparse kernels")
+        """Each of K divides the width, branches of K[0] channels both sides; the product of K need not (IGCV2*)."""
+        for size in self.K:
+            require_divides(size, out_channels, "a product of sparse kernels")
         require_divides(self.K[0], in_channels, "the input of a product of sparse kernels")
 
     def layers(
