@@ -25,7 +25,7 @@ blocks
 architecture
 plan
 cost
-width
+conventions width
 literature
 baselines pareto space
 layers
@@ -128,7 +128,19 @@ def loaded(*arguments: str) -> set[str]:
     return {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
 
 
-CORE = ("architecture", "baselines", "cost", "errors", "literature", "pareto", "plan", "records", "space", "width")
+CORE = (
+    "architecture",
+    "baselines",
+    "conventions",
+    "cost",
+    "errors",
+    "literature",
+    "pareto",
+    "plan",
+    "records",
+    "space",
+    "width",
+)
 
 
 @pytest.mark.parametrize("name", ["", *CORE])

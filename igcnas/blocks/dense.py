@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igcnas.blocks.common import body, require_grouping, require_kernel
+from igcnas.blocks.common import require_grouping, require_kernel, unwrapped
 from igcnas.checks import require_positive
 from igcnas.grouping import DENSE, Grouping
-from igcnas.primitives import Activation, Concat, Layer, Norm, Pool, Size, halve
+from igcnas.primitives import Activation, Concat, Layer, Norm, Pool, Sequence, Size, halve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +47,15 @@ class DenseLayer:
     ) -> tuple[Layer, ...]:
         """Primitive layers of one dense layer of growth `out_channels`."""
         size, hidden = halve(in_size, stride), self.bottleneck * out_channels
-        layers: tuple[Layer, ...] = (
-            Norm("reduce_norm", in_channels, size),
-            Activation("reduce_act", activation, in_channels, size),
+        first = (Norm("reduce_norm", in_channels, size), Activation("reduce_act", activation, in_channels, size))
+        rest: tuple[Layer, ...] = (
             *self.reduce.layers("reduce", in_channels, hidden, 1, 1, size),
             Norm("spatial_norm", hidden, size),
             Activation("spatial_act", activation, hidden, size),
             *self.spatial.layers("spatial", hidden, out_channels, self.kernel, 1, size),
         )
-        grown = Concat("concat", body(layers, in_channels))
+        # Gates see what the first activation gives, as in the authors' code of MSGC.
+        grown = Concat("concat", Sequence("body", (*first, *unwrapped(rest, in_channels))))
         if stride == 1:
             return (grown,)
         return (Pool("pool", "average", in_channels, stride, stride, in_size), grown)
