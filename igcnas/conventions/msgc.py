@@ -64,7 +64,8 @@ class Count:
 
     def expected(self) -> Fraction:
         """With the share that each convolution is to keep, before any bonus."""
-        return self.main + self.mask + sum(layer.cost * Fraction(str(layer.learned.keep)) for layer in self.masked)
+        shares = (layer.cost * Fraction(str(layer.learned.keep)) for layer in self.masked)
+        return self.main + self.mask + sum(shares, Fraction(0))
 
     def measured(self, masks: Masks) -> Measured:
         """With these masks."""
@@ -118,13 +119,12 @@ class _Walk:
         self.waiting = 0  # activations whose convolution comes
 
     def row(self, row: primitives.Sequence | primitives.Gated, path: str) -> None:
-        gated = isinstance(row, primitives.Gated)
-        if gated:
+        if isinstance(row, primitives.Gated):
             self.count.mask += _context(row)
             self.inside, self.producer, self.upstream = True, None, 0
         for child in row.layers:
             self.layer(child, f"{path}.{child.name}" if path else child.name)
-        if gated:
+        if isinstance(row, primitives.Gated):
             self.inside = False
 
     def layer(self, layer: Layer, path: str) -> None:

@@ -35,6 +35,6 @@ def fvcore(network: Plan) -> int:
 
 
 def thop(network: Plan) -> int:
-    """thop 0.1.1: multiply-accumulates, 4 per normalized element, one per average of nn.AvgPool2d, all of the global."""
+    """thop 0.1.1: 4 for each normalized element, outputs of average poolings, both of the global one."""
     e = elements(network)
     return e.macs + 4 * e.norm + e.average_pool_out + e.global_pool + e.global_pool_out
