@@ -84,7 +84,8 @@ def _family_section(name: str) -> str:
     text += [" ".join(paragraph.split("\n")) + "\n" for paragraph in rest]
     text += ["| parameter | default | meaning |", "|---|---|---|"]
     meanings = FAMILIES[name].meanings
-    text += [f"| `{key}` | {default} | {meanings[key]} |" for key, default in FAMILIES[name].parameters.items()]
+    defaults = (word.partition("=") for word in FAMILIES[name].words)
+    text += [f"| `{key}` | {default} | {meanings[key]} |" for key, _, default in defaults]
     text += ["", f"| `igcnas count {name}` ... | params | MACs | equals |", "|---|---:|---:|---|"]
     for parameters in dict.fromkeys(row.parameters for row in rows):
         same = [row for row in rows if row.parameters == parameters]

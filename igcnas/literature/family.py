@@ -46,6 +46,12 @@ class Family:
         return {name: AUTO if default is None else default for name, default in defaults.items()}
 
     @property
+    def words(self) -> list[str]:
+        """Each parameter with its default as a word of the command line."""
+        defaults = self.parameters.items()
+        return [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in defaults]
+
+    @property
     def meanings(self) -> dict[str, str]:
         """Name and meaning of each parameter."""
         found = _COMMON | self._documentation()[1]
