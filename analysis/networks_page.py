@@ -58,9 +58,7 @@ Where a network here is not the authors' to the letter:
   the secondary partitions of the stage before. The default, `clean`, has the paper's rule everywhere.
 - **IGC V3** 0.7x on CIFAR: the repeats were never published. `repeats=1-3-4-5-4-3-1` has about as many parameters.
   With `rounding=exact` a width of 0.7 fails, as it does in the CIFAR ports: two groups do not divide 11 or 67 channels.
-- **DGC on ResNet-18**: the authors' code normalizes and activates once more inside each dynamic convolution and makes
-  the shortcut's convolution dynamic, too; ours does neither. No count of theirs is published for it. Their dense
-  networks are met to the digit.
+- **DGC on ResNet-18**: built as in the authors' code, but no count of theirs is published for it.
 - **CondenseNet** with C other than G: the authors' converted network also normalizes each gathered copy of a channel;
   ours normalizes before it gathers, so that batch norm has fewer parameters. All published networks have C = G.
 - **MSGC**: the MACs of a trained network are an average over data (883M, 885M, 1630M for ResNet-18 in the readme, which

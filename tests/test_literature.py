@@ -13,7 +13,7 @@ from igcnas.layers import LEARNED
 from igcnas.literature import FAMILIES, family
 from igcnas.network import build
 from igcnas.plan import plan
-from igcnas.primitives import Convolution, GlobalPool
+from igcnas.primitives import Convolution, GlobalPool, Norm
 
 ROWS = published()
 UNMET = published("unmet.csv")
@@ -87,6 +87,19 @@ def test_module_has_the_parameters_that_are_counted_in_training(name):
 def test_igcv2_is_strict_where_the_product_of_its_branches_is_the_width():
     strict = family("igcv2").build(width=64, K="8-8", strict=True)
     assert [stage.block.grouping.K for stage in strict.stages] == [(1, 8, 8), (1, 8, 16), (1, 8, 32)]
+
+
+def test_one_branch_size_holds_for_all_pointwise_kernels_of_igcv2():
+    assert family("igcv2").build(K="8", kernels=3) == family("igcv2").build(K="8-8")
+    assert family("igcv2").build(width=64, K="4", kernels=4, strict=True).stages[1].block.grouping.K == (1, 4, 4, 8)
+
+
+def test_dynamic_resnet_has_a_norm_within_each_convolution_and_a_dynamic_shortcut():
+    network = plan(family("dgc").build(host="resnet18"))
+    dynamic = {name for name, layer in network.layers() if isinstance(layer, Convolution) and layer.learned}
+    assert len(dynamic) == 2 * 8 + 3
+    norms = {name for name, layer in network.layers() if isinstance(layer, Norm)}
+    assert {f"{name}_norm" for name in dynamic} < norms
 
 
 def test_width_that_the_cifar_ports_of_igcv3_cannot_build_fails_as_in_them():
@@ -176,6 +189,10 @@ def test_unknown_parameter_names_the_nearest_and_all():
         ("igcv3", "G1=0", "G1 must be a positive integer"),
         ("flgc-mobilenetv2", "groups=0", "groups must be a positive integer"),
         ("igc", "dataset=mnist", "dataset must be one of ('cifar', 'imagenet')"),
+        ("igc", "depth=20 dataset=imagenet", "depth must be 18 for dataset=imagenet"),
+        ("igc", "residual=false dataset=imagenet", "residual=false is not defined there"),
+        ("igc", "doubles=L dataset=imagenet M=3", "doubles=L needs an even M"),
+        ("igcv2", "kernels=2", "K='8-8' has 2 numbers, but 2 kernels have 1"),
         ("igc", "doubles=L", "doubles=L is defined for dataset=imagenet alone"),
         ("igc", "transition=old", "transition must be one of"),
         ("igc", "classes=many", "a whole number is expected"),
@@ -205,5 +222,5 @@ def test_unknown_parameter_names_the_nearest_and_all():
 )
 def test_impossible_parameter_is_refused_in_one_line(name, word, fragment):
     with pytest.raises(ArchitectureError) as error:
-        family(name).from_text([word])
+        family(name).from_text(word.split())
     assert fragment in one_line(error)

@@ -10,7 +10,7 @@ from igcnas.checks import require, require_bool
 from igcnas.grouping import Grouping
 from igcnas.primitives import Activation, Layer, Norm, Residual, Sequence, Size, halve
 
-SHORTCUTS = ("projection", "pad")
+SHORTCUTS = ("projection", "pad", "alike")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,8 @@ class BasicBlock:
     """Two units and a shortcut (He et al., CVPR 2016), or one unit if not residual. Unit: convolution, norm, ReLU.
 
     `second`: grouping of the second convolution where it differs. `shortcut`: what stands where the shape changes, a
-    1x1 'projection' (option B) or 'pad' (option A: every stride-th pixel, zeros for new channels).
+    1x1 'projection' (option B), 'pad' (option A: every stride-th pixel, zeros for new channels), or a 1x1 convolution
+    with the grouping of the first one ('alike').
     """
 
     kind: ClassVar[str] = "basic"
@@ -71,6 +72,9 @@ class BasicBlock:
         if stride != 1 or in_channels != out_channels:
             if self.shortcut == "pad":
                 shortcut = padding(in_channels, out_channels, stride, in_size)
+            elif self.shortcut == "alike":
+                mixed = self.grouping.layers("conv", in_channels, out_channels, 1, stride, in_size)
+                shortcut = (*mixed, Norm("norm", out_channels, out_size))
             else:
                 groups = self.grouping.shortcut_groups(in_channels)
                 shortcut = projection(in_channels, out_channels, stride, groups, in_size)

@@ -31,7 +31,8 @@ def dgc(
     """DGC, Su et al., ECCV 2020: each image chooses the input channels of each head by their saliency.
 
     host: densenet, dense layers whose 1x1 is dynamic and whose 3x3 has as many groups as heads (DenseNet86 on CIFAR,
-        the shape of CondenseNet-74 on ImageNet); resnet18, whose 3x3 convolutions are dynamic
+        the shape of CondenseNet-74 on ImageNet); resnet18, all of whose convolutions but the stem are dynamic, with a
+        norm and a ReLU of their own
     heads: heads of each dynamic convolution
     keep: share of input channels that a head keeps, the authors' gate factor
     stages: layers of each stage of densenet; auto: 14-14-14, or 4-6-8-10-8 on ImageNet
@@ -44,7 +45,8 @@ def dgc(
     target = images(data, size=size, channels=channels, classes=classes)
     dynamic = DynamicChannels(heads=heads, keep=keep)
     if host == "resnet18":
-        blocks = (BasicBlock(grouping=dynamic),) * 4
+        inside = DynamicChannels(heads=heads, keep=keep, normalize=True)
+        blocks = (BasicBlock(grouping=inside, shortcut="alike"),) * 4
         widths = (64, 128, 256, 512)
         return four_stages("dgc", blocks, widths, FOUR_STAGES[18][0], stem=64, dataset=data, target=target)
     layer = DenseLayer(reduce=dynamic, spatial=Group(groups=heads))

@@ -30,14 +30,14 @@ def igc(
     """IGC V1, Zhang et al., ICCV 2017: a spatial group convolution, then a pointwise one that complements it.
 
     On CIFAR three stages of widths LM, 2LM, 4LM, plain or residual. On ImageNet the residual nets of depth 18 with
-    four stages: IGC-L4M32 and IGC-L16M16 as such, IGC-L100M2 with doubles=L and M=1 (stages 200, 400, 800, 1600).
+    four stages: IGC-L4M32 and IGC-L16M16 as such, IGC-L100M2 with doubles=L.
     L: primary partitions, the groups of the spatial convolution
-    M: channels of a primary partition in the stem and, where M doubles, in the first stage
+    M: channels of a primary partition, in the first stage where M doubles
     depth: convolutions of the network, an IGC block being one; auto: 20 on CIFAR, 18 on ImageNet
     residual: blocks of two convolutions with a shortcut; auto: false on CIFAR, true on ImageNet
     transition: where the width changes, clean (the default) has M secondary partitions as elsewhere, reference the M
         of the stage before, as the authors' residual code for CIFAR does
-    doubles: what doubles with the width: M, or L with partitions of 2M channels everywhere (IGC-L100M2)
+    doubles: what doubles with the width: M, or L (IGC-L100M2, whose stem is half as wide as its first stage)
     """
     require_positive(L=L, M=M)
     require_choice(doubles=(doubles, DOUBLES))
@@ -62,12 +62,13 @@ def igc(
 
 
 def _imagenet(L: int, M: int, depth: int | None, transition: str, doubles: str, target: Images) -> Architecture:
-    """Stem 7x7 of width LM, pooling, four stages of two residual blocks.
+    """Stem 7x7, pooling, four stages of two residual blocks.
 
-    Where M doubles, the widths are LM, 2LM, 4LM, 8LM (the released graphs). Where L doubles, they are twice as much and
-    every stage has partitions of 2M channels, as in the authors' generator with primary=100 and secondary=1.
+    Where M doubles, the stem has the LM channels of the first stage (the released graphs); where L doubles, half of
+    them, so that the first stage projects its shortcut, too (the authors' generator).
     """
     require(depth in (None, 18), f"depth must be 18 for dataset=imagenet, but is {depth}")
+    require(doubles == "M" or M % 2 == 0, f"doubles=L needs an even M, half of which is in the stem, but M is {M}")
     stem_stride, pool_stride, *strides = fit_strides((2, 2, 1, 2, 2, 2), target.size)
     stages = []
     for stage, stride in enumerate(strides):
@@ -75,7 +76,7 @@ def _imagenet(L: int, M: int, depth: int | None, transition: str, doubles: str, 
         grouping = (
             Interleaved(L=L, M=M * factor, transition=transition)
             if doubles == "M"
-            else Interleaved(L=L * factor, M=2 * M, transition=transition)
+            else Interleaved(L=L * factor, M=M, transition=transition)
         )
         stages.append(
             Stage(block=BasicBlock(grouping=grouping), width=grouping.L * grouping.M, repeats=2, stride=stride)
@@ -84,7 +85,7 @@ def _imagenet(L: int, M: int, depth: int | None, transition: str, doubles: str, 
         family="igcv1",
         input_shape=target.shape,
         num_classes=target.classes,
-        stem_channels=L * M,
+        stem_channels=L * M if doubles == "M" else L * M // 2,
         stem_kernel=7,
         stem_stride=stem_stride,
         stem_pool=pool_stride == 2,

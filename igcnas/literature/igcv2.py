@@ -18,6 +18,7 @@ def igcv2(
     *,
     width: int = 416,
     K: str = "8-8",
+    kernels: int | None = None,
     spatial: int = 1,
     depth: int = 20,
     residual: bool = False,
@@ -31,7 +32,8 @@ def igcv2(
     Three stages of widths C, 2C, 4C. The default, IGCV2*-C416, is a reconstruction that agrees with the published 0.65M
     parameters at 100 classes. Norm and ReLU follow each product.
     width: C, channels of the first stage
-    K: channels of a branch of each pointwise kernel, joined by dashes
+    K: channels of a branch of each pointwise kernel, joined by dashes; or one number for all of them
+    kernels: sparse kernels in all, the paper's L, where K is one number; auto: one more than K has numbers
     spatial: channels of a branch of the 3x3 kernel; 1 is depthwise
     depth: convolutions of the network, a product being one
     residual: blocks of two products with a projected shortcut
@@ -41,14 +43,20 @@ def igcv2(
     sizes = numbers(K, name="K", example="8-8")
     require_positive(width=width, spatial=spatial)
     require_bool(strict=strict)
+    if kernels is not None:
+        require(
+            len(sizes) in (1, kernels - 1),
+            f"K={K!r} has {len(sizes)} numbers, but {kernels} kernels have {kernels - 1}",
+        )
+        sizes = (sizes * (kernels - 1))[: kernels - 1]
     target = images("cifar", size=size, channels=channels, classes=classes)
     product = spatial
     for branch in sizes:
         product *= branch
     if strict and product != width:
         raise ArchitectureError(
-            f"strict: spatial times the product of K must be the width, but {spatial} * {K.replace('-', ' * ')} = "
-            f"{product} is not {width}"
+            f"strict: spatial times the product of K must be the width, but "
+            f"{' * '.join(map(str, (spatial, *sizes)))} = {product} is not {width}"
         )
     repeats = blocks_of_depth(depth, units=2 if residual else 1)
     stages = []
