@@ -192,6 +192,7 @@ def test_unknown_parameter_names_the_nearest_and_all():
         ("igc", "depth=20 dataset=imagenet", "depth must be 18 for dataset=imagenet"),
         ("igc", "residual=false dataset=imagenet", "residual=false is not defined there"),
         ("igc", "doubles=L dataset=imagenet M=3", "doubles=L needs an even M"),
+        ("igcv2", "kernels=1", "kernels must be 2 or more"),
         ("igcv2", "kernels=2", "K='8-8' has 2 numbers, but 2 kernels have 1"),
         ("igc", "doubles=L", "doubles=L is defined for dataset=imagenet alone"),
         ("igc", "transition=old", "transition must be one of"),

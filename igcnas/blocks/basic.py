@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from igcnas.blocks.common import body, padding, projection, require_grouping, require_kernel, unwrapped
 from igcnas.checks import require, require_bool
-from igcnas.grouping import Grouping
+from igcnas.grouping import Grouping, MultiSpectral
 from igcnas.primitives import Activation, Layer, Norm, Residual, Sequence, Size, halve
 
 SHORTCUTS = ("projection", "pad", "alike")
@@ -37,6 +37,10 @@ class BasicBlock:
         if self.second is not None:
             require_grouping(self.kernel, second=self.second)
             require(self.residual, "a plain block has one convolution and no second grouping")
+        require(
+            self.shortcut != "alike" or not isinstance(self.grouping, MultiSpectral),
+            "shortcut 'alike' cannot be masked for each image: only the body sees the summary of its input",
+        )
         require(self.shortcut in SHORTCUTS, f"shortcut must be one of {SHORTCUTS}, but is {self.shortcut!r}")
 
     def check(self, in_channels: int, out_channels: int) -> None:

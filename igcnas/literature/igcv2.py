@@ -44,11 +44,10 @@ def igcv2(
     require_positive(width=width, spatial=spatial)
     require_bool(strict=strict)
     if kernels is not None:
-        require(
-            len(sizes) in (1, kernels - 1),
-            f"K={K!r} has {len(sizes)} numbers, but {kernels} kernels have {kernels - 1}",
-        )
-        sizes = (sizes * (kernels - 1))[: kernels - 1]
+        require(kernels >= 2, f"kernels must be 2 or more, but is {kernels}")
+        wanted = kernels - 1
+        require(len(sizes) in (1, wanted), f"K={K!r} has {len(sizes)} numbers, but {kernels} kernels have {wanted}")
+        sizes = (sizes * wanted)[:wanted]
     target = images("cifar", size=size, channels=channels, classes=classes)
     product = spatial
     for branch in sizes:

@@ -50,7 +50,7 @@ def resnet(
     """
     target = images(dataset, size=size, channels=channels, classes=classes)
     chosen = skeleton if skeleton is not None else ("wide" if dataset == "imagenet" else "thin")
-    require_choice(skeleton=(chosen, SKELETONS))
+    require_choice(skeleton=(chosen, SKELETONS), shortcut=(shortcut, ("projection", "pad")))
     if chosen == "wide":
         require(residual, "the wide skeleton is residual; residual=false is not defined there")
         return _wide(18 if depth is None else depth, 64 if width is None else width, shortcut, strided, dataset, target)
