@@ -316,6 +316,10 @@ def test_count_gives_the_figure_of_another_counter(capsys: pytest.CaptureFixture
     assert (result["convention"], result["figure"]) == ("condensenet", 65_816_394)
     assert main(["count", "condensenet", "classifier=full", "--convention", "condensenet"]) == 0
     assert "65,816,394" in capsys.readouterr().out
+    assert main(["count", "msgc", "--convention", "msgc", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["msgc"]["original"] == 1_817_209_344
+    assert main(["count", "msgc", "--convention", "msgc"]) == 0
+    assert "139,424,256" in capsys.readouterr().out
     assert main(["count", "dgc", "--convention", "all", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["figures"]
     assert (found["condensenet"], found["ptflops"]) == (71_037_118, None)

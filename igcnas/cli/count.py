@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.architecture import Architecture
-from igcnas.conventions import CONVENTIONS, figure, figures
+from igcnas.conventions import CONVENTIONS, figure, figures, msgc
 from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.grouping import MultiSpectral
@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         result["figures"] = figures(network)
     else:
         result["figure"] = figure(network, convention)
+    if convention == "msgc":
+        result["msgc"] = msgc.count(network).parts()
     if arguments.layers:
         rows = [(name, layer_cost(layer)) for name, layer in network.layers()]
         result["layers"] = [{"name": n, "macs": c.macs, "params": c.params} for n, c in rows if c.macs or c.params]
@@ -87,6 +89,8 @@ def _print(result: dict[str, Any], bias_outputs: int) -> None:
         if name != "macs" or "figures" in result:
             shown = "-" if value is None else f"{value:,}"
             print(f"  {name:<14} {shown:>15}  {CONVENTIONS[name].summary}")
+    for name, value in result.get("msgc", {}).items():
+        print(f"    {name:<12} {value:>15,}")
     for row in result.get("layers", []):
         print(f"  {row['name']:<44} {row['macs']:>13,} MACs {row['params']:>11,} params")
     if "ptflops_aten" in result:

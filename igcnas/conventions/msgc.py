@@ -67,6 +67,16 @@ class Count:
         shares = (layer.cost * Fraction(str(layer.learned.keep)) for layer in self.masked)
         return self.main + self.mask + sum(shares, Fraction(0))
 
+    def parts(self) -> dict[str, int]:
+        """The parts as the authors print them, rounded."""
+        return {
+            "original": self.original,
+            "main": self.main,
+            "dgc": self.dgc,
+            "mask": self.mask,
+            "possible": round(self.possible),
+        }
+
     def measured(self, masks: Masks) -> Measured:
         """With these masks."""
         kept, bonus = Fraction(0), Fraction(0)
