@@ -7,8 +7,10 @@ import torch
 
 from analysis import networks_page
 from analysis.published import FORMULAS, Published, formulas, published
+from igcnas.blocks import BasicBlock
 from igcnas.cost import count, count_plan, parameter_parts, training_params
 from igcnas.errors import ArchitectureError
+from igcnas.grouping import MultiSpectral
 from igcnas.layers import LEARNED
 from igcnas.literature import FAMILIES, family
 from igcnas.network import build
@@ -102,6 +104,18 @@ def test_dynamic_resnet_has_a_norm_within_each_convolution_and_a_dynamic_shortcu
     assert {f"{name}_norm" for name in dynamic} < norms
 
 
+def test_widths_rounded_to_eight_are_those_of_torchvision():
+    """A multiple of eight, the next one where the nearest takes more than a tenth off: 18 becomes 24, not 16."""
+    network = family("mobilenetv2").build(width=0.75, rounding="eight")
+    assert [network.stem_channels, *(stage.width for stage in network.stages)] == [24, 16, 24, 24, 48, 72, 120, 240]
+
+
+def test_shortcut_alike_cannot_be_masked_for_each_image():
+    with pytest.raises(ArchitectureError) as error:
+        BasicBlock(grouping=MultiSpectral(heads=2), shortcut="alike")
+    assert "cannot be masked for each image" in one_line(error)
+
+
 def test_width_that_the_cifar_ports_of_igcv3_cannot_build_fails_as_in_them():
     with pytest.raises(ArchitectureError) as error:
         family("igcv3").build(width=0.7, rounding="exact")
@@ -143,7 +157,7 @@ def test_every_family_says_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-@pytest.mark.parametrize("size", [4, 8, 28, 64])
+@pytest.mark.parametrize("size", [4, 6, 8, 28, 64])
 def test_small_images_are_not_shrunk_below_four_pixels(name, size):
     network = family(name).build(size=size, channels=1)
     pool = next(layer for _, layer in plan(network).layers() if isinstance(layer, GlobalPool))
