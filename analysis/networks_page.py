@@ -147,6 +147,8 @@ def main(arguments: Sequence[str] | None = None, *, path: Path = PAGE) -> int:
     parser = argparse.ArgumentParser(description="write docs/networks.md from the published figures")
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if the page is not current")
     options = parser.parse_args(arguments)
+    if not DATA.is_dir():
+        parser.error(f"{DATA} is missing; run this in a checkout of the repository")
     text = page()
     if not options.check:
         path.write_text(text, encoding="utf-8")
