@@ -154,7 +154,7 @@ def inverted(
     )
     require(
         strides is None or (downsampling is None and dataset == "cifar"),
-        "msgc_strides are those of CIFAR and say the downsampling",
+        "msgc_strides=true is for dataset=cifar and has a downsampling of 4; leave downsampling out, or msgc_strides",
     )
     chosen = strides or STRIDES[downsampling or (32 if dataset == "imagenet" else 8)]
     if downsampling is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from igcnas.architecture import Architecture
 from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.checks import require
 from igcnas.grouping import Dense, MultiSpectral
 from igcnas.literature.common import Images, images, require_choice
 from igcnas.literature.condensenet import dense, shape
@@ -42,6 +43,7 @@ def msgc(
     """
     require_choice(host=(host, HOSTS))
     data = dataset if dataset is not None else ("cifar" if host == "mobilenetv2-cifar" else "imagenet")
+    require(host != "mobilenetv2-cifar" or data == "cifar", "host=mobilenetv2-cifar is for dataset=cifar alone")
     target = images(data, size=size, channels=channels, classes=classes)
 
     def gate(heads: int, reduction: int, attended: bool) -> MultiSpectral:
