@@ -89,6 +89,33 @@ def count(architecture: Architecture) -> Cost:
     return count_plan(plan(architecture))
 
 
+class ParameterParts(NamedTuple):
+    """Where the parameters of a network are; generators decide in the trained network who meets whom."""
+
+    convolutions: int
+    norms: int
+    classifier: int
+    generators: int
+
+
+def parameter_parts(network: Plan) -> ParameterParts:
+    """The parameters by the kind of layer; their sum is `params`."""
+    convolutions = norms = classifier = generators = 0
+    for _, layer in network.layers():
+        params = layer_cost(layer).params
+        if isinstance(layer, Norm):
+            norms += params
+        elif isinstance(layer, Linear):
+            classifier += params
+        else:
+            if isinstance(layer, Convolution) and layer.learned is not None:
+                extra = layer.learned.overhead(layer.in_channels, layer.out_channels, layer.context_channels).params
+                generators += extra
+                params -= extra
+            convolutions += params
+    return ParameterParts(convolutions, norms, classifier, generators)
+
+
 def training_params(network: Plan) -> int:
     """Parameters of the module while it trains: learned layers hold dense weights, and what decides their groups."""
     total = 0

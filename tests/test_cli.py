@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -229,6 +230,8 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         (("count", "igc", "L"), "not of the form key=value"),
         (("count", "igc", "L=x"), "a whole number is expected"),
         (("count", "igc", "L=0"), "L must be"),
+        (("count", "igc", "--convention", "ptflop"), "unknown convention 'ptflop'; did you mean 'ptflops'?"),
+        (("count", "dgc", "--convention", "ptflops"), "use macs or condensenet"),
         (("count", "gone.json"), "cannot read gone.json"),
         (("count", "flgc-mobilenetv2", "--check"), "--check cannot count learned grouping"),
     ],
@@ -308,11 +311,51 @@ def test_count_reads_an_architecture_from_a_file(capsys: pytest.CaptureFixture[s
     assert "not JSON" in one_line(capsys)
 
 
+def test_count_gives_the_figure_of_another_counter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", "condensenet", "classifier=full", "--convention", "condensenet", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["convention"], result["figure"]) == ("condensenet", 65_816_394)
+    assert main(["count", "condensenet", "classifier=full", "--convention", "condensenet"]) == 0
+    assert "65,816,394" in capsys.readouterr().out
+    assert main(["count", "msgc", "--convention", "msgc", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["msgc"]["original"] == 1_817_209_344
+    assert main(["count", "msgc", "--convention", "msgc"]) == 0
+    assert "139,424,256" in capsys.readouterr().out
+    assert main(["count", "dgc", "--convention", "all", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["figures"]
+    assert (found["condensenet"], found["ptflops"]) == (71_037_118, None)
+    assert main(["count", "dgc", "--convention", "all"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["ptflops", "-"] in [line[:2] for line in lines]
+    assert ["condensenet", "71,037,118"] in [line[:2] for line in lines]
+
+
+def test_count_says_where_the_parameters_are_and_what_training_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    def counted(*words: str) -> dict[str, Any]:
+        assert main(["count", *words, "--json"]) == 0
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return result
+
+    plain = counted("igc", "size=8")
+    assert sum(plain["parts"].values()) == plain["params"] == plain["training_params"]
+    assert plain["exact"] == {"params": True, "macs": True}
+    assert counted("flgc-mobilenetv2", "groups=8")["training_params"] == 2_364_954
+    assert counted("flgc-mobilenetv2", "balanced=false")["exact"] == {"params": False, "macs": False}
+    gated = counted("msgc")
+    assert gated["exact"] == {"params": True, "macs": False}
+    assert gated["parts"]["generators"] == 863_616
+    assert main(["count", "msgc"]) == 0
+    params, macs = capsys.readouterr().out.splitlines()[1:3]
+    assert "expected" in macs
+    assert "expected" not in params
+
+
 def test_networks_lists_every_family_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["networks", "--json"]) == 0
     families = json.loads(capsys.readouterr().out)
     assert set(families) >= {"igc", "igcv3", "mobilenetv2", "flgc-mobilenetv2", "resnet"}
     assert families["igc"]["parameters"]["L"] == 24
+    assert families["igc"]["meanings"]["L"].startswith("primary partitions")
     assert main(["networks"]) == 0
     assert "L=24" in capsys.readouterr().out
 

@@ -26,7 +26,7 @@ architecture
 plan
 cost paths
 upstream
-width
+conventions width
 literature
 baselines explanation pareto space
 layers
@@ -135,6 +135,7 @@ def loaded(*arguments: str) -> set[str]:
 CORE = (
     "architecture",
     "baselines",
+    "conventions",
     "cost",
     "errors",
     "literature",

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from igcnas.blocks.common import body, padding, projection, require_grouping, require_kernel, unwrapped
 from igcnas.checks import require, require_bool
-from igcnas.grouping import Grouping
+from igcnas.grouping import Grouping, MultiSpectral
 from igcnas.primitives import Activation, Layer, Norm, Residual, Sequence, Size, halve
 
-SHORTCUTS = ("projection", "pad")
+SHORTCUTS = ("projection", "pad", "alike")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,8 @@ class BasicBlock:
     """Two units and a shortcut (He et al., CVPR 2016), or one unit if not residual. Unit: convolution, norm, ReLU.
 
     `second`: grouping of the second convolution where it differs. `shortcut`: what stands where the shape changes, a
-    1x1 'projection' (option B) or 'pad' (option A: every stride-th pixel, zeros for new channels).
+    1x1 'projection' (option B), 'pad' (option A: every stride-th pixel, zeros for new channels), or a 1x1 convolution
+    with the grouping of the first one ('alike').
     """
 
     kind: ClassVar[str] = "basic"
@@ -36,6 +37,10 @@ class BasicBlock:
         if self.second is not None:
             require_grouping(self.kernel, second=self.second)
             require(self.residual, "a plain block has one convolution and no second grouping")
+        require(
+            self.shortcut != "alike" or not isinstance(self.grouping, MultiSpectral),
+            "shortcut 'alike' cannot be masked for each image: only the body sees the summary of its input",
+        )
         require(self.shortcut in SHORTCUTS, f"shortcut must be one of {SHORTCUTS}, but is {self.shortcut!r}")
 
     def check(self, in_channels: int, out_channels: int) -> None:
@@ -71,6 +76,9 @@ class BasicBlock:
         if stride != 1 or in_channels != out_channels:
             if self.shortcut == "pad":
                 shortcut = padding(in_channels, out_channels, stride, in_size)
+            elif self.shortcut == "alike":
+                mixed = self.grouping.layers("conv", in_channels, out_channels, 1, stride, in_size)
+                shortcut = (*mixed, Norm("norm", out_channels, out_size))
             else:
                 groups = self.grouping.shortcut_groups(in_channels)
                 shortcut = projection(in_channels, out_channels, stride, groups, in_size)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from igcnas.architecture import Architecture
-from igcnas.cost import count_plan, layer_cost
-from igcnas.errors import IgcnasError
+from igcnas.conventions import CONVENTIONS, figure, figures, msgc
+from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
+from igcnas.errors import IgcnasError, unknown_name
+from igcnas.grouping import MultiSpectral
 from igcnas.literature import family
 from igcnas.plan import Plan, plan
+from igcnas.primitives import Convolution
+
+_ALL = "all"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,11 +25,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "count",
         help="parameters and MACs of a network of the literature, or of a file",
         description="Parameters and multiply-accumulates (MACs) of convolutions and linear layers for one image; "
-        "biases, batch norm, activations and permutations count nothing.",
+        "biases, batch norm, activations and permutations count nothing. Other counters count some of these: "
+        "--convention gives the figure that they print.",
         epilog="example: igcnas count igc L=24 M=2 depth=20 classes=10 --json",
     )
     parser.add_argument("family", metavar="FAMILY", help="a family (see igcnas networks) or an architecture.json")
     parser.add_argument("parameters", nargs="*", metavar="key=value", help="its parameters")
+    parser.add_argument(
+        "--convention", default="macs", metavar="NAME", help=f"also the figure of {', '.join(CONVENTIONS)}; or {_ALL}"
+    )
     parser.add_argument("--layers", action="store_true", help="also each layer that counts")
     parser.add_argument("--check", action="store_true", help="also count the torch module with ptflops and compare")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -32,6 +42,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the counts."""
+    convention = arguments.convention
+    if convention not in (*CONVENTIONS, _ALL):
+        raise IgcnasError(unknown_name("convention", convention, (*CONVENTIONS, _ALL)))
     architecture = _architecture(arguments.family, arguments.parameters)
     network = plan(architecture)
     total = count_plan(network)
@@ -41,8 +54,17 @@ def run(arguments: argparse.Namespace) -> int:
         "id": architecture.id,
         "params": total.params,
         "macs": total.macs,
-        "convention": "macs",
+        "exact": _exact(network),
+        "training_params": training_params(network),
+        "parts": parameter_parts(network)._asdict(),
+        "convention": convention,
     }
+    if convention == _ALL:
+        result["figures"] = figures(network)
+    else:
+        result["figure"] = figure(network, convention)
+    if convention == "msgc":
+        result["msgc"] = msgc.count(network).parts()
     if arguments.layers:
         rows = [(name, layer_cost(layer)) for name, layer in network.layers()]
         result["layers"] = [{"name": n, "macs": c.macs, "params": c.params} for n, c in rows if c.macs or c.params]
@@ -51,16 +73,36 @@ def run(arguments: argparse.Namespace) -> int:
         result["ptflops_expected"] = total.macs + total.bias_outputs
     if arguments.json:
         print(json.dumps(result))
-        return 0
-    print(architecture.label())
-    print(f"params  {total.params:>15,}")
-    print(f"MACs    {total.macs:>15,}")
-    for row in result.get("layers", []):  # type: ignore[attr-defined]
-        print(f"  {row['name']:<44} {row['macs']:>13,} MACs {row['params']:>11,} params")
-    if arguments.check:
-        verdict = "equal" if result["ptflops_aten"] == result["ptflops_expected"] else "DIFFERENT"
-        print(f"ptflops {result['ptflops_aten']:>15,} (aten, with {total.bias_outputs} for the bias): {verdict}")
+    else:
+        _print(result, total.bias_outputs)
     return 0
+
+
+def _print(result: dict[str, Any], bias_outputs: int) -> None:
+    print(result["label"])
+    for word, quantity in (("params", "params"), ("MACs", "macs")):
+        expected = "" if result["exact"][quantity] else "  expected before training, which decides"
+        print(f"{word:<7} {result[quantity]:>15,}{expected}")
+    if result["training_params"] != result["params"]:
+        print(f"params  {result['training_params']:>15,}  in training")
+    for name, value in result.get("figures", {result["convention"]: result.get("figure")}).items():
+        if name != "macs" or "figures" in result:
+            shown = "-" if value is None else f"{value:,}"
+            print(f"  {name:<14} {shown:>15}  {CONVENTIONS[name].summary}")
+    for name, value in result.get("msgc", {}).items():
+        print(f"    {name:<12} {value:>15,}")
+    for row in result.get("layers", []):
+        print(f"  {row['name']:<44} {row['macs']:>13,} MACs {row['params']:>11,} params")
+    if "ptflops_aten" in result:
+        verdict = "equal" if result["ptflops_aten"] == result["ptflops_expected"] else "DIFFERENT"
+        print(f"ptflops {result['ptflops_aten']:>15,} (aten, with {bias_outputs} for the bias): {verdict}")
+
+
+def _exact(network: Plan) -> dict[str, bool]:
+    """Whether training leaves a count as it is: it decides at most who meets whom, not how many pairs do."""
+    learned = [layer.learned for _, layer in network.layers() if isinstance(layer, Convolution) and layer.learned]
+    free = any(not getattr(one, "balanced", True) for one in learned)
+    return {"params": not free, "macs": not (free or any(isinstance(one, MultiSpectral) for one in learned))}
 
 
 def _architecture(name: str, parameters: list[str]) -> Architecture:

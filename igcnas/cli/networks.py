@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 
 from igcnas.cost import count
 from igcnas.literature import FAMILIES
+
+_WIDTH = 120
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,7 +26,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the families."""
     if arguments.json:
-        families = {f.name: {"summary": f.summary, "parameters": f.parameters} for f in FAMILIES.values()}
+        families = {
+            f.name: {"summary": f.summary, "parameters": f.parameters, "meanings": f.meanings}
+            for f in FAMILIES.values()
+        }
         print(json.dumps(families))
         return 0
     for family in FAMILIES.values():
@@ -31,5 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{family.name}  ({cost.params:,} params, {cost.macs:,} MACs with the defaults)")
         for line in family.summary.splitlines():
             print(f"    {line}".rstrip())
-        print("    " + " ".join(f"{name}={value}" for name, value in family.parameters.items()))
+        meanings = family.meanings
+        for word in family.words:
+            text = textwrap.wrap(meanings[word.partition("=")[0]], width=_WIDTH - 30)
+            print(f"    {word:<24}  {text[0] if text else ''}".rstrip())
+            for line in text[1:]:
+                print(" " * 30 + line)
     return 0

@@ -10,24 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igcnas.checks import require, require_divides, require_positive
+from igcnas.checks import require, require_bool, require_divides, require_positive
 from igcnas.grouping.base import Overhead
-from igcnas.primitives import Convolution, Layer, Permutation, Size
+from igcnas.primitives import Activation, Convolution, Layer, Norm, Permutation, Size
 
 _SMALL = 80  # input channels below which the saliency generator is squeezed less, in the authors' code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicChannels:
-    """`heads` heads that keep a share `keep` of their input channels in every image (the authors' gate)."""
+    """`heads` heads that keep a share `keep` of their input channels in every image (the authors' gate factor).
+
+    `normalize`: a batch norm and a ReLU in front, within the layer, as in the authors' residual networks; dense layers
+    have them anyhow.
+    """
 
     kind: ClassVar[str] = "dgc"
     heads: int
     keep: float = 0.25
+    normalize: bool = False
 
     def __post_init__(self) -> None:
         require_positive(heads=self.heads)
         require(isinstance(self.keep, float) and 0 < self.keep <= 1, f"keep must be in (0, 1], but is {self.keep!r}")
+        require_bool(normalize=self.normalize)
 
     def check(self, in_channels: int, out_channels: int) -> None:
         """Heads divide the output channels."""
@@ -73,7 +79,11 @@ class DynamicChannels:
     ) -> tuple[Layer, ...]:
         """One convolution that masks its own input, and the shuffle of its heads."""
         conv = Convolution(name, in_channels, out_channels, kernel, stride, 1, in_size, self)
-        return (conv, Permutation(f"{name}_shuffle", out_channels, self.heads))
+        shuffle = Permutation(f"{name}_shuffle", out_channels, self.heads)
+        if not self.normalize:
+            return (conv, shuffle)
+        norm = Norm(f"{name}_norm", in_channels, in_size)
+        return (norm, Activation(f"{name}_act", "relu", in_channels, in_size), conv, shuffle)
 
     def label(self) -> str:
         """As in D4k0.25."""

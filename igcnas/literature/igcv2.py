@@ -1,0 +1,87 @@
+"""IGC V2 on CIFAR, and its condition of balance.
+
+Xie, Wang, Zhang, Lai, Hong, Qi, "Interleaved Structured Sparse Convolutional Neural Networks", CVPR 2018
+(arXiv:1804.06202). The authors published no code: the defaults are a reconstruction from the paper's table 7.
+"""
+
+from __future__ import annotations
+
+from igcnas.architecture import Architecture, Stage
+from igcnas.blocks import BasicBlock
+from igcnas.checks import require, require_bool, require_positive
+from igcnas.errors import ArchitectureError
+from igcnas.grouping import SparseProduct
+from igcnas.literature.common import blocks_of_depth, fit_strides, images, numbers
+
+
+def igcv2(
+    *,
+    width: int = 416,
+    K: str = "8-8",
+    kernels: int | None = None,
+    spatial: int = 1,
+    depth: int = 20,
+    residual: bool = False,
+    strict: bool = False,
+    classes: int | None = None,
+    size: int | None = None,
+    channels: int = 3,
+) -> Architecture:
+    """IGC V2, Xie et al., CVPR 2018: a spatial and several pointwise sparse kernels for each convolution.
+
+    Three stages of widths C, 2C, 4C. The default, IGCV2*-C416, is a reconstruction that agrees with the published 0.65M
+    parameters at 100 classes. Norm and ReLU follow each product.
+    width: C, channels of the first stage
+    K: channels of a branch of each pointwise kernel, joined by dashes; or one number for all of them
+    kernels: sparse kernels in all, the paper's L, where K is one number; auto: one more than K has numbers
+    spatial: channels of a branch of the 3x3 kernel; 1 is depthwise
+    depth: convolutions of the network, a product being one
+    residual: blocks of two products with a projected shortcut
+    strict: exactly one path from each input to each output channel: the product of the branch sizes is the width, and
+        the last size doubles with it; false: K in every stage (the paper's IGCV2*)
+    """
+    sizes = numbers(K, name="K", example="8-8")
+    require_positive(width=width, spatial=spatial)
+    require_bool(strict=strict)
+    if kernels is not None:
+        require(kernels >= 2, f"kernels must be 2 or more, but is {kernels}")
+        wanted = kernels - 1
+        require(len(sizes) in (1, wanted), f"K={K!r} has {len(sizes)} numbers, but {kernels} kernels have {wanted}")
+        sizes = (sizes * wanted)[:wanted]
+    target = images("cifar", size=size, channels=channels, classes=classes)
+    product = spatial
+    for branch in sizes:
+        product *= branch
+    if strict and product != width:
+        raise ArchitectureError(
+            f"strict: spatial times the product of K must be the width, but "
+            f"{' * '.join(map(str, (spatial, *sizes)))} = {product} is not {width}"
+        )
+    repeats = blocks_of_depth(depth, units=2 if residual else 1)
+    stages = []
+    for stage, stride in enumerate(fit_strides((1, 2, 2), target.size)):
+        last = sizes[-1] * 2**stage if strict else sizes[-1]
+        grouping = SparseProduct(K=(spatial, *sizes[:-1], last))
+        block = BasicBlock(grouping=grouping, residual=residual)
+        stages.append(Stage(block=block, width=width * 2**stage, repeats=repeats, stride=stride))
+    return Architecture(
+        family="igcv2",
+        input_shape=target.shape,
+        num_classes=target.classes,
+        stem_channels=width,
+        stages=tuple(stages),
+    )
+
+
+def balanced_parameters(C: int, kernels: int, *, S: int = 9) -> float:
+    """Parameters for each position of `kernels` sparse kernels of width C under the condition of balance.
+
+    S K_1 = K_2 = ... = (S C)^(1/L) with S the area of the spatial kernel: the minimum L C (S C)^(1/L) over real K of
+    product C. A bound, since branch sizes are integers.
+
+    >>> round(balanced_parameters(64, 1)), round(balanced_parameters(64, 3))
+    (36864, 1598)
+    """
+    require_positive(C=C, kernels=kernels, S=S)
+    require(kernels <= 64, f"kernels must be at most 64, but is {kernels}")
+    return float(kernels * C * (S * C) ** (1 / kernels))
