@@ -48,6 +48,11 @@ class GroupingObjective:
         for module in self.modules:
             module.begin_step(progress)
 
+    def finish(self) -> None:
+        """After the last training step, before its network is judged."""
+        for module in self.modules:
+            module.finish()
+
     def __call__(self, loss: torch.Tensor) -> torch.Tensor:
         """The loss to minimise; call it after the forward pass of the step."""
         for module in self.modules:
