@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from igcnas.grouping import LearnedGrouping
-from igcnas.layers.condensing import CondensingLinear
+from igcnas.grouping import Condensing, KroneckerGrouping, LearnedGrouping
+from igcnas.layers.condensing import CondensingLinear, LearnedGroupConv
+from igcnas.layers.dgconv import GroupableConv
 from igcnas.layers.flgc import FullyLearnableGroupConv
 from igcnas.layers.learned import LearnedModule
 from igcnas.layers.simple import (
@@ -18,7 +19,11 @@ from igcnas.layers.simple import (
 )
 from igcnas.primitives import Convolution
 
-LEARNED: dict[type, Callable[[Convolution], LearnedModule]] = {LearnedGrouping: FullyLearnableGroupConv}
+LEARNED: dict[type, Callable[[Convolution], LearnedModule]] = {
+    LearnedGrouping: FullyLearnableGroupConv,
+    KroneckerGrouping: GroupableConv,
+    Condensing: LearnedGroupConv,
+}
 
 __all__ = [
     "LEARNED",
@@ -29,6 +34,8 @@ __all__ = [
     "GatedSequential",
     "GatherChannels",
     "GlobalAveragePool",
+    "GroupableConv",
+    "LearnedGroupConv",
     "LearnedModule",
     "NormalizeInput",
     "PadChannels",

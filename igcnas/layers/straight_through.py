@@ -15,7 +15,9 @@ def straight_through(soft: torch.Tensor, hard: torch.Tensor, *, only_chosen: boo
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, _soft: torch.Tensor, hard: torch.Tensor, only: bool) -> torch.Tensor:
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, _soft: torch.Tensor, hard: torch.Tensor, only: bool
+    ) -> torch.Tensor:
         if only:
             ctx.save_for_backward(hard)
         return hard

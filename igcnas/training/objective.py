@@ -18,6 +18,7 @@ class GroupingObjective:
     hinge (MSGC, section IV): weight * (spent - allowed) while spent >= allowed, where spent are the MACs of this batch
     over those of the same network with dense convolutions, and allowed falls from 1 to the planned share.
     ratio (DGConv, equation 9): the loss times (connections / planned) ** exponent while there are more than planned.
+    Its connections are those of the layers with Kronecker gates; rules.ratio_of may weigh them by what they cost.
     """
 
     def __init__(self, network: nn.Module, network_plan: Plan, rules: GroupingRules) -> None:
@@ -30,7 +31,9 @@ class GroupingObjective:
         learned = [(layer, module) for layer, module in found if isinstance(module, LearnedModule)]
         self.hinged = [(_dense_macs(layer), module) for layer, module in learned if module.budgeted == "hinge"]
         self.ratio = [
-            (layer.in_channels * layer.out_channels, layer.connections, module)
+            (_dense_macs(layer), _planned_macs(layer), module)
+            if rules.ratio_of == "macs"
+            else (layer.in_channels * layer.out_channels, layer.connections, module)
             for layer, module in learned
             if module.budgeted == "ratio"
         ]
