@@ -63,7 +63,9 @@ def test_the_first_gate_is_the_most_significant_bit() -> None:
 
 
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0, 2.0]), min_size=1, max_size=5), st.data())
-def test_balanced_gates_make_the_planned_groups_and_ties_go_to_the_first(gates: list[float], data: st.DataObject) -> None:
+def test_balanced_gates_make_the_planned_groups_and_ties_go_to_the_first(
+    gates: list[float], data: st.DataObject
+) -> None:
     on = data.draw(st.integers(0, len(gates)))
     module = build(one_layer(2 ** len(gates), groups=2 ** (len(gates) - on))).mix
     ranked = sorted(range(len(gates)), key=lambda k: -gates[k])[:on]
@@ -154,7 +156,8 @@ def test_gates_that_are_off_first_make_contiguous_groups_without_a_gather() -> N
     set_gates(module.mix, [1.0, -1.0, -1.0])
     lowered = lowered_as_it_is(network, module)
     assert lowered.plan.root.layers[0] == Gather("mix_in", (0, 4, 1, 5, 2, 6, 3, 7))
-    assert lowered.assignments == {"mix": dict.fromkeys(("inputs", "filters"), [0, 1, 2, 3, 0, 1, 2, 3])}
+    groups = [0, 1, 2, 3, 0, 1, 2, 3]
+    assert lowered.assignments == {"mix": {"inputs": groups, "filters": groups}}
 
 
 def test_depthwise_and_dense_are_the_two_ends() -> None:

@@ -85,7 +85,7 @@ def test_the_two_gradient_rules_differ() -> None:
 
 
 def test_an_unknown_gradient_rule_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(IgcnasError, match="'soft'.*full, masked"):
+    with pytest.raises(IgcnasError, match=r"'soft'.*full, masked"):
         GroupingRules(gradient="soft")
 
 

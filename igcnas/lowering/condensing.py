@@ -29,7 +29,7 @@ def lower_condensing(conv: Convolution, module: nn.Module, names: set[str]) -> R
     plain = conv._replace(learned=None)
     if all(len(inputs) == conv.in_channels for inputs in kept):
         return Replacement((plain,), {f"{conv.name}.weight": weight}, assignment)
-    before = gather(free(f"{conv.name}_in", names), assignment["kept"])
+    before = gather(free(f"{conv.name}_in", names), assignment["kept"], conv.in_channels)
     after: list[Layer] = []
     if 1 < groups < conv.out_channels:
         after.append(Permutation(free(f"{conv.name}_out", names), conv.out_channels, groups))
@@ -48,7 +48,5 @@ def lower_linear(layer: Linear, module: nn.Module, names: set[str]) -> Replaceme
     state = {f"{layer.name}.weight": module.weight.detach()[:, kept]}
     if module.bias is not None:
         state[f"{layer.name}.bias"] = module.bias.detach()
-    before: list[Layer] = []
-    if len(kept) < layer.in_features:
-        before = gather(free(f"{layer.name}_in", names), kept)
+    before = gather(free(f"{layer.name}_in", names), kept, layer.in_features)
     return Replacement((*before, layer._replace(in_features=len(kept), factor=1)), state, {"kept": kept})

@@ -32,7 +32,7 @@ def lower_groups(
     inputs = [[i for i, group in enumerate(in_groups) if group == g] for g in groups]
     filters = [[o for o, group in enumerate(out_groups) if group == g] for g in groups]
     blocks = [weight[o][:, i] for i, o in zip(inputs, filters, strict=True)]
-    before: list[Layer] = gather(free(f"{conv.name}_in", names), [i for group in inputs for i in group])
+    before: list[Layer] = gather(free(f"{conv.name}_in", names), [i for group in inputs for i in group], len(in_groups))
     state: dict[str, torch.Tensor] = {}
     middle: Layer
     if len({len(i) for i in inputs}) == 1 and len({len(o) for o in filters}) == 1:
@@ -48,5 +48,5 @@ def lower_groups(
         # A group without inputs or without filters has no weights and no tensor.
         state |= {f"{conv.name}.convs.{g}.weight": block for g, block in enumerate(blocks) if block.numel()}
     order = [o for group in filters for o in group]  # the middle layer's output j is filter order[j]; undo that
-    after = gather(free(f"{conv.name}_out", names), sorted(range(len(order)), key=order.__getitem__))
+    after = gather(free(f"{conv.name}_out", names), sorted(range(len(order)), key=order.__getitem__), len(order))
     return Replacement((*before, middle, *after), state, {"inputs": in_groups, "filters": out_groups})
