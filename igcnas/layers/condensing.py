@@ -36,7 +36,7 @@ class _Condensed(LearnedModule):
         """Stage k of factor - 1 comes at the share condense_until * k / (factor - 1) of training."""
         last = self.factor - 1
         until = self.rules.condense_until
-        self._condense(last if progress >= until else int(progress / until * last + 1e-9))
+        self._condense(last if progress >= until else int(progress / until * last))
 
     def finish(self) -> None:
         """Stages that a very short training did not reach."""
