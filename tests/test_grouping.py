@@ -203,6 +203,11 @@ def test_balanced_assignment_breaks_ties_as_the_free_one_does(channels, groups):
             assert torch.equal(assign(matrix, sizes=[channels // groups] * groups), free)
 
 
+def test_where_all_is_equal_the_first_rows_go_to_the_first_groups():
+    assert assign(torch.zeros(300, 3), sizes=(100, 120, 80)).tolist() == [0] * 100 + [1] * 120 + [2] * 80
+    assert assign(torch.zeros(300, 3), nonempty=True).tolist()[:3] == [1, 2, 0]
+
+
 def learned_convolution(in_channels: int, filters: int, groups: int, *, balanced: bool) -> FullyLearnableGroupConv:
     torch.manual_seed(0)
     grouping = LearnedGrouping(groups=groups, balanced=balanced)
