@@ -21,7 +21,8 @@ class LearnedGrouping(DecidedOnce):
 
     balanced: groups are equal in size. multiple: if not 0, groups that cannot be equal are nearly so, in whole
     multiples of this number where there are enough channels; 1 is as equal as can be. Engines run blocks of 16
-    channels, but rounding alone gains little: equal groups do (benchmarks/results/split-sizes.md). nonempty: groups of any size, but each with at least one input channel and one filter.
+    channels, but rounding alone gains little: equal groups do (benchmarks/results/split-sizes.md). nonempty: groups of
+    any size, but each with at least one input channel and one filter.
     """
 
     kind: ClassVar[str] = "flgc"
