@@ -93,7 +93,7 @@ _MASKED = GroupingRules(gradient="masked")
 _GATES = _always(KroneckerGrouping(groups=4))
 _FREE_GATES = _always(KroneckerGrouping(groups=4, balanced=False))
 _STAGED = _always(Condensing(groups=4, factor=4))
-_DENSE = Variant(name="dense, same MACs, narrower or shallower", grouping=_always(DENSE), refit=True)
+_DENSE = Variant(name="dense, within the budget, narrower or shallower", grouping=_always(DENSE), refit=True)
 _WIDE = Variant(name="dense, same widths, more MACs", grouping=_always(DENSE))
 
 KINDS = {
@@ -139,7 +139,7 @@ KINDS = {
                 Variant(name="free, exponent 1", grouping=_FREE_GATES, rules=GroupingRules(ratio_exponent=1.0)),
                 Variant(name="free, no penalty", grouping=_FREE_GATES, rules=GroupingRules(ratio_exponent=0.0)),
                 Variant(
-                    name="dense, same MACs, 8 in the middle",
+                    name="dense, within the budget, 8 in the middle",
                     grouping=_always(DENSE),
                     refit=True,
                     network=narrow_bottleneck,
