@@ -172,6 +172,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="trainings at a time (default: 1)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), metavar="DIR")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # small images: more threads wait for one another
     arguments.out.mkdir(parents=True, exist_ok=True)
     budget_macs = round(arguments.budget_mflops * 1e6)
     with ProcessPoolExecutor(arguments.workers) as pool:

@@ -89,6 +89,7 @@ def _always(grouping: Grouping) -> Callable[[int], Grouping]:
 _BALANCED = _always(LearnedGrouping(groups=4))
 _FREE = _always(LearnedGrouping(groups=4, balanced=False))
 _ANNEALED = GroupingRules(temperature_end=0.1)
+_SLOW = GroupingRules(learning_rate=0.1)
 _MASKED = GroupingRules(gradient="masked")
 _GATES = _always(KroneckerGrouping(groups=4))
 _FREE_GATES = _always(KroneckerGrouping(groups=4, balanced=False))
@@ -110,6 +111,7 @@ KINDS = {
                 Variant(name="balanced, full gradient", grouping=_BALANCED),
                 Variant(name="balanced, masked gradient", grouping=_BALANCED, rules=_MASKED),
                 Variant(name="balanced, full, temperature 1 to 0.1", grouping=_BALANCED, rules=_ANNEALED),
+                Variant(name="balanced, full, a tenth of the learning rate", grouping=_BALANCED, rules=_SLOW),
                 Variant(name="free, full gradient", grouping=_FREE),
                 Variant(name="free, masked gradient", grouping=_FREE, rules=_MASKED),
                 Variant(name="free, full, temperature 1 to 0.1", grouping=_FREE, rules=_ANNEALED),
@@ -130,6 +132,11 @@ KINDS = {
                 Variant(name="random gates, frozen", grouping=_GATES, rules=FROZEN),
                 Variant(name="balanced, gates from 1e-8", grouping=_GATES),
                 Variant(name="balanced, gates from 0.1", grouping=_GATES, rules=GroupingRules(gate_scale=0.1)),
+                Variant(
+                    name="balanced, gates from 0.1, a tenth of the learning rate",
+                    grouping=_GATES,
+                    rules=GroupingRules(gate_scale=0.1, learning_rate=0.1),
+                ),
                 Variant(name="free, exponent 0.02 (paper)", grouping=_FREE_GATES),
                 Variant(
                     name="free, exponent 0.02, gates from 0.1",
