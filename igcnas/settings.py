@@ -10,6 +10,7 @@ from typing import Any
 from igcnas.errors import IgcnasError, unknown_name
 
 GRADIENTS = ("full", "masked")
+RATIOS = ("connections", "macs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,9 @@ class GroupingRules:
     msgc: hinge_weight on the share of the MACs beyond the allowance, which falls linearly from all to what was planned
     over the share ramp_until of training; gumbel_temperature of the binary gates; their noise falls linearly from all
     to the share noise_end between ramp_until and the end of training (1: as in the authors' code).
-    dgconv: the loss is multiplied by (connections / planned)^ratio_exponent while there are more than planned.
+    dgconv: the loss is multiplied by (connections / planned)^ratio_exponent while there are more than planned;
+    ratio_of 'macs' weighs each layer's connections by its kernel area and pixels, where the paper counts 'connections'.
+    gate_scale is the size of the gates at the start, against the learning rate.
     dgc: saliency_weight on the mean saliencies; channels are dropped between dgc_from and dgc_until of training.
     """
 
@@ -39,6 +42,8 @@ class GroupingRules:
     gumbel_temperature: float = 2 / 3
     noise_end: float = 1.0
     ratio_exponent: float = 0.02
+    ratio_of: str = "connections"
+    gate_scale: float = 1e-8
     saliency_weight: float = 1e-5
     dgc_from: float = 1 / 12
     dgc_until: float = 3 / 4
@@ -46,7 +51,9 @@ class GroupingRules:
     def __post_init__(self) -> None:
         if self.gradient not in GRADIENTS:
             raise IgcnasError(unknown_name("gradient rule", self.gradient, GRADIENTS))
-        for name in ("temperature_start", "temperature_end", "gumbel_temperature"):
+        if self.ratio_of not in RATIOS:
+            raise IgcnasError(unknown_name("ratio_of", self.ratio_of, RATIOS))
+        for name in ("temperature_start", "temperature_end", "gumbel_temperature", "gate_scale"):
             if not getattr(self, name) > 0:
                 raise IgcnasError(f"{name} must be positive, but is {getattr(self, name)}")
         if not 0 <= self.noise_end <= 1:

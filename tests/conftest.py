@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 
 from igcnas.architecture import ACTIVATIONS, Architecture, Stage
 from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.blocks.bottleneck import STRIDED
 from igcnas.blocks.inverted import SHORTCUTS
-from igcnas.grouping import Dense, DynamicChannels, Group, Grouping, Interleaved, LearnedGrouping, MultiSpectral
+from igcnas.grouping import (
+    Condensing,
+    Dense,
+    DynamicChannels,
+    Group,
+    Grouping,
+    Interleaved,
+    KroneckerGrouping,
+    LearnedGrouping,
+    MultiSpectral,
+)
 
 torch.set_num_threads(1)
 settings.register_profile("ci", deadline=None, derandomize="CI" in os.environ)
@@ -30,16 +41,47 @@ def _interleaved(draw: st.DrawFn, width: int, learned: bool) -> Grouping:
 
 
 def _simple(learned: bool) -> st.SearchStrategy[Grouping]:
-    free = st.builds(LearnedGrouping, groups=st.sampled_from((1, 2, 3, 4)), balanced=st.just(False))
+    """For 1x1 convolutions."""
     fixed = st.one_of(st.builds(Dense), st.builds(Group, groups=_GROUPS))
-    return st.one_of(fixed, st.builds(LearnedGrouping, groups=_GROUPS), free) if learned else fixed
+    if not learned:
+        return fixed
+    numbers = st.sampled_from((1, 2, 3, 4))
+    free = st.builds(LearnedGrouping, groups=numbers, balanced=st.just(False), nonempty=st.booleans())
+    rounded = st.builds(LearnedGrouping, groups=numbers, multiple=st.sampled_from((1, 2, 16)))
+    condensing = st.builds(Condensing, groups=_GROUPS, factor=numbers)
+    return st.one_of(fixed, st.builds(LearnedGrouping, groups=_GROUPS), free, rounded, condensing)
+
+
+@st.composite
+def _bottleneck(draw: st.DrawFn, learned: bool) -> Block:
+    """`mid` is a power of two, so that it can have Kronecker gates."""
+    kronecker = st.builds(KroneckerGrouping, groups=_GROUPS, balanced=st.booleans())
+    spatial = st.one_of(st.builds(Group, groups=_GROUPS), kronecker) if learned else st.builds(Group, groups=_GROUPS)
+    return Bottleneck(
+        mid=draw(st.sampled_from((4, 8, 16))),
+        spatial=draw(spatial),
+        reduce=draw(_simple(learned)),
+        restore=draw(_simple(learned)),
+        kernel=draw(st.sampled_from((1, 3, 5))),
+        strided=draw(st.sampled_from(STRIDED)),
+    )
 
 
 @st.composite
 def _blocks(draw: st.DrawFn, width: int, learned: bool) -> Block:
-    if draw(st.booleans()):
+    skeleton = draw(st.sampled_from(("basic", "inverted", "bottleneck", "dense")))
+    if skeleton == "basic":
         grouping = draw(st.one_of(_simple(False), _interleaved(width, learned)))
         return BasicBlock(grouping=grouping, kernel=draw(st.sampled_from((1, 3, 5))), residual=draw(st.booleans()))
+    if skeleton == "bottleneck":
+        return draw(_bottleneck(learned))
+    if skeleton == "dense":
+        return DenseLayer(
+            reduce=draw(_simple(learned)),
+            spatial=draw(_simple(False)),
+            bottleneck=draw(st.integers(1, 4)),
+            kernel=draw(st.sampled_from((1, 3))),
+        )
     return InvertedResidual(
         expansion=draw(st.integers(1, 4)),
         expand=draw(_simple(learned)),
@@ -53,7 +95,7 @@ def _blocks(draw: st.DrawFn, width: int, learned: bool) -> Block:
 
 @st.composite
 def architectures(draw: st.DrawFn, *, learned: bool) -> Architecture:
-    """Small random networks of both skeletons; `learned` lets groupings be learned, too."""
+    """Small random networks of all skeletons; `learned` lets groupings be learned, too."""
     stages = []
     for width in draw(st.lists(_WIDTHS, min_size=1, max_size=3)):
         stage: dict[str, Any] = {"repeats": draw(st.integers(1, 2)), "stride": draw(st.integers(1, 3))}
@@ -67,6 +109,7 @@ def architectures(draw: st.DrawFn, *, learned: bool) -> Architecture:
         stages=tuple(stages),
         head_channels=draw(st.sampled_from((0, 7, 20))),
         activation=draw(st.sampled_from(ACTIVATIONS)),
+        condense_classifier=draw(st.integers(1, 3)) if learned else 1,
     )
 
 

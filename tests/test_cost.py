@@ -15,7 +15,7 @@ from torch import nn
 from igcnas import layers
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.cost import Cost, count, count_plan, layer_cost
+from igcnas.cost import Cost, count, count_plan, layer_cost, training_params
 from igcnas.grouping import Dense, Interleaved, LearnedGrouping
 from igcnas.lowering import lower
 from igcnas.network import build
@@ -98,7 +98,7 @@ def test_names_of_the_plan_are_names_of_modules(architecture):
     names = [name for name, _ in network.layers()]
     assert len(set(names)) == len(names)
     assert set(names) <= set(modules)
-    counting = {name for name, module in modules.items() if isinstance(module, (*_COUNTING, *layers.LEARNED.values()))}
+    counting = {name for name, module in modules.items() if isinstance(module, (*_COUNTING, layers.LearnedModule))}
     assert counting == {name for name, layer in network.layers() if layer_cost(layer).macs}
 
 
@@ -150,16 +150,28 @@ def test_lowered_network_costs_what_ptflops_counts(architecture):
     assert cost.macs == ptflops_macs(build(lowered), architecture.input_shape) - cost.bias_outputs
 
 
-def is_balanced(architecture: Architecture) -> bool:
+def is_exact(architecture: Architecture) -> bool:
+    """Whether its counts are known before training: no grouping leaves their number to the training."""
     convolutions = [layer for _, layer in plan(architecture).layers() if isinstance(layer, Convolution)]
-    return all(conv.learned is None or conv.learned.balanced for conv in convolutions)
+    return all(getattr(conv.learned, "balanced", True) for conv in convolutions)
 
 
-@given(learned.filter(is_balanced))
+@given(learned.filter(is_exact))
 @settings(max_examples=50)
-def test_balanced_learned_groups_cost_after_training_what_was_counted_before(architecture):
+def test_groups_that_are_exact_before_training_cost_after_it_what_was_counted(architecture):
     network = plan(architecture)
-    assert count_plan(lower(network, build(network)).plan) == count(architecture)
+    module = build(network)
+    for child in module.modules():
+        if isinstance(child, layers.LearnedModule):
+            child.finish()
+    assert count_plan(lower(network, module).plan) == count(architecture)
+
+
+@given(learned)
+@settings(max_examples=100)
+def test_training_params_are_the_parameters_of_the_module(architecture):
+    network = plan(architecture)
+    assert training_params(network) == parameters(build(network))
 
 
 def one_stage(block: BasicBlock | InvertedResidual, *, width: int, stem: int) -> Architecture:

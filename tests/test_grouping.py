@@ -172,13 +172,13 @@ def logits(draw: st.DrawFn, *, divisible: bool) -> torch.Tensor:
 @given(logits(divisible=False))
 def test_free_assignment_takes_the_largest_entry_and_the_first_of_ties(matrix):
     expected = [row.index(max(row)) for row in matrix.tolist()]
-    assert assign(matrix, balanced=False).tolist() == expected
+    assert assign(matrix).tolist() == expected
 
 
 @given(logits(divisible=True))
 def test_balanced_assignment_makes_equal_groups(matrix):
     channels, groups = matrix.shape
-    assignment = assign(matrix.softmax(1), balanced=True)
+    assignment = assign(matrix, sizes=[matrix.shape[0] // matrix.shape[1]] * matrix.shape[1])
     assert torch.bincount(assignment, minlength=groups).tolist() == [channels // groups] * groups
 
 
@@ -191,16 +191,21 @@ def test_balanced_assignment_is_the_free_one_where_that_is_balanced(data):
         matrix.amax(1) + 0.01
     )  # one clear favourite a row, each group's equally often
     assume(torch.equal(matrix.argmax(1), wanted))
-    assert torch.equal(assign(matrix.softmax(1), balanced=True), wanted)
+    assert torch.equal(assign(matrix, sizes=[matrix.shape[0] // matrix.shape[1]] * matrix.shape[1]), wanted)
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(4, 2), (3, 3)])
 def test_balanced_assignment_breaks_ties_as_the_free_one_does(channels, groups):
     for entries in itertools.product((0.0, 1.0), repeat=channels * groups):
-        matrix = torch.tensor(entries).view(channels, groups).softmax(1)
-        free = assign(matrix, balanced=False)
+        matrix = torch.tensor(entries).view(channels, groups)
+        free = assign(matrix)
         if torch.bincount(free, minlength=groups).unique().numel() == 1:
-            assert torch.equal(assign(matrix, balanced=True), free)
+            assert torch.equal(assign(matrix, sizes=[channels // groups] * groups), free)
+
+
+def test_where_all_is_equal_the_first_rows_go_to_the_first_groups():
+    assert assign(torch.zeros(300, 3), sizes=(100, 120, 80)).tolist() == [0] * 100 + [1] * 120 + [2] * 80
+    assert assign(torch.zeros(300, 3), nonempty=True).tolist()[:3] == [1, 2, 0]
 
 
 def learned_convolution(in_channels: int, filters: int, groups: int, *, balanced: bool) -> FullyLearnableGroupConv:

@@ -62,8 +62,9 @@ def assert_same_function(network: Plan, module: nn.Module, lowered: Lowered) -> 
 def learned_layers(draw: st.DrawFn) -> tuple[Plan, nn.Sequential]:
     groups = draw(st.integers(1, 5))
     balanced = draw(st.booleans())
-    channels, filters = (draw(st.integers(1, 6)) * groups + (0 if balanced else draw(st.integers(0, 4))) for _ in "io")
-    grouping = LearnedGrouping(groups=groups, balanced=balanced)
+    channels, filters = (draw(st.integers(1, 6)) * groups + draw(st.integers(0, 4)) for _ in "io")
+    more = {"multiple": draw(st.sampled_from([1, 4, 16]))} if balanced else {"nonempty": draw(st.booleans())}
+    grouping = LearnedGrouping(groups=groups, balanced=balanced, **more)
     network = one_layer(channels, filters, draw(st.sampled_from([1, 2])), grouping)
     module = trained(network, draw(st.integers(0, 10**6)))
     # Skewed logits leave groups empty; rounded ones tie.
@@ -87,10 +88,8 @@ def test_masked_and_lowered_layers_are_the_same_function_and_only_living_weights
     assert isinstance(conv, Convolution)
     living = int((module.mix.mask() != 0).sum())
     pixels = conv.out_size[0] * conv.out_size[1]
-    # Where unequal groups meet a stride, picking the pixels is a depthwise convolution of its own.
-    sample = conv.in_channels if any(name == "mix_sample" for name, _ in lowered.plan.layers()) else 0
-    assert count_plan(lowered.plan).macs == (living + sample) * pixels
-    assert count_plan(lowered.plan).params == living + sample + 2 * conv.out_channels
+    assert count_plan(lowered.plan).macs == living * pixels
+    assert count_plan(lowered.plan).params == living + 2 * conv.out_channels
     assert conv.learned is not None
     if conv.learned.balanced:
         assert count_plan(lowered.plan) == count_plan(network)
@@ -121,13 +120,13 @@ def test_unequal_groups_become_a_split_convolution_and_sorted_channels_need_no_g
     assert_same_function(network, module, lowered)
 
 
-def test_a_stride_before_unequal_groups_picks_pixels_with_a_depthwise_convolution() -> None:
+def test_a_stride_before_unequal_groups_picks_pixels_for_nothing() -> None:
     network = one_layer(4, 3, 2, LearnedGrouping(groups=2, balanced=False))
     module = trained(network)
     assign_groups(module.mix, [0, 1, 0, 0], [0, 1, 1])
     lowered = lower(network, module)
     assert [layer.name for layer in lowered.plan.root.layers] == ["mix_in", "mix_sample", "mix", "norm"]
-    assert count_plan(lowered.plan).macs == (3 * 1 + 1 * 2 + 4) * 3 * 2
+    assert count_plan(lowered.plan).macs == (3 * 1 + 1 * 2) * 3 * 2
     assert_same_function(network, module, lowered)
 
 

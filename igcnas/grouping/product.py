@@ -24,7 +24,6 @@ from igcnas.checks import require, require_bool, require_divides, require_positi
 from igcnas.errors import ArchitectureError
 from igcnas.primitives import Convolution, Gather, Layer, Permutation, Size
 
-
 WIDEN = ("spatial", "last")
 
 

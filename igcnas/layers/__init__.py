@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from igcnas.grouping import DynamicChannels, LearnedGrouping, MultiSpectral
-from igcnas.layers.condensing import CondensingLinear
+from igcnas.grouping import Condensing, DynamicChannels, KroneckerGrouping, LearnedGrouping, MultiSpectral
+from igcnas.layers.condensing import CondensingLinear, LearnedGroupConv
 from igcnas.layers.dgc import DynamicConv
+from igcnas.layers.dgconv import GroupableConv
 from igcnas.layers.flgc import FullyLearnableGroupConv
 from igcnas.layers.gated import GATED, GatedConv, SalientConv, gated_arguments
 from igcnas.layers.learned import LearnedModule
@@ -25,6 +26,8 @@ LEARNED: dict[type, Callable[[Convolution], LearnedModule]] = {
     LearnedGrouping: FullyLearnableGroupConv,
     MultiSpectral: MultiSpectralConv,
     DynamicChannels: DynamicConv,
+    KroneckerGrouping: GroupableConv,
+    Condensing: LearnedGroupConv,
 }
 
 __all__ = [
@@ -39,6 +42,8 @@ __all__ = [
     "GatedSequential",
     "GatherChannels",
     "GlobalAveragePool",
+    "GroupableConv",
+    "LearnedGroupConv",
     "LearnedModule",
     "MultiSpectralConv",
     "NormalizeInput",

@@ -2,9 +2,12 @@
 
 Wang et al., CVPR 2019 (arXiv:1904.00346), section 3: S (input channels x G) and T (filters x G) are logits; a row
 softmax, its one-hot in the forward pass, the softmax in the backward pass; weight (o, i) lives iff both have one group.
+The groups are a function of the logits alone, so that a stored network has them whatever rules it was trained by.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -12,27 +15,45 @@ from torch.nn import functional
 
 from igcnas.grouping import LearnedGrouping
 from igcnas.layers.learned import LearnedModule
+from igcnas.layers.straight_through import straight_through
 from igcnas.primitives import Convolution
+from igcnas.settings import GroupingRules
 
 
-def assign(probabilities: torch.Tensor, *, balanced: bool) -> torch.Tensor:
+def assign(logits: torch.Tensor, *, sizes: Sequence[int] | None = None, nonempty: bool = False) -> torch.Tensor:
     """Group of each row of a (channels, groups) matrix; int64 of shape (channels,).
 
-    Free: the largest entry, the first where several are. Balanced: every group gets channels / groups rows. Groups
-    choose in turn the rows that prefer them by the largest margin over the groups that have not chosen; where the free
-    assignment is balanced, the result is the same.
+    Ties go to the first group, and among rows to the first row. No exponential is taken, so that devices agree.
+    Free: the largest entry of each row. `nonempty`: each group without a row then takes, of the groups that have two or
+    more, the row that loses least. `sizes`: group g gets sizes[g] rows. Groups choose in turn the rows that prefer them
+    by the largest margin over the groups that have not chosen; where the free groups have these sizes, the result is
+    the same.
     """
-    if not balanced:
-        return probabilities.argmax(1)
-    channels, groups = probabilities.shape
-    result = torch.full((channels,), groups - 1, device=probabilities.device)
-    taken = torch.zeros(channels, dtype=torch.bool, device=probabilities.device)
+    if sizes is None:
+        free = logits.argmax(1)
+        return _fill(logits, free) if nonempty else free
+    channels, groups = logits.shape
+    result = torch.full((channels,), groups - 1, device=logits.device)
+    taken = torch.zeros(channels, dtype=torch.bool, device=logits.device)
     for group in range(groups - 1):
-        margin = probabilities[:, group] - probabilities[:, group + 1 :].amax(1)
-        chosen = margin.masked_fill(taken, -torch.inf).topk(channels // groups).indices
+        margin = logits[:, group] - logits[:, group + 1 :].amax(1)
+        chosen = margin.masked_fill(taken, -torch.inf).sort(descending=True, stable=True).indices[: sizes[group]]
         result[chosen] = group
         taken[chosen] = True
     return result
+
+
+def _fill(logits: torch.Tensor, assignment: torch.Tensor) -> torch.Tensor:
+    """Give each empty group one row; without asking the device how many there are."""
+    groups = logits.shape[1]
+    loss = logits.gather(1, assignment[:, None]) - logits
+    for group in range(groups):
+        members = functional.one_hot(assignment, groups).sum(0)
+        spare = (members >= 2)[assignment]
+        # A stable sort, because argmin does not promise the first of equals.
+        row = loss[:, group].masked_fill(~spare, torch.inf).sort(stable=True).indices[:1]
+        assignment = assignment.scatter(0, row, torch.where(members[group] == 0, group, assignment[row]))
+    return assignment
 
 
 class FullyLearnableGroupConv(LearnedModule):
@@ -45,50 +66,48 @@ class FullyLearnableGroupConv(LearnedModule):
         assert isinstance(layer.learned, LearnedGrouping)
         self.stride = layer.stride
         self.grouping = layer.learned
+        self.temperature = self.rules.temperature_start
         self.weight = nn.Parameter(torch.empty(layer.out_channels, layer.in_channels, 1, 1))
         self.in_logits = nn.Parameter(torch.empty(layer.in_channels, layer.learned.groups))
         self.out_logits = nn.Parameter(torch.empty(layer.out_channels, layer.learned.groups))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Kaiming normal for the fan-in that survives the mask; assignments start from N(0, 1), as published."""
+        """He normal for the fan-in that survives the mask; assignments start from N(0, 1), as published."""
         fan_in = max(1.0, self.weight.shape[1] / self.grouping.groups)
         nn.init.normal_(self.weight, std=(2.0 / fan_in) ** 0.5)
         nn.init.normal_(self.in_logits)
         nn.init.normal_(self.out_logits)
 
+    def configure(self, rules: GroupingRules) -> None:
+        """Take the gradient rule and the first temperature."""
+        super().configure(rules)
+        self.temperature = rules.temperature_start
+
+    def begin_step(self, progress: float) -> None:
+        """The temperature goes geometrically from start to end. It shapes the gradient, never the groups."""
+        start, end = self.rules.temperature_start, self.rules.temperature_end
+        self.temperature = start * (end / start) ** progress
+
     def assignments(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Group of each input channel (in,) and of each filter (out,)."""
-        with torch.no_grad():
-            return (
-                assign(self.in_logits.softmax(1), balanced=self.grouping.balanced),
-                assign(self.out_logits.softmax(1), balanced=self.grouping.balanced),
-            )
+        return self._groups(self.in_logits), self._groups(self.out_logits)
 
     def mask(self) -> torch.Tensor:
-        """(out, in) matrix of zeros and ones, with the gradient of the softmaxes."""
-        return self._one_hot(self.out_logits) @ self._one_hot(self.in_logits).T
+        """(out, in) matrix of zeros and ones in float32, with the gradient of the softmaxes."""
+        with torch.autocast(self.weight.device.type, enabled=False):  # its gradient is summed over all pixels
+            return self._one_hot(self.out_logits) @ self._one_hot(self.in_logits).T
+
+    def _groups(self, logits: torch.Tensor) -> torch.Tensor:
+        sizes = self.grouping.sizes(len(logits))
+        return assign(logits.detach().float(), sizes=sizes, nonempty=self.grouping.nonempty)
 
     def _one_hot(self, logits: torch.Tensor) -> torch.Tensor:
-        soft = logits.float().softmax(1)
-        groups = assign(soft.detach(), balanced=self.grouping.balanced)
-        hard = functional.one_hot(groups, self.grouping.groups).to(soft.dtype)
-        # (hard - soft) is exact only up to rounding when soft is added again; a mask must be exactly 0 or 1.
-        return _StraightThrough.apply(soft, hard)  # type: ignore[no-any-return, no-untyped-call]
+        soft = (logits.float() / self.temperature).softmax(1)
+        hard = functional.one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
+        return straight_through(soft, hard, only_chosen=self.rules.gradient == "masked")
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Convolve with the masked weight."""
         weight = self.weight * self.mask()[:, :, None, None].to(self.weight.dtype)
         return functional.conv2d(x_BCHW, weight.to(x_BCHW.dtype), stride=self.stride)
-
-
-class _StraightThrough(torch.autograd.Function):
-    """Forward the hard value, backward to the soft one."""
-
-    @staticmethod
-    def forward(_ctx: object, _soft: torch.Tensor, hard: torch.Tensor) -> torch.Tensor:
-        return hard
-
-    @staticmethod
-    def backward(_ctx: object, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return grad, None

@@ -19,7 +19,7 @@ class LearnedModule(nn.Module):
     """
 
     decides: ClassVar[tuple[str, ...]] = ()
-    budgeted: ClassVar[Literal["hinge", "ratio"] | None] = None
+    budgeted: Literal["hinge", "ratio"] | None = None
     rules: GroupingRules = GroupingRules()
 
     def configure(self, rules: GroupingRules) -> None:
@@ -28,6 +28,9 @@ class LearnedModule(nn.Module):
 
     def begin_step(self, progress: float) -> None:
         """Called before each training step with the share of training that is done, in [0, 1)."""
+
+    def finish(self) -> None:
+        """Called after the last training step: what the schedule still owes is done now."""
 
     def share(self) -> torch.Tensor | None:
         """Connections of the last forward pass over those of a dense convolution, differentiable; None if planned."""

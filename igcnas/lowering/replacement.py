@@ -17,9 +17,9 @@ class Replacement(NamedTuple):
     assignment: dict[str, list[int]]
 
 
-def gather(name: str, indices: list[int]) -> list[Layer]:
-    """A gather, or nothing where it would change nothing."""
-    return [] if indices == list(range(len(indices))) else [Gather(name, tuple(indices))]
+def gather(name: str, indices: list[int], channels: int) -> list[Layer]:
+    """A gather from this many channels, or nothing where it would change nothing."""
+    return [] if indices == list(range(channels)) else [Gather(name, tuple(indices))]
 
 
 def free(name: str, names: set[str]) -> str:

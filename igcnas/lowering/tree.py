@@ -9,16 +9,17 @@ import torch
 from torch import nn
 
 from igcnas.lowering.gated import skipped_macs, with_skipped
-from igcnas.lowering.rules import RULES
+from igcnas.lowering.rules import rule_for
 from igcnas.plan import Plan
-from igcnas.primitives import Concat, Convolution, Gated, Layer, Residual, Sequence
+from igcnas.primitives import Concat, Gated, Layer, Residual, Sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
     """A plan without learned layers, and the state dict of `igcnas.network.build(plan)`: contiguous, on the CPU.
 
-    assignments: for each layer that was learned, by its path, the group of every input channel and of every filter.
+    assignments: for each layer that was learned, by its path, the group of every input channel and of every filter;
+    where an input may serve several groups, in place of its group the inputs that each group keeps.
     """
 
     plan: Plan
@@ -60,8 +61,8 @@ def _sequence(
             body = _sequence(child.body, f"{where}.body", module, state, assignments)
             shortcut = _sequence(child.shortcut, f"{where}.shortcut", module, state, assignments)
             children.append(Residual(child.name, body, shortcut))
-        elif isinstance(child, Convolution) and child.learned is not None:
-            new = RULES[type(child.learned)](child, module.get_submodule(where), names)
+        elif (rule := rule_for(child)) is not None:
+            new = rule(child, module.get_submodule(where), names)
             for name in [name for name in state if name.startswith(f"{where}.")]:
                 del state[name]
             state.update({prefix + name: tensor for name, tensor in new.state.items()})

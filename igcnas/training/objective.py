@@ -24,6 +24,7 @@ class GroupingObjective:
     this counts each image, as it is measured after training. With several processes, each has its part of the batch
     and all of them agree on whether the whole batch is over.
     ratio (DGConv, equation 9): the loss times (connections / planned) ** exponent while there are more than planned.
+    Its connections are those of the layers with Kronecker gates; rules.ratio_of may weigh them by what they cost.
     """
 
     def __init__(self, network: nn.Module, network_plan: Plan, rules: GroupingRules) -> None:
@@ -36,7 +37,9 @@ class GroupingObjective:
         learned = [(layer, module) for layer, module in found if isinstance(module, LearnedModule)]
         self.hinged = [(_dense_macs(layer), module) for layer, module in learned if module.budgeted == "hinge"]
         self.ratio = [
-            (layer.in_channels * layer.out_channels, layer.connections, module)
+            (_dense_macs(layer), _planned_macs(layer), module)
+            if rules.ratio_of == "macs"
+            else (layer.in_channels * layer.out_channels, layer.connections, module)
             for layer, module in learned
             if module.budgeted == "ratio"
         ]
@@ -62,6 +65,11 @@ class GroupingObjective:
         self.progress = progress
         for module in self.modules:
             module.begin_step(progress)
+
+    def finish(self) -> None:
+        """After the last training step, before its network is judged."""
+        for module in self.modules:
+            module.finish()
 
     def __call__(self, loss: torch.Tensor) -> torch.Tensor:
         """The loss to minimise; call it after the forward pass of the step."""

@@ -123,6 +123,8 @@ class _Training:
             nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
             self.optimizer.step()
             losses.append(loss.detach())
+        if epoch + 1 == self.settings.epochs:
+            self.objective.finish()
         mean_loss = torch.stack(losses).float().mean().item()  # the one wait for the device in an epoch
         if not math.isfinite(mean_loss):
             raise TrainingError(f"diverged: training loss {mean_loss} in epoch {epoch + 1}")

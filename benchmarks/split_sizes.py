@@ -1,0 +1,82 @@
+"""Does it pay to round unequal groups to multiples of 16? Time of one 1x1 convolution in ONNX Runtime and torch.
+
+python -m benchmarks.split_sizes
+
+256 to 256 channels in 5 groups, which do not divide them, on 16x16 pixels, one image, one thread: as drawn (free),
+nearly equal, and rounded to 8 and to 16; beside them 8 equal groups as a split and as one group convolution. A time is
+the smallest of many, over that of the dense convolution in the same engine.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import nn
+
+from igcnas.export.onnx import write_onnx
+from igcnas.grouping import LearnedGrouping
+from igcnas.layers import SplitConv
+
+CHANNELS, PIXELS, REPEATS = 256, 16, 400
+
+
+def fastest(run: Callable[[], object]) -> float:
+    """Milliseconds of the fastest of REPEATS runs: the machine may be busy."""
+    for _ in range(20):
+        run()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1e3 * min(times)
+
+
+def measure(module: nn.Module) -> tuple[float, float]:
+    """Milliseconds in torch and in ONNX Runtime."""
+    image = torch.rand(1, CHANNELS, PIXELS, PIXELS)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layer.onnx"
+        write_onnx(path, module.eval(), (CHANNELS, PIXELS, PIXELS), {})
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (name,) = (each.name for each in session.get_inputs())
+    with torch.inference_mode():
+        return fastest(lambda: module(image)), fastest(lambda: session.run(None, {name: image.numpy()}))
+
+
+def sizes(grouping: LearnedGrouping) -> list[int]:
+    """Sizes of balanced groups of all channels."""
+    found = grouping.sizes(CHANNELS)
+    assert found is not None
+    return list(found)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    torch.set_num_threads(1)
+    drawn = np.random.default_rng(0).multinomial(CHANNELS, [1 / 5] * 5).tolist()
+    splits = {"5 groups, as drawn": drawn}
+    splits |= {f"5 groups, multiples of {m}": sizes(LearnedGrouping(groups=5, multiple=m)) for m in (1, 8, 16)}
+    splits["8 equal groups, split"] = sizes(LearnedGrouping(groups=8))
+    modules: dict[str, tuple[nn.Module, int]] = {
+        name: (SplitConv(each, each), sum(size * size for size in each)) for name, each in splits.items()
+    }
+    modules["8 equal groups, one convolution"] = (nn.Conv2d(CHANNELS, CHANNELS, 1, groups=8, bias=False), 32 * 256)
+    dense = measure(nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False))
+    print("| groups | sizes | MACs over dense | torch over dense | ONNX Runtime over dense |\n|---|---|---|---|---|")
+    for name, (module, macs) in modules.items():
+        torch_ms, onnx_ms = measure(module)
+        shown = " ".join(map(str, splits.get(name, [32] * 8)))
+        print(f"| {name} | {shown} | {macs / CHANNELS**2:.3f} | {torch_ms / dense[0]:.2f} | {onnx_ms / dense[1]:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
