@@ -196,7 +196,9 @@ class Recipe:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Recipe:
         """The recipe that `to_dict` described."""
-        augmentation = {k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()}
+        augmentation: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()
+        }
         schedule = {**data["schedule"], "milestones": tuple(data["schedule"]["milestones"])}
         return Recipe(
             **{

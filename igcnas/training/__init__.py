@@ -1,9 +1,9 @@
 """Training: one engine, for the short schedules of a search and for the recipes of the papers.
 
-    from igcnas.training import Engine, TrainingData
-    data = TrainingData.split(dataset, device, fraction=0.1, seed=0, augmentation=recipe.augmentation)
-    engine = Engine(plan(architecture), data, recipe, seed=0)
-    engine.run(on_epoch=print)
+from igcnas.training import Engine, TrainingData
+data = TrainingData.split(dataset, device, fraction=0.1, seed=0, augmentation=recipe.augmentation)
+engine = Engine(plan(architecture), data, recipe, seed=0)
+engine.run(on_epoch=print)
 """
 
 from igcnas.settings import TrainingSettings

@@ -50,9 +50,7 @@ def crop(
     ]
 
 
-def resize_windows(
-    images_BCHW: torch.Tensor, windows_B4: torch.Tensor, flips_B: torch.Tensor | None
-) -> torch.Tensor:
+def resize_windows(images_BCHW: torch.Tensor, windows_B4: torch.Tensor, flips_B: torch.Tensor | None) -> torch.Tensor:
     """These windows (left, top, width, height, in pixels) at the size of the images, bilinear; float in 0..255."""
     count, _, height, width = images_BCHW.shape
     size = torch.tensor([width, height], device=windows_B4.device)
@@ -66,7 +64,9 @@ def resize_windows(
     return functional.grid_sample(images_BCHW.float(), grid, padding_mode="border", align_corners=False)
 
 
-def jitter(images_BCHW: torch.Tensor, draws_B4: torch.Tensor, strengths: tuple[float, float, float, float]) -> torch.Tensor:
+def jitter(
+    images_BCHW: torch.Tensor, draws_B4: torch.Tensor, strengths: tuple[float, float, float, float]
+) -> torch.Tensor:
     """Change brightness, contrast, saturation and hue of images in [0, 1], each image by draws of its own in [0, 1).
 
     Hue turns the plane of colours around the axis of luminance. Grey images keep saturation and hue.
@@ -100,4 +100,5 @@ def _turns(turns_B: torch.Tensor) -> torch.Tensor:
     inner[:, 0, 0] = 1
     inner[:, 1, 1] = inner[:, 2, 2] = angle.cos()
     inner[:, 1, 2], inner[:, 2, 1] = -angle.sin(), angle.sin()
-    return torch.linalg.inv(to) @ inner @ to
+    turned: torch.Tensor = torch.linalg.inv(to) @ inner @ to
+    return turned

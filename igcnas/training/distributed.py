@@ -112,7 +112,7 @@ class GradientAverage:
             self._buckets[-1].append(parameter)
             self._place[id(parameter)] = len(self._buckets) - 1
             size += parameter.numel() * parameter.element_size()
-            parameter.register_post_accumulate_grad_hook(self._arrived)
+            parameter.register_post_accumulate_grad_hook(self._arrived)  # type: ignore[no-untyped-call]
         self._start()
 
     def _start(self) -> None:
@@ -139,7 +139,8 @@ class GradientAverage:
         for bucket, (flat, work) in zip(self._buckets, self._sent, strict=True):
             work.wait()
             flat /= self._world.size
-            for parameter, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
+            parts = torch.split(flat, [p.numel() for p in bucket])
+            for parameter, part in zip(bucket, parts, strict=True):
                 assert parameter.grad is not None
                 parameter.grad.copy_(part.view_as(parameter))
         self._start()

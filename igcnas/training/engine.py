@@ -167,14 +167,14 @@ class Engine:
         mean_loss = self.world.mean(torch.stack(self._losses).float()).mean().item()
         if not math.isfinite(mean_loss):
             raise TrainingError(f"diverged: training loss {mean_loss} in epoch {epoch + 1}")
-        report = {"epoch": epoch + 1, "train_loss": mean_loss}
         scores = self.evaluate() if self.source.validates() else None
         accuracy = math.nan if scores is None else scores.top1
         if not self.detailed:
-            return EpochReport(**report, val_accuracy=accuracy)
+            return EpochReport(epoch=epoch + 1, train_loss=mean_loss, val_accuracy=accuracy)
         right = self.world.mean(torch.stack(self._right).float()).mean().item()
         return EpochReport(
-            **report,
+            epoch=epoch + 1,
+            train_loss=mean_loss,
             val_accuracy=accuracy,
             val_top5=None if scores is None else scores.top5,
             train_accuracy=100.0 * right,

@@ -39,7 +39,5 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
     ]
     rule = recipe.optimizer
     if rule.kind == "rmsprop":
-        return RMSprop(
-            groups, lr=recipe.learning_rate, alpha=rule.smoothing, eps=rule.epsilon, momentum=rule.momentum
-        )
+        return RMSprop(groups, lr=recipe.learning_rate, alpha=rule.smoothing, eps=rule.epsilon, momentum=rule.momentum)
     return SGD(groups, lr=recipe.learning_rate, momentum=rule.momentum, nesterov=rule.nesterov, fused=True)

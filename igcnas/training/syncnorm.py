@@ -91,5 +91,3 @@ def _replacement(norm: _Norm, kind: type[_Norm]) -> nn.Module:
     new.num_batches_tracked = norm.num_batches_tracked
     new.training = norm.training
     return new
-
-

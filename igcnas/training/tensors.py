@@ -101,7 +101,13 @@ class TrainingData:
         batch_size = min(batch_size, count)
         part = world.part(batch_size)
         windows = self.augmentation.crop in ("area", "short-side")
-        pad = 0 if self.augmentation.crop != "pad" else self.pad if self.augmentation.pad is None else self.augmentation.pad
+        pad = (
+            0
+            if self.augmentation.crop != "pad"
+            else self.pad
+            if self.augmentation.pad is None
+            else self.augmentation.pad
+        )
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(count, generator=generator).to(device)
         offsets = torch.randint(2 * pad + 1, (2, count), generator=generator).to(device)
@@ -117,9 +123,7 @@ class TrainingData:
             chosen = order[begin : begin + part]
             flip = mirrored[chosen] if mirrored is not None else None
             if places is not None:
-                boxes = [
-                    random_window(self.augmentation, size[1], size[0], places[index]) for index in chosen.tolist()
-                ]
+                boxes = [random_window(self.augmentation, size[1], size[0], places[index]) for index in chosen.tolist()]
                 images = resize_windows(base[chosen], torch.tensor(boxes, device=device), flip)
             else:
                 images = crop(base, chosen, offsets[:, chosen], flip, size)

@@ -17,6 +17,8 @@ from igcnas.settings import TrainingSettings
 from igcnas.training.engine import Engine, EpochReport
 from igcnas.training.tensors import TrainingData
 
+__all__ = ["EpochReport", "TrainResult", "train"]
+
 # A checkpoint costs some milliseconds; a training that is killed loses this many seconds at most.
 _CHECKPOINT_SECONDS = 15.0
 
