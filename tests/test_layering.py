@@ -40,7 +40,7 @@ proposals
 worker
 evaluation
 search
-figures export
+figures export runs
 cli
 __main__
 """

@@ -121,6 +121,11 @@ class Engine:
         self.on_step: Callable[[StepReport], None] = lambda _report: None
         self.on_checkpoint: Callable[[], None] = lambda: None
 
+    @property
+    def steps_done(self) -> int:
+        """Steps of the current epoch that are done."""
+        return len(self._losses)
+
     def run(
         self,
         on_epoch: Callable[[EpochReport], None] = lambda _report: None,

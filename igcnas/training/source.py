@@ -45,6 +45,10 @@ class Source(Protocol):
         """Whether images were put aside for validation."""
         ...
 
+    def validation_images(self) -> int:
+        """How many."""
+        ...
+
     def validation_batches(self, *, world: World = ...) -> Batches:
         """The validation images that are this process's to evaluate."""
         ...

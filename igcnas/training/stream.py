@@ -95,6 +95,10 @@ class StreamData:
         """Whether images were put aside."""
         return self.validation is not None
 
+    def validation_images(self) -> int:
+        """How many."""
+        return 0 if self.validation is None else len(self.validation)
+
     def validation_batches(self, *, world: World = ALONE) -> Batches:
         """Normalised validation images."""
         assert self.validation is not None

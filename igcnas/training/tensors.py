@@ -135,6 +135,10 @@ class TrainingData:
         """Whether images were put aside."""
         return len(self.validation) > 0
 
+    def validation_images(self) -> int:
+        """How many."""
+        return len(self.validation)
+
     def validation_batches(self, *, world: World = ALONE) -> Batches:
         """Normalised validation images."""
         return self.batches_of(self.validation, world=world)

@@ -1,0 +1,29 @@
+"""Ctrl-C and SIGTERM, held until the work is where it can stop."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+
+class Stop:
+    """Set by Ctrl-C or SIGTERM, asked where it is safe to stop; a second Ctrl-C does not wait."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def __enter__(self) -> Stop:
+        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

@@ -1,0 +1,137 @@
+"""Trained weights as files: what a checkpoint says of itself, and weights from elsewhere to start from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from igcnas.architecture import Architecture
+from igcnas.errors import IgcnasError
+from igcnas.layers.learned import LearnedModule
+from igcnas.training.checkpoint import write_weights
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A trained network: weights, what they are of, and how images are normalised (mean and std on [0, 1])."""
+
+    architecture: Architecture
+    state: dict[str, torch.Tensor]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...]
+    epoch: int
+    data: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """As safetensors, with the rest in its metadata."""
+        facts = {"mean": self.mean, "std": self.std, "classes": self.classes, "epoch": self.epoch, "data": self.data}
+        metadata = {"architecture": self.architecture.to_json()} | {k: json.dumps(v) for k, v in facts.items()}
+        write_weights(path, self.state, metadata)
+
+    @staticmethod
+    def read(path: Path) -> Checkpoint:
+        """What `write` wrote; IgcnasError if it is something else."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        except (OSError, SafetensorError) as error:
+            raise IgcnasError(f"{path} cannot be read as safetensors ({error})") from None
+        if missing := sorted({"architecture", "mean", "std", "classes", "epoch", "data"} - metadata.keys()):
+            raise IgcnasError(
+                f"{path} does not say its {missing[0]}; give a checkpoint of igcnas train, or export the network first"
+            )
+        values = {key: json.loads(metadata[key]) for key in ("mean", "std", "classes", "epoch", "data")}
+        return Checkpoint(
+            architecture=Architecture.from_json(metadata["architecture"]),
+            state=state,
+            mean=tuple(values["mean"]),
+            std=tuple(values["std"]),
+            classes=tuple(values["classes"]),
+            epoch=values["epoch"],
+            data=values["data"],
+        )
+
+
+def file_hash(path: Path) -> str:
+    """16 hex digits of a file's content; IgcnasError if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise IgcnasError(f"cannot read {path}: {error.strerror}") from None
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors by name from a safetensors file, or a state dict that torch.save wrote, also one under 'state_dict'."""
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # both raise what their parts raise
+        raise IgcnasError(f"{path} holds no state dict ({str(error).splitlines()[0]})") from None
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise IgcnasError(f"{path} holds no state dict: tensors by name are expected")
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}  # the prefix of DataParallel
+
+
+def load_pretrained(path: Path, say: Callable[[str], None]) -> Callable[[nn.Module], None]:
+    """A function that puts the weights of a vanilla network into one that may have more, such as the gates of MSGC.
+
+    What belongs to a learned layer may be missing, except its weight; what is missing is said in one line. Another
+    shape, a missing weight or a name that the network lacks is an IgcnasError: half a network would train silently.
+    """
+    state = read_state(path)
+
+    def put(network: nn.Module) -> None:
+        own = network.state_dict()
+        if unknown := sorted(set(state) - set(own)):
+            raise IgcnasError(f"{path} holds {unknown[0]!r}, which this network has not{_more(unknown)}")
+        for name, tensor in state.items():
+            if tensor.shape != own[name].shape:
+                raise IgcnasError(
+                    f"{name} of {path} has the shape {tuple(tensor.shape)}, this network's {tuple(own[name].shape)}"
+                )
+        missing = sorted(set(own) - set(state))
+        optional = _of_learned_layers(network)
+        if needed := [name for name in missing if name not in optional]:
+            raise IgcnasError(f"{path} lacks {needed[0]!r}, which is not of a learned grouping{_more(needed)}")
+        network.load_state_dict(state, strict=False)
+        say(
+            f"pretrained {len(state)} tensors of {path}; not found there{': ' if missing else ', nothing'}{_list(missing)}"
+        )
+
+    return put
+
+
+def _of_learned_layers(network: nn.Module) -> set[str]:
+    return {
+        f"{where}.{name}"
+        for where, module in network.named_modules()
+        if isinstance(module, LearnedModule)
+        for name in module.state_dict()
+        if name != "weight"
+    }
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _more(names: list[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
