@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"network   {trained.path} ({trained.form})")
     for split in SPLITS:
         if found := result.get(split):
-            line = f"{split:<10}top-1 {found['top1']:.2f} % +- {found['top1_standard_error']:.2f}"
+            line = f"{split:<11}top-1 {found['top1']:.2f} % +- {found['top1_standard_error']:.2f}"
             if found["top5"] is not None:
                 line += f", top-5 {found['top5']:.2f} % +- {found['top5_standard_error']:.2f}"
             print(f"{line} ({found['images']:,} images of {data.name}; one standard error)")

@@ -13,6 +13,7 @@ class Stop:
         self.asked = False
 
     def __call__(self) -> bool:
+        """Whether someone asked to stop."""
         return self.asked
 
     def __enter__(self) -> Stop:

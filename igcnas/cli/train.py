@@ -179,7 +179,7 @@ def _early_recipe(arguments: argparse.Namespace) -> None:
 
 def _architecture(arguments: argparse.Namespace, data: RunData) -> Architecture:
     """The network; classes, size and channels are those of the data unless they are given."""
-    channels, height, width = data.input_shape
+    channels, height, _ = data.input_shape
     if arguments.family.endswith(".json"):
         from igcnas.cli.count import read_architecture
 
@@ -263,12 +263,12 @@ def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path
         if (found := summary[name]) is not None:
             top5 = "" if found["top5"] is None else f", top-5 {found['top5']:.2f} %"
             print(
-                f"{name:<10}top-1 {found['top1']:.2f} % +- {found['top1_standard_error']:.2f}{top5} "
+                f"{name:<11}top-1 {found['top1']:.2f} % +- {found['top1_standard_error']:.2f}{top5} "
                 f"({found['images']:,} images)"
             )
-    print(f"chosen    epoch {summary['best_epoch']} of {summary['epochs']}, by {summary['chosen_by']}")
+    print(f"chosen     epoch {summary['best_epoch']} of {summary['epochs']}, by {summary['chosen_by']}")
     measured = summary["measured_macs"]
     after = "no lowered form to measure" if measured is None else f"{measured:,} measured after training"
     excess = ": more than expected" if summary["exceeds_expected"] else ""
-    print(f"costs     {summary['macs']:,} MACs expected, {after}{excess}; {summary['params']:,} params")
-    print(f"wrote     {folder} ({summary['seconds']:.1f} s of training, {mega(summary['macs'])} MFLOPs)")
+    print(f"costs      {summary['macs']:,} MACs expected, {after}{excess}; {summary['params']:,} params")
+    print(f"wrote      {folder} ({summary['seconds']:.1f} s of training, {mega(summary['macs'])} MFLOPs)")

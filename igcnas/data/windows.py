@@ -1,4 +1,4 @@
-"""Random windows of an image: which part of it a training step sees. Plain numbers, for images in memory and in files."""
+"""Random windows of an image: which part of it a training step sees; for images in memory and in files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ def random_window(
     aspect = math.exp(low + draws[1] * (high - low))
     smallest, largest = augmentation.scale
     size = smallest + draws[0] * (largest - smallest)
-    if augmentation.crop == "area":
-        side = math.sqrt(width * height * size)
-    else:  # short-side: the short side has `size` times the length of the window
-        side = min(width, height) / size
+    # short-side: the short side has `size` times the length of the window
+    side = math.sqrt(width * height * size) if augmentation.crop == "area" else min(width, height) / size
     inner_width = min(width, side * math.sqrt(aspect))
     inner_height = min(height, side / math.sqrt(aspect))
     return draws[2] * (width - inner_width), draws[3] * (height - inner_height), inner_width, inner_height

@@ -26,6 +26,7 @@ _DGC = "Su et al., ECCV 2020 (dynamic group convolution), released code"
 _MSGC = "Su et al., TNNLS 2024 (arXiv:2304.06305), released code and scripts"
 _FLGC = "Wang et al., CVPR 2019 (arXiv:1904.00346), as trained by the released third-party code (Osokin)"
 _CROP_OURS = "crop and mirror (usual for these images; the notes we have do not say)"
+_JITTER_OURS = "its jitter in HLS space as one of brightness, saturation and hue"
 _STEPS_3 = (1 / 2, 3 / 4, 7 / 8)
 
 
@@ -101,7 +102,7 @@ PAPER_RECIPES = (
     Recipe(
         name="igc-imagenet",
         source=_IGC,
-        ours="decay on all parameters, as its CIFAR code; its jitter in HLS space as a jitter of brightness, saturation and hue",
+        ours=f"decay on all parameters, as its CIFAR code; {_JITTER_OURS}",
         epochs=120,
         batch_size=256,
         learning_rate=0.1,
@@ -122,7 +123,7 @@ PAPER_RECIPES = (
     ),
     Recipe(
         name="igcv3-cifar",
-        source="Sun et al., BMVC 2018 (arXiv:1806.00178), as trained by a third-party port (cvtower), schedule of the authors",
+        source="Sun et al., BMVC 2018 (arXiv:1806.00178), as trained by a third-party port (cvtower)",
         ours="decay on all parameters alike",
         epochs=400,
         batch_size=64,
@@ -149,7 +150,7 @@ PAPER_RECIPES = (
     Recipe(
         name="igcv3-imagenet",
         source=_IGCV3,
-        ours="decay on all parameters alike; its jitter in HLS space as a jitter of brightness, saturation and hue; aspect unchanged",
+        ours=f"decay on all parameters alike; {_JITTER_OURS}; aspect unchanged",
         epochs=480,
         batch_size=96,
         learning_rate=0.045,

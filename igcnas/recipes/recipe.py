@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from igcnas.errors import IgcnasError, unknown_name
@@ -96,11 +96,12 @@ class PerKind:
 class Augmentation:
     """What is done to a training image, and how a validation image is cut.
 
-    crop: 'none'; 'pad': pad `pad` pixels (None: an eighth of the height) with `fill` ('zero', or the 'mean' of each
-    channel), cut a random window; 'area': a random window with this share of the area (`scale`) and this aspect (`ratio`), resized; 'short-side': scale
-    the short side to between these multiples of the crop (`scale`), the aspect by `ratio`, cut a random window.
-    flip: mirror every second image; where the data forbid it (digits) it is not done. jitter: brightness, contrast, saturation (a factor of 1 -+ this)
-    and hue (a turn of -+ this). centre: the share of the short side that a validation image keeps, for streamed images.
+    crop: 'none'; 'pad': pad `pad` pixels (None: an eighth of the height, 4 for 32x32) with `fill` ('zero', or the 'mean'
+    of each channel) and cut a random window; 'area': a random window with this share of the area (`scale`) and this
+    aspect (`ratio`), resized; 'short-side': scale the short side to between these multiples of the crop (`scale`), the
+    aspect by `ratio`, and cut a random window. flip: mirror every second image; where the data forbid it (digits) it is
+    not done. jitter: brightness, contrast, saturation (a factor of 1 -+ this) and hue (a turn of -+ this). centre: the
+    share of the short side that a validation image keeps, for streamed images that are not padded.
     """
 
     crop: str = "pad"
@@ -152,7 +153,7 @@ class Recipe:
     gradient_clip: float | None = None
     dropout: float = 0.0
     augmentation: Augmentation = Augmentation()
-    grouping: GroupingRules = GroupingRules()
+    grouping: GroupingRules = field(default_factory=GroupingRules)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):

@@ -25,9 +25,12 @@ _STREAM_SIZE = 224
 
 
 class RunData(Protocol):
-    """A data set that a network can be trained on. images: to train and validate on. streamed: not in memory."""
+    """A data set that a network can be trained on."""
 
-    streamed: bool
+    @property
+    def streamed(self) -> bool:
+        """Whether images are decoded while they are used."""
+        ...
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from igcnas.layers.learned import LearnedModule
 from igcnas.training.checkpoint import write_weights
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+_KEY = "igcnas"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +34,10 @@ class Checkpoint:
     data: dict[str, Any]
 
     def write(self, path: Path) -> None:
-        """As safetensors, with the rest in its metadata."""
-        facts = {"mean": self.mean, "std": self.std, "classes": self.classes, "epoch": self.epoch, "data": self.data}
-        metadata = {"architecture": self.architecture.to_json()} | {k: json.dumps(v) for k, v in facts.items()}
-        write_weights(path, self.state, metadata)
+        """As safetensors, with the rest as JSON under one key: several come in another order each time."""
+        facts = {name: getattr(self, name) for name in ("mean", "std", "classes", "epoch", "data")}
+        facts["architecture"] = self.architecture.to_dict()
+        write_weights(path, self.state, {_KEY: json.dumps(facts)})
 
     @staticmethod
     def read(path: Path) -> Checkpoint:
@@ -49,19 +50,20 @@ class Checkpoint:
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         except (OSError, SafetensorError) as error:
             raise IgcnasError(f"{path} cannot be read as safetensors ({error})") from None
-        if missing := sorted({"architecture", "mean", "std", "classes", "epoch", "data"} - metadata.keys()):
+        if _KEY not in metadata:
             raise IgcnasError(
-                f"{path} does not say its {missing[0]}; give a checkpoint of igcnas train, or export the network first"
+                f"{path} does not say which network it is of and how images are normalised; give a checkpoint of "
+                "igcnas train, or export the network first"
             )
-        values = {key: json.loads(metadata[key]) for key in ("mean", "std", "classes", "epoch", "data")}
+        facts = json.loads(metadata[_KEY])
         return Checkpoint(
-            architecture=Architecture.from_json(metadata["architecture"]),
+            architecture=Architecture.from_dict(facts["architecture"]),
             state=state,
-            mean=tuple(values["mean"]),
-            std=tuple(values["std"]),
-            classes=tuple(values["classes"]),
-            epoch=values["epoch"],
-            data=values["data"],
+            mean=tuple(facts["mean"]),
+            std=tuple(facts["std"]),
+            classes=tuple(facts["classes"]),
+            epoch=facts["epoch"],
+            data=facts["data"],
         )
 
 
@@ -112,9 +114,8 @@ def load_pretrained(path: Path, say: Callable[[str], None]) -> Callable[[nn.Modu
         if needed := [name for name in missing if name not in optional]:
             raise IgcnasError(f"{path} lacks {needed[0]!r}, which is not of a learned grouping{_more(needed)}")
         network.load_state_dict(state, strict=False)
-        say(
-            f"pretrained {len(state)} tensors of {path}; not found there{': ' if missing else ', nothing'}{_list(missing)}"
-        )
+        found = f"not found there: {_list(missing)}" if missing else "nothing is missing"
+        say(f"start     from {len(state)} tensors of {path}; {found}")
 
     return put
 

@@ -64,7 +64,7 @@ class World:
         """Images of a batch that each process takes; IgcnasError if the parts were not equal."""
         if batch_size % self.size:
             raise IgcnasError(
-                f"a batch of {batch_size} images does not divide into {self.size} equal parts; give another --batch-size"
+                f"a batch of {batch_size} images does not divide into {self.size} equal parts; change --batch-size"
             )
         return batch_size // self.size
 

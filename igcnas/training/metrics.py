@@ -39,7 +39,7 @@ def score(
     device: torch.device,
     world: World = ALONE,
 ) -> Scores:
-    """Scores over batches of (what `answer` maps to logits, labels); over all processes, each with batches of its own."""
+    """Scores over batches of (what `answer` maps to logits, labels); over all processes."""
     right = torch.zeros(3, dtype=torch.int64, device=device)  # images, first right, among the first five
     classes = 0
     for images, labels in batches:

@@ -15,7 +15,7 @@ Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 class Source(Protocol):
     """Batches are (images, labels): float32 (B, C, H, W), normalised, and int64 (B,), on the device.
 
-    Everything random in an epoch comes from (seed of the training, epoch, position), so that a training goes on anywhere.
+    Everything random in an epoch comes from (seed of the training, epoch, position), so that it can go on anywhere.
     """
 
     @property

@@ -45,7 +45,7 @@ class WholeBatchNorm(_Norm):
         """Normalise."""
         if not self.training:
             return super().forward(input)
-        x = input.float()
+        x = input if input.dtype == torch.float64 else input.float()
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
         mean: torch.Tensor = _MeanOverProcesses.apply(x.mean(axes))  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -48,7 +48,7 @@ class TrainingData:
     std: torch.Tensor
     flip: bool
     pad: int
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     @staticmethod
     def of(dataset: Dataset, settings: TrainingSettings, device: torch.device) -> TrainingData:
