@@ -96,7 +96,7 @@ class PerKind:
 class Augmentation:
     """What is done to a training image, and how a validation image is cut.
 
-    crop: 'none'; 'pad': pad `pad` pixels (None: an eighth of the height, 4 for 32x32) with `fill` ('zero', or the 'mean'
+    crop: 'none'; 'pad': pad `pad` pixels (None: an eighth of the height, 4 for 32) with `fill` ('zero', or the 'mean'
     of each channel) and cut a random window; 'area': a random window with this share of the area (`scale`) and this
     aspect (`ratio`), resized; 'short-side': scale the short side to between these multiples of the crop (`scale`), the
     aspect by `ratio`, and cut a random window. flip: mirror every second image; where the data forbid it (digits) it is
