@@ -255,4 +255,3 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         with pytest.raises(IgcnasError, match=words):
             load_pretrained(tmp_path / name, print)(build(plan(network())))
     assert path.exists()
-

@@ -138,6 +138,7 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
         self.settings, self.folder, self.engine = settings, folder, engine
         self._told: list[EpochReport] = []
         self._events = Events(folder)
+        self._drawn = 0
 
     def __exit__(self, *_: object) -> None:
         self._events.close()
@@ -154,7 +155,8 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
         self._write(LAST, engine.network.state_dict(), len(engine.curve))
         if engine.best_state is not None:
             self._write(BEST, engine.best_state, engine.best_epoch)
-        if engine.curve:
+        if len(engine.curve) > self._drawn:
+            self._drawn = len(engine.curve)
             recipe = self.settings.recipe
             title = f"{self.settings.architecture.label()}\n{self.settings.data.name}, recipe {recipe.name}, "
             title += f"{recipe.epochs} epochs, seed {self.settings.seed}"
