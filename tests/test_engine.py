@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from igcnas.network import build
 from igcnas.plan import plan
 from igcnas.recipes import RECIPES, Augmentation, PerKind
 from igcnas.runs.weights import load_pretrained
-from igcnas.training import Engine, Stopped, TrainingData
+from igcnas.training import Engine, Scores, Stopped, TrainingData
 from igcnas.training.augment import jitter, resize_windows
 from igcnas.training.optimizer import make_optimizer, parameter_kinds
 
@@ -87,6 +88,26 @@ def test_a_training_stopped_before_any_step_goes_on_to_the_same_bits(
     assert resumed.best_state is not None
     assert whole.best_state is not None
     assert all(torch.equal(resumed.best_state[name], tensor) for name, tensor in whole.best_state.items())
+
+
+def test_the_best_weights_are_kept_while_accuracy_falls_also_over_a_stop(digits: TrainingData, tmp_path: Path) -> None:
+    def engine(**settings: object) -> Engine:
+        made = Engine(plan(network()), digits, RECIPE, seed=3, keep_best=True, **settings)  # type: ignore[arg-type]
+        made.evaluate = lambda: Scores(images=9, top1=90.0 - len(made.curve), top5=None)  # type: ignore[method-assign]
+        return made
+
+    after_first: dict[str, torch.Tensor] = {}
+    whole = engine()
+    whole.run(lambda _report: after_first or after_first.update(copy.deepcopy(whole.network.state_dict())))
+    with pytest.raises(Stopped):
+        engine(checkpoint=tmp_path / "c.pt", stop=StopAt(13)).run()
+    resumed = engine(checkpoint=tmp_path / "c.pt")
+    resumed.load()
+    resumed.run()
+    for found in (whole, resumed):
+        assert found.best_epoch == 1
+        assert found.best_state is not None
+        assert all(torch.equal(found.best_state[name], tensor) for name, tensor in after_first.items())
 
 
 def test_a_checkpoint_of_another_training_is_not_taken(digits: TrainingData, tmp_path: Path) -> None:

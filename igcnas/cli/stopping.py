@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType
 
 
 class Stop:
-    """Set by Ctrl-C or SIGTERM, asked where it is safe to stop; a second Ctrl-C does not wait."""
+    """Set by Ctrl-C or SIGTERM, asked where it is safe to stop; a second Ctrl-C does not wait.
 
-    def __init__(self) -> None:
+    patience, in seconds: a second signal so soon is the first, passed on by a launcher to which the terminal sent it, too.
+    """
+
+    def __init__(self, *, patience: float = 0.0) -> None:
         self.asked = False
+        self._patience, self._since = patience, 0.0
 
     def __call__(self) -> bool:
         """Whether someone asked to stop."""
@@ -25,6 +30,7 @@ class Stop:
             signal.signal(number, handler)
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
+        if not self.asked:
+            self.asked, self._since = True, time.monotonic()
+        elif time.monotonic() - self._since >= self._patience:
             raise KeyboardInterrupt
-        self.asked = True

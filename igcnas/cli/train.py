@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from igcnas.training import World
 
 RUNS = Path("runs")
+_LAUNCHER_SECONDS = 5.0
 EPILOG = """Run the same command again and it goes on where it stopped. With several processes:
   torchrun --nproc-per-node 2 -m igcnas train ...
 
@@ -113,7 +114,7 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
     from igcnas.runs.settings import guard
     from igcnas.runs.weights import load_pretrained
     from igcnas.storage import lock_study
-    from igcnas.training import Stopped
+    from igcnas.training import Stopped, launched
     from igcnas.training.stream import default_workers
 
     assert world.device is not None
@@ -126,7 +127,7 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
                 raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
             stack.enter_context(lock_study(folder))
             guard(folder, settings)
-        stop = stack.enter_context(Stop())
+        stop = stack.enter_context(Stop(patience=_LAUNCHER_SECONDS if launched() else 0.0))
         output = sys.stderr if arguments.json else sys.stdout
         progress = progress_for(output, settings, folder, data) if world.first else None
 
@@ -153,7 +154,8 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
                 **first,
             )
         except Stopped:
-            say(f"stopped; nothing is lost. To go on:\n  {command_line()}")
+            how = ", under torchrun as before" if launched() else ""
+            say(f"stopped; nothing is lost. To go on{how}:\n  {command_line()}")
             return 130
     if world.first:
         _report(arguments, summary, folder)
