@@ -2,8 +2,8 @@
 
     python benchmarks/stream.py --images 600 --side 400 500 --size 224 --workers 0 1 2 4 --repeats 5
 
-Makes a folder of photo-like JPEGs (smooth noise with fine texture, 4:2:0) in a temporary place, and reads one epoch of it
-for each number of workers, with windows as for ImageNet. The first batch is not timed: it starts the processes.
+Makes a folder of photo-like JPEGs (smooth noise with fine texture, 4:2:0) in a temporary place, and reads one epoch
+of it for each number of workers, with windows as for ImageNet. The first batch is not timed: it starts the processes.
 Repeats are interleaved, so that a machine that slows down slows all of them.
 """
 

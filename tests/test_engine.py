@@ -237,6 +237,10 @@ def test_jitter_changes_each_image_by_its_own_draws_and_keeps_luminance_when_onl
     weights = torch.tensor([0.299, 0.587, 0.114])
     assert torch.allclose(torch.einsum("c,bchw->bhw", weights, turned - images), torch.zeros(8, 4, 4), atol=1e-3)
     assert not torch.allclose(turned, images, atol=1e-2)
+    muted = images = 0.5 + 0.05 * images
+    for _ in range(3):
+        muted = jitter(muted, torch.tensor([[0.5, 0.5, 0.5, 5 / 6]] * 8), (0.0, 0.0, 0.0, 0.5))  # a third of a turn
+    assert torch.allclose(muted, images, atol=1e-4)
 
 
 # Weights from elsewhere

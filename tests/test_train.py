@@ -21,6 +21,7 @@ from tensorboardX.proto.event_pb2 import Event
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import InvertedResidual
 from igcnas.cli import main
+from igcnas.cli.stopping import Stop
 from igcnas.data import load_dataset
 from igcnas.export.onnx import write_onnx
 from igcnas.grouping import LearnedGrouping
@@ -32,6 +33,7 @@ from igcnas.records import standard_error
 from igcnas.runs.run import measured_cost
 from igcnas.runs.settings import RunSettings
 from igcnas.runs.weights import Checkpoint
+from igcnas.storage import lock_study
 from igcnas.training import TrainingData, TrainingSettings, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -181,6 +183,24 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     assert path.exists(), process.communicate()
 
 
+def test_a_signal_that_a_launcher_passes_on_counts_once_and_a_later_one_ends_at_once() -> None:
+    with Stop(patience=0.2) as stop:
+        assert not stop()
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop()
+        time.sleep(0.25)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with lock_study(tmp_path):
+        status, _, err = call(capsys, "train", *SMALL, "--recipe", "short", "--out", tmp_path)
+    assert status == 2
+    assert "give another --out" in err
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "asked to stop"])
 def test_a_training_that_is_ended_within_an_epoch_goes_on_to_the_same_files(
     tmp_path: Path, how: signal.Signals
@@ -252,7 +272,7 @@ def test_a_streamed_folder_is_trained_on_and_evaluated(tmp_path: Path, capsys: p
     summary = json.loads((tmp_path / "r/summary.json").read_text())
     assert summary["test"]["images"] == 6
     assert summary["test"]["top5"] is None  # two classes
-    status, out, _ = call(capsys, "evaluate", tmp_path / "r", "--split", "both", *data, "--json")
+    status, out, _ = call(capsys, "evaluate", tmp_path / "r", "--split", "both", *data[:2], "--json")  # as trained
     assert status == 0
     assert json.loads(out)["test"]["top1"] == summary["test"]["top1"]
     assert json.loads(out)["validation"]["top1"] == summary["validation"]["top1"]
@@ -304,6 +324,7 @@ def test_help_is_there_and_loads_no_torch() -> None:
     code = """
 import sys
 from igcnas.cli import main
+from igcnas.cli.stopping import Stop
 try:
     main([sys.argv[1], "--help"])
 except SystemExit:

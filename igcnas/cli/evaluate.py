@@ -51,6 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.training.stream import default_workers
 
     trained = open_trained(arguments.path, resolve_device(arguments.device))
+    if arguments.data.startswith("imagefolder:") and trained.data:  # as it was trained, unless the user says how
+        if arguments.stream is None:
+            arguments.stream = bool(trained.data["streamed"])
+        if arguments.image_size is None and arguments.stream:
+            arguments.image_size = trained.input_shape[1]
     data = open_named_data(arguments)
     share = short_settings(data.images).validation_fraction if arguments.validation is None else arguments.validation
     workers = default_workers(trained.device) if arguments.workers is None else arguments.workers

@@ -10,7 +10,7 @@ from types import FrameType
 class Stop:
     """Set by Ctrl-C or SIGTERM, asked where it is safe to stop; a second Ctrl-C does not wait.
 
-    patience, in seconds: a second signal so soon is the first, passed on by a launcher to which the terminal sent it, too.
+    patience, in seconds: a second signal so soon is the first one, passed on by a launcher that the terminal told, too.
     """
 
     def __init__(self, *, patience: float = 0.0) -> None:

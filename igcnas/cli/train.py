@@ -125,7 +125,7 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
-            stack.enter_context(lock_study(folder))
+            stack.enter_context(lock_study(folder, other="give another --out"))
             guard(folder, settings)
         stop = stack.enter_context(Stop(patience=_LAUNCHER_SECONDS if launched() else 0.0))
         output = sys.stderr if arguments.json else sys.stdout
