@@ -48,8 +48,9 @@ def open_storage(path: Path) -> JournalStorage:
 def lock_study(folder: Path, *, other: str = "use another --study name") -> Iterator[None]:
     """Keep every other process out of ``folder`` until the block ends or this process does.
 
-    `other` is what a user may do instead. The pid of the holder is in ``folder/lock``. No child keeps the lock: another program never gets the descriptor
-    (O_CLOEXEC, the default of os.open), and a plain fork, such as a worker of a DataLoader, closes it (_close_held).
+    `other` is what a user may do instead. The pid of the holder is in ``folder/lock``. No child keeps the lock: another
+    program never gets the descriptor (O_CLOEXEC, the default of os.open), and a plain fork, such as a worker of a
+    DataLoader, closes it (_close_held).
     Windows has no flock: the pid is written there, but nobody is kept out.
     """
     path = str(folder.absolute() / "lock")

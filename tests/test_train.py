@@ -34,9 +34,10 @@ from igcnas.runs.run import measured_cost
 from igcnas.runs.settings import RunSettings
 from igcnas.runs.weights import Checkpoint
 from igcnas.storage import lock_study
-from igcnas.training import TrainingData, TrainingSettings, train
+from igcnas.training import Engine, Scores, TrainingData, TrainingSettings, score, train
 
 ROOT = Path(__file__).resolve().parent.parent
+CPU = torch.device("cpu")
 SMALL = ["igc", "L=2", "M=2", "depth=5"]
 
 
@@ -99,7 +100,7 @@ def test_the_curve_is_the_same_in_the_table_and_in_tensorboards_events(finished:
 def test_short_is_the_training_of_a_search_to_the_bit(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     settings = TrainingSettings(epochs=2, learning_rate=0.6)
-    data = TrainingData.of(load_dataset("digits"), settings, torch.device("cpu"))
+    data = TrainingData.of(load_dataset("digits"), settings, CPU)
     known = family("igc").from_text([*SMALL[1:], "classes=10", "size=8", "channels=1"])
     expected = train(known, data, settings)
     found = load_file(folder / "last.safetensors")
@@ -120,6 +121,28 @@ def test_the_best_weights_are_those_of_the_best_epoch_and_evaluate_finds_the_sam
         for key in ("images", "top1", "top5", "top1_standard_error"):
             assert found[split][key] == pytest.approx(summary[split][key])
     assert call(capsys, "evaluate", folder / "last.safetensors")[1].startswith(f"network   {folder / 'last.safe'}")
+
+
+def test_the_best_weights_are_tested_and_not_the_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "evaluate", lambda self: Scores(images=9, top1=90.0 - len(self.curve), top5=95.0))
+    words = [*SMALL, "--recipe", "short", "--epochs", "3", "--out", tmp_path / "r"]
+    summary = json.loads(call(capsys, "train", *words, "--json")[1])
+    assert summary["best_epoch"] == 1
+    found = {}
+    for name in ("best", "last"):
+        out = call(capsys, "evaluate", tmp_path / f"r/{name}.safetensors", "--split", "test", "--json")[1]
+        found[name] = json.loads(out)["test"]["top1"]
+    assert summary["test"]["top1"] == found["best"] != found["last"]
+
+
+def test_top5_is_among_the_first_five_and_silent_where_there_are_no_more_classes() -> None:
+    logits = torch.arange(10.0).flip(0).repeat(4, 1)  # class 0 first, class 9 last
+    labels = torch.tensor([0, 4, 5, 9])
+    assert score(lambda x: x, [(logits, labels)], device=CPU) == Scores(images=4, top1=25.0, top5=50.0)
+    few = [(logits[:, :5], labels.clamp_max(4))]
+    assert score(lambda x: x, few, device=CPU) == Scores(images=4, top1=25.0, top5=None)
 
 
 def test_an_export_and_its_onnx_file_are_evaluated(
@@ -203,11 +226,11 @@ def test_a_folder_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "asked to stop"])
 def test_a_training_that_is_ended_within_an_epoch_goes_on_to_the_same_files(
-    tmp_path: Path, how: signal.Signals
+    how: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [*SMALL, "--recipe", "igc-cifar", "--epochs", "3", "--batch-size", "16", "--seed", "4"]
     ended = start(tmp_path / "ended", *words)
-    wait_for(tmp_path / "ended/checkpoint.pt", ended)
+    wait_for(tmp_path / "ended/log.csv", ended)  # the second epoch has begun
     ended.send_signal(how)
     output = "".join(ended.communicate(timeout=60))
     assert ended.returncode == (-9 if how is signal.SIGKILL else 130), output
@@ -215,6 +238,7 @@ def test_a_training_that_is_ended_within_an_epoch_goes_on_to_the_same_files(
     assert not (tmp_path / "ended/summary.json").exists()
     assert main(["train", *words, "--out", str(tmp_path / "whole")]) == 0
     assert main(["train", *words, "--out", str(tmp_path / "ended")]) == 0
+    assert "going on from epoch" in capsys.readouterr().out
     for name in ("best.safetensors", "last.safetensors", "log.csv"):
         assert (tmp_path / "ended" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert not (tmp_path / "ended/checkpoint.pt").exists()
