@@ -129,7 +129,19 @@ def loaded(*arguments: str) -> set[str]:
     return {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
 
 
-CORE = ("architecture", "baselines", "cost", "errors", "literature", "pareto", "plan", "records", "space", "width")
+CORE = (
+    "architecture",
+    "baselines",
+    "cost",
+    "errors",
+    "literature",
+    "pareto",
+    "plan",
+    "recipes",
+    "records",
+    "space",
+    "width",
+)
 
 
 @pytest.mark.parametrize("name", ["", *CORE])

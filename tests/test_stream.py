@@ -109,6 +109,18 @@ def test_an_image_that_cannot_be_read_is_named_in_one_line_whoever_decodes_it(ro
             data(tmp_path, workers=workers)
 
 
+def test_grey_images_are_not_mirrored_and_colour_images_are(root: Path, tmp_path: Path) -> None:
+    for name in ("0", "1"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for i in range(5):
+            Image.new("L", (20, 20), 50 * i).save(tmp_path / "train" / name / f"{i}.png")
+    for place, mirrored in ((root, True), (tmp_path, False)):
+        found = open_data(f"imagefolder:{place}", stream=True, image_size=8)
+        source = found.source(CPU, fraction=None, seed=0, augmentation=AREA, workers=0)
+        assert isinstance(source, StreamData)
+        assert source.training.form.augmentation.flip is mirrored
+
+
 def test_paths_of_any_length_are_kept(root: Path) -> None:
     listing = list_image_folder(root).train
     files = ImageFiles(listing, Form(size=8, augmentation=AREA, training=False))

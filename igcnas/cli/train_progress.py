@@ -135,7 +135,8 @@ class RichTrainProgress(TrainProgress):
         from rich.table import Table
         from rich.text import Text
 
-        epoch, step = divmod(self.done, self.steps)
+        epoch, step = divmod(max(0, self.done - 1), self.steps)
+        step += self.done > 0
         shown = [r.val_accuracy if r.val_accuracy == r.val_accuracy else r.train_accuracy or 0.0 for r in self.curve]
         bar = Table.grid(padding=(0, 1))
         bar.add_row(

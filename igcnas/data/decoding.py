@@ -101,6 +101,12 @@ def opened(path: str) -> Iterator[Image.Image]:
         raise DataError(f"{path!r} cannot be decoded ({reason}); replace or remove it") from error
 
 
+def is_grey(path: str) -> bool:
+    """Whether a file itself is grey; it is not decoded."""
+    with opened(path) as image:
+        return image.mode in _GREY_MODES
+
+
 def _fit(image: Image.Image, image_size: int | None) -> Image.Image:
     """Short side to `image_size` pixels, then the central square; the image itself for None."""
     if image_size is None or image.size == (image_size, image_size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Protocol
 import torch
 
 from igcnas.data import Dataset, load_dataset
+from igcnas.data.decoding import is_grey
 from igcnas.data.listing import FolderListing, list_image_folder
 from igcnas.errors import DataError
 from igcnas.recipes import Augmentation
@@ -22,6 +24,7 @@ from igcnas.training.tensors import ImageTensors, TrainingData
 # A folder whose decoded images are larger is streamed. In memory they lie twice: as they are, and padded.
 MEMORY_LIMIT_GB = 4.0
 _STREAM_SIZE = 224
+_LOOKED_AT = 16  # files, to tell a folder of grey images
 
 
 class RunData(Protocol):
@@ -150,7 +153,9 @@ class Streamed:
     def source(
         self, device: torch.device, *, fraction: float | None, seed: int, augmentation: Augmentation, workers: int
     ) -> StreamData:
-        """Files, and the processes that decode them."""
+        """Files, and the processes that decode them. Grey images, often digits or letters, are not mirrored."""
+        if all(is_grey(path) for path in self.folder.train.paths[:_LOOKED_AT]):
+            augmentation = dataclasses.replace(augmentation, flip=False)
         return StreamData.split(
             self.folder,
             device,
