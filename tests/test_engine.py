@@ -17,7 +17,7 @@ from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import InvertedResidual
 from igcnas.data import Dataset, Split, load_dataset
 from igcnas.data.windows import random_window
-from igcnas.errors import IgcnasError
+from igcnas.errors import IgcnasError, TrainingError
 from igcnas.grouping import Dense, LearnedGrouping
 from igcnas.network import build
 from igcnas.plan import plan
@@ -115,6 +115,11 @@ def test_a_checkpoint_of_another_training_is_not_taken(digits: TrainingData, tmp
     first.save()
     assert Engine(plan(network()), digits, RECIPE, seed=1, checkpoint=tmp_path / "c.pt").load()
     assert not Engine(plan(network()), digits, RECIPE, seed=2, checkpoint=tmp_path / "c.pt").load()
+    torch.save({"seed": 1, "network": {}}, tmp_path / "c.pt")  # of an earlier version
+    assert not Engine(plan(network()), digits, RECIPE, seed=1, checkpoint=tmp_path / "c.pt").load()
+    (tmp_path / "c.pt").write_bytes(b"torn")
+    with pytest.raises(TrainingError, match="is damaged"):
+        Engine(plan(network()), digits, RECIPE, seed=1, checkpoint=tmp_path / "c.pt").load()
 
 
 def test_dropout_is_before_the_classifier_and_only_in_training(digits: TrainingData) -> None:

@@ -34,6 +34,7 @@ from igcnas.training.syncnorm import synchronise_norms
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
 _AGREE_STEPS = 16
+_FORMAT = 2  # of checkpoints; one of another version is not taken up, and the training starts again
 _ODD = 0x9E3779B97F4A7C15  # spreads consecutive numbers over the seeds
 
 
@@ -256,6 +257,7 @@ class Engine:
             return
         empty = torch.zeros(0)
         state = {
+            "format": _FORMAT,
             "seed": self.seed,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -280,7 +282,7 @@ class Engine:
         assert self.checkpoint is not None
         state = self.world.share(read_checkpoint(self.checkpoint, torch.device("cpu")) if self.world.first else None)
         # The seed is from (settings, architecture): another is of another training.
-        if state["seed"] != self.seed:
+        if state.get("format") != _FORMAT or state["seed"] != self.seed:
             return False
         self._restore(state)
         return True
