@@ -98,5 +98,10 @@ class TrainingSettings:
 
     def network_seed(self, architecture_id: str) -> int:
         """Seed of one network's training: from (seed, architecture), so that it depends on nothing else."""
-        digest = hashlib.sha256(f"{self.seed}/{architecture_id}".encode()).digest()
-        return int.from_bytes(digest[:6], "big")
+        return network_seed(self.seed, architecture_id)
+
+
+def network_seed(seed: int, architecture_id: str) -> int:
+    """Seed of the training of one network under one seed of the user's."""
+    digest = hashlib.sha256(f"{seed}/{architecture_id}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")

@@ -45,11 +45,12 @@ def open_storage(path: Path) -> JournalStorage:
 
 
 @contextmanager
-def lock_study(folder: Path) -> Iterator[None]:
+def lock_study(folder: Path, *, other: str = "use another --study name") -> Iterator[None]:
     """Keep every other process out of ``folder`` until the block ends or this process does.
 
-    The pid of the holder is in ``folder/lock``. No child keeps the lock: another program never gets the descriptor
-    (O_CLOEXEC, the default of os.open), and a plain fork, such as a worker of a DataLoader, closes it (_close_held).
+    `other` is what a user may do instead. The pid of the holder is in ``folder/lock``. No child keeps the lock: another
+    program never gets the descriptor (O_CLOEXEC, the default of os.open), and a plain fork, such as a worker of a
+    DataLoader, closes it (_close_held).
     Windows has no flock: the pid is written there, but nobody is kept out.
     """
     path = str(folder.absolute() / "lock")
@@ -59,7 +60,7 @@ def lock_study(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             # The holder writes its pid just after it gets the lock; until then the file may be empty.
             pid = Path(path).read_text(encoding="ascii", errors="replace").strip() or "unknown"
-            advice = "wait until it ends, end it, or use another --study name"
+            advice = f"wait until it ends, end it, or {other}"
             raise StudyError(f"study folder {folder} is in use by process {pid}; {advice}") from None
         except OSError as error:
             raise StudyError(f"cannot lock {path}: {error.strerror}; use a folder on a local disk") from error

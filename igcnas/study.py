@@ -112,20 +112,21 @@ class StudySettings:
 
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""
-        mine, theirs = _flatten(self.to_dict()), _flatten(other.to_dict())
+        mine, theirs = flatten(self.to_dict()), flatten(other.to_dict())
         ignored = ("space_path", "data.spec", "data.data_dir", "data.classes")  # the fingerprint has the classes
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
 
 
-def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level, with dotted names."""
     flat: dict[str, Any] = {}
     for key, value in data.items():
         if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             for item in value:
-                flat |= _flatten(item, f"{prefix}{key}.{item.get('name', '')}.")
+                flat |= flatten(item, f"{prefix}{key}.{item.get('name', '')}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat

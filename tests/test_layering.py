@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = """
 errors
 checks settings
+recipes
 primitives
 grouping
 blocks
@@ -43,7 +44,7 @@ proposals
 worker
 evaluation
 search
-figures drawing export
+figures drawing export runs
 cli
 __main__
 """
@@ -142,6 +143,7 @@ CORE = (
     "pareto",
     "paths",
     "plan",
+    "recipes",
     "records",
     "space",
     "width",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,3 +50,10 @@ def duration(seconds: float) -> str:
         return f"{math.ceil(seconds)} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def command_line() -> str:
+    """How this program was called, to call it again."""
+    if sys.argv[0].endswith("__main__.py"):
+        return shlex.join(["python", "-m", "igcnas", *sys.argv[1:]])
+    return shlex.join(["python", *sys.argv] if sys.argv[0].endswith(".py") else sys.argv)

@@ -106,8 +106,11 @@ def _exact(network: Plan) -> dict[str, bool]:
 
 
 def _architecture(name: str, parameters: list[str]) -> Architecture:
-    if not name.endswith(".json"):
-        return family(name).from_text(parameters)
+    return read_architecture(name) if name.endswith(".json") else family(name).from_text(parameters)
+
+
+def read_architecture(name: str) -> Architecture:
+    """The network of an architecture.json."""
     try:
         data = json.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:

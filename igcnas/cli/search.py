@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser, mega
+from igcnas.cli.common import Parser, command_line, mega
 from igcnas.cli.search_options import DESCRIPTION, EPILOG, add_arguments, default_name, study_settings
+from igcnas.cli.stopping import Stop
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
@@ -49,29 +47,6 @@ def standalone_parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
-class _Stop:
-    """Set by Ctrl-C or SIGTERM, asked by the search where it is safe to stop; a second Ctrl-C does not wait."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self) -> bool:
-        return self.asked
-
-    def __enter__(self) -> _Stop:
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
     if not 0 < arguments.budget_mflops < math.inf:
@@ -96,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --studies-dir") from None
-    with lock_study(folder), _Stop() as stop:
+    with lock_study(folder), Stop() as stop:
         from igcnas.study import guard_settings, open_study
 
         guard_settings(folder, settings)
@@ -118,7 +93,7 @@ def _search(
     folder: Path,
     space: SearchSpace,
     settings: StudySettings,
-    stop: _Stop,
+    stop: Stop,
 ) -> Summary:
     from igcnas.cli.progress import progress_for
     from igcnas.evaluation import Interrupted, ProcessEvaluator
@@ -214,7 +189,7 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
         )
     if summary.interrupted:
         print(f"stopped with {summary.trained} of {arguments.networks} networks; nothing is lost. To go on:")
-        print(f"  {_command()}")
+        print(f"  {command_line()}")
         return 130
     if summary.exhausted:
         print(f"the space holds no further network for this budget; the search ends with {summary.trained}")
@@ -235,11 +210,3 @@ def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings
         result |= {"val_accuracy": champion.val_accuracy, "macs": champion.final_macs, "id": champion.architecture.id}
         print(json.dumps(result))
     return 0
-
-
-def _command() -> str:
-    import shlex
-
-    if sys.argv[0].endswith("__main__.py"):
-        return shlex.join(["python", "-m", "igcnas", *sys.argv[1:]])
-    return shlex.join(["python", *sys.argv] if sys.argv[0].endswith(".py") else sys.argv)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from igcnas.space import SearchSpace
     from igcnas.study import StudySettings
 
-_SMALL_DATA = 10_000
 EPILOG = """Run the same command again and it goes on where it stopped, up to the same total.
 
 examples:
@@ -81,17 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> StudySettings:
     """What the options mean for this space and this data; the training follows from the number of images."""
-    from igcnas.settings import TrainingSettings
+    from igcnas.recipes import short_settings
     from igcnas.study import DataSettings, StudySettings
 
-    small = len(dataset.train.labels) < _SMALL_DATA
-    training = TrainingSettings(
-        epochs=(15 if small else 8) if arguments.epochs is None else arguments.epochs,
-        batch_size=64 if small else 128,
-        learning_rate=0.6 if small else 0.2,
-        validation_fraction=0.25 if small else 0.1,
-        seed=arguments.seed,
-    )
+    training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
     return StudySettings(
         space=space.to_dict(),
         space_path=arguments.space,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,20 +78,33 @@ def decode_images(
 
 def _decode(path: str, image_size: int | None, *, grey: bool) -> tuple[NDArray[np.uint8], bool]:
     """Pixels (height, width, 3), or (height, width) if `grey`, and whether the file itself is grey."""
+    with opened(path) as image:
+        mode = "L" if grey else "RGB"
+        converted = image if image.mode == mode else image.convert(mode)
+        return np.asarray(_fit(converted, image_size)), image.mode in _GREY_MODES
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Image.Image]:
+    """The image of a file, opened but not decoded; whatever is wrong with it is a DataError of one line."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             if image.mode.startswith("I") or image.mode == "F":
                 raise DataError(f"{path!r} has more than 8 bits a pixel (mode {image.mode!r}); convert it to 8 bits")
-            mode = "L" if grey else "RGB"
-            converted = image if image.mode == mode else image.convert(mode)
-            return np.asarray(_fit(converted, image_size)), image.mode in _GREY_MODES
+            yield image
     except DataError:
         raise
     except (*_DAMAGE, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path!r} cannot be decoded ({reason}); replace or remove it") from error
+
+
+def is_grey(path: str) -> bool:
+    """Whether a file itself is grey; it is not decoded."""
+    with opened(path) as image:
+        return image.mode in _GREY_MODES
 
 
 def _fit(image: Image.Image, image_size: int | None) -> Image.Image:

@@ -38,6 +38,10 @@ class _Condensed(LearnedModule):
         until = self.rules.condense_until
         self._condense(last if progress >= until else int(progress / until * last))
 
+    def settles(self) -> float:
+        """After the last stage."""
+        return self.rules.condense_until
+
     def finish(self) -> None:
         """Stages that a very short training did not reach."""
         self._condense(self.factor - 1)

@@ -29,6 +29,10 @@ class LearnedModule(nn.Module):
     def begin_step(self, progress: float) -> None:
         """Called before each training step with the share of training that is done, in [0, 1)."""
 
+    def settles(self) -> float:
+        """Share of training from which on its schedule aims at what was planned: before, accuracies compare nothing."""
+        return 0.0
+
     def finish(self) -> None:
         """Called after the last training step: what the schedule still owes is done now."""
 

@@ -54,6 +54,10 @@ class MultiSpectralConv(LearnedModule, GatedConv):
         """The noise depends on the progress, and on the number of the forward pass within the step."""
         self.progress, self.passes = progress, 0
 
+    def settles(self) -> float:
+        """When the hinge has come down to the planned share."""
+        return self.rules.ramp_until
+
     def mask(self, context_BC: torch.Tensor) -> torch.Tensor:
         """(B, heads * in), exactly 0 or 1; in training a sample with the gradient of its sigmoid."""
         with torch.autocast(context_BC.device.type, enabled=False):

@@ -66,6 +66,11 @@ class GroupingObjective:
         for module in self.modules:
             module.begin_step(progress)
 
+    @property
+    def settled(self) -> bool:
+        """Whether every schedule of grouping has reached its aim, so that the network is one that was planned."""
+        return all(self.progress >= module.settles() for module in self.modules)
+
     def finish(self) -> None:
         """After the last training step, before its network is judged."""
         for module in self.modules:

@@ -8,29 +8,29 @@ import torch
 from torch import nn
 
 from igcnas.errors import TrainingError
-from igcnas.layers import MultiSpectralConv
+from igcnas.layers import LearnedModule
 
 
 def load_pretrained(module: nn.Module, state: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
-    """Load the state dict of the same network with or without gates; returns the names that keep their initial values.
+    """Load the state dict of the same network with or without learned grouping; returns names that keep initial values.
 
-    These can only be those of mask and attention generators, and what was measured after a training: a gated
-    convolution holds a dense weight under the name that a dense convolution gives it. TrainingError, with the name,
-    where a tensor is missing, unknown, or of another shape. Fresh masks keep nearly every channel and fresh attention
-    is 1, so the network starts near the one that was loaded.
+    These can only be what decides groups, and what was measured after a training: a learned convolution holds a dense
+    weight under the name that a dense convolution gives it. TrainingError, with the name, where a tensor is missing,
+    unknown, or of another shape. Fresh masks of MSGC keep nearly every channel and its fresh attention is 1, so such a
+    network starts near the one that was loaded.
     """
     own = module.state_dict()
-    gates = {
+    optional = {
         f"{path}.{name}"
         for path, child in module.named_modules()
-        if isinstance(child, MultiSpectralConv)
+        if isinstance(child, LearnedModule)
         for name in child.state_dict()
-        if name != "weight"
+        if name not in ("weight", "bias")
     }
     missing = [name for name in own if name not in state]
     for name in missing:
-        if name not in gates:
-            raise TrainingError(f"the pretrained weights lack {name}; load those of the same network without gates")
+        if name not in optional:
+            raise TrainingError(f"the pretrained weights lack {name}; load those of the same network")
     for name, tensor in state.items():
         if name not in own:
             raise TrainingError(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from torch.nn import functional
 
 from igcnas.data import Dataset, Split, split_train_validation
+from igcnas.data.windows import DRAWS, random_window
+from igcnas.recipes import Augmentation
 from igcnas.settings import TrainingSettings
+from igcnas.training.augment import crop, jitter, padded, resize_windows
+from igcnas.training.distributed import ALONE, World
+from igcnas.training.source import Batches
+
+EVALUATION_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,9 +35,10 @@ class ImageTensors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
-    """Training and validation images on the device.
+    """Training and validation images on the device; a Source for the engine.
 
-    mean and std, one for each channel, are of the training part, on the scale [0, 1].
+    mean and std, one for each channel, are of the training part, on the scale [0, 1]. flip and pad are what the data
+    allow and suggest; the augmentation may ask for less, or for another pad.
     """
 
     training: ImageTensors
@@ -42,23 +48,37 @@ class TrainingData:
     std: torch.Tensor
     flip: bool
     pad: int
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     @staticmethod
     def of(dataset: Dataset, settings: TrainingSettings, device: torch.device) -> TrainingData:
-        """Split, move, and measure the statistics."""
+        """Split as a search does, move, and measure the statistics."""
         fraction, seed = settings.validation_fraction, settings.seed
-        training, validation = split_train_validation(dataset.train, fraction=fraction, seed=seed)
+        return TrainingData.split(dataset, device, fraction=fraction, seed=seed, augmentation=Augmentation())
+
+    @staticmethod
+    def split(
+        dataset: Dataset, device: torch.device, *, fraction: float | None, seed: int, augmentation: Augmentation
+    ) -> TrainingData:
+        """Put a fraction of each class aside for validation (None: nothing), move, and measure the statistics."""
+        if fraction is None:
+            training, validation = dataset.train, None
+        else:
+            training, validation = split_train_validation(dataset.train, fraction=fraction, seed=seed)
         pixels = training.images.reshape(*training.images.shape[:2], -1)
         mean = torch.tensor(pixels.mean((0, 2)) / 255.0, dtype=torch.float32)
         std = torch.tensor(pixels.std((0, 2)) / 255.0, dtype=torch.float32).clamp_min(1e-3)
+        on_device = ImageTensors.of(training, device)
+        nothing = ImageTensors(on_device.images[:0], on_device.labels[:0])
         return TrainingData(
-            training=ImageTensors.of(training, device),
-            validation=ImageTensors.of(validation, device),
+            training=on_device,
+            validation=nothing if validation is None else ImageTensors.of(validation, device),
             num_classes=dataset.num_classes,
             mean=mean.to(device),
             std=std.to(device),
             flip=dataset.flip,
             pad=dataset.pad,
+            augmentation=augmentation,
         )
 
     def normalize(self, images_BCHW: torch.Tensor) -> torch.Tensor:
@@ -66,46 +86,65 @@ class TrainingData:
         scaled = images_BCHW.float() / 255.0
         return (scaled - self.mean[:, None, None]) / self.std[:, None, None]
 
-    def epoch(self, batch_size: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def steps(self, batch_size: int) -> int:
+        """Batches of an epoch."""
+        return max(1, len(self.training) // batch_size)
+
+    def epoch(self, batch_size: int, seed: int, *, first: int = 0, world: World = ALONE) -> Batches:
         """Augmented float batches in random order; the last, incomplete one is left out unless it is the only one.
 
         All random numbers of the epoch come from the seed, on the CPU, so that every device sees the same batches and a
-        resumed training needs no state of a generator. They travel to the device once.
+        resumed training needs no state of a generator. They travel to the device once. An epoch may start at the batch
+        `first`; of each batch a process takes its part.
         """
         device, count = self.training.images.device, len(self.training)
         batch_size = min(batch_size, count)
+        part = world.part(batch_size)
+        windows = self.augmentation.crop in ("area", "short-side")
+        pad = (
+            0
+            if self.augmentation.crop != "pad"
+            else self.pad
+            if self.augmentation.pad is None
+            else self.augmentation.pad
+        )
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(count, generator=generator).to(device)
-        offsets = torch.randint(2 * self.pad + 1, (2, count), generator=generator).to(device)
-        mirrored = (torch.rand(count, generator=generator) < 0.5).to(device) if self.flip else None
-        padded = functional.pad(self.training.images, (self.pad,) * 4)
-        for start in range(0, count - batch_size + 1, batch_size):
-            chosen = order[start : start + batch_size]
-            flips = mirrored[chosen] if mirrored is not None else None
-            images = _crop(padded, chosen, offsets[:, chosen], flips, self.training.images.shape[2:])
+        offsets = torch.randint(2 * pad + 1, (2, count), generator=generator).to(device)
+        flips = self.flip and self.augmentation.flip
+        mirrored = (torch.rand(count, generator=generator) < 0.5).to(device) if flips else None
+        places = torch.rand(count, DRAWS, generator=generator).tolist() if windows else None
+        colours = torch.rand(count, 4, generator=generator).to(device) if any(self.augmentation.jitter) else None
+        size = self.training.images.shape[2:]
+        fill = self.mean if self.augmentation.fill == "mean" else None
+        base = padded(self.training.images, pad, fill)
+        for start in range(first * batch_size, count - batch_size + 1, batch_size):
+            begin = start + world.rank * part
+            chosen = order[begin : begin + part]
+            flip = mirrored[chosen] if mirrored is not None else None
+            if places is not None:
+                boxes = [random_window(self.augmentation, size[1], size[0], places[index]) for index in chosen.tolist()]
+                images = resize_windows(base[chosen], torch.tensor(boxes, device=device), flip)
+            else:
+                images = crop(base, chosen, offsets[:, chosen], flip, size)
+            if colours is not None:
+                images = 255.0 * jitter(images.float() / 255.0, colours[chosen], self.augmentation.jitter)
             yield self.normalize(images), self.training.labels[chosen]
 
+    def validates(self) -> bool:
+        """Whether images were put aside."""
+        return len(self.validation) > 0
 
-def _crop(
-    padded_NCHW: torch.Tensor,
-    chosen_B: torch.Tensor,
-    offsets_2B: torch.Tensor,
-    flips_B: torch.Tensor | None,
-    size: torch.Size,
-) -> torch.Tensor:
-    """Windows of `size` at these offsets of the chosen images, some of them mirrored; one gather."""
-    device = padded_NCHW.device
-    height, width = size
-    columns_W = torch.arange(width, device=device)
-    rows_BH = offsets_2B[0][:, None] + torch.arange(height, device=device)
-    columns_BW = columns_W.expand(len(chosen_B), width)
-    if flips_B is not None:
-        columns_BW = torch.where(flips_B[:, None], width - 1 - columns_W, columns_W)
-    columns_BW = offsets_2B[1][:, None] + columns_BW
-    channels_C = torch.arange(padded_NCHW.shape[1], device=device)
-    return padded_NCHW[
-        chosen_B[:, None, None, None],
-        channels_C[None, :, None, None],
-        rows_BH[:, None, :, None],
-        columns_BW[:, None, None, :],
-    ]
+    def validation_images(self) -> int:
+        """How many."""
+        return len(self.validation)
+
+    def validation_batches(self, *, world: World = ALONE) -> Batches:
+        """Normalised validation images."""
+        return self.batches_of(self.validation, world=world)
+
+    def batches_of(self, images: ImageTensors, *, world: World = ALONE) -> Batches:
+        """Normalised batches, in order, of any images on the device; the part of this process."""
+        for start in range(world.rank * EVALUATION_BATCH, len(images), world.size * EVALUATION_BATCH):
+            stop = start + EVALUATION_BATCH
+            yield self.normalize(images.images[start:stop]), images.labels[start:stop]

@@ -1,0 +1,46 @@
+"""The options that name data, and how they come to the network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from igcnas.runs.data import RunData
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define them."""
+    add = parser.add_argument
+    add(
+        "--data",
+        default="digits",
+        metavar="SPEC",
+        help="digits (8x8 scans, needs no download), cifar10, cifar100, imagefolder:PATH or npz:FILE (default: digits)",
+    )
+    add("--data-dir", type=Path, metavar="DIR", help="where the CIFAR archives or their unpacked folders are")
+    add("--image-size", type=int, metavar="N", help="images of an image folder become N x N pixels")
+    add(
+        "--stream",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="decode an image folder while training, instead of into memory (default: where the decoded images exceed "
+        "--memory-limit-gb)",
+    )
+    add("--memory-limit-gb", type=float, default=4.0, metavar="GB", help="see --stream (default: %(default)s)")
+    add("--workers", type=int, metavar="N", help="processes that decode streamed images (default: by the cores)")
+    add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
+
+
+def open_named_data(arguments: argparse.Namespace) -> RunData:
+    """The data that the options name."""
+    from igcnas.runs.data import open_data
+
+    return open_data(
+        arguments.data,
+        data_dir=arguments.data_dir,
+        image_size=arguments.image_size,
+        stream=arguments.stream,
+        memory_limit_gb=arguments.memory_limit_gb,
+    )

@@ -1,0 +1,276 @@
+"""igcnas train: a named network by the recipe of its paper."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from igcnas.architecture import Architecture
+from igcnas.cli.common import command_line, mega
+from igcnas.cli.data_options import add_data_arguments, open_named_data
+from igcnas.errors import IgcnasError
+from igcnas.literature import family
+from igcnas.recipes import Recipe, choose_recipe, short_settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from igcnas.runs.data import RunData
+    from igcnas.runs.settings import RunSettings
+    from igcnas.training import World
+
+RUNS = Path("runs")
+_LAUNCHER_SECONDS = 5.0
+EPILOG = """Run the same command again and it goes on where it stopped. With several processes:
+  torchrun --nproc-per-node 2 -m igcnas train ...
+
+examples:
+  %(prog)s igc L=8 M=2 --recipe short
+  %(prog)s resnet depth=20 --recipe paper --data cifar10 --data-dir ~/data
+  %(prog)s msgc --recipe paper --data imagefolder:imagenet --stream --image-size 224 --pretrained resnet18.pt
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "train",
+        help="train a network of the literature by its paper's recipe",
+        description="Trains a named network (or an architecture.json) and writes a folder: weights of the best and the "
+        "last epoch, learning curve (log.csv, curve.png, TensorBoard events), summary.json. The validation split "
+        "chooses the best epoch; the test split is read once, at the end.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("family", metavar="FAMILY", help="a family (see igcnas networks) or an architecture.json")
+    add("parameters", nargs="*", metavar="key=value", help="its parameters; what the data decide may be left out")
+    add("--recipe", default="paper", metavar="NAME", help="paper, short, or a name of igcnas recipes (default: paper)")
+    add_data_arguments(parser)
+    add("--epochs", type=int, metavar="N", help="other than the recipe's; its schedule is scaled to them")
+    add("--batch-size", type=int, metavar="N", help="images a step, all processes together; scales the learning rate")
+    add("--learning-rate", type=float, metavar="X", help="other than the recipe's")
+    add("--seed", type=int, default=0, metavar="N", help="of weights, batches and validation split (default: 0)")
+    add(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="share of each class put aside for validation (default: 0.1; 0.25 of fewer than 10,000 images)",
+    )
+    add("--train-on-all", action="store_true", help="put nothing aside; the last weights are the result")
+    add("--pretrained", type=Path, metavar="FILE", help="first weights: .safetensors, or a state dict of torch.save")
+    add(
+        "--precision",
+        choices=("auto", "float32"),
+        default="auto",
+        help="auto: bfloat16 where it pays, on CUDA (default: %(default)s)",
+    )
+    add("--out", type=Path, metavar="DIR", help="folder of this training (default: runs/FAMILY-RECIPE-DATA-ID-SEED)")
+    add(
+        "--checkpoint-seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="time between checkpoints, also within an epoch (default: %(default)g)",
+    )
+    add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; write; print."""
+    _check(arguments)
+    if not arguments.family.endswith(".json"):
+        family(arguments.family)  # a wrong name should not wait for the data
+    _early_recipe(arguments)
+    from igcnas.training import join, launched, prepare_device, resolve_device
+
+    device = resolve_device(arguments.device)
+    with join(device) as world:
+        assert world.device is not None
+        data = open_named_data(arguments)
+        architecture = _architecture(arguments, data)
+        _, height, width = architecture.input_shape
+        prepare_device(world.device, height * width)
+        if launched():
+            _share_cores(world.device)
+        recipe = choose_recipe(
+            arguments.recipe, family=_family_name(arguments, architecture), height=height, images=data.images
+        ).adapted(epochs=arguments.epochs, batch_size=arguments.batch_size, learning_rate=arguments.learning_rate)
+        world.part(recipe.batch_size)
+        settings = _settings(arguments, architecture, recipe, data)
+        folder = arguments.out or RUNS / _default_name(arguments, settings)
+        return _train(arguments, settings, data, folder, world)
+
+
+def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, folder: Path, world: World) -> int:
+    from igcnas.cli.stopping import Stop
+    from igcnas.cli.train_progress import progress_for
+    from igcnas.runs.run import Observer, read_summary, train_run
+    from igcnas.runs.settings import guard
+    from igcnas.runs.weights import load_pretrained
+    from igcnas.storage import lock_study
+    from igcnas.training import Stopped, launched
+    from igcnas.training.stream import default_workers
+
+    assert world.device is not None
+    workers = default_workers(world.device) if arguments.workers is None else arguments.workers
+    with contextlib.ExitStack() as stack:
+        if world.first:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
+            stack.enter_context(lock_study(folder, other="give another --out"))
+            guard(folder, settings)
+        stop = stack.enter_context(Stop(patience=_LAUNCHER_SECONDS if launched() else 0.0))
+        output = sys.stderr if arguments.json else sys.stdout
+        progress = progress_for(output, settings, folder, data) if world.first else None
+
+        def say(text: str) -> None:
+            if progress is not None:
+                progress.note(text)
+
+        observer = None
+        if progress is not None and read_summary(folder) is None:
+            progress.announce(workers, world.size)
+            stack.enter_context(progress)
+            observer = Observer(on_start=progress.start, on_epoch=progress.epoch, on_step=progress.step)
+        first = {} if arguments.pretrained is None else {"pretrained": load_pretrained(arguments.pretrained, say)}
+        try:
+            summary = train_run(
+                settings,
+                data,
+                folder,
+                world=world,
+                workers=workers,
+                checkpoint_seconds=arguments.checkpoint_seconds,
+                observer=observer,
+                stop=stop,
+                **first,
+            )
+        except Stopped:
+            how = ", under torchrun as before" if launched() else ""
+            say(f"stopped; nothing is lost. To go on{how}:\n  {command_line()}")
+            return 130
+    if world.first:
+        _report(arguments, summary, folder)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.validation is not None and not 0 < arguments.validation < 1:
+        raise IgcnasError(f"--validation {arguments.validation:g} must lie between 0 and 1, both excluded")
+    if arguments.train_on_all and arguments.validation is not None:
+        raise IgcnasError("--train-on-all puts nothing aside for validation; leave --validation out")
+    if arguments.workers is not None and arguments.workers < 0:
+        raise IgcnasError(f"--workers {arguments.workers} must be 0 (none of their own) or more")
+    if arguments.checkpoint_seconds < 0:
+        raise IgcnasError(f"--checkpoint-seconds {arguments.checkpoint_seconds:g} must be 0 or more")
+
+
+def _early_recipe(arguments: argparse.Namespace) -> None:
+    """Wrong names and numbers need not wait for the data."""
+    recipe = choose_recipe("short" if arguments.recipe == "paper" else arguments.recipe, family="", height=0, images=0)
+    recipe.adapted(epochs=arguments.epochs, batch_size=arguments.batch_size, learning_rate=arguments.learning_rate)
+
+
+def _architecture(arguments: argparse.Namespace, data: RunData) -> Architecture:
+    """The network; classes, size and channels are those of the data unless they are given."""
+    channels, height, _ = data.input_shape
+    if arguments.family.endswith(".json"):
+        from igcnas.cli.count import read_architecture
+
+        if arguments.parameters:
+            raise IgcnasError(f"{arguments.parameters[0]!r} does not apply to a file; it says everything")
+        architecture = read_architecture(arguments.family)
+    else:
+        known = family(arguments.family)
+        given = {word.partition("=")[0] for word in arguments.parameters}
+        by_data = {"classes": len(data.classes), "size": height, "channels": channels}
+        words = [f"{key}={value}" for key, value in by_data.items() if key in known.parameters and key not in given]
+        architecture = known.from_text([*arguments.parameters, *words])
+    if architecture.input_shape != data.input_shape or architecture.num_classes != len(data.classes):
+        raise IgcnasError(
+            f"the network takes images {_shape(architecture.input_shape)} of {architecture.num_classes} classes, "
+            f"{data.name} has {_shape(data.input_shape)} of {len(data.classes)}; make them agree, for an image folder "
+            "with --image-size"
+        )
+    return architecture
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _family_name(arguments: argparse.Namespace, architecture: Architecture) -> str:
+    """Whose recipe 'paper' is; MSGC trains MobileNetV2 longer than ResNets."""
+    name = architecture.family if arguments.family.endswith(".json") else arguments.family
+    if name == "msgc" and any(stage.block.kind == "inverted" for stage in architecture.stages):
+        return "msgc-mobilenetv2"
+    return str(name)
+
+
+def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe: Recipe, data: RunData) -> RunSettings:
+    from igcnas.runs.settings import RunDataSettings, RunSettings
+    from igcnas.runs.weights import file_hash
+
+    kind, separator, place = arguments.data.partition(":")
+    share = short_settings(data.images).validation_fraction if arguments.validation is None else arguments.validation
+    return RunSettings(
+        architecture=architecture,
+        recipe=recipe,
+        data=RunDataSettings(
+            spec=f"{kind}:{Path(place).expanduser().absolute()}" if separator else kind,
+            data_dir=None if arguments.data_dir is None else str(arguments.data_dir.expanduser().absolute()),
+            image_size=arguments.image_size,
+            name=data.name,
+            fingerprint=data.fingerprint(),
+            classes=data.classes,
+            streamed=data.streamed,
+            validation=None if arguments.train_on_all else share,
+            seed=arguments.seed,
+        ),
+        seed=arguments.seed,
+        pretrained=None if arguments.pretrained is None else file_hash(arguments.pretrained),
+        precision=arguments.precision,
+    )
+
+
+def _default_name(arguments: argparse.Namespace, settings: RunSettings) -> str:
+    name = Path(arguments.family).stem if arguments.family.endswith(".json") else arguments.family
+    parts = [name, settings.recipe.name, settings.data.name, settings.architecture.id[:6], f"seed{settings.seed}"]
+    return "-".join("".join(c if c.isalnum() or c in "._-" else "_" for c in part) for part in parts)
+
+
+def _share_cores(device: torch.device) -> None:
+    """Processes of one machine divide its cores."""
+    import os
+
+    import torch
+
+    if device.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+
+
+def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path) -> None:
+    if arguments.json:
+        print(json.dumps({"folder": str(folder), **summary}))
+        return
+    for name in ("validation", "test"):
+        if (found := summary[name]) is not None:
+            top5 = "" if found["top5"] is None else f", top-5 {found['top5']:.2f} %"
+            print(
+                f"{name:<11}top-1 {found['top1']:.2f} % +- {found['top1_standard_error']:.2f}{top5} "
+                f"({found['images']:,} images)"
+            )
+    print(f"chosen     epoch {summary['best_epoch']} of {summary['epochs']}, by {summary['chosen_by']}")
+    measured = summary["measured_macs"]
+    after = "no lowered form to measure" if measured is None else f"{measured:,} measured after training"
+    excess = ": more than expected" if summary["exceeds_expected"] else ""
+    print(f"costs      {summary['macs']:,} MACs expected, {after}{excess}; {summary['params']:,} params")
+    print(f"wrote      {folder} ({summary['seconds']:.1f} s of training, {mega(summary['macs'])} MFLOPs)")

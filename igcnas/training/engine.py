@@ -1,0 +1,304 @@
+"""The one training loop: a network, a recipe, a source of batches; alone or together with other processes.
+
+Why a training can be killed anywhere: what is random in a step depends on (seed, epoch, step) alone, and a checkpoint
+holds the rest: weights, optimizer, curve, the losses of the epoch so far. On a CPU the resumed training equals an
+uninterrupted one to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from igcnas.errors import TrainingError
+from igcnas.network import build
+from igcnas.plan import Plan
+from igcnas.primitives import Linear
+from igcnas.recipes import Recipe
+from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
+from igcnas.training.distributed import ALONE, GradientAverage, World
+from igcnas.training.metrics import Scores, score
+from igcnas.training.objective import GroupingObjective
+from igcnas.training.optimizer import make_optimizer
+from igcnas.training.schedule import rate_factor
+from igcnas.training.source import Source
+from igcnas.training.syncnorm import synchronise_norms
+
+# Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
+_AGREE_STEPS = 16
+_FORMAT = 2  # of checkpoints; one of another version is not taken up, and the training starts again
+_ODD = 0x9E3779B97F4A7C15  # spreads consecutive numbers over the seeds
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    """The user asked to stop; the checkpoint is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochReport:
+    """One point of a learning curve; accuracies in percent.
+
+    val_accuracy is NaN where nothing was put aside for validation. The fields with defaults are None where they were
+    not asked for (a search) or say nothing (top-5 of five classes).
+    """
+
+    epoch: int
+    train_loss: float
+    val_accuracy: float
+    val_top5: float | None = None
+    train_accuracy: float | None = None
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """How far a training is: `step` of `steps` batches of an epoch are done; epoch is counted from 1."""
+
+    epoch: int
+    step: int
+    steps: int
+
+
+class Engine:
+    """Trains one network. Make it, `load` it, `run` it.
+
+    seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
+    nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
+    the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
+    stop: asked at each step.
+    """
+
+    def __init__(
+        self,
+        network_plan: Plan,
+        source: Source,
+        recipe: Recipe,
+        *,
+        seed: int,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 60.0,
+        world: World = ALONE,
+        pretrained: Callable[[nn.Module], None] = lambda _network: None,
+        detailed: bool = False,
+        keep_best: bool = False,
+        mixed: bool = True,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.plan, self.source, self.recipe, self.seed, self.world = network_plan, source, recipe, seed, world
+        self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
+        self.detailed, self.keep_best, self.stop = detailed, keep_best, stop
+        self.device = source.mean.device
+        torch.manual_seed(seed)
+        self.network = build(network_plan)
+        pretrained(self.network)
+        self.network = self.network.to(self.device)
+        if self.device.type == "cuda":
+            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        synchronise_norms(self.network, world)
+        self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
+        self.parameters = list(self.network.parameters())
+        self.average = GradientAverage(self.parameters, world) if world.size > 1 else None
+        self.optimizer = make_optimizer(self.network, recipe)
+        self.draws = recipe.dropout > 0 or bool(self.objective.modules)
+        if recipe.dropout:
+            self._drop_before_classifier(network_plan)
+        self.mixed = torch.autocast(self.device.type, torch.bfloat16, enabled=mixed and self.device.type == "cuda")
+        self.steps_per_epoch = source.steps(recipe.batch_size)
+        self.curve: list[EpochReport] = []
+        self.seconds = 0.0
+        self.best_state: dict[str, torch.Tensor] | None = None
+        self.best_epoch = 0
+        self._losses: list[torch.Tensor] = []  # of the epoch so far
+        self._right: list[torch.Tensor] = []
+        self._tick = self._saved = time.monotonic()
+        self.on_step: Callable[[StepReport], None] = lambda _report: None
+        self.on_checkpoint: Callable[[], None] = lambda: None
+
+    @property
+    def steps_done(self) -> int:
+        """Steps of the current epoch that are done."""
+        return len(self._losses)
+
+    def run(
+        self,
+        on_epoch: Callable[[EpochReport], None] = lambda _report: None,
+        on_step: Callable[[StepReport], None] = lambda _report: None,
+        on_checkpoint: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Train to the end. on_epoch hears the epochs of earlier runs first; on_checkpoint follows each checkpoint.
+
+        Raises TrainingError where the loss is not finite or the device runs out of memory, Stopped after `stop`.
+        """
+        self.on_step, self.on_checkpoint = on_step, on_checkpoint
+        for report in self.curve:
+            on_epoch(report)
+        self._tick = self._saved = time.monotonic()
+        try:
+            while len(self.curve) < self.recipe.epochs:
+                report = self._epoch(len(self.curve))
+                self._losses, self._right = [], []
+                self.curve.append(report)
+                if self.keep_best:
+                    self._keep(report)
+                self._count_time()
+                on_epoch(report)
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
+        self.network.eval()
+
+    def evaluate(self) -> Scores:
+        """The network on the validation images of the source, all processes together."""
+        self.network.eval()
+        batches = self.source.validation_batches(world=self.world)
+        return score(self.network, batches, device=self.device, world=self.world)
+
+    def _epoch(self, epoch: int) -> EpochReport:
+        self.network.train()
+        first = len(self._losses)
+        batches = self.source.epoch(self.recipe.batch_size, self.seed + epoch, first=first, world=self.world)
+        for step, (images, labels) in enumerate(batches, start=first):
+            done = epoch * self.steps_per_epoch + step
+            self._pause(done)
+            self._step(done, images, labels)
+            self.on_step(StepReport(epoch=epoch + 1, step=step + 1, steps=self.steps_per_epoch))
+        if epoch + 1 == self.recipe.epochs:
+            self.objective.finish()
+        # The one wait for the device in an epoch.
+        mean_loss = self.world.mean(torch.stack(self._losses).float()).mean().item()
+        if not math.isfinite(mean_loss):
+            raise TrainingError(f"diverged: training loss {mean_loss} in epoch {epoch + 1}")
+        scores = self.evaluate() if self.source.validates() else None
+        accuracy = math.nan if scores is None else scores.top1
+        if not self.detailed:
+            return EpochReport(epoch=epoch + 1, train_loss=mean_loss, val_accuracy=accuracy)
+        right = self.world.mean(torch.stack(self._right).float()).mean().item()
+        return EpochReport(
+            epoch=epoch + 1,
+            train_loss=mean_loss,
+            val_accuracy=accuracy,
+            val_top5=None if scores is None else scores.top5,
+            train_accuracy=100.0 * right,
+            learning_rate=self.optimizer.param_groups[0]["lr"] / self.optimizer.param_groups[0]["lr_scale"],
+        )
+
+    def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:
+        self._set_learning_rate(done)
+        self.objective.begin_step(done / (self.recipe.epochs * self.steps_per_epoch))
+        if self.draws:
+            torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
+        if self.device.type == "cuda":
+            images = images.contiguous(memory_format=torch.channels_last)
+        with self.mixed:
+            logits = self.network(images)
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+            loss = self.objective(loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.average is not None:
+            self.average.finish()
+        if self.recipe.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.gradient_clip)
+        self.optimizer.step()
+        self._losses.append(loss.detach())
+        if self.detailed:
+            self._right.append((logits.detach().argmax(1) == labels).float().mean())
+
+    def _set_learning_rate(self, step: int) -> None:
+        recipe = self.recipe
+        factor = rate_factor(recipe.schedule, step, steps_per_epoch=self.steps_per_epoch, epochs=recipe.epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * factor * group["lr_scale"]
+
+    def _drop_before_classifier(self, network_plan: Plan) -> None:
+        name = [name for name, layer in network_plan.layers() if isinstance(layer, Linear)][-1]
+
+        def drop(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+            return (functional.dropout(inputs[0], self.recipe.dropout, training=module.training), *inputs[1:])
+
+        self.network.get_submodule(name).register_forward_pre_hook(drop)
+
+    def _keep(self, report: EpochReport) -> None:
+        """The first of several equal ones; without validation, the last.
+
+        A network that has not dropped yet what it is to drop is another one, and never the best.
+        """
+        if not self.objective.settled and report.epoch < self.recipe.epochs:
+            return
+        best = self.curve[self.best_epoch - 1].val_accuracy if self.best_epoch else -math.inf
+        if math.isnan(report.val_accuracy) or report.val_accuracy > best:
+            self.best_epoch = report.epoch
+            self.best_state = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+
+    def _pause(self, done: int) -> None:
+        """Before a step: save if it is time, end if the user asked; what one process wants, all do."""
+        if self.world.size > 1 and done % _AGREE_STEPS:
+            return
+        late = time.monotonic() - self._saved > self.checkpoint_seconds
+        wish = self.world.largest(2.0 if self.stop() else 1.0 if late else 0.0)
+        if wish >= 1:
+            self.save()
+        if wish >= 2:
+            raise Stopped
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self.seconds += now - self._tick
+        self._tick = now
+
+    def save(self) -> None:
+        """Write the checkpoint. All processes must call it: those of the epoch's losses that they have are averaged."""
+        if self.checkpoint is None:
+            return
+        self._saved = time.monotonic()
+        self._count_time()
+        self._losses, self._right = self._averaged(self._losses), self._averaged(self._right)
+        if not self.world.first:
+            return
+        empty = torch.zeros(0)
+        state = {
+            "format": _FORMAT,
+            "seed": self.seed,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "curve": [astuple(report) for report in self.curve],
+            "losses": torch.stack(self._losses) if self._losses else empty,
+            "right": torch.stack(self._right) if self._right else empty,
+            "best_epoch": self.best_epoch,
+            "best_state": self.best_state,
+            "seconds": self.seconds,
+        }
+        write_checkpoint(self.checkpoint, state)
+        self.on_checkpoint()
+
+    def _averaged(self, values: list[torch.Tensor]) -> list[torch.Tensor]:
+        return list(self.world.mean(torch.stack(values)).unbind()) if values and self.world.size > 1 else values
+
+    def load(self) -> bool:
+        """Go on from the checkpoint, if there is one of this training; whether there was."""
+        there = self.world.share(self.checkpoint is not None and self.checkpoint.exists())
+        if not there:
+            return False
+        assert self.checkpoint is not None
+        state = self.world.share(read_checkpoint(self.checkpoint, torch.device("cpu")) if self.world.first else None)
+        # The seed is from (settings, architecture): another is of another training.
+        if state.get("format") != _FORMAT or state["seed"] != self.seed:
+            return False
+        self._restore(state)
+        return True
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.curve = [EpochReport(**dict(zip(EpochReport.__slots__, row, strict=True))) for row in state["curve"]]
+        self._losses = list(state["losses"].to(self.device).unbind())
+        self._right = list(state["right"].to(self.device).unbind())
+        self.best_epoch, self.best_state = state["best_epoch"], state["best_state"]
+        self.seconds = state["seconds"]

@@ -1,0 +1,54 @@
+"""Two processes that train together equal one with the whole batch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from distributed_steps import steps
+
+from igcnas.errors import IgcnasError
+from igcnas.training import ALONE, World
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What two gloo processes under torchrun get."""
+    path = tmp_path_factory.mktemp("together") / "found.pt"
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"}
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, str(HERE / "distributed_steps.py"), str(path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = torch.load(path, weights_only=True)
+    assert found["size"] == 2
+    return found
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-9)], ids=str)
+def test_two_processes_get_the_losses_and_weights_of_one(
+    together: dict[str, Any], dtype: torch.dtype, tolerance: float
+) -> None:
+    alone, found = steps(ALONE, dtype), together[str(dtype)]
+    assert found["losses"] == pytest.approx(alone["losses"], rel=tolerance)
+    assert found["train"] == pytest.approx(alone["train"])
+    assert found["top1"] == pytest.approx(alone["top1"])
+    assert found["images"] == alone["images"] == 21  # each validation image is counted by one process
+    assert found["state"].keys() == alone["state"].keys()
+    for name, tensor in alone["state"].items():
+        largest = tensor.abs().max().double().clamp_min(1e-3)
+        difference = (found["state"][name] - tensor).abs().max() / largest
+        assert difference < tolerance, f"{name}: {difference}"
+
+
+def test_a_batch_that_does_not_divide_is_refused() -> None:
+    assert World(size=4).part(64) == 16
+    with pytest.raises(IgcnasError, match="a batch of 63 images does not divide into 2 equal parts"):
+        World(size=2).part(63)
