@@ -14,7 +14,7 @@ from igcnas.data import Dataset, Split
 from igcnas.grouping import Interleaved, LearnedGrouping
 from igcnas.plan import plan
 from igcnas.recipes import RECIPES, Augmentation
-from igcnas.training import ALONE, Engine, TrainingData, World, join, score
+from igcnas.training import Engine, TrainingData, World, join, score
 
 
 def steps(world: World, dtype: torch.dtype) -> dict[str, Any]:
@@ -72,5 +72,3 @@ if __name__ == "__main__":
         found = {str(dtype): steps(group, dtype) for dtype in (torch.float32, torch.float64)}
         if group.first:
             torch.save({**found, "size": group.size}, sys.argv[1])
-
-__all__ = ["ALONE", "steps"]
