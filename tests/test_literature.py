@@ -214,7 +214,7 @@ def test_unknown_parameter_names_the_nearest_and_all():
         ("regconv", "depth=19", "depth must be 2 plus a multiple of 3"),
         ("igcv2", "K=8-x", "K='8-x': positive numbers joined by dashes are expected"),
         ("igcv2", "strict=true", "the product of K must be the width"),
-        ("igcv2", "width=100", "8 groups do not divide the 100 channels"),
+        ("igcv2", "width=100", "branches of 8 channels do not divide the 100"),
         ("igcv3", "downsampling=5", "downsampling must be one of (4, 8, 16, 32)"),
         ("igcv3", "rounding=up", "rounding must be one of"),
         ("mobilenetv2", "head=big", "head must be one of"),

@@ -129,10 +129,10 @@ class _Walk:
         self.waiting = 0  # activations whose convolution comes
 
     def row(self, row: primitives.Sequence | primitives.Gated, path: str) -> None:
-        if isinstance(row, primitives.Gated):
-            self.count.mask += _context(row)
-            self.inside, self.producer, self.upstream = True, None, 0
-        for child in row.layers:
+        for position, child in enumerate(row.layers):
+            if isinstance(row, primitives.Gated) and position == row.skip:
+                self.count.mask += _context(row)
+                self.inside, self.producer, self.upstream = True, None, 0
             self.layer(child, f"{path}.{child.name}" if path else child.name)
         if isinstance(row, primitives.Gated):
             self.inside = False
@@ -196,6 +196,6 @@ class _Walk:
 
 def _context(row: primitives.Gated) -> int:
     """Elements of the input of a gated sequence, of which the generators see the mean."""
-    first = row.layers[0]
-    assert isinstance(first, Convolution), "a gated sequence starts with a convolution"
+    first = row.layers[row.skip]
+    assert isinstance(first, Convolution), "what a gated sequence takes the mean of goes into a convolution"
     return first.in_channels * area(first.in_size)

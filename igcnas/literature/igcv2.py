@@ -61,7 +61,8 @@ def igcv2(
     stages = []
     for stage, stride in enumerate(fit_strides((1, 2, 2), target.size)):
         last = sizes[-1] * 2**stage if strict else sizes[-1]
-        grouping = SparseProduct(K=(spatial, *sizes[:-1], last))
+        # Loose products in a row would be networks that never meet if each restored the order of channels.
+        grouping = SparseProduct(K=(spatial, *sizes[:-1], last), restore=strict)
         block = BasicBlock(grouping=grouping, residual=residual)
         stages.append(Stage(block=block, width=width * 2**stage, repeats=repeats, stride=stride))
     return Architecture(

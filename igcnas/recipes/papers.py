@@ -239,6 +239,7 @@ PAPER_OF = {
     "igcv3": ("igcv3-cifar", "igcv3-imagenet"),
     "mobilenetv2": ("mobilenetv2-cifar", "igcv3-imagenet"),
     "flgc-mobilenetv2": ("flgc-cifar", "igcv3-imagenet"),
+    "resnext": ("resnet-cifar", "dgconv-imagenet"),
     "dg-resnext": ("resnet-cifar", "dgconv-imagenet"),
     "msgc": ("msgc-cifar", "msgc-imagenet"),
     "msgc-mobilenetv2": ("msgc-cifar", "msgc-mobilenetv2-imagenet"),

@@ -118,7 +118,7 @@ def train_run(
         engine.save()
         test = _test(engine, data)
         _measure(engine, data)
-        files.on_checkpoint()
+        files.write_best()
     summary = _summary(settings, engine, test, len(data.classes))
     write_whole(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
     (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -171,13 +171,18 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
         engine = self.engine
         self._write(LAST, engine.network.state_dict(), len(engine.curve))
         if engine.best_state is not None:
-            self._write(BEST, engine.best_state, engine.best_epoch)
+            self.write_best()
         if len(engine.curve) > self._drawn:
             self._drawn = len(engine.curve)
             recipe = self.settings.recipe
             title = f"{self.settings.architecture.label()}\n{self.settings.data.name}, recipe {recipe.name}, "
             title += f"{recipe.epochs} epochs, seed {self.settings.seed}"
             write_picture(self.folder, engine.curve, title=title, best_epoch=engine.best_epoch)
+
+    def write_best(self) -> None:
+        """The weights of the best epoch so far."""
+        assert self.engine.best_state is not None
+        self._write(BEST, self.engine.best_state, self.engine.best_epoch)
 
     def _write(self, name: str, state: dict[str, torch.Tensor], epoch: int) -> None:
         data, source = self.settings.data, self.engine.source
