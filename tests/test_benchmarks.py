@@ -83,10 +83,14 @@ def network_of(name: str, index: int) -> torch.nn.Sequential:
 
 def test_an_assignment_by_image_is_drawn_as_the_share_of_images_that_keep_a_channel() -> None:
     network, images = network_of("msgc", 1), torch.randn(20, 1, 8, 8)
+    for module in network.modules():
+        if isinstance(module, MultiSpectralConv):
+            torch.nn.init.zeros_(module.mask_generator[-1].bias)  # else all channels are kept before training
     found = connections(network, images)
     path = next(reversed(found))
     layer = network.get_submodule(path)
     assert isinstance(layer, MultiSpectralConv)
+    assert found[path].graded
     shares = layer.last_masks().mean(0).numpy()
     filters = layer.weight.shape[0] // layer.heads
     np.testing.assert_allclose(found[path].values, np.repeat(shares, filters, 0))
