@@ -4,7 +4,7 @@ python -m benchmarks.learned_grouping --kinds flgc dgconv --seeds 20 --out bench
 
 A seed fixes the split into training and validation, the weights and the order of the images. All variants of a kind see
 the same seeds, so that differences to the twin are paired. Writes learned-NAME.json, learned-NAME.md and a picture of
-the masks before and after training of the first seed.
+the assignment in one layer before and after training of the first seed; --pictures makes only that.
 """
 
 from __future__ import annotations
@@ -26,15 +26,18 @@ from typing import Any
 import torch
 from scipy import stats
 
-from benchmarks import assignment_figure
+from benchmarks.assignments import connections
 from benchmarks.twins import KINDS, Kind, Variant
 from igcnas.architecture import Architecture
 from igcnas.cost import count, count_plan
 from igcnas.data import load_dataset
+from igcnas.drawing import connection_figure
+from igcnas.layers import GatedConv, SalientConv
 from igcnas.lowering import lower
 from igcnas.network import build
 from igcnas.plan import plan
-from igcnas.training import TrainingData, TrainingSettings, train
+from igcnas.reorganised import run_reorganised
+from igcnas.training import TrainingData, TrainingSettings, measure_gates, train
 from igcnas.width import widest
 
 
@@ -59,7 +62,10 @@ def settings(variant: Variant, seed: int, epochs: int) -> TrainingSettings:
 
 
 def run_one(kind_name: str, index: int, seed: int, epochs: int, budget_macs: int) -> dict[str, Any]:
-    """Train variant number `index` (0 is the twin) of a kind; validation accuracy in percent, MACs measured."""
+    """Train variant number `index` (0 is the twin) of a kind; validation accuracy in percent, MACs measured.
+
+    Where each image chooses its channels, the network is also run as igcnas/reorganised.py does, on all images.
+    """
     torch.set_num_threads(1)
     kind = KINDS[kind_name]
     variant = (kind.twin, *kind.variants)[index]
@@ -67,32 +73,40 @@ def run_one(kind_name: str, index: int, seed: int, epochs: int, budget_macs: int
     data = TrainingData.of(load_dataset("digits"), how, torch.device("cpu"))
     result = train(network, data, how)
     network_plan = plan(network)
+    images = data.normalize(data.validation.images)
+    measure_gates(network_plan, result.network, [images])
     lowered = lower(network_plan, result.network)
     plain = build(lowered.plan).eval()
     plain.load_state_dict(lowered.state)
-    images = data.normalize(data.validation.images)
     with torch.no_grad():
-        difference = (plain(images) - result.network(images)).abs().max().item()
-    return {
+        logits = result.network(images)
+        difference = (plain(images) - logits).abs().max().item()
+    run = {
         "seed": seed,
         "val_accuracy": result.val_accuracy,
         "measured_macs": count_plan(lowered.plan).macs,
         "seconds": round(result.seconds, 3),
         "lowered_difference": difference,
     }
+    if any(isinstance(module, GatedConv | SalientConv) for module in result.network.modules()):
+        gathered, macs = run_reorganised(network_plan, result.network, images)
+        run["reorganised_difference"] = (gathered - logits).abs().max().item()
+        run["reorganised_macs"] = statistics.mean(macs)
+    return run
 
 
 def draw(kind: Kind, variant: Variant, epochs: int, budget_macs: int, path: Path) -> None:
-    """Masks of up to three learned layers before and after the training of seed 0."""
+    """The assignment in the middle learned layer before and after the training of seed 0."""
     network, how = architecture(kind, variant, budget_macs), settings(variant, 0, epochs)
     torch.manual_seed(how.network_seed(network.id))  # the weights that the training starts from
     before = build(plan(network))
-    after = train(network, TrainingData.of(load_dataset("digits"), how, torch.device("cpu")), how).network
-    names = [name for name, module in after.named_modules() if hasattr(module, "mask")]
-    shown = [names[0], names[len(names) // 2], names[-1]]
-    masks = [[m.get_submodule(name).mask().detach().numpy() for m in (before, after)] for name in dict.fromkeys(shown)]
-    rows = [(name, *pair) for name, pair in zip(dict.fromkeys(shown), masks, strict=True)]
-    assignment_figure.write(path, f"{kind.name}: {variant.name}, {epochs} epochs of digits, seed 0", rows)
+    data = TrainingData.of(load_dataset("digits"), how, torch.device("cpu"))
+    after = train(network, data, how).network
+    images = data.normalize(data.validation.images)
+    states = [connections(module, images) for module in (before, after)]
+    name = list(states[0])[len(states[0]) // 2]
+    title = f"{kind.name}: {variant.name}\n{epochs} epochs of digits, seed 0, layer {name}"
+    connection_figure(*(state[name] for state in states), title=title).savefig(path, dpi=100)
 
 
 def summary(kind: Kind, runs: list[list[dict[str, Any]]], budget_macs: int) -> Iterator[dict[str, Any]]:
@@ -103,6 +117,7 @@ def summary(kind: Kind, runs: list[list[dict[str, Any]]], budget_macs: int) -> I
         differences = [a - b for a, b in zip(accuracies, twin, strict=True)]
         macs = [run["measured_macs"] for run in done]
         planned = count(architecture(kind, variant, budget_macs)).macs
+        reorganised = [run["reorganised_difference"] for run in done if "reorganised_difference" in run]
         yield {
             "variant": variant.name,
             "n": len(done),
@@ -116,6 +131,7 @@ def summary(kind: Kind, runs: list[list[dict[str, Any]]], budget_macs: int) -> I
             "over_budget": sum(m > budget_macs for m in macs),
             "seconds": statistics.mean(run["seconds"] for run in done),
             "largest_lowered_difference": max(run["lowered_difference"] for run in done),
+            "largest_reorganised_difference": max(reorganised, default=None),
         }
 
 
@@ -170,6 +186,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=15, metavar="N", help="of each training (default: 15)")
     parser.add_argument("--budget-mflops", type=float, default=0.2, metavar="N", help="of the twin (default: 0.2)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="trainings at a time (default: 1)")
+    parser.add_argument("--pictures", action="store_true", help="train and draw the pictured networks, no tables")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), metavar="DIR")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # small images: more threads wait for one another
@@ -178,42 +195,45 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.workers) as pool:
         for name in arguments.kinds:
             kind = KINDS[name]
-            pending = [
-                [
-                    pool.submit(run_one, name, index, seed, arguments.epochs, budget_macs)
-                    for seed in range(arguments.seeds)
-                ]
-                for index in range(1 + len(kind.variants))
-            ]
-            runs = [[future.result() for future in row] for row in pending]
-            rows = list(summary(kind, runs, budget_macs))
-            record = {
-                "command": shlex.join(["python", "-m", "benchmarks.learned_grouping", *sys.argv[1:]]),
-                "machine": machine(),
-                "data": "digits, 8x8, a quarter held out for validation by the seed",
-                "training": dataclasses.asdict(settings(kind.twin, 0, arguments.epochs)),
-                "budget_macs": budget_macs,
-                "summary": rows,
-                "runs": [
-                    {"variant": v.name, "rules": dataclasses.asdict(v.rules), "runs": done}
-                    for v, done in zip((kind.twin, *kind.variants), runs, strict=True)
-                ],
-            }
-            (arguments.out / f"learned-{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-            text = table(rows)
-            (arguments.out / f"learned-{name}.md").write_text(text)
-            print(f"{name}\n\n{text}", flush=True)
-            for variant in kind.variants:
-                if variant.name in _DRAWN[name]:
-                    picture = arguments.out / f"learned-{name}-{_DRAWN[name][variant.name]}.png"
-                    draw(kind, variant, arguments.epochs, budget_macs, picture)
+            if not arguments.pictures:
+                write_table(kind, pool, arguments, budget_macs)
+            pictured = next(variant for variant in kind.variants if variant.name == _DRAWN[name])
+            draw(kind, pictured, arguments.epochs, budget_macs, arguments.out / f"learned-{name}.png")
 
 
-# Which variants are drawn, and how their pictures are called.
+def write_table(kind: Kind, pool: ProcessPoolExecutor, arguments: argparse.Namespace, budget_macs: int) -> None:
+    """Train all variants of a kind over the seeds; write and print what came out."""
+    pending = [
+        [pool.submit(run_one, kind.name, index, seed, arguments.epochs, budget_macs) for seed in range(arguments.seeds)]
+        for index in range(1 + len(kind.variants))
+    ]
+    runs = [[future.result() for future in row] for row in pending]
+    rows = list(summary(kind, runs, budget_macs))
+    record = {
+        "command": shlex.join(["python", "-m", "benchmarks.learned_grouping", *sys.argv[1:]]),
+        "machine": machine(),
+        "data": "digits, 8x8, a quarter held out for validation by the seed",
+        "training": dataclasses.asdict(settings(kind.twin, 0, arguments.epochs)),
+        "budget_macs": budget_macs,
+        "summary": rows,
+        "runs": [
+            {"variant": v.name, "rules": dataclasses.asdict(v.rules), "runs": done}
+            for v, done in zip((kind.twin, *kind.variants), runs, strict=True)
+        ],
+    }
+    (arguments.out / f"learned-{kind.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    text = table(rows)
+    (arguments.out / f"learned-{kind.name}.md").write_text(text)
+    print(f"{kind.name}\n\n{text}", flush=True)
+
+
+# The variant of each kind that is drawn.
 _DRAWN = {
-    "flgc": {"balanced, full gradient": "balanced", "free, full gradient": "free"},
-    "dgconv": {"balanced, gates from 1e-8": "balanced", "free, exponent 0.02 (paper)": "free"},
-    "condensing": {"in stages over half of training (paper)": "stages"},
+    "flgc": "balanced, full gradient",
+    "dgconv": "balanced, gates from 1e-8",
+    "condensing": "in stages over half of training (paper)",
+    "msgc": "1 and 4 heads, noise falls to 0",
+    "dgc": "4 heads (paper)",
 }
 
 if __name__ == "__main__":

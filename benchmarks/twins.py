@@ -7,11 +7,21 @@ others are compared with it; the size is the largest multiple of `unit` whose tw
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.grouping import DENSE, Condensing, Group, Grouping, KroneckerGrouping, LearnedGrouping, SparseProduct
+from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.grouping import (
+    DENSE,
+    Condensing,
+    DynamicChannels,
+    Group,
+    Grouping,
+    KroneckerGrouping,
+    LearnedGrouping,
+    MultiSpectral,
+    SparseProduct,
+)
 from igcnas.settings import GroupingRules
 
 PLAIN = GroupingRules()
@@ -35,13 +45,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A network of some size with a place for a grouping, and what to put there."""
+    """A network of some size with a place for a grouping, and what to put there.
+
+    `generators`: the largest share of the twin's MACs that generators of masks add to a variant of the same size.
+    """
 
     name: str
     network: Callable[[int, Grouping], Architecture]
     twin: Variant
     variants: tuple[Variant, ...]
     unit: int = 4
+    generators: float = 0.0
 
 
 def _architecture(name: str, stem: int, stages: tuple[Stage, ...], *, preactivation: bool = False) -> Architecture:
@@ -75,11 +89,39 @@ def narrow_bottleneck(size: int, grouping: Grouping) -> Architecture:
     return _architecture("twin-bottleneck", size, _stages(Bottleneck(mid=8, spatial=grouping), size))
 
 
-def condense(size: int, grouping: Grouping) -> Architecture:
+def condense(size: int, grouping: Grouping, *, stem: int = 8) -> Architecture:
     """CondenseNet of two stages with growth 4 and 8 and `size` layers each; the 1x1 convolutions have the grouping."""
     block = DenseLayer(reduce=grouping, spatial=Group(groups=4))
     stages = tuple(Stage(block=block, width=4 * s, repeats=size, stride=s) for s in (1, 2))
-    return _architecture("twin-condense", 8, stages, preactivation=True)
+    return _architecture("twin-condense", stem, stages, preactivation=True)
+
+
+def slim_condense(size: int, grouping: Grouping) -> Architecture:
+    """The same with a stem of 4 channels: this leaves room in the budget for the generators of DGC."""
+    return condense(size, grouping, stem=4)
+
+
+def basic(size: int, grouping: Grouping) -> Architecture:
+    """Two basic blocks of `size` channels and three of twice as many, shortcuts padded; all convolutions have it.
+
+    Of MSGC, the first convolution of a block has one head, as in the authors' residual networks.
+    """
+    return _basic(size, 2 * size, grouping)
+
+
+def narrow_basic(size: int, grouping: Grouping) -> Architecture:
+    """The same with one channel less in the wide blocks: dense, this fits the budget better than twice as many."""
+    return _basic(size, 2 * size - 1, grouping)
+
+
+def _basic(narrow: int, wide: int, grouping: Grouping) -> Architecture:
+    first = replace(grouping, heads=1) if isinstance(grouping, MultiSpectral) else grouping
+    block = BasicBlock(grouping=first, second=grouping, shortcut="pad")
+    stages = (
+        Stage(block=block, width=narrow, repeats=2),
+        Stage(block=block, width=wide, repeats=3, stride=2),
+    )
+    return _architecture("twin-basic", narrow, stages)
 
 
 def _always(grouping: Grouping) -> Callable[[int], Grouping]:
@@ -94,6 +136,10 @@ _MASKED = GroupingRules(gradient="masked")
 _GATES = _always(KroneckerGrouping(groups=4))
 _FREE_GATES = _always(KroneckerGrouping(groups=4, balanced=False))
 _STAGED = _always(Condensing(groups=4, factor=4))
+_HEADS = _always(MultiSpectral(heads=4, keep=0.5))
+_ATTENTION = _always(MultiSpectral(heads=4, keep=0.5, attention=True))
+_QUIET = GroupingRules(noise_end=0.0)
+_SALIENT = _always(DynamicChannels(heads=4, keep=0.25))
 _DENSE = Variant(name="dense, within the budget, narrower or shallower", grouping=_always(DENSE), refit=True)
 _WIDE = Variant(name="dense, same widths, more MACs", grouping=_always(DENSE))
 
@@ -169,6 +215,44 @@ KINDS = {
                 Variant(name="in stages, group lasso 1e-5", grouping=_STAGED, rules=GroupingRules(group_lasso=1e-5)),
                 Variant(name="in stages, group lasso 1e-3", grouping=_STAGED, rules=GroupingRules(group_lasso=1e-3)),
                 Variant(name="in stages, classifier keeps half", grouping=_STAGED, condense_classifier=2),
+                _DENSE,
+                _WIDE,
+            ),
+        ),
+        Kind(
+            name="msgc",
+            network=basic,
+            generators=0.02,
+            twin=Variant(name="group convolutions, not permuted", grouping=_always(Group(groups=2))),
+            variants=(
+                Variant(name="plain pruning, 1 head", grouping=_always(MultiSpectral(heads=1, keep=0.5))),
+                Variant(name="1 and 4 heads", grouping=_HEADS),
+                Variant(name="1 and 4 heads, attention (paper)", grouping=_ATTENTION),
+                Variant(name="1 and 4 heads, noise falls to 0", grouping=_HEADS, rules=_QUIET),
+                Variant(name="1 and 4 heads, attention, noise falls to 0", grouping=_ATTENTION, rules=_QUIET),
+                Variant(
+                    name="dense, within the budget, narrower",
+                    grouping=_always(DENSE),
+                    refit=True,
+                    network=narrow_basic,
+                ),
+                _WIDE,
+            ),
+        ),
+        Kind(
+            name="dgc",
+            network=slim_condense,
+            unit=1,
+            generators=0.1,
+            twin=Variant(name="group convolutions, not permuted", grouping=_always(Group(groups=4))),
+            variants=(
+                Variant(name="4 heads (paper)", grouping=_SALIENT),
+                Variant(
+                    name="4 heads, a quarter kept from the first step",
+                    grouping=_SALIENT,
+                    rules=GroupingRules(dgc_from=0.0, dgc_until=0.0),
+                ),
+                Variant(name="plain pruning, 1 head", grouping=_always(DynamicChannels(heads=1, keep=0.25))),
                 _DENSE,
                 _WIDE,
             ),
