@@ -6,7 +6,8 @@ import copy
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from igcnas.export import export_network
 from igcnas.grouping import DENSE, Dense, DynamicChannels, Group, Grouping, MultiSpectral
 from igcnas.layers import GatedConv, MultiSpectralConv, SalientConv
 from igcnas.layers.msgc import draw
+from igcnas.literature import FAMILIES
 from igcnas.lowering import lower
 from igcnas.network import build
 from igcnas.plan import Plan, plan
@@ -45,6 +47,7 @@ from igcnas.training import (
     trainer,
 )
 from igcnas.training.objective import GroupingObjective, deciding_parameters
+from igcnas.training.torchvision import from_torchvision
 from igcnas.worker import Job, WorkerSetup, _Trainer
 
 CPU = torch.device("cpu")
@@ -630,6 +633,44 @@ def test_weights_of_the_host_load_unchanged_and_with_all_masks_on_it_is_the_host
 def test_weights_of_the_gated_network_itself_load_completely() -> None:
     module = random_weights(network(HOSTS[0]))
     assert load_pretrained(build(plan(network(HOSTS[0]))), module.state_dict()) == ()
+
+
+def torchvision_names(host: str) -> Iterator[str]:
+    """The convolutions, norms and linear layer of torchvision's network, in its order."""
+    if host == "mobilenetv2":
+        yield from ("features.0.0", "features.0.1")
+        yield from (f"features.1.conv.{part}" for part in ("0.0", "0.1", "1", "2"))
+        for number in range(2, 18):
+            yield from (f"features.{number}.conv.{part}" for part in ("0.0", "0.1", "1.0", "1.1", "2", "3"))
+        yield from ("features.18.0", "features.18.1", "classifier.1")
+        return
+    yield from ("conv1", "bn1")
+    for layer, repeats in enumerate((2, 2, 2, 2) if host == "resnet18" else (3, 4, 6, 3), 1):
+        for block in range(repeats):
+            for number in range(1, 3 if host == "resnet18" else 4):
+                yield from (f"layer{layer}.{block}.conv{number}", f"layer{layer}.{block}.bn{number}")
+            if block == 0 and (layer > 1 or host == "resnet50"):
+                yield from (f"layer{layer}.0.downsample.0", f"layer{layer}.0.downsample.1")
+    yield "fc"
+
+
+@pytest.mark.parametrize("host", ["resnet18", "resnet50", "mobilenetv2"])
+def test_weights_under_the_names_of_torchvision_load_without_the_counters_of_old_files(host: str) -> None:
+    with torch.device("meta"):
+        module = build(plan(FAMILIES["msgc"].build(host=host))).to_empty(device=CPU)
+    own = {name: tensor for name, tensor in module.state_dict().items() if not re.search("generator|measured", name)}
+    theirs = dict(zip(dict.fromkeys(name.rpartition(".")[0] for name in own), torchvision_names(host), strict=True))
+    state = {}
+    for name, tensor in own.items():
+        layer, _, kind = name.rpartition(".")
+        if kind != "num_batches_tracked":
+            state[f"{theirs[layer]}.{kind}"] = tensor
+    found = from_torchvision(state, module.state_dict())
+    assert set(found) == {name for name in own if not name.endswith(".num_batches_tracked")}
+    assert all(found[name] is own[name] for name in found)
+    missing = load_pretrained(module, state)
+    assert missing
+    assert all("_generator." in name or name.endswith(".measured") for name in missing)
 
 
 def test_pretrained_weights_of_another_network_are_refused_by_name() -> None:
