@@ -243,3 +243,8 @@ def test_impossible_parameter_is_refused_in_one_line(name, word, fragment):
     with pytest.raises(ArchitectureError) as error:
         family(name).from_text(word.split())
     assert fragment in one_line(error)
+
+
+def test_a_parameter_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(ArchitectureError, match=r"^L is given twice; give it once$"):
+        family("igc").from_text(["L=24", "L=12"])

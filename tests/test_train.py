@@ -29,11 +29,12 @@ from igcnas.layers import NormalizeInput
 from igcnas.literature import family
 from igcnas.network import build
 from igcnas.plan import plan
-from igcnas.records import standard_error
+from igcnas.records import records, standard_error
 from igcnas.runs.run import measured_cost
 from igcnas.runs.settings import RunSettings
 from igcnas.runs.weights import Checkpoint
 from igcnas.storage import lock_study
+from igcnas.study import open_study
 from igcnas.training import Engine, Scores, TrainingData, TrainingSettings, score, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -162,6 +163,20 @@ def test_an_export_and_its_onnx_file_are_evaluated(
         assert (status, found["form"]) == (0, "onnx")
         assert found["test"]["top1"] == pytest.approx(summary["test"]["top1"])
         assert found["validation"]["top5"] == pytest.approx(summary["validation"]["top5"])
+
+
+def test_an_exported_folder_is_evaluated_on_the_validation_images_of_its_own_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--space", "igcv2", "--budget-mflops", 0.05, "--networks", 1, "--epochs", 3, "--no-baselines"]
+    status, _, _ = call(
+        capsys, "search", *words, "--seed", 3, "--study", "s", "--studies-dir", tmp_path, "--device", "cpu"
+    )
+    assert status == 0
+    (found,) = records(open_study(tmp_path / "s"))
+    status, out, _ = call(capsys, "evaluate", tmp_path / "s/best", "--json")
+    assert status == 0
+    assert json.loads(out)["validation"]["top1"] == pytest.approx(found.val_accuracy)
 
 
 def test_a_finished_training_is_not_trained_again(
@@ -313,6 +328,7 @@ def test_a_streamed_folder_is_trained_on_and_evaluated(tmp_path: Path, capsys: p
         ([*SMALL, "--train-on-all", "--validation", "0.1"], "--train-on-all puts nothing aside"),
         ([*SMALL, "--stream"], "--stream does not apply to 'digits'"),
         ([*SMALL, "--workers", "-1"], "--workers -1 must be 0"),
+        ([*SMALL, "--seed", "-1"], "--seed -1 must be 0 or more"),
         ([*SMALL, "--pretrained", "nowhere.pt"], "cannot read nowhere.pt"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

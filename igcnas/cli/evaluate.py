@@ -32,8 +32,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--validation",
         type=float,
         metavar="SHARE",
-        help="validation split of a network that does not say its own (an ONNX file): the share put aside; of the best "
-        "network of a search 0.25, or 0.1 from 10,000 images on (default)",
+        help="validation split of a network that does not say its own (an ONNX file alone): the share put aside; "
+        "0.25, or 0.1 from 10,000 images on, as in a search (default)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of that split (default: 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

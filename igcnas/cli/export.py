@@ -85,6 +85,13 @@ def write(folder: Path, number: int | None) -> Path:
             "training": f"{record.epochs} epochs, batch {settings.training.batch_size}, seed {record.seed}, "
             f"{record.seconds:.1f} s on {record.device}",
         },
+        data={
+            "name": settings.data.name,
+            "fingerprint": settings.data.fingerprint,
+            "streamed": False,
+            "validation": settings.training.validation_fraction,
+            "seed": settings.training.seed,
+        },
     )
     for name, difference in report.parity.items():
         print(f"parity    {name}: largest relative difference {difference:.1e}")

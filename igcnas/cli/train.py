@@ -165,6 +165,8 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.validation is not None and not 0 < arguments.validation < 1:
         raise IgcnasError(f"--validation {arguments.validation:g} must lie between 0 and 1, both excluded")
+    if arguments.seed < 0:
+        raise IgcnasError(f"--seed {arguments.seed} must be 0 or more")
     if arguments.train_on_all and arguments.validation is not None:
         raise IgcnasError("--train-on-all puts nothing aside for validation; leave --validation out")
     if arguments.workers is not None and arguments.workers < 0:

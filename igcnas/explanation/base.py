@@ -119,6 +119,8 @@ class Kind:
                 raise ArchitectureError(f"{word!r} is not of the form key=value, as in {self._example()}")
             if key not in self.parameters:
                 raise ArchitectureError(unknown_name(f"parameter of {self.name}", key, self.parameters))
+            if key in values:
+                raise ArchitectureError(f"{key} is given twice; give it once")
             values[key] = _parse(key, text, self.parameters[key])
         return self.build(**values)
 

@@ -71,11 +71,13 @@ def export_network(
     classes: Sequence[str],
     test: tuple[np.ndarray, np.ndarray] | None,
     facts: Mapping[str, str],
+    data: Mapping[str, Any] | None = None,
 ) -> ExportReport:
     """Write the folder, or replace an earlier export there; ExportError where the forms of the network disagree.
 
     state: of `build(plan(architecture))`, learned layers masked. mean, std: of each input channel for pixels in [0, 1].
-    test: uint8 images (n, channels, height, width) and int64 labels (n,). facts: rows of the card, in order.
+    test: uint8 images (n, channels, height, width) and int64 labels (n,). facts: rows of the card, in order. data: what
+    it was trained on, as a checkpoint of igcnas train says it, so that igcnas evaluate finds the validation images.
     """
     start = time.perf_counter()
     contract = Contract(
@@ -97,6 +99,7 @@ def export_network(
         differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts)
         record = _record(contract, architecture, lowered, measured)
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
+        record |= {} if data is None else {"data": dict(data)}
         _write(temporary / "architecture.json", _json(record))
         text = card_text(
             contract,

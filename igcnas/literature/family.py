@@ -84,6 +84,8 @@ class Family:
                 raise ArchitectureError(f"{word!r} is not of the form key=value, as in classes=10")
             if key not in self.parameters:
                 raise ArchitectureError(unknown_name(f"parameter of {self.name}", key, self.parameters))
+            if key in values:
+                raise ArchitectureError(f"{key} is given twice; give it once")
             values[key] = _parse_value(key, text, types[key])
         return self.build(**values)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +111,17 @@ def _open_onnx(path: Path) -> Trained:
         device=torch.device("cpu"),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,
-        data={},
+        data=_data_of_export(path.with_name("architecture.json")),
     )
+
+
+def _data_of_export(path: Path) -> dict[str, Any]:
+    """What the record beside an exported network says of the data it was trained on; {} where it says nothing."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["data"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return data
 
 
 def evaluate(
