@@ -304,6 +304,7 @@ def test_igcv2_of_the_space_is_strict_at_every_width(K, kernels, scale):
     block, width = ProductFamily().stage({"K": K, "kernels": kernels, "residual": True}, scale, 1.0)
     assert isinstance(block.grouping, SparseProduct)
     assert math.prod(block.grouping.K) == width
+    assert min(block.grouping.K[1:]) > 1
 
 
 def test_every_condensing_layer_of_a_network_drops_whole_parts():

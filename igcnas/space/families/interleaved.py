@@ -74,7 +74,7 @@ class ProductFamily(BlockFamily):
 
     def stage(self, values: Values, scale: float, factor: float) -> tuple[Block, int]:
         """Block and width of a stage."""
-        last = grow(scale, factor)
+        last = max(2, grow(scale, factor))  # a branch of one channel would be a scale, not a kernel
         branches = (1, *[values["K"]] * (values["kernels"] - 1), last)
         block = BasicBlock(grouping=SparseProduct(K=branches, widen="last"), residual=values["residual"])
         return block, self.unit(values) * last
