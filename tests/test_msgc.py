@@ -17,6 +17,7 @@ import torch
 from conftest import gated_architectures
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 from torch import nn
 
 from igcnas import export
@@ -609,6 +610,8 @@ def test_the_worker_measures_a_trained_network_on_the_validation_images(tmp_path
     macs = run_reorganised(plan(architecture), result.network, images[:30])[1]
     measure_gates(plan(architecture), result.network, [images[:30]])
     assert count_plan(lower(plan(architecture), result.network).plan).macs == pytest.approx(sum(macs) / 30, abs=5)
+    # One epoch does not reach the plan, so the worker has raised the bar of the masks (test_settling.py).
+    result.network.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     measure_gates(plan(architecture), result.network, images.split(100))
     assert found["measured_macs"] == count_plan(lower(plan(architecture), result.network).plan).macs
 
