@@ -325,7 +325,9 @@ def test_count_gives_the_figure_of_another_counter(capsys: pytest.CaptureFixture
     found = json.loads(capsys.readouterr().out)["figures"]
     assert (found["condensenet"], found["ptflops"]) == (71_037_118, None)
     assert main(["count", "dgc", "--convention", "all"]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    out = capsys.readouterr().out
+    assert "-: that counter knows no convolution" in out
+    lines = [line.split() for line in out.splitlines()]
     assert ["ptflops", "-"] in [line[:2] for line in lines]
     assert ["condensenet", "71,037,118"] in [line[:2] for line in lines]
 

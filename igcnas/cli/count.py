@@ -89,6 +89,8 @@ def _print(result: dict[str, Any], bias_outputs: int) -> None:
         if name != "macs" or "figures" in result:
             shown = "-" if value is None else f"{value:,}"
             print(f"  {name:<14} {shown:>15}  {CONVENTIONS[name].summary}")
+    if None in result.get("figures", {}).values():
+        print("  -: that counter knows no convolution that chooses its channels for each image")
     for name, value in result.get("msgc", {}).items():
         print(f"    {name:<12} {value:>15,}")
     for row in result.get("layers", []):
