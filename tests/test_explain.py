@@ -53,7 +53,13 @@ def test_params_of_an_igcv3_block_are_6c2_plus_80c(c, params):
 def test_the_weights_in_words_are_those_of_the_layers(name):
     block = KINDS[name].from_text([])
     assert f"{block.weights:,}" in " ".join(block.formulas)
-    assert block.cost.macs == block.weights * 32 * 32
+    generators = sum(
+        layer.learned.overhead(layer.in_channels, layer.out_channels, layer.context_channels).macs
+        for layer in block.primitives
+        if isinstance(layer, Convolution) and layer.learned is not None
+    )
+    assert block.cost.macs == block.weights * 32 * 32 + generators
+    assert not generators or f"{generators:,} MACs an image" in " ".join(block.formulas)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +76,9 @@ def test_the_weights_in_words_are_those_of_the_layers(name):
         ("depthwise", "incomplete", 0, 1, 30),
         ("resnet channels=8", "loose", 8, 8, 0),
         ("flgc", "incomplete", 0, 1, 96),
+        ("msgc", "incomplete", 0, 1, 72),
+        ("msgc kept=12", "strict", 1, 1, 0),
+        ("dgc", "incomplete", 0, 1, 108),
     ],
 )
 def test_the_path_statistics_of_each_block(capsys, words, condition, fewest, most, unconnected):
@@ -102,6 +111,21 @@ def test_gates_of_a_dynamic_grouping_convolution_join_channels_that_agree_where_
             kronecker = np.kron(kronecker, factor)
         assert np.array_equal(block.masks["conv"], kronecker)
         assert kronecker.sum() == 2 ** (4 + gates.count("1"))
+
+
+@pytest.mark.parametrize("name", ["msgc", "dgc"])
+def test_every_head_keeps_what_was_asked_for_and_images_differ(name):
+    first, second = (explain(f"{name} channels=12 out=8 heads=4 kept=5 seed={seed}") for seed in (0, 1))
+    mask = np.array(first.masks["conv"])
+    assert (mask.sum(1) == 5).all()
+    assert np.array_equal(mask[0::2], mask[1::2])  # two filters a head
+    assert not np.array_equal(mask, np.array(second.masks["conv"]))
+    assert first.weights == 5 * 8
+
+
+def test_a_head_cannot_keep_more_than_there_is(capsys):
+    assert main(["explain", "msgc", "channels=4", "kept=5"]) == 2
+    assert capsys.readouterr().err == "error: a head cannot keep 5 of 4 channels; take kept=4 or fewer\n"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -2,6 +2,7 @@
 
 from igcnas.explanation.base import Explanation, Kind
 from igcnas.explanation.fixed import depthwise, group, igcv1, igcv2, igcv3, mobilenetv2, regular, resnet, xception
+from igcnas.explanation.gated import dgc, msgc
 from igcnas.explanation.learned import condensing, dgconv, flgc
 
 KINDS: dict[str, Kind] = {
@@ -19,6 +20,8 @@ KINDS: dict[str, Kind] = {
         Kind(name="flgc", build=flgc),
         Kind(name="dgconv", build=dgconv),
         Kind(name="condensing", build=condensing),
+        Kind(name="msgc", build=msgc),
+        Kind(name="dgc", build=dgc),
     )
 }
 

@@ -39,8 +39,8 @@ class Explanation:
     """A block with `in_channels` inputs, and facts about it in words with the numbers filled in.
 
     `captions`: for some layers, by name, what the paper calls them. `masks`: for learned layers, by name, the weights
-    that live, at random as before training; `groups`: for these, the group of each input (None: inputs have no group)
-    and of each filter.
+    that live, at random as before training, in one image where each has its own; `groups`: for these, the group of each
+    input (None: inputs have no group) and of each filter.
     """
 
     title: str
@@ -65,8 +65,12 @@ class Explanation:
 
     @property
     def weights(self) -> int:
-        """Weights of its convolutions: parameters, and MACs, per position of the map."""
-        return sum(layer_cost(layer).params for layer in self.primitives if isinstance(layer, Convolution))
+        """Weights of its convolutions that one image uses: MACs per position of the map."""
+        return sum(
+            layer.kernel * layer.kernel * layer.connections
+            for layer in self.primitives
+            if isinstance(layer, Convolution)
+        )
 
     def counts(self) -> NDArray[np.int64]:
         """Paths (out, in) through the block, without its shortcut."""
