@@ -98,7 +98,7 @@ def run_one(kind_name: str, index: int, seed: int, epochs: int, budget_macs: int
 def draw(kind: Kind, variant: Variant, epochs: int, budget_macs: int, path: Path) -> None:
     """The assignment in one layer before and after the training of seed 0.
 
-    Of the layers with the most groups after training, the one whose connections changed most, in the mean over pairs.
+    Of the layers with the most groups after training, the one whose connections changed most, in the sum over pairs.
     """
     network, how = architecture(kind, variant, budget_macs), settings(variant, 0, epochs)
     torch.manual_seed(how.network_seed(network.id))  # the weights that the training starts from
@@ -112,10 +112,9 @@ def draw(kind: Kind, variant: Variant, epochs: int, budget_macs: int, path: Path
     connection_figure(*(state[name] for state in states), title=title).savefig(path, dpi=100)
 
 
-def _interest(before: Connections, after: Connections) -> tuple[int, float, int]:
-    """Groups, change, and among equals the size."""
-    change = float(abs(after.values - before.values).mean())
-    return len(set(after.groups.tolist())), round(change, 6), after.values.size
+def _interest(before: Connections, after: Connections) -> tuple[int, float]:
+    """Groups, and connections that changed."""
+    return len(set(after.groups.tolist())), round(float(abs(after.values - before.values).sum()), 3)
 
 
 def summary(kind: Kind, runs: list[list[dict[str, Any]]], budget_macs: int) -> Iterator[dict[str, Any]]:
