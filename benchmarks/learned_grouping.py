@@ -31,7 +31,7 @@ from benchmarks.twins import KINDS, Kind, Variant
 from igcnas.architecture import Architecture
 from igcnas.cost import count, count_plan
 from igcnas.data import load_dataset
-from igcnas.drawing import connection_figure
+from igcnas.drawing import Connections, connection_figure
 from igcnas.layers import GatedConv, SalientConv
 from igcnas.lowering import lower
 from igcnas.network import build
@@ -96,7 +96,10 @@ def run_one(kind_name: str, index: int, seed: int, epochs: int, budget_macs: int
 
 
 def draw(kind: Kind, variant: Variant, epochs: int, budget_macs: int, path: Path) -> None:
-    """The assignment in the middle learned layer before and after the training of seed 0."""
+    """The assignment in one layer before and after the training of seed 0.
+
+    Of the layers with the most groups after training, the one whose connections changed most, in the sum over pairs.
+    """
     network, how = architecture(kind, variant, budget_macs), settings(variant, 0, epochs)
     torch.manual_seed(how.network_seed(network.id))  # the weights that the training starts from
     before = build(plan(network))
@@ -104,9 +107,14 @@ def draw(kind: Kind, variant: Variant, epochs: int, budget_macs: int, path: Path
     after = train(network, data, how).network
     images = data.normalize(data.validation.images)
     states = [connections(module, images) for module in (before, after)]
-    name = list(states[0])[len(states[0]) // 2]
+    name = max(states[0], key=lambda path: _interest(states[0][path], states[1][path]))
     title = f"{kind.name}: {variant.name}\n{epochs} epochs of digits, seed 0, layer {name}"
     connection_figure(*(state[name] for state in states), title=title).savefig(path, dpi=100)
+
+
+def _interest(before: Connections, after: Connections) -> tuple[int, float]:
+    """Groups, and connections that changed."""
+    return len(set(after.groups.tolist())), round(float(abs(after.values - before.values).sum()), 3)
 
 
 def summary(kind: Kind, runs: list[list[dict[str, Any]]], budget_macs: int) -> Iterator[dict[str, Any]]:

@@ -314,6 +314,15 @@ def test_a_mean_gate_is_a_grey_level_and_a_mask_has_the_colour_of_its_group():
     assert np.allclose(exact[0, 0] * 255, [0, 0x72, 0xB2])
 
 
+def test_what_all_images_keep_is_grey_beside_what_some_keep():
+    before, after = (
+        masked(np.ones((2, 2)), filter_groups=[0, 1]),
+        masked([[0.25, 1.0], [0.5, 0.0]], filter_groups=[0, 1]),
+    )
+    figure = connection_figure(before, after, title="layer")
+    assert not figure.axes[0].images[0].get_array().any()  # all black
+
+
 def test_an_empty_group_has_filters_without_inputs():
     state = assigned([0, 0, 0], [0, 1])
     assert state.summary() == "3 of 6 connections; inputs x filters of groups: 3x1, 0x1"

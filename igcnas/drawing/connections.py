@@ -112,10 +112,11 @@ def connection_figure(before: Connections, after: Connections, *, title: str) ->
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)
     most = int(max(before.groups.max(), after.groups.max())) + 1
+    grey = before.graded or after.graded
     for column, (when, state) in enumerate((("before training", before), ("after training", after))):
-        _draw(axes[0, column], state, most, f"{when}\n{state.summary()}", ordered=False)
-        _draw(axes[1, column], state, most, "sorted by group", ordered=True)
-    if before.graded or after.graded:
+        _draw(axes[0, column], state, most, f"{when}\n{state.summary()}", ordered=False, grey=grey)
+        _draw(axes[1, column], state, most, "sorted by group", ordered=True, grey=grey)
+    if grey:
         from matplotlib.cm import ScalarMappable
 
         bar = figure.colorbar(ScalarMappable(cmap="Greys"), ax=axes, shrink=0.5, aspect=30)
@@ -125,25 +126,28 @@ def connection_figure(before: Connections, after: Connections, *, title: str) ->
     return figure
 
 
-def image(state: Connections, partitions: int, *, ordered: bool) -> NDArray[np.float64]:
-    """Red, green, blue (filters, inputs, 3) of the connections, in channel order or sorted by group."""
+def image(state: Connections, partitions: int, *, ordered: bool, grey: bool = False) -> NDArray[np.float64]:
+    """Red, green, blue (filters, inputs, 3) of the connections, in channel order or sorted by group.
+
+    grey: in greys even where every weight lives for all images or none, as beside a picture with shares.
+    """
     from matplotlib.colors import to_rgb
 
     values, groups = state.values, state.groups
     if ordered:
         values, groups = values[state.rows][:, state.columns], groups[state.rows]
-    shades = np.zeros((partitions, 3)) if state.graded else np.array([to_rgb(c) for c in colours(partitions)])
+    shades = np.zeros((partitions, 3)) if grey or state.graded else np.array([to_rgb(c) for c in colours(partitions)])
     live = values[:, :, None]
     return live * shades[groups][:, None, :] + (1 - live)
 
 
-def _draw(axes: Axes, state: Connections, partitions: int, title: str, *, ordered: bool) -> None:
+def _draw(axes: Axes, state: Connections, partitions: int, title: str, *, ordered: bool, grey: bool) -> None:
     """One matrix, with a bar of the groups of its filters at the left."""
     from matplotlib.colors import to_rgb
     from matplotlib.ticker import MaxNLocator
 
     filters, inputs = state.values.shape
-    axes.imshow(image(state, partitions, ordered=ordered), interpolation="nearest", aspect="auto")
+    axes.imshow(image(state, partitions, ordered=ordered, grey=grey), interpolation="nearest", aspect="auto")
     groups = state.groups[state.rows] if ordered else state.groups
     tint = np.array([to_rgb(c) for c in colours(partitions)])
     wide = max(0.8, inputs / 30)
@@ -161,7 +165,7 @@ def _draw(axes: Axes, state: Connections, partitions: int, title: str, *, ordere
         clip_on=False,
     )
     for count, lines in ((inputs, axes.axvline), (filters, axes.axhline)):
-        if count <= 32 and not state.graded:
+        if count <= 32 and not grey:
             for position in range(1, count):
                 lines(position - 0.5, color=EMPTY, lw=0.35, zorder=1.5)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, prune="lower"))
