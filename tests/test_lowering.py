@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from equality import randomised, rebuilt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -27,29 +28,11 @@ def one_layer(channels: int, filters: int, stride: int, grouping: LearnedGroupin
     return Plan(Sequence("", (conv, Norm("norm", filters, conv.out_size))), (channels, 5, 4))
 
 
-def trained(network: Plan, seed: int = 0) -> nn.Sequential:
-    torch.manual_seed(seed)
-    module = build(network).eval()
-    for child in module.modules():
-        if isinstance(child, nn.BatchNorm2d):
-            for tensor in (child.running_mean, child.bias.data):
-                tensor.normal_()
-            for tensor in (child.running_var, child.weight.data):
-                tensor.uniform_(0.5, 2.0)
-    return module
-
-
 def assign_groups(layer: nn.Module, inputs: list[int], filters: list[int]) -> None:
     assert isinstance(layer, FullyLearnableGroupConv)
     for logits, groups in ((layer.in_logits, inputs), (layer.out_logits, filters)):
         logits.data.zero_()
         logits.data[range(len(groups)), groups] = 5.0
-
-
-def rebuilt(lowered: Lowered) -> nn.Module:
-    module = build(lowered.plan)
-    module.load_state_dict(lowered.state)
-    return module.eval()
 
 
 def assert_same_function(network: Plan, module: nn.Module, lowered: Lowered) -> None:
@@ -66,7 +49,7 @@ def learned_layers(draw: st.DrawFn) -> tuple[Plan, nn.Sequential]:
     more = {"multiple": draw(st.sampled_from([1, 4, 16]))} if balanced else {"nonempty": draw(st.booleans())}
     grouping = LearnedGrouping(groups=groups, balanced=balanced, **more)
     network = one_layer(channels, filters, draw(st.sampled_from([1, 2])), grouping)
-    module = trained(network, draw(st.integers(0, 10**6)))
+    module = randomised(network, draw(st.integers(0, 10**6)))
     # Skewed logits leave groups empty; rounded ones tie.
     skew = draw(st.sampled_from([0.0, 1.0, 4.0]))
     for logits in (module.mix.in_logits, module.mix.out_logits):
@@ -97,7 +80,7 @@ def test_masked_and_lowered_layers_are_the_same_function_and_only_living_weights
 
 def test_equal_groups_become_one_group_convolution_between_two_gathers() -> None:
     network = one_layer(4, 4, 2, LearnedGrouping(groups=2))
-    module = trained(network)
+    module = randomised(network)
     assign_groups(module.mix, [1, 0, 1, 0], [1, 1, 0, 0])
     lowered = lower(network, module)
     assert lowered.plan.root.layers == (
@@ -113,7 +96,7 @@ def test_equal_groups_become_one_group_convolution_between_two_gathers() -> None
 
 def test_unequal_groups_become_a_split_convolution_and_sorted_channels_need_no_gather() -> None:
     network = one_layer(4, 3, 1, LearnedGrouping(groups=2, balanced=False))
-    module = trained(network)
+    module = randomised(network)
     assign_groups(module.mix, [0, 0, 0, 1], [0, 1, 1])
     lowered = lower(network, module)
     assert lowered.plan.root.layers[:-1] == (SplitConvolution("mix", (3, 1), (1, 2), (5, 4)),)
@@ -122,7 +105,7 @@ def test_unequal_groups_become_a_split_convolution_and_sorted_channels_need_no_g
 
 def test_a_stride_before_unequal_groups_picks_pixels_for_nothing() -> None:
     network = one_layer(4, 3, 2, LearnedGrouping(groups=2, balanced=False))
-    module = trained(network)
+    module = randomised(network)
     assign_groups(module.mix, [0, 1, 0, 0], [0, 1, 1])
     lowered = lower(network, module)
     assert [layer.name for layer in lowered.plan.root.layers] == ["mix_in", "mix_sample", "mix", "norm"]
@@ -143,7 +126,7 @@ def test_groups_without_inputs_or_without_filters_are_lowered_and_cost_nothing(
     inputs: list[int], filters: list[int], macs: int
 ) -> None:
     network = one_layer(4, 4, 1, LearnedGrouping(groups=3, balanced=False))
-    module = trained(network)
+    module = randomised(network)
     assign_groups(module.mix, inputs, filters)
     lowered = lower(network, module)
     assert_same_function(network, module, lowered)
@@ -153,7 +136,7 @@ def test_groups_without_inputs_or_without_filters_are_lowered_and_cost_nothing(
 @pytest.mark.parametrize("balanced", [True, False])
 def test_ties_go_where_the_mask_puts_them(balanced: bool) -> None:
     network = one_layer(8, 8, 1, LearnedGrouping(groups=4, balanced=balanced))
-    module = trained(network)
+    module = randomised(network)
     module.mix.in_logits.data.zero_()
     module.mix.out_logits.data.zero_()
     assert_same_function(network, module, lower(network, module))
@@ -176,7 +159,7 @@ def whole_network(block: InvertedResidual | BasicBlock) -> Architecture:
 )
 def test_whole_networks_are_the_same_function_without_any_learned_layer(block: InvertedResidual | BasicBlock) -> None:
     network = plan(whole_network(block))
-    module = trained(network)
+    module = randomised(network)
     lowered = lower(network, module)
     assert lowered.assignments
     assert all(getattr(layer, "learned", None) is None for _, layer in lowered.plan.layers())
@@ -190,12 +173,12 @@ def test_balanced_learned_groups_cost_exactly_what_the_architecture_promised() -
     grouping = LearnedGrouping(groups=4)
     architecture = whole_network(InvertedResidual(expansion=2, expand=grouping, project=grouping))
     network = plan(architecture)
-    assert count_plan(lower(network, trained(network)).plan) == count(architecture)
+    assert count_plan(lower(network, randomised(network)).plan) == count(architecture)
 
 
 def test_a_plan_without_learned_layers_comes_back_unchanged() -> None:
     network = plan(whole_network(InvertedResidual(expansion=2, expand=Group(groups=2), project=Group(groups=2))))
-    module = trained(network)
+    module = randomised(network)
     lowered = lower(network, module)
     assert lowered.plan is network
     assert lowered.assignments == {}
@@ -204,7 +187,7 @@ def test_a_plan_without_learned_layers_comes_back_unchanged() -> None:
 
 def test_the_state_is_contiguous_and_shares_no_memory_with_the_network() -> None:
     network = one_layer(4, 4, 1, LearnedGrouping(groups=1))
-    module = trained(network).to(memory_format=torch.channels_last)
+    module = randomised(network).to(memory_format=torch.channels_last)
     lowered = lower(network, module)
     assert lowered.state["mix.weight"].stride() == (4, 1, 1, 1)
     before = lowered.state["norm.bias"].clone()
@@ -216,7 +199,7 @@ def test_new_names_differ_from_those_of_the_neighbours_in_residual_branches_too(
     conv = Convolution("mix", 4, 4, 1, 1, 1, (5, 4), LearnedGrouping(groups=2))
     body = Sequence("body", (conv, Norm("mix_in", 4, (5, 4)), Norm("mix_out", 4, (5, 4))))
     network = Plan(Sequence("", (Residual("add", body, Sequence("shortcut", (conv,))),)), (4, 5, 4))
-    module = trained(network)
+    module = randomised(network)
     for branch in ("body", "shortcut"):
         assign_groups(module.get_submodule(f"add.{branch}.mix"), [1, 0, 1, 0], [1, 0, 0, 1])
     lowered = lower(network, module)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from igcnas.runs.data import RunData
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define them."""
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which images, at which size."""
     add = parser.add_argument
     add(
         "--data",
@@ -20,7 +20,13 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         help="digits (8x8 scans, needs no download), cifar10, cifar100, imagefolder:PATH or npz:FILE (default: digits)",
     )
     add("--data-dir", type=Path, metavar="DIR", help="where the CIFAR archives or their unpacked folders are")
-    add("--image-size", type=int, metavar="N", help="images of an image folder become N x N pixels")
+    add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """All options of data that may be streamed, and the device."""
+    add_source_arguments(parser)
+    add = parser.add_argument
     add(
         "--stream",
         action=argparse.BooleanOptionalAction,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_studies_dir
+from igcnas.cli.data_options import add_source_arguments
 from igcnas.space import known_spaces
 
 if TYPE_CHECKING:
@@ -44,14 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"search space: {', '.join(known_spaces())}, or a .py file of your own (default: %(default)s)",
     )
-    add(
-        "--data",
-        default="digits",
-        metavar="SPEC",
-        help="digits (8x8 scans, needs no download), cifar10, cifar100, imagefolder:PATH or npz:FILE (default: digits)",
-    )
-    add("--data-dir", type=Path, metavar="DIR", help="where the CIFAR archives or their unpacked folders are")
-    add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
+    add_source_arguments(parser)
     add(
         "--networks",
         type=int,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.checks import require, require_positive
 from igcnas.cost import Cost, layer_cost
-from igcnas.errors import ArchitectureError, unknown_name
+from igcnas.errors import ArchitectureError
+from igcnas.keywords import assignments
 from igcnas.paths import path_counts
 from igcnas.primitives import Convolution, Layer, Permutation, Primitive, walk
 from igcnas.primitives import Sequence as LayerSequence
@@ -116,17 +117,8 @@ class Kind:
 
     def from_text(self, words: list[str]) -> Explanation:
         """The explanation for `key=value` words, as a command line has them."""
-        values: dict[str, Any] = {}
-        for word in words:
-            key, separator, text = word.partition("=")
-            if not separator:
-                raise ArchitectureError(f"{word!r} is not of the form key=value, as in {self._example()}")
-            if key not in self.parameters:
-                raise ArchitectureError(unknown_name(f"parameter of {self.name}", key, self.parameters))
-            if key in values:
-                raise ArchitectureError(f"{key} is given twice; give it once")
-            values[key] = _parse(key, text, self.parameters[key])
-        return self.build(**values)
+        texts = assignments(words, owner=self.name, known=self.parameters, example=self._example())
+        return self.build(**{key: _parse(key, text, self.parameters[key]) for key, text in texts.items()})
 
     def _example(self) -> str:
         key, value = next(iter(self.parameters.items()))

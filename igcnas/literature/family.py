@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from igcnas.architecture import Architecture
-from igcnas.errors import ArchitectureError, unknown_name
+from igcnas.errors import ArchitectureError
+from igcnas.keywords import assignments
 
 AUTO = "auto"  # the word for a parameter that is not given: another one decides
 
@@ -74,20 +75,11 @@ class Family:
                 text.append(line)
         return "\n".join(text).strip(), meanings
 
-    def from_text(self, assignments: list[str]) -> Architecture:
+    def from_text(self, words: list[str]) -> Architecture:
         """The network of `key=value` words, as a command line has them."""
         types = typing.get_type_hints(self.build)
-        values: dict[str, Any] = {}
-        for word in assignments:
-            key, separator, text = word.partition("=")
-            if not separator:
-                raise ArchitectureError(f"{word!r} is not of the form key=value, as in classes=10")
-            if key not in self.parameters:
-                raise ArchitectureError(unknown_name(f"parameter of {self.name}", key, self.parameters))
-            if key in values:
-                raise ArchitectureError(f"{key} is given twice; give it once")
-            values[key] = _parse_value(key, text, types[key])
-        return self.build(**values)
+        texts = assignments(words, owner=self.name, known=self.parameters, example="classes=10")
+        return self.build(**{key: _parse_value(key, text, types[key]) for key, text in texts.items()})
 
 
 def _parse_value(key: str, text: str, kind: Any) -> Any:
