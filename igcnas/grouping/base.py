@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple, Protocol
 
 from igcnas.primitives import Layer, Size
@@ -65,16 +66,16 @@ class Learned(Protocol):
         ...
 
 
-class DecidedOnce:
+class DecidedOnce(ABC):
     """What learned groupings share whose connections are the same for every image."""
 
     def kept(self, in_channels: int, out_channels: int) -> int:
         """The pairs that meet."""
         return self.connections(in_channels, out_channels)
 
+    @abstractmethod
     def connections(self, in_channels: int, out_channels: int) -> int:
         """Pairs that meet."""
-        raise NotImplementedError
 
     def overhead(self, in_channels: int, out_channels: int, context_channels: int) -> Overhead:
         """Nothing: the decision is in the weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -18,7 +19,7 @@ def grow(base: float, factor: float) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockFamily:
+class BlockFamily(ABC):
     """The blocks that one row of a search space offers. Subclasses are frozen data; each field is a tuple of choices.
 
     The width is not a choice: it follows from `scale`, which the budget decides (igcnas/width.py), and from `factor`,
@@ -29,17 +30,17 @@ class BlockFamily:
     name: str
     activation: str = "relu"
 
+    @abstractmethod
     def axes(self) -> Axes:
         """Names and choices of the family's own parameters, for Optuna."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unit(self, values: Values) -> int:
         """Channels of the first stage for a scale of 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stage(self, values: Values, scale: float, factor: float) -> tuple[Block, int]:
         """Block and width of a stage. Its MACs must not fall as scale grows."""
-        raise NotImplementedError
 
     def stem(self, width: int) -> int:
         """Channels of the stem in front of a first stage of this width."""
