@@ -96,12 +96,13 @@ class TrainingSettings:
         if not 0 < self.validation_fraction < 1:
             raise IgcnasError(f"validation_fraction must be between 0 and 1, but is {self.validation_fraction}")
 
-    def network_seed(self, architecture_id: str) -> int:
-        """Seed of one network's training: from (seed, architecture), so that it depends on nothing else."""
-        return network_seed(self.seed, architecture_id)
+    def network_seed(self, architecture_id: str, repeat: int = 0) -> int:
+        """Seed of one training of a network: from (seed, architecture, repeat), so that it depends on nothing else."""
+        return network_seed(self.seed, architecture_id, repeat)
 
 
-def network_seed(seed: int, architecture_id: str) -> int:
-    """Seed of the training of one network under one seed of the user's."""
-    digest = hashlib.sha256(f"{seed}/{architecture_id}".encode()).digest()
+def network_seed(seed: int, architecture_id: str, repeat: int = 0) -> int:
+    """Seed of a training of one network under one seed of the user's; repeat 0 is the first training."""
+    again = f"/{repeat}" if repeat else ""
+    digest = hashlib.sha256(f"{seed}/{architecture_id}{again}".encode()).digest()
     return int.from_bytes(digest[:6], "big")

@@ -38,15 +38,17 @@ def train(
     data: TrainingData,
     settings: TrainingSettings,
     *,
+    repeat: int = 0,
     on_epoch: Callable[[EpochReport], None] = lambda _report: None,
     checkpoint: Path | None = None,
 ) -> TrainResult:
     """Train from scratch, or go on from the checkpoint if there is one: on a CPU with the same result to the bit.
 
+    Another `repeat` is another seed: of the first weights and of all that is random in training, not of the split.
     Raises TrainingError where the loss is not finite or the device runs out of memory.
     """
     try:
-        training = _Training(architecture, data, settings, checkpoint)
+        training = _Training(architecture, data, settings, repeat, checkpoint)
         training.load()
     except torch.OutOfMemoryError as error:
         raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
@@ -63,13 +65,18 @@ class _Training(Engine):
     """The engine as a search runs it."""
 
     def __init__(
-        self, architecture: Architecture, data: TrainingData, settings: TrainingSettings, checkpoint: Path | None
+        self,
+        architecture: Architecture,
+        data: TrainingData,
+        settings: TrainingSettings,
+        repeat: int,
+        checkpoint: Path | None,
     ) -> None:
         super().__init__(
             plan(architecture),
             data,
             short_recipe(settings),
-            seed=settings.network_seed(architecture.id),
+            seed=settings.network_seed(architecture.id, repeat),
             checkpoint=checkpoint,
             checkpoint_seconds=_CHECKPOINT_SECONDS,
         )
