@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import IntDistribution
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from igcnas.proposals.domain import Domain
@@ -56,7 +57,7 @@ class Mirror:
         self._told, self._judge = searched, judge
 
     def _empty(self) -> optuna.Study:
-        directions = ["maximize"] if self._targets is None else ["maximize", "minimize"]
+        directions = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE][: 1 if self._targets is None else 2]
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
