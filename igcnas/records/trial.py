@@ -1,6 +1,6 @@
 """One training of a study, as its trial in Optuna tells it.
 
-Words: a searched network was proposed by a sampler, a known one is of the literature (`baseline`), a repeat is a further
+Words: a searched network was proposed by a sampler, a known one is of the literature (`baseline`), a repeat is one more
 training of a network that the study holds, with another seed.
 """
 
@@ -138,6 +138,7 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         return None
     state = _STATES[trial.state.name]
     ended = state in ("complete", "pruned")
+    results: dict[str, Any] = {key: attributes.get(key) for key in RESULT_ATTRIBUTES if key != "curve" and ended}
     return TrialRecord(
         number=trial.number,
         state=state,
@@ -150,7 +151,7 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         reason=attributes.get("reason"),
         curve=tuple((int(e), float(loss), float(a)) for e, loss, a in attributes.get("curve", ())),
         **{key: attributes[key] for key in _PROPOSED},
-        **{key: attributes.get(key) for key in RESULT_ATTRIBUTES if key != "curve" and ended},
+        **results,
     )
 
 
