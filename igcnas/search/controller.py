@@ -113,12 +113,7 @@ class Search:
 
         seeds: most trainings of one network. repeats: most further trainings of the study, earlier runs included.
         """
-        racing = Repeating(
-            budget_macs=self.settings.budget_macs,
-            images=self.settings.data.validation_images,
-            seeds=seeds,
-            allowance=repeats,
-        )
+        racing = self._racing(seeds, repeats)
         failures, interrupted = 0, False
         try:
             while True:
@@ -137,6 +132,17 @@ class Search:
         except Interrupted:
             interrupted = True
         return self._summary(networks, interrupted=interrupted)
+
+    def is_complete(self, networks: int, *, seeds: int = 1, repeats: int = 0) -> bool:
+        """Whether `run` with the same numbers would train nothing."""
+        every = records(self.study)
+        racing = self._racing(seeds, repeats)
+        open_ = any(record.state == "running" for record in every)
+        return not open_ and counted(every) >= networks and racing.next(every) is None
+
+    def _racing(self, seeds: int, repeats: int) -> Repeating:
+        images = self.settings.data.validation_images
+        return Repeating(budget_macs=self.settings.budget_macs, images=images, seeds=seeds, allowance=repeats)
 
     def _summary(self, networks: int, *, interrupted: bool) -> Summary:
         every = records(self.study)
