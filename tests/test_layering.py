@@ -38,7 +38,7 @@ lowering
 reorganised
 data
 training
-records storage
+records storage racing
 study
 proposals
 worker
