@@ -17,11 +17,11 @@ from optuna.trial import FrozenTrial, TrialState
 from igcnas.proposals.domain import Domain
 from igcnas.proposals.observation import Observation
 from igcnas.proposals.reference import Judge
-from igcnas.proposals.samplers import POPULATION
 
 TARGET = "mac_target"
 # NSGAIISampler reads the generation of a trial from here; a test holds this name against Optuna's.
 GENERATION = "NSGAIISampler:generation"
+POPULATION = 20
 # Dropped asks stay in memory until they are as many as this and half of the networks.
 _DROPPED = 200
 
@@ -45,9 +45,9 @@ class Mirror:
         self._dropped += 1
         return parameters
 
-    def update(self, observations: Sequence[Observation], judge: Judge) -> None:
+    def update(self, searched: Sequence[Observation], judge: Judge) -> None:
         """Tell what is new; begin anew where the reference has changed, or anything but an end was added."""
-        searched = [network for network in observations if network.parameters and network.accuracies]
+        searched = [network for network in searched if network.accuracies]
         known = len(self._told)
         stale = judge != self._judge or searched[:known] != self._told
         if stale or self._dropped > _DROPPED + known // 2:

@@ -64,7 +64,7 @@ def check_pruner(settings: StudySettings) -> None:
             "--pruner halving needs the cost before the training, and latency is measured after it; "
             "use --pruner none with --objective accuracy,latency"
         )
-    if settings.spread and sampler_named(sampler).multi_objective:
+    if settings.spread and sampler_named(sampler).chooses_target:
         raise IgcnasError(
             f"--pruner halving does not go with --sampler {sampler}, which learns from full trainings only; "
             "use --pruner none, or --sampler tpe"
