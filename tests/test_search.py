@@ -19,7 +19,7 @@ from igcnas.architecture import Architecture
 from igcnas.baselines import baselines
 from igcnas.cost import count
 from igcnas.data import load_dataset
-from igcnas.errors import BudgetError, TrainingError
+from igcnas.errors import BudgetError, IgcnasError, TrainingError
 from igcnas.evaluation import Interrupted, OnEpoch, Outcome
 from igcnas.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
 from igcnas.search import Repeating, Search, Summary, check_budget
@@ -291,9 +291,9 @@ def test_samples_fit_the_budget_and_are_the_same_for_the_same_seed(tmp_path: Pat
     assert searched.samples(3) == samples
 
 
-def test_an_unknown_sampler_is_named_with_the_nearest() -> None:
-    with pytest.raises(BudgetError, match="did you mean 'tpe'"):
-        Proposer(SMALL, input_shape=(1, 8, 8), num_classes=10, budget_macs=1, objective="front", sampler="tpee", seed=0)
+def test_an_unknown_sampler_is_named_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(IgcnasError, match="did you mean 'tpe'"):
+        search(tmp_path / "study", SMALL, settings_of(SMALL, sampler="tpee"), Trainings())
 
 
 # Stopping and going on
@@ -426,7 +426,7 @@ def test_the_record_of_a_network_is_all_that_training_it_again_needs(tmp_path: P
     assert proposed
     for trial in proposed:  # Optuna's parameters are those the network was made from
         structure = SMALL.decode(trial.params, DATA.input_shape, 10)
-        fit = structure.fit(trial.params["mac_target"])
+        fit = structure.fit(trial.user_attrs["target_macs"])
         assert fit is not None
         assert fit.architecture.id == trial.user_attrs["architecture_id"]
 

@@ -145,7 +145,7 @@ def test_other_pixels_are_other_data() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", '"text"', '{"format": 1}', '{"format": 1, "data": {}, "training": {}}', "\xff"]
+    "content", ["{", '"text"', '{"format": 2}', '{"format": 2, "data": {}, "training": {}}', "\xff"]
 )
 def test_damaged_settings_are_told_in_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "settings.json").write_bytes(content.encode("latin-1"))

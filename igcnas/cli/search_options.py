@@ -75,9 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sampler",
         default="auto",
         metavar="NAME",
-        help="who proposes structures: gp (Gaussian process), tpe, random, evolution (regularized), local (one change of "
-        "the best), nsga2 and tpe-mo (on accuracy and cost; choose the MAC target themselves; without pruning), auto "
-        "(what our benchmarks favour). The budget fixes the width with each of them (default: %(default)s)",
+        help="who proposes structures: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
+        "of the best), nsga2 and tpe-mo (on accuracy and cost; choose the MAC target themselves; without pruning), "
+        "auto (what our benchmarks favour). The budget fixes the width with each of them (default: %(default)s)",
     )
     add(
         "--pruner",

@@ -94,9 +94,9 @@ class _Training(Engine):
         architecture: Architecture,
         data: TrainingData,
         settings: TrainingSettings,
-        repeat: int,
-        checkpoint: Path | None,
-        checkpoint_seconds: float,
+        repeat: int = 0,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = _CHECKPOINT_SECONDS,
     ) -> None:
         super().__init__(
             plan(architecture),
