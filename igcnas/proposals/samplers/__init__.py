@@ -1,0 +1,62 @@
+"""Who proposes structures, behind one name each.
+
+A sampler is a generator of choices from what is known, the most wanted first; whoever asks takes the first that fits
+and is new. It has no state of its own. To add one: a generator, and a row in SAMPLERS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from igcnas.errors import IgcnasError, unknown_name
+from igcnas.proposals.samplers.bayesian import gp
+from igcnas.proposals.samplers.evolution import at_random, best_few, local_search, regularized_evolution
+from igcnas.proposals.samplers.knowledge import Knowledge, Scored
+from igcnas.proposals.samplers.of_optuna import nsga2, tpe
+
+__all__ = ["AUTO", "SAMPLERS", "Knowledge", "Sampler", "Scored", "at_random", "best_few", "resolve_sampler"]
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampler:
+    """asks: choices from what is known. sentence: for --help.
+
+    chooses_target: where a front is searched, it is told accuracy and cost and proposes the MAC target too; a study
+    with it cannot be pruned.
+    """
+
+    asks: Callable[[Knowledge], Iterator[dict[str, Any]]]
+    sentence: str
+    chooses_target: bool = False
+
+
+SAMPLERS = {
+    "gp": Sampler(asks=gp, sentence="Gaussian process over the choices, ranking what fits the budget and is new"),
+    "tpe": Sampler(asks=tpe, sentence="Optuna's tree-structured Parzen estimator"),
+    "random": Sampler(asks=at_random, sentence="every structure equally likely"),
+    "evolution": Sampler(
+        asks=regularized_evolution, sentence="regularized evolution: one change of the best of 5 of the last 20"
+    ),
+    "local": Sampler(asks=local_search, sentence="local search: every network one change away from the best"),
+    "nsga2": Sampler(asks=nsga2, sentence="Optuna's NSGA-II on accuracy and cost", chooses_target=True),
+    "tpe-mo": Sampler(asks=tpe, sentence="TPE on accuracy and cost at once", chooses_target=True),
+}
+
+
+def sampler_named(name: str) -> Sampler:
+    """The sampler; an unknown name lists the known ones."""
+    if name not in SAMPLERS:
+        raise IgcnasError(unknown_name("sampler", name, (AUTO, *SAMPLERS)))
+    return SAMPLERS[name]
+
+
+def resolve_sampler(name: str) -> str:
+    """The sampler that `auto` stands for; other names as they are. What a study was started with is kept in it."""
+    if name == AUTO:
+        return "gp"
+    sampler_named(name)
+    return name
