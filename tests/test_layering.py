@@ -34,7 +34,7 @@ layers
 usage
 network
 composition
-lowering
+lowering latency
 reorganised
 data
 training
