@@ -1,14 +1,15 @@
 """A Gaussian process over structures: how good a network of these choices will be, and how sure that is.
 
 Two structures are alike as far as their choices agree: covariance = s exp(-sum_i w_i d_i), where d_i of a choice among
-names is 0 or 1, among numbers the distance of their places, and 0 where one of the two does not have the choice (then
-the choice that decides about that differs, and counts). Weights, scale and noise are the most probable ones under a
-weak prior: which choices matter is learned from the scores. numpy and scipy; milliseconds for a hundred networks.
+names is 0 or 1, among numbers the distance of their places in [0, 1], and 1/2 where one of the two does not have the
+choice. (With less the matrix could have negative eigenvalues: two structures cannot both be close to a third that lacks
+what tells them apart.) Weights, scale and noise are the most probable ones under a weak prior: which choices matter is
+learned from the scores. numpy and scipy; milliseconds for a hundred networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,7 +24,9 @@ Array = NDArray[np.float64]
 _WEIGHT, _WEIGHT_SPREAD = 0.5, 1.0
 _SCALE_SPREAD = 0.5
 _NOISE, _NOISE_SPREAD = 0.1, 1.0
+_MISSING = 0.5
 _STEPS = 40
+_FARTHEST = 4.0  # standard deviations of the prior
 _JITTER = 1e-6
 
 
@@ -56,9 +59,11 @@ def encode(structures: Sequence[Mapping[str, Any]], axes: Sequence[Axis], codes:
 
 def distances(first: Encoded, second: Encoded) -> Array:
     """(axes, structures of the first, structures of the second)."""
-    apart = np.abs(first.values.T[:, :, None] - second.values.T[:, None, :])
-    apart[~first.ordered] = np.where(np.isnan(apart[~first.ordered]), 0.0, apart[~first.ordered] > 0)
-    return np.nan_to_num(apart, nan=0.0)
+    left, right = first.values.T[:, :, None], second.values.T[:, None, :]
+    apart = np.abs(left - right)
+    names = ~first.ordered
+    apart[names] = np.where(np.isnan(apart[names]), np.nan, apart[names] > 0)
+    return np.where(np.isnan(apart), _MISSING * (np.isnan(left) != np.isnan(right)), apart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,39 +80,17 @@ class GaussianProcess:
     @staticmethod
     def fit(structures: Encoded, scores: Array, uncertainty: Array) -> GaussianProcess:
         """scores (n,); uncertainty (n,): how many times the noise of a full training each has."""
+        loss = negative_log_posterior(structures, scores, uncertainty)
+        start, spread = _prior(structures.values.shape[1])
+        bounds = list(zip(start - _FARTHEST * spread, start + _FARTHEST * spread, strict=True))
+        logs = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
+        weights, scale, noise = np.exp(logs[:-2]), float(np.exp(logs[-2])), float(np.exp(logs[-1]))
         apart = distances(structures, structures)
-        count, axes = len(scores), len(apart)
-        prior = np.log(np.concatenate([np.full(axes, _WEIGHT), [1.0, _NOISE]]))
-        spread = np.concatenate([np.full(axes, _WEIGHT_SPREAD), [_SCALE_SPREAD, _NOISE_SPREAD]])
-
-        def loss(logs: Array) -> tuple[float, Array]:
-            """Negative log posterior and its gradient."""
-            weights, noise = np.exp(logs[:axes]), np.exp(logs[-1])
-            signal = np.exp(logs[-2] - np.tensordot(weights, apart, 1))
-            lower = np.linalg.cholesky(signal + np.diag(noise * uncertainty + _JITTER))
-            inverse = cho_solve((lower, True), np.eye(count))
-            alpha = inverse @ scores
-            slope = 0.5 * (inverse - np.outer(alpha, alpha))
-            gradient = np.empty(axes + 2)
-            weighted = slope * signal
-            gradient[:axes] = -weights * np.tensordot(apart, weighted, 2)
-            gradient[-2] = weighted.sum()
-            gradient[-1] = noise * (np.diag(slope) * uncertainty).sum()
-            away = (logs - prior) / spread
-            value = 0.5 * scores @ alpha + np.log(np.diag(lower)).sum() + 0.5 * (away**2).sum()
-            return float(value), gradient + away / spread
-
-        logs = minimize(loss, prior, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS}).x
-        weights, scale, noise = np.exp(logs[:axes]), float(np.exp(logs[-2])), float(np.exp(logs[-1]))
         covariance = scale * np.exp(-np.tensordot(weights, apart, 1)) + np.diag(noise * uncertainty + _JITTER)
         factor = cho_factor(covariance, lower=True)
+        alpha = cho_solve(factor, scores)
         return GaussianProcess(
-            structures=structures,
-            weights=weights,
-            scale=scale,
-            noise=noise,
-            factor=factor,
-            alpha=cho_solve(factor, scores),
+            structures=structures, weights=weights, scale=scale, noise=noise, factor=factor, alpha=alpha
         )
 
     def predict(self, structures: Encoded) -> tuple[Array, Array]:
@@ -115,3 +98,36 @@ class GaussianProcess:
         cross = self.scale * np.exp(-np.tensordot(self.weights, distances(structures, self.structures), 1))
         variance = self.scale - np.einsum("ij,ji->i", cross, cho_solve(self.factor, cross.T))
         return cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-9))
+
+
+def negative_log_posterior(
+    structures: Encoded, scores: Array, uncertainty: Array
+) -> Callable[[Array], tuple[float, Array]]:
+    """Of the logs of the weights (one an axis), the scale and the noise; with its gradient."""
+    apart = distances(structures, structures)
+    count, axes = len(scores), len(apart)
+    prior, spread = _prior(axes)
+
+    def loss(logs: Array) -> tuple[float, Array]:
+        weights, noise = np.exp(logs[:axes]), np.exp(logs[-1])
+        signal = np.exp(logs[-2] - np.tensordot(weights, apart, 1))
+        lower = np.linalg.cholesky(signal + np.diag(noise * uncertainty + _JITTER))
+        inverse = cho_solve((lower, True), np.eye(count))
+        alpha = inverse @ scores
+        slope = 0.5 * (inverse - np.outer(alpha, alpha))
+        weighted = slope * signal
+        away = (logs - prior) / spread
+        value = 0.5 * scores @ alpha + np.log(np.diag(lower)).sum() + 0.5 * (away**2).sum()
+        gradient = away / spread
+        gradient[:axes] -= weights * np.tensordot(apart, weighted, 2)
+        gradient[-2] += weighted.sum()
+        gradient[-1] += noise * (np.diag(slope) * uncertainty).sum()
+        return float(value), gradient
+
+    return loss
+
+
+def _prior(axes: int) -> tuple[Array, Array]:
+    """Means and standard deviations of the logs."""
+    means = np.log(np.concatenate([np.full(axes, _WEIGHT), [1.0, _NOISE]]))
+    return means, np.concatenate([np.full(axes, _WEIGHT_SPREAD), [_SCALE_SPREAD, _NOISE_SPREAD]])

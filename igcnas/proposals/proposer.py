@@ -95,7 +95,11 @@ class Proposer(Generic[NetworkT]):
     def _knowledge(self, observations: Sequence[Observation]) -> Knowledge:
         judge = self.judge(observations)
         searched = [network for network in observations if not network.known]
-        self._mirror.update(searched, judge)
+
+        def mirror(anew: bool) -> Mirror:
+            self._mirror.update(searched, judge, anew=anew)
+            return self._mirror
+
         scored = [
             Scored(network=network, score=judge.score(network.accuracies[-1], network.cost, epoch=_reached(network)))
             for network in searched
@@ -108,7 +112,7 @@ class Proposer(Generic[NetworkT]):
             target_macs=self.target(len(searched)),
             targets=(self.lowest_target, self.budget_macs),
             seed=self.seed,
-            mirror=self._mirror,
+            mirror=mirror,
         )
 
     def target(self, number: int) -> int:

@@ -16,14 +16,23 @@ _ATTEMPTS = 20
 
 def tpe(known: Knowledge) -> Iterator[dict[str, Any]]:
     """Tree-structured Parzen estimator (Bergstra et al., 2011), as Optuna 5 has it: multivariate where it can be."""
-    yield from _asks(known, lambda seed: optuna.samplers.TPESampler(seed=seed))
+    yield from _asks(known, lambda seed: optuna.samplers.TPESampler(seed=seed), anew=False)
 
 
 def nsga2(known: Knowledge) -> Iterator[dict[str, Any]]:
-    """Genetic algorithm with non-dominated sorting (Deb et al., 2002)."""
-    yield from _asks(known, lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION))
+    """Genetic algorithm with non-dominated sorting (Deb et al., 2002).
+
+    The mirror is built anew: Optuna keeps the parents of a generation in the study, in another order than it finds
+    them.
+    """
+    yield from _asks(
+        known, lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION), anew=True
+    )
 
 
-def _asks(known: Knowledge, make: Callable[[int], optuna.samplers.BaseSampler]) -> Iterator[dict[str, Any]]:
+def _asks(
+    known: Knowledge, make: Callable[[int], optuna.samplers.BaseSampler], *, anew: bool
+) -> Iterator[dict[str, Any]]:
+    mirror = known.mirror(anew)
     for attempt in range(_ATTEMPTS):
-        yield known.mirror.ask(make(known.draw_seed("optuna", attempt)))
+        yield mirror.ask(make(known.draw_seed("optuna", attempt)))
