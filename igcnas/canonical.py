@@ -6,13 +6,14 @@ groups with nothing to learn. Two networks are one if the channels between their
 layer is the same; then they compute the same functions, and random initial weights are as likely in the one as in the
 other. No torch, no floating point.
 
-How. The layers are read in order, without names. Layers that keep channels apart (norms, activations, pooling, depthwise
-convolutions) and permutations only carry channels along; so a permutation matters only by who meets whom. Each channel
-has a colour: what is known of it from the groups that it has been in. All channels start alike; a group convolution
-numbers its groups by the colours of their channels, and refines these colours by the number. The id is a digest of the
-layers and of how many channels of each colour every step made. From that the network can be rebuilt but for the names
-of its channels, so different networks have different digests. Groups whose channels have the same colours are numbered
-as they come: two descriptions of one network that arrange such groups otherwise can get two ids, never the reverse.
+How. The layers are read in order, without names. Layers that keep channels apart (norms, activations, pooling,
+depthwise convolutions) and permutations only carry channels along; so a permutation matters only by who meets whom.
+Each channel has a colour: what is known of it from the groups that it has been in. All channels start alike; a group
+convolution numbers its groups by the colours of their channels, and refines these colours by the number. The id is a
+digest of the layers and of how many channels of each colour every step made. From that the network can be rebuilt but
+for the names of its channels, so different networks have different digests. Groups whose channels have the same colours
+are numbered as they come: two descriptions of one network that arrange such groups otherwise can get two ids, never the
+reverse.
 """
 
 from __future__ import annotations
@@ -112,10 +113,14 @@ class _Reader:
         shortcut = self.sequence(layer.shortcut.layers, wire)
         self.tokens.append("add")
         if all(first <= channel < behind for channel in body):
-            self.refine(shortcut, [self.colours[channel] for channel in body])
-            return shortcut
+            return self.added(shortcut, body)
         # No convolution of the body made new channels: each place has a mark of its own, and nothing is renamed.
         return self.joined(layer, body, shortcut)
+
+    def added(self, shortcut: Wire, body: Wire) -> Wire:
+        """The channels of the shortcut, which know from then on what those of the body did."""
+        self.refine(shortcut, [self.colours[channel] for channel in body])
+        return shortcut
 
     def read_concat(self, layer: Concat, wire: Wire) -> Wire:
         self.tokens.append("concat")

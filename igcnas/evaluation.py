@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -35,17 +35,25 @@ class Interrupted(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Results to store with a trial, or the reason why there are none."""
+    """Results to store with a trial, or the reason why there are none. pruned: they are of the epochs so far."""
 
     results: dict[str, Any] | None = None
     reason: str | None = None
+    pruned: bool = False
+
+
+# Hears each epoch; True ends the training there.
+OnEpoch = Callable[["EpochReport"], "bool | None"]
 
 
 class Evaluate(Protocol):
     """Train one network, leave its files in the folder, report each epoch: the seam between search and training."""
 
-    def __call__(self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]) -> Outcome:
-        """Train this network."""
+    def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
+        """Train this network with the seed of this repeat, until it is done or on_epoch returns True.
+
+        A training that is taken up tells its curve again, and must hear the same.
+        """
         ...
 
 
@@ -100,25 +108,31 @@ class ProcessEvaluator:
         word, content = self._receive(self._epoch_deadline)
         return list(content) if word == worker.PROBED else None
 
-    def __call__(self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]) -> Outcome:
-        """Train one network."""
+    def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
+        """Train one network. on_epoch can end it where the worker was set up to wait (`prunes`)."""
         reason = ""
         for _ in range(_ATTEMPTS):
-            self._request(worker.Job(architecture=architecture, folder=str(folder.absolute())))
+            self._request(worker.Job(architecture=architecture, folder=str(folder.absolute()), repeat=repeat))
             while True:
                 word, content = self._receive(self._epoch_deadline)
-                if word == worker.EPOCH:
-                    on_epoch(content)
-                    continue
-                break
-            if word == worker.DONE:
-                return Outcome(results=content)
+                if word != worker.EPOCH:
+                    break
+                self._answer(ends=bool(on_epoch(content)))
+            if word in (worker.DONE, worker.PRUNED):
+                return Outcome(results=content, pruned=word == worker.PRUNED)
             if word == worker.BROKEN:  # it ends, and its successor knows nothing of what broke it
                 self.close()
             if word in (worker.FAILED, worker.BROKEN):
                 return Outcome(reason=content)
             reason = content
         return Outcome(reason=reason)
+
+    def _answer(self, *, ends: bool) -> None:
+        """Answer a worker that waits; if it is gone, the next message says so."""
+        assert self._pipe is not None
+        if self._setup.prunes:
+            with suppress(OSError):
+                self._pipe.send(worker.END if ends else worker.GO)
 
     def close(self) -> None:
         """End the worker, hung or not. It has no state that is not on disk."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def pareto_front(macs: Sequence[int], accuracy: Sequence[float]) -> list[int]:
+def pareto_front(macs: Sequence[float], accuracy: Sequence[float]) -> list[int]:
     """Indices of the networks that no other beats on both counts, cheapest first; both arguments have n entries.
 
     A network is beaten by one that is at least as cheap and at least as accurate, and better in one of the two. Of

@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 
     from igcnas.data import Dataset
 
-OBJECTIVES: dict[str, tuple[Literal["maximize", "minimize"], ...]] = {
-    "front": ("maximize", "minimize"),
-    "accuracy": ("maximize",),
+# What the front compares accuracy with, by objective; without it all networks are at the budget.
+OBJECTIVES: dict[str, str | None] = {
+    "front": "macs",
+    "accuracy": None,
+    "accuracy,params": "params",
+    "accuracy,latency": "latency_ms",
 }
-_FORMAT = 1
+PRUNERS = ("none", "halving")
+_DIRECTIONS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,10 @@ class DataSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudySettings:
-    """All that decides which networks a study proposes and how it trains them."""
+    """All that decides which networks a study proposes and how it trains them.
+
+    min_epochs: the first epoch after which the pruner may end a training; 0 where there is none.
+    """
 
     space: Mapping[str, Any]
     space_path: str
@@ -86,6 +94,13 @@ class StudySettings:
     seed: int
     data: DataSettings
     training: TrainingSettings
+    pruner: str = "none"
+    min_epochs: int = 0
+
+    @property
+    def spread(self) -> bool:
+        """Whether networks lie between a lowest target and the budget, not all at the budget."""
+        return OBJECTIVES[self.objective] is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for settings.json."""
@@ -173,16 +188,18 @@ def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optu
             raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again")
         return optuna.load_study(study_name=names[0], storage=storage)
     names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
+    cost = OBJECTIVES[create_for.objective]
+    metrics = ["val_accuracy"] if cost is None else ["val_accuracy", cost]
     study = optuna.create_study(
         study_name=names[0] if names else folder.name,  # a folder may have been renamed; its study was not
         storage=storage,
-        directions=list(OBJECTIVES[create_for.objective]),
+        directions=_DIRECTIONS[: len(metrics)],
         load_if_exists=True,
     )
     if not study.metric_names:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # experimental since 3.2
-            study.set_metric_names(["val_accuracy", "macs"][: len(OBJECTIVES[create_for.objective])])
+            study.set_metric_names(metrics)
         study.set_user_attr("budget_macs", create_for.budget_macs)
         study.set_user_attr("data", create_for.data.name)
     return study

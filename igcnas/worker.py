@@ -2,6 +2,9 @@
 
 It reads jobs from a pipe, answers with messages, and writes weights and result into the folder of the trial, whole and
 renamed, so that a result that was once computed survives a kill of everything.
+
+Where the study prunes, the worker waits after each epoch for the controller's word, GO or END. It decides nothing
+itself, and ends itself where no word comes.
 """
 
 from __future__ import annotations
@@ -11,33 +14,45 @@ import os
 import signal
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError, TrainingError
 from igcnas.settings import TrainingSettings
 from igcnas.study import DataSettings
 
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from igcnas.plan import Plan
+    from igcnas.training import EpochReport
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSetup:
-    """What a worker needs to know once."""
+    """What a worker needs to know once. prunes: it waits after each epoch. latency: it measures that, too."""
 
     data: DataSettings
     training: TrainingSettings
     device: str
+    prunes: bool = False
+    latency: bool = False
+    checkpoint_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Train this network and leave its files in this folder."""
+    """Train this network, with the seed of this repeat, and leave its files in this folder."""
 
     architecture: Architecture
     folder: str
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +63,13 @@ class Probe:
 
 
 _MEASURED_BATCH = 500
+# The controller answers in milliseconds; one that was suspended may come back.
+_ANSWER_SECONDS = 3600.0
 
 # Messages to the controller: a word and its content.
-READY, EPOCH, DONE, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "failed", "broken", "probed"
+READY, EPOCH, DONE, PRUNED, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "pruned", "failed", "broken", "probed"
+# Its answers to EPOCH, where the study prunes.
+GO, END = "go", "end"
 
 
 def main(pipe: Connection, setup: WorkerSetup) -> None:
@@ -73,12 +92,32 @@ def main(pipe: Connection, setup: WorkerSetup) -> None:
             if isinstance(job, Probe):
                 pipe.send((PROBED, trainer.probe(job)))
             else:
-                pipe.send((DONE, trainer.run(job, lambda report: pipe.send((EPOCH, report)))))
+                results, pruned = trainer.run(job, lambda report: _tell_epoch(pipe, report, waits=setup.prunes))
+                pipe.send((PRUNED if pruned else DONE, results))
+        except _NoAnswer:
+            return
         except TrainingError as error:
             pipe.send((FAILED, str(error)))
         except Exception:  # whatever a network can do to torch must reach the controller with its place
             pipe.send((BROKEN, "error in training: " + traceback.format_exc().strip().replace("\n", " | ")))
             return  # a fault of CUDA stays with its process
+
+
+class _NoAnswer(Exception):  # noqa: N818 - the controller's business, not an error of this process
+    """The controller is gone or silent: without its word a training must not go on."""
+
+
+def _tell_epoch(pipe: Connection, report: EpochReport, *, waits: bool) -> bool:
+    """Report an epoch; whether the controller wants it to be the last."""
+    pipe.send((EPOCH, report))
+    if not waits:
+        return False
+    try:
+        if pipe.poll(_ANSWER_SECONDS):
+            return bool(pipe.recv() == END)
+    except (EOFError, OSError):
+        pass
+    raise _NoAnswer
 
 
 def _die_with_parent() -> None:
@@ -100,8 +139,11 @@ class _Trainer:
         prepare_device(self.device, height * width)
         self.data = TrainingData.of(setup.data.load(), setup.training, self.device)
 
-    def run(self, job: Job, on_epoch: Any) -> dict[str, Any]:
-        """Train; write weights.safetensors, then result.json; return what the study stores."""
+    def run(self, job: Job, on_epoch: Callable[[EpochReport], bool]) -> tuple[dict[str, Any], bool]:
+        """Train; write weights.safetensors, then result.json; what the study stores, and whether it was pruned.
+
+        A pruned network leaves no weights.
+        """
         import torch
 
         from igcnas.cost import count_plan
@@ -117,28 +159,48 @@ class _Trainer:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         checkpoint = folder / "checkpoint.pt"
-        result = train(job.architecture, self.data, self.setup.training, on_epoch=on_epoch, checkpoint=checkpoint)
-        network = plan(job.architecture)
-        parts = torch.split(self.data.validation.images, _MEASURED_BATCH)
-        _, raised = settle_gates(network, result.network, lambda: (self.data.normalize(images) for images in parts))
-        val_accuracy = result.val_accuracy
-        if raised:  # its masks are others now
-            val_accuracy = accuracy(result.network, self.data.validation, self.data.normalize)
-        measured = count_plan(lower(network, result.network).plan)
+        result = train(
+            job.architecture,
+            self.data,
+            self.setup.training,
+            repeat=job.repeat,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+            checkpoint_seconds=self.setup.checkpoint_seconds,
+        )
         outcome = {
             "architecture_id": job.architecture.id,
-            "val_accuracy": val_accuracy,
+            "val_accuracy": result.val_accuracy,
             "seconds": round(result.seconds, 3),
             "device": self.device_name,
-            "measured_macs": measured.macs,
-            "measured_params": measured.params,
             "peak_memory_mb": self._peak_memory_mb(),
             "curve": [[r.epoch, round(r.train_loss, 6), r.val_accuracy] for r in result.curve],
         }
+        if result.ended_early:
+            return _left(folder, outcome | {"pruned": True}), True
+        network = plan(job.architecture)
+        parts = torch.split(self.data.validation.images, _MEASURED_BATCH)
+        _, raised = settle_gates(network, result.network, lambda: (self.data.normalize(images) for images in parts))
+        if raised:  # its masks are others now
+            outcome["val_accuracy"] = accuracy(result.network, self.data.validation, self.data.normalize)
+        lowered = lower(network, result.network)
+        measured = count_plan(lowered.plan)
+        outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
+        outcome |= self._latency(lowered.plan, lowered.state)
         _write_weights(folder / "weights.safetensors", result.network.state_dict(), job.architecture)
-        _write_whole(folder / "result.json", json.dumps(outcome).encode())
-        checkpoint.unlink(missing_ok=True)
-        return _stored(outcome)
+        return _left(folder, outcome), False
+
+    def _latency(self, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:
+        """Milliseconds for one image on this device, of the network as it would run."""
+        if not self.setup.latency:
+            return {"latency_ms": None, "latency_iqr_ms": None}
+        from igcnas.latency import measure
+        from igcnas.network import build
+
+        network: nn.Module = build(lowered)
+        network.load_state_dict(state)
+        found = measure(network.eval().to(self.device), self.setup.data.input_shape, self.device, batch=1)
+        return {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
 
     def probe(self, job: Probe) -> list[float]:
         """Seconds that the training of each of these networks will take."""
@@ -177,18 +239,28 @@ class _Trainer:
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1)
 
 
-def read_result(folder: Path, architecture: Architecture) -> dict[str, Any] | None:
-    """The result that a training of this network left in a trial's folder, if it got so far."""
+def read_result(folder: Path, architecture: Architecture) -> tuple[dict[str, Any], bool] | None:
+    """The result that a training of this network left in a trial's folder, and whether it was pruned; None without."""
     path = folder / "result.json"
-    if not path.is_file() or not (folder / "weights.safetensors").is_file():
+    if not path.is_file():
         return None
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return _stored(result) if result.get("architecture_id") == architecture.id else None
+    pruned = bool(result.get("pruned"))
+    if result.get("architecture_id") != architecture.id or not (pruned or (folder / "weights.safetensors").is_file()):
+        return None
+    return _stored(result), pruned
+
+
+def _left(folder: Path, outcome: dict[str, Any]) -> dict[str, Any]:
+    """Leave the result in the folder; what the study stores of it."""
+    _write_whole(folder / "result.json", json.dumps(outcome).encode())
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    return _stored(outcome)
 
 
 def _stored(outcome: dict[str, Any]) -> dict[str, Any]:
     """What the study stores of a result; its trials have the id already."""
-    return {key: value for key, value in outcome.items() if key != "architecture_id"}
+    return {key: value for key, value in outcome.items() if key not in ("architecture_id", "pruned")}
 
 
 def _write_weights(path: Path, state: dict[str, Any], architecture: Architecture) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from typing import Any
 
 import pytest
 from conftest import architectures, gated_architectures
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from relabelled import assert_same_function
 
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
@@ -23,7 +26,8 @@ from igcnas.grouping import (
     SparseProduct,
 )
 from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Gather, Norm, Permutation, Residual, Sequence
+from igcnas.primitives import Convolution, Gather, GlobalPool, Linear, Norm, Permutation, Residual, Sequence
+from igcnas.space import load_space
 
 
 def net(*stages: tuple[Block, int], strides: tuple[int, ...] = (), **fields: Any) -> Architecture:
@@ -103,6 +107,7 @@ def test_descriptions_of_one_network_have_one_id(name):
     assert one.id != other.id
     assert canonical_id(one) == canonical_id(other)
     assert count(one)[:2] == count(other)[:2]
+    assert_same_function(plan(other), plan(one))
 
 
 DIFFERENT: dict[str, tuple[Architecture, Architecture]] = {
@@ -203,6 +208,60 @@ def test_permutations_that_change_who_meets_whom_are_not(one, other):
     assert plan_id(chain(*one)) != plan_id(chain(*other))
 
 
+@st.composite
+def shuffled_groups(draw: st.DrawFn) -> Plan:
+    """Two pairs of group convolutions of 4 channels, with or without shortcuts, and any permutations between."""
+    layers: list[Any] = []
+    for block in range(2):
+        body: list[Any] = []
+        for number in range(2):
+            body.append(Gather(f"gather{block}{number}", tuple(draw(st.permutations(range(4))))))
+            groups = draw(st.sampled_from((1, 2, 4)))
+            body.append(Convolution(f"conv{block}{number}", 4, 4, 1, 1, groups, (4, 4)))
+        body.append(Gather(f"gather{block}", tuple(draw(st.permutations(range(4))))))
+        whole = Sequence(f"block{block}", tuple(body))
+        joined = draw(st.booleans())
+        layers.append(Residual(f"block{block}", whole, Sequence("shortcut", ())) if joined else whole)
+    network = chain(*layers, channels=4)
+    ends = (GlobalPool("pool", 5, (4, 4)), Linear("classifier", 5, 2))
+    return Plan(Sequence("", (*network.root.layers, *ends)), network.input_shape)
+
+
+_plans: dict[str, Plan] = {}
+
+
+@settings(max_examples=150)
+@given(shuffled_groups())
+def test_networks_of_one_id_compute_the_same_with_the_same_weights(network):
+    known = _plans.setdefault(plan_id(network), network)
+    if known != network:
+        assert_same_function(known, network)
+
+
+SPACES = ("igcv1", "igcv2", "igcv3", "dgconv", "learned")
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_duplicates_of_a_space_are_the_same_function(name):
+    space, draws = load_space(name), random.Random(0)
+    first: dict[str, Architecture] = {}
+    found = 0
+    for _ in range(300):
+        family = draws.choice(space.families)
+        axes = space.axes(family).items()
+        parameters = {"block": family.name} | {axis: draws.choice(options) for axis, options in axes}
+        parameters |= {"growth": 1.0}
+        fit = space.decode(parameters, (1, 8, 8), 4).fit(draws.choice((20_000, 50_000)))
+        if fit is None:
+            continue
+        known = first.setdefault(canonical_id(fit.architecture), fit.architecture)
+        if known.id != fit.architecture.id:
+            found += 1
+            if found <= 4:
+                assert_same_function(plan(known), plan(fit.architecture))
+    assert found > 0
+
+
 def residual(*body: Any) -> Residual:
     return Residual("residual", Sequence("body", body), Sequence("shortcut", ()))
 
@@ -221,7 +280,7 @@ def test_a_body_that_only_carries_channels_along_keeps_its_places():
     assert plan_id(chain(residual(DEPTHWISE, SHUFFLE))) != plan_id(chain(residual(DEPTHWISE)))
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(architectures(learned=True))
 def test_an_id_survives_json_and_another_family_name(architecture):
     again = Architecture.from_dict(architecture.to_dict() | {"family": "other"})
@@ -238,7 +297,7 @@ def test_gated_networks_have_ids_and_each_gate_counts(architecture):
 _seen: dict[str, tuple[Any, ...]] = {}
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(architectures(learned=True))
 def test_one_id_means_one_cost(architecture):
     network = plan(architecture)

@@ -444,7 +444,7 @@ def test_time_left_counts_known_and_searched_networks_at_the_pace_so_far(monkeyp
     monkeypatch.setattr("igcnas.cli.progress.time.monotonic", lambda: now[0])
     clock = Clock(2, 10, 3.0, {"ResNet-20": 20.0, "IGCV3-D": 40.0})
     assert clock.seconds_left() == 20 + 40 + 6 * 3
-    clock.trained("ResNet-20")
+    clock.finished(record(known="ResNet-20"))
     now[0] += 10.0  # it took half of what was expected
     assert clock.seconds_left() == (40 + 6 * 3) / 2
     clock.failed("IGCV3-D")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 errors
-checks keywords settings
+checks keywords settings statistics
 recipes
 primitives
 grouping
@@ -34,11 +34,11 @@ layers
 usage
 network
 composition
-lowering
+lowering latency
 reorganised
 data
 training
-records storage
+records storage racing
 study
 proposals
 worker
@@ -147,6 +147,7 @@ CORE = (
     "recipes",
     "records",
     "space",
+    "statistics",
     "width",
 )
 

@@ -19,11 +19,10 @@ from igcnas.architecture import Architecture
 from igcnas.baselines import baselines
 from igcnas.cost import count
 from igcnas.data import load_dataset
-from igcnas.errors import BudgetError, TrainingError
-from igcnas.evaluation import Interrupted, Outcome
-from igcnas.proposals import Proposer
+from igcnas.errors import BudgetError, IgcnasError, TrainingError
+from igcnas.evaluation import Interrupted, OnEpoch, Outcome
 from igcnas.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
-from igcnas.search import Search, Summary, check_budget
+from igcnas.search import Repeating, Search, Summary, check_budget
 from igcnas.space import BasicFamily, InterleavedFamily, InvertedFamily, SearchSpace, load_space
 from igcnas.study import DataSettings, StudySettings, open_study
 from igcnas.training import EpochReport, TrainingSettings
@@ -51,6 +50,7 @@ ONE = SearchSpace(
     max_width=1,
 )
 BUDGET = 60_000
+NO_REPEATS = Repeating(budget_macs=BUDGET, images=1)
 
 
 def settings_of(space: SearchSpace, budget: int = BUDGET, **other: Any) -> StudySettings:
@@ -90,6 +90,8 @@ def results_of(architecture: Architecture) -> dict[str, Any]:
         "measured_params": cost.params,
         "peak_memory_mb": 1.0,
         "curve": [[1, 2.0, accuracy / 2], [2, 1.0, accuracy]],
+        "latency_ms": None,
+        "latency_iqr_ms": None,
     }
 
 
@@ -101,7 +103,7 @@ class Trainings:
         self.networks: list[Architecture] = []
         self.folders: list[Path] = []
 
-    def __call__(self, architecture: Architecture, folder: Path, on_epoch: Callable[[EpochReport], None]) -> Outcome:
+    def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
         self.networks.append(architecture)
         self.folders.append(folder)
         for epoch in (1, 2):
@@ -204,7 +206,7 @@ def test_the_refused_budget_and_the_smallest_one_are_told_apart_on_large_images(
 
 def test_a_network_whose_learned_groups_came_out_over_the_budget_is_on_no_front(tmp_path: Path) -> None:
     class Unbalanced(Trainings):
-        def __call__(self, architecture: Architecture, folder: Path, on_epoch: Any) -> Outcome:
+        def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
             over = {"measured_macs": BUDGET + 1, "val_accuracy": 99.0} if not self.networks else {}
             super().__call__(architecture, folder, on_epoch)
             return Outcome(results=results_of(architecture) | over)
@@ -289,9 +291,9 @@ def test_samples_fit_the_budget_and_are_the_same_for_the_same_seed(tmp_path: Pat
     assert searched.samples(3) == samples
 
 
-def test_an_unknown_sampler_is_named_with_the_nearest() -> None:
-    with pytest.raises(BudgetError, match="did you mean 'tpe'"):
-        Proposer(SMALL, input_shape=(1, 8, 8), num_classes=10, budget_macs=1, objective="front", sampler="tpee", seed=0)
+def test_an_unknown_sampler_is_named_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(IgcnasError, match="did you mean 'tpe'"):
+        search(tmp_path / "study", SMALL, settings_of(SMALL, sampler="tpee"), Trainings())
 
 
 # Stopping and going on
@@ -318,11 +320,11 @@ def test_a_kill_between_the_queue_and_the_training_changes_nothing(tmp_path: Pat
     run(whole, 4)
     run(killed, 2)
     searched = search(killed, SMALL, settings_of(SMALL), Trainings())
-    assert searched._enqueue({record.architecture.id for record in records(searched.study)})
+    assert searched._enqueue({record.canonical_id for record in records(searched.study)})
     assert searched.study.trials[2].state is TrialState.WAITING
     run(killed, 3)
     searched = search(killed, SMALL, settings_of(SMALL), Trainings())
-    assert searched._next(4) is not None  # asked for, but nothing of it is recorded yet
+    assert searched._next(4, NO_REPEATS) is not None  # asked for, but nothing of it is recorded yet
     assert searched.study.trials[3].state is TrialState.RUNNING
     run(killed, 4)
     assert history(killed) == history(whole)
@@ -424,7 +426,7 @@ def test_the_record_of_a_network_is_all_that_training_it_again_needs(tmp_path: P
     assert proposed
     for trial in proposed:  # Optuna's parameters are those the network was made from
         structure = SMALL.decode(trial.params, DATA.input_shape, 10)
-        fit = structure.fit(trial.params["mac_target"])
+        fit = structure.fit(trial.user_attrs["target_macs"])
         assert fit is not None
         assert fit.architecture.id == trial.user_attrs["architecture_id"]
 

@@ -145,7 +145,7 @@ def test_other_pixels_are_other_data() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", '"text"', '{"format": 1}', '{"format": 1, "data": {}, "training": {}}', "\xff"]
+    "content", ["{", '"text"', '{"format": 2}', '{"format": 2, "data": {}, "training": {}}', "\xff"]
 )
 def test_damaged_settings_are_told_in_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "settings.json").write_bytes(content.encode("latin-1"))
@@ -246,11 +246,14 @@ def test_the_table_has_a_row_for_each_network_and_a_column_for_each_parameter() 
 
 def test_the_figure_shows_known_networks_families_the_front_and_its_errors() -> None:
     figure = compute_front(RECORDS, budget_macs=200, validation_images=400)
-    assert figure.baselines == {"ResNet-20": (100, 80.0)}
-    assert figure.searched == {"igcv1": [(60, 55.0), (201, 99.0), (150, 90.0)], "igcv1 (learned)": [(50, 60.0)]}
-    assert figure.front == [(50, 60.0), (100, 80.0), (150, 90.0)]
+    assert figure.baselines == [("ResNet-20", 1e-4, 80.0)]
+    assert figure.searched == {
+        "igcv1": [(60e-6, 55.0), (201e-6, 99.0), (150e-6, 90.0)],
+        "igcv1 (learned)": [(50e-6, 60.0)],
+    }
+    assert figure.front == [(50e-6, 60.0), (100e-6, 80.0), (150e-6, 90.0)]
     assert figure.front_errors == pytest.approx([standard_error(a, 400) for a in (60.0, 80.0, 90.0)])
-    assert (figure.budget_macs, figure.validation_images) == (200, 400)
+    assert (figure.budget, figure.validation_images) == (200e-6, 400)
 
 
 @pytest.mark.parametrize("every", [RECORDS, RECORDS[3:4], RECORDS[:1]], ids=["some", "none trained", "known only"])

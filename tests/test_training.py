@@ -242,7 +242,7 @@ def test_the_learning_rate_warms_up_and_is_annealed_to_near_zero(
 
 
 def test_weight_decay_is_on_weights_but_not_on_norms_biases_and_logits(digits: TrainingData) -> None:
-    training = trainer._Training(LEARNED, digits, SETTINGS, None)
+    training = trainer._Training(LEARNED, digits, SETTINGS)
     decay = {id(p): group["weight_decay"] for group in training.optimizer.param_groups for p in group["params"]}
     kinds = set()
     for module in training.network.modules():
@@ -278,7 +278,7 @@ def test_a_small_network_learns_the_digits(digits: TrainingData) -> None:
 
 def test_training_moves_the_logits_of_a_learned_grouping(digits: TrainingData) -> None:
     settings = dataclasses.replace(SETTINGS, epochs=1)
-    before = {k: v.clone() for k, v in trainer._Training(LEARNED, digits, settings, None).network.state_dict().items()}
+    before = {k: v.clone() for k, v in trainer._Training(LEARNED, digits, settings).network.state_dict().items()}
     after = train(LEARNED, digits, settings).network.state_dict()
     logits = [name for name in after if name.endswith("_logits")]
     assert len(logits) == 4

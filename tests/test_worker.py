@@ -111,7 +111,7 @@ def test_a_training_leaves_whole_files_and_no_others(evaluator: ProcessEvaluator
     assert json.loads((tmp_path / "0" / "result.json").read_text()) == {"architecture_id": network().id} | (
         outcome.results or {}
     )
-    assert read_result(tmp_path / "0", network()) == outcome.results
+    assert read_result(tmp_path / "0", network()) == (outcome.results, False)
     build(plan(network())).load_state_dict(load_file(tmp_path / "0" / "weights.safetensors"), strict=True)
     with safe_open(tmp_path / "0" / "weights.safetensors", "pt") as file:
         assert Architecture.from_json(file.metadata()["architecture"]) == network()

@@ -40,17 +40,19 @@ def write(folder: Path, number: int | None) -> Path:
     from safetensors.torch import load_file
 
     from igcnas.export import export_network
-    from igcnas.records import best, records, standard_error, trained
+    from igcnas.records import records, repeats, standard_error, trained
     from igcnas.study import StudySettings, open_study, trial_folder
 
     settings = StudySettings.read(folder)
-    every = trained(records(open_study(folder)))
+    everything = records(open_study(folder))
+    every = trained(everything)
     record: TrialRecord | None
     if number is None:
-        record, target = best(every, settings.budget_macs), folder / "best"
-    else:
-        record = next((r for r in every if r.number == number), None)
-        target = trial_folder(folder, number) / "export"
+        record, target = _leader(everything, settings), folder / "best"
+    else:  # of a network with repeats the first training is exported: all have one architecture
+        first = {r.number: r.repeat_of for r in repeats(everything)}.get(number, number)
+        record = next((r for r in every if r.number == first), None)
+        target = trial_folder(folder, number if first is None else first) / "export"
     if record is None or record.val_accuracy is None:
         wanted = "no trained network" if number is None else f"no trained network of number {number}"
         raise StudyError(
@@ -102,16 +104,24 @@ def write(folder: Path, number: int | None) -> Path:
 
 def is_current(folder: Path) -> bool:
     """Whether best/ is the best network of all that the study holds: then the test split need not be read again."""
-    from igcnas.records import best, records, trained
+    from igcnas.records import records, trained
     from igcnas.study import StudySettings, open_study
 
     try:
         facts = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
     except (OSError, ValueError, KeyError):
         return False
-    every = trained(records(open_study(folder)))
-    champion = best(every, StudySettings.read(folder).budget_macs)
-    return champion is not None and facts.get("network") == _chosen(champion, every)
+    every = records(open_study(folder))
+    champion = _leader(every, StudySettings.read(folder))
+    return champion is not None and facts.get("network") == _chosen(champion, trained(every))
+
+
+def _leader(every: list[TrialRecord], settings: StudySettings) -> TrialRecord | None:
+    """The first training of the best network, all seeds considered."""
+    from igcnas.search import standing
+
+    leader = standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
+    return None if leader is None else leader.first.record
 
 
 def _chosen(record: TrialRecord, every: list[TrialRecord]) -> str:

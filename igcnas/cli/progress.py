@@ -32,21 +32,23 @@ class Clock:
     """How far a search is and how long it will take.
 
     `each` is the seconds that a searched network is expected to take, `known` those of the known networks still to be
-    trained, by name. What was expected of the networks trained so far, against the time they took, corrects the rest.
+    trained, by architecture id, `repeats` how many repeats may follow. What was expected of the networks so far,
+    against the time they took, corrects the rest; so pruning shortens it.
     """
 
-    def __init__(self, done: int, total: int, each: float, known: dict[str, float]) -> None:
-        self.done, self.total, self._each, self._known = done, total, each, dict(known)
+    def __init__(self, done: int, total: int, each: float, known: dict[str, float], *, repeats: int = 0) -> None:
+        self.done, self.total, self.repeats, self._each, self._known = done, total, repeats, each, dict(known)
         self._start, self._expected = time.monotonic(), 0.0
 
-    def trained(self, baseline: str | None) -> None:
-        """One more network is in the study."""
-        self.done += 1
-        self._expected += self._known.pop(baseline, self._each) if baseline else self._each
-
-    def failed(self, baseline: str | None) -> None:
-        """A known network that failed is not tried again."""
-        self._known.pop(baseline or "", None)
+    def finished(self, record: TrialRecord) -> None:
+        """One more training has ended; what failed is replaced by another network, a known one by none."""
+        expected = self._known.pop(record.architecture.id, self._each) if record.repeat == 0 else self._each
+        if record.repeat:
+            self.repeats = max(0, self.repeats - 1)
+        elif record.state != "failed":
+            self.done += 1
+        if record.state != "failed":
+            self._expected += expected
 
     def left(self) -> str:
         """Time left, in words."""
@@ -56,7 +58,7 @@ class Clock:
         """Seconds left."""
         pace = (time.monotonic() - self._start) / self._expected if self._expected else 1.0
         searched = max(0, self.total - self.done - len(self._known))
-        return pace * (sum(self._known.values()) + self._each * searched)
+        return pace * (sum(self._known.values()) + self._each * (searched + self.repeats))
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):
@@ -86,32 +88,44 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 
     def finished(self, record: TrialRecord) -> None:
         """Print the network and what is left."""
-        if record.state == "complete":
-            self.clock.trained(record.baseline)
+        self.clock.finished(record)
+        if record.state == "complete" and record.repeat == 0 and record.within(self.budget_macs):
             assert record.val_accuracy is not None
-            better = self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0)
-            if better and record.within(self.budget_macs):
+            if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
                 self.best = record
-        else:
-            self.clock.failed(record.baseline)
         self._print(self._line(record))
         self.current = None
 
     def _line(self, record: TrialRecord) -> str:
         head = f"{self.clock.done:>4}/{self.clock.total}"
-        name = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
-        if record.state != "complete":
+        if record.repeat:
+            head = f"{'again':>{len(head)}}"
+        if record.state == "failed":
             return f"{head}  network {record.number} failed: {record.reason}"
-        new = "  best so far" if self.best is record else ""
-        if not record.within(self.budget_macs):
-            new = f"  OVER BUDGET: {mega(record.macs)} MFLOPs expected"
         return (
             f"{head}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {record.seconds:5.1f} s  "
-            f"{sparkline(self.curve)}  {name}{new}  ({self.clock.left()} left)"
+            f"{sparkline(self.curve)}  {_name(record)}{self._mark(record)}  ({self.clock.left()} left)"
         )
+
+    def _mark(self, record: TrialRecord) -> str:
+        if record.state == "pruned":
+            return f"  pruned after epoch {record.pruned_at}"
+        if not record.within(self.budget_macs):
+            return f"  OVER BUDGET: {mega(record.macs)} MFLOPs expected"
+        if record.spared_at is not None:
+            return f"  to be pruned after epoch {record.spared_at}, finished to check" + (
+                ", best so far" if self.best is record else ""
+            )
+        return "  best so far" if self.best is record else ""
 
     def _print(self, text: str) -> None:
         print(text, flush=True)
+
+
+def _name(record: TrialRecord) -> str:
+    """What is trained: a known network's name, and which seed of which network where it is a repeat."""
+    label = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
+    return f"seed {record.repeat + 1} of network {record.repeat_of}: {label}" if record.repeat else label
 
 
 class RichProgress(PlainProgress):
@@ -148,7 +162,10 @@ class RichProgress(PlainProgress):
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             ProgressBar(total=self.clock.total, completed=self.clock.done, width=40),
-            Text(f"{self.clock.done}/{self.clock.total} networks, {self.clock.left()} left"),
+            Text(
+                f"{self.clock.done}/{self.clock.total} networks, then at most {self.clock.repeats} repeats, "
+                f"{self.clock.left()} left"
+            ),
         )
         lines: list[RenderableType] = [bar]
         if self.best is not None:
@@ -159,7 +176,7 @@ class RichProgress(PlainProgress):
             accuracy = f"{self.curve[-1]:.1f} %" if self.curve else "starting"
             text = (
                 f"training  {sparkline(self.curve)} {accuracy}  epoch {len(self.curve)}/{self.current.epochs}  "
-                f"{mega(self.current.macs)} MFLOPs  {self.current.baseline or self.current.architecture.label()}"
+                f"{mega(self.current.macs)} MFLOPs  {_name(self.current)}"
             )
             lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
         return Group(*lines)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser, command_line, mega
-from igcnas.cli.search_options import DESCRIPTION, EPILOG, add_arguments, default_name, study_settings
+from igcnas.cli.common import Parser, mega
+from igcnas.cli.search_options import (
+    DESCRIPTION,
+    EPILOG,
+    add_arguments,
+    allowed_repeats,
+    check_arguments,
+    default_name,
+    study_settings,
+)
 from igcnas.cli.stopping import Stop
 from igcnas.errors import IgcnasError
 
@@ -49,10 +55,7 @@ def standalone_parser(prog: str) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
-    if not 0 < arguments.budget_mflops < math.inf:
-        raise IgcnasError(f"--budget-mflops {arguments.budget_mflops:g} must be a positive number, as in 0.2")
-    if arguments.networks < 1:
-        raise IgcnasError(f"--networks {arguments.networks} must be at least 1")
+    check_arguments(arguments)
     from igcnas.space import load_space
 
     space = load_space(arguments.space)
@@ -61,17 +64,19 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
     settings = study_settings(arguments, space, dataset)
     folder = arguments.studies_dir / (arguments.study or default_name(settings))
-    from igcnas.search import check_budget
+    from igcnas.search import check_budget, check_pruner
     from igcnas.storage import lock_study
     from igcnas.training import resolve_device
 
     limits = check_budget(space, settings)
+    check_pruner(settings)
     resolve_device(arguments.device)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --studies-dir") from None
     with lock_study(folder), Stop() as stop:
+        from igcnas.cli.search_result import finish
         from igcnas.study import guard_settings, open_study
 
         guard_settings(folder, settings)
@@ -84,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         study = open_study(folder, create_for=settings)
         summary = _search(arguments, study, folder, space, settings, stop)
-        return _finish(arguments, folder, settings, summary)
+        return finish(arguments, folder, settings, summary)
 
 
 def _search(
@@ -97,25 +102,32 @@ def _search(
 ) -> Summary:
     from igcnas.cli.progress import progress_for
     from igcnas.evaluation import Interrupted, ProcessEvaluator
-    from igcnas.records import best, records, trained
+    from igcnas.records import best, counted, records, trained
     from igcnas.search import Search, Summary
     from igcnas.worker import WorkerSetup
 
     every = records(study)
-    done = len(trained(every))
-    setup = WorkerSetup(data=settings.data, training=settings.training, device=arguments.device)
+    setup = WorkerSetup(
+        data=settings.data,
+        training=settings.training,
+        device=arguments.device,
+        prunes=settings.pruner != "none",
+        latency=settings.objective == "accuracy,latency",
+    )
+    allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
     with ProcessEvaluator(setup, stop=stop) as evaluator:
         search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
-        if done >= arguments.networks:
+        if search.is_complete(arguments.networks, **allowed):
+            done = counted(every)
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
-            return search.run(arguments.networks)
+            return search.run(arguments.networks, **allowed)
         try:
             clock = _announce(arguments, search, evaluator, settings, every)
         except Interrupted:
-            return Summary(trained=done, failed=0, interrupted=True)
+            return Summary(trained=len(trained(every)), failed=0, interrupted=True)
         with progress_for(clock, best(every, settings.budget_macs), settings.budget_macs) as progress:
             search.progress = progress
-            return search.run(arguments.networks)
+            return search.run(arguments.networks, **allowed)
 
 
 def _announce(
@@ -127,17 +139,21 @@ def _announce(
 ) -> Clock:
     """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
     from igcnas.cli.progress import Clock
-    from igcnas.records import trained
+    from igcnas.records import counted, repeats
 
-    done = len(trained(every))
-    known = search.known_networks()
+    done, again = counted(every), allowed_repeats(arguments)
+    known = [one.fit.architecture for one in search.known_networks()]
     seen = {record.architecture.id for record in every}
-    new = {name: network for name, network in known.items() if network.id not in seen}
-    new = dict(list(new.items())[: arguments.networks - done])
+    new = [network for network in known if network.id not in seen][: max(0, arguments.networks - done)]
     samples = search.samples(3)
-    seconds = evaluator.probe((*samples, *new.values())) or [0.0] * (len(samples) + len(new))
-    each = sum(seconds[: len(samples)]) / max(1, len(samples))
-    clock = Clock(done, arguments.networks, each, dict(zip(new, seconds[len(samples) :], strict=True)))
+    seconds = evaluator.probe((*samples, *new)) or [0.0] * (len(samples) + len(new))
+    clock = Clock(
+        done,
+        arguments.networks,
+        sum(seconds[: len(samples)]) / max(1, len(samples)),
+        {network.id: time for network, time in zip(new, seconds[len(samples) :], strict=True)},
+        repeats=max(0, again - len(repeats(every))),
+    )
     shape = "x".join(map(str, settings.data.input_shape))
     print(
         f"data      {settings.data.name}: {shape}, {len(settings.data.classes)} classes, "
@@ -145,18 +161,30 @@ def _announce(
     )
     print(
         f"space     {settings.space['name']}, {mega(search.lowest_target)} to {mega(settings.budget_macs)} MFLOPs"
-        if settings.objective == "front"
+        if settings.spread
         else f"space     {settings.space['name']}, networks at {mega(settings.budget_macs)} MFLOPs"
     )
-    names = ", ".join(known) or "none"
+    pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
     earlier = f" ({done} are there)" if done else ""
-    print(f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{earlier}; known: {names}")
+    print(
+        f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{pruned}{earlier}; sampler "
+        f"{settings.sampler}; {again or 'no'} repeats of the best at most"
+    )
+    print(f"known     {_names(search)}")
     print(
         f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of {len(seconds)} networks); "
         "Ctrl-C stops, the same command goes on",
         flush=True,
     )
     return clock
+
+
+def _names(search: Search) -> str:
+    """The known networks at each target."""
+    targets: dict[int, list[str]] = {}
+    for known in search.known_networks():
+        targets.setdefault(known.target_macs, []).append(known.name)
+    return "; ".join(f"{', '.join(names)} at {mega(target)}" for target, names in targets.items()) or "none"
 
 
 class _Silent:
@@ -174,39 +202,3 @@ class _Silent:
 
     def finished(self, record: Any) -> None:
         """Nothing."""
-
-
-def _finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings, summary: Summary) -> int:
-    from igcnas.cli import export, plot
-    from igcnas.records import best, records
-    from igcnas.study import open_study
-
-    tally = summary.tally
-    if tally.asked:
-        print(
-            f"proposals {tally.asked} structures; {tally.misfits} targets too low for them and {tally.repeats} repeats "
-            "cost no training"
-        )
-    if summary.interrupted:
-        print(f"stopped with {summary.trained} of {arguments.networks} networks; nothing is lost. To go on:")
-        print(f"  {command_line()}")
-        return 130
-    if summary.exhausted:
-        print(f"the space holds no further network for this budget; the search ends with {summary.trained}")
-    champion = best(records(open_study(folder)), settings.budget_macs)
-    if champion is None:
-        raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
-    files = plot.write(folder)
-    if not arguments.no_export and not export.is_current(folder):
-        files.append(export.write(folder, None))
-    print(
-        f"best      {champion.val_accuracy:.2f} % at {mega(champion.final_macs)} MFLOPs: "
-        f"{champion.architecture.label()}"
-    )
-    for path in files:
-        print(f"wrote     {path}")
-    if arguments.json:
-        result = {"study": str(folder), "trained": summary.trained, "failed": summary.failed, "best": champion.number}
-        result |= {"val_accuracy": champion.val_accuracy, "macs": champion.final_macs, "id": champion.architecture.id}
-        print(json.dumps(result))
-    return 0

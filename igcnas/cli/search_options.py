@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
+from igcnas.errors import IgcnasError, unknown_name
 from igcnas.space import known_spaces
+from igcnas.study import OBJECTIVES, PRUNERS
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -20,7 +23,13 @@ examples:
   %(prog)s --budget-mflops 0.2
   %(prog)s --budget-mflops 40 --data cifar10 --data-dir ~/data --networks 100
   %(prog)s --budget-mflops 10 --data imagefolder:photos --image-size 64 --space igcv3 --study mine
+  %(prog)s --budget-mflops 0.2 --objective accuracy --pruner halving --networks 200
 """
+# Of igcnas.proposals, which loads Optuna; --help does not.
+SAMPLERS = ("auto", "tpe", "gp", "random", "evolution", "local", "nsga2", "tpe-mo")
+# Where --min-epochs is not given, the first rung is at this share of the schedule.
+_FIRST_RUNG = 9
+
 DESCRIPTION = (
     "Search for the best small convolutional network under a compute budget. Writes studies/NAME/: the Optuna storage, "
     "pareto.png, trials.csv, and best/ with the exported network."
@@ -50,18 +59,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=60,
         metavar="N",
-        help="stop when the study holds N trained networks, earlier runs included (default: %(default)s)",
+        help="stop when the study holds N networks, pruned ones and earlier runs included (default: %(default)s)",
     )
     add(
         "--objective",
-        choices=("front", "accuracy"),
         default="front",
-        help="front: accuracy against MACs up to the budget; accuracy: all at the budget (default: %(default)s)",
+        metavar="NAME",
+        help="front: accuracy against MACs, at targets spread from a tenth of the budget to the budget; accuracy: "
+        "every network at the budget; accuracy,params or accuracy,latency: as front, compared at equal parameters or "
+        "at equal measured milliseconds for one image on --device (default: %(default)s)",
     )
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
-    add("--sampler", choices=("tpe", "random"), default="tpe", help="who proposes structures (default: %(default)s)")
-    add("--no-baselines", action="store_true", help="do not train the known networks first")
+    add(
+        "--sampler",
+        default="auto",
+        metavar="NAME",
+        help="who proposes structures: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
+        "of the best), nsga2 and tpe-mo (on accuracy and cost; choose the MAC target themselves; without pruning), "
+        "auto (what our benchmarks favour). The budget fixes the width with each of them (default: %(default)s)",
+    )
+    add(
+        "--pruner",
+        default="none",
+        metavar="NAME",
+        help="halving: end a training after 1, 3, 9, ... times --min-epochs epochs unless it is in the best third of "
+        "all that came so far; a tenth of those is finished all the same to see how often that is wrong. none: train "
+        "all to the end (default: %(default)s)",
+    )
+    add(
+        "--min-epochs",
+        type=int,
+        metavar="N",
+        help="epochs that every network gets before the pruner may end it (default: a ninth of --epochs)",
+    )
+    add(
+        "--seeds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="after the search, train those that may be the best again with other seeds, until the best is known with "
+        "probability 0.95; at most N trainings of one network; 1: no repeats (default: %(default)s)",
+    )
+    add("--repeats", type=int, metavar="N", help="at most N such repeats in the study (default: a third of --networks)")
+    add(
+        "--no-baselines",
+        action="store_true",
+        help="do not train the known networks first: the four at the budget and, unless --objective is accuracy, two "
+        "at the middle and two at the lowest of the targets; they also lay the curve that others are judged by",
+    )
     add(
         "--seed", type=int, default=0, metavar="N", help="of proposals, trainings and the validation split (default: 0)"
     )
@@ -71,24 +117,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="at the end print one JSON object as the last line")
 
 
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuse what no study can have, in one line."""
+    if not 0 < arguments.budget_mflops < math.inf:
+        raise IgcnasError(f"--budget-mflops {arguments.budget_mflops:g} must be a positive number, as in 0.2")
+    for name, least in (("networks", 1), ("seeds", 1), ("repeats", 0), ("min_epochs", 1)):
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise IgcnasError(f"--{name.replace('_', '-')} {value} must be at least {least}")
+    for name, known in (("objective", OBJECTIVES), ("sampler", SAMPLERS), ("pruner", PRUNERS)):
+        value = getattr(arguments, name)
+        if value not in known:
+            raise IgcnasError(unknown_name(name, value, known))
+
+
+def allowed_repeats(arguments: argparse.Namespace) -> int:
+    """How many repeats the study may hold."""
+    if arguments.seeds < 2:
+        return 0
+    return arguments.networks // 3 if arguments.repeats is None else int(arguments.repeats)
+
+
 def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> StudySettings:
     """What the options mean for this space and this data; the training follows from the number of images."""
+    from igcnas.proposals import resolve_sampler
     from igcnas.recipes import short_settings
     from igcnas.study import DataSettings, StudySettings
 
     training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
+    min_epochs = arguments.min_epochs or 0
+    if arguments.pruner != "none" and arguments.min_epochs is None:
+        min_epochs = math.ceil(training.epochs / _FIRST_RUNG)
     return StudySettings(
         space=space.to_dict(),
         space_path=arguments.space,
         budget_macs=round(arguments.budget_mflops * 1e6),
         objective=arguments.objective,
-        sampler=arguments.sampler,
+        sampler=resolve_sampler(arguments.sampler),
         baselines=not arguments.no_baselines,
         seed=arguments.seed,
         data=DataSettings.of(
             dataset, training, spec=arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size
         ),
         training=training,
+        pruner=arguments.pruner,
+        min_epochs=min_epochs,
     )
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import add_studies_dir, mega, study_folder
+from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
+
+if TYPE_CHECKING:
+    from igcnas.records import TrialRecord
+    from igcnas.study import StudySettings
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -13,7 +19,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "status",
         help="what a study holds: networks, front, best so far",
-        description="Networks trained, failed and running, the front, and the best network. Without NAME: all studies.",
+        description="Networks trained, pruned, failed and running, the front by the mean over seeds, how often pruning "
+        "was wrong, and the best network with the probability that it is. Without NAME: all studies.",
     )
     parser.add_argument("study", metavar="NAME", nargs="?", help="name of a study, or the path of its folder")
     add_studies_dir(parser)
@@ -30,41 +37,80 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(names) if arguments.json else "\n".join(names) or f"no study in {arguments.studies_dir}")
         return 0
 
-    from igcnas.records import front, records, trained
+    from igcnas.records import records
+    from igcnas.search import audit_spared, standing
     from igcnas.study import StudySettings, open_study
 
     folder = study_folder(arguments)
     settings = StudySettings.read(folder)
-    every = records(open_study(folder))
-    best = front(every, settings.budget_macs)
-    counts = {
-        "trained": len(trained(every)),
-        "failed": sum(r.state == "failed" for r in every),
-        "running": sum(r.state == "running" for r in every),
-        "over_budget": sum(not r.within(settings.budget_macs) for r in trained(every)),
-    }
-    rows = [
-        {
-            "number": r.number,
-            "macs": r.final_macs,
-            "params": r.params,
-            "val_accuracy": r.val_accuracy,
-            "id": r.architecture.id,
-        }
-        | {"label": r.architecture.label(), "baseline": r.baseline}
-        for r in best
-    ]
+    study = open_study(folder)
+    every = records(study)
+    leader = standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
+    audit = audit_spared(study, settings)
+    counts = _counts(every, settings.budget_macs)
     if arguments.json:
-        print(json.dumps({"study": folder.name, "budget_macs": settings.budget_macs, **counts, "front": rows}))
+        found: dict[str, Any] = {"study": folder.name, "budget_macs": settings.budget_macs, **counts}
+        found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
+        found |= {"front": _front(every, settings), "standing": standing_json(leader), "spared": audit_json(audit)}
+        print(json.dumps(found))
         return 0
-    print(f"study {folder.name}: budget {mega(settings.budget_macs)} MFLOPs, data {settings.data.name}")
+    print(
+        f"study {folder.name}: budget {mega(settings.budget_macs)} MFLOPs, data {settings.data.name}, objective "
+        f"{settings.objective}, sampler {settings.sampler}"
+    )
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:
         print(f"{counts['over_budget']} trained came out over the budget: training chose their MACs; not in the front")
-    for record in best:
-        name = record.baseline or record.architecture.label()
-        print(f"  {record.number:>4}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {name}")
+    for row in _front(every, settings):
+        spread = "" if row["sd"] is None else f" (sd {row['sd']:.2f}, n = {row['n']})"
+        cost = "" if settings.objective in ("front", "accuracy") else f"  {_cost(row['cost'], settings.objective)}"
+        print(
+            f"  {row['number']:>4}  {mega(row['macs']):>7} MFLOPs{cost}  {row['val_accuracy']:6.2f} %{spread}  "
+            f"{row['baseline'] or row['label']}"
+        )
+    for line in (*audit_lines(audit), *(standing_lines(leader) if leader else ())):
+        print(line)
     for record in every:
         if record.state == "failed":
             print(f"  {record.number:>4}  failed: {record.reason}")
     return 0
+
+
+def _counts(every: list[TrialRecord], budget_macs: int) -> dict[str, int]:
+    from igcnas.records import repeats, trained
+
+    return {
+        "trained": len(trained(every)),
+        "failed": sum(r.state == "failed" for r in every),
+        "running": sum(r.state == "running" for r in every),
+        "pruned": sum(r.state == "pruned" for r in every),
+        "repeats": sum(r.state == "complete" for r in repeats(every)),
+        "over_budget": sum(not r.within(budget_macs) for r in trained(every)),
+    }
+
+
+def _front(every: list[TrialRecord], settings: StudySettings) -> list[dict[str, Any]]:
+    """The front by the mean over seeds, cheapest first."""
+    from igcnas.records import champions
+
+    return [
+        {
+            "number": one.record.number,
+            "macs": one.record.final_macs,
+            "params": one.record.final_params,
+            "latency_ms": one.record.latency_ms,
+            "cost": one.record.cost(settings.objective),
+            "val_accuracy": one.mean,
+            "sd": one.sd,
+            "n": one.n,
+            "id": one.record.architecture.id,
+            "canonical_id": one.record.canonical_id,
+            "label": one.record.architecture.label(),
+            "baseline": one.record.baseline,
+        }
+        for one in champions(every, settings.budget_macs, settings.objective)
+    ]
+
+
+def _cost(cost: float, objective: str) -> str:
+    return f"{cost:.3f} ms" if objective == "accuracy,latency" else f"{cost:,.0f} parameters"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,20 @@ _CHECKPOINT_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainResult:
-    """What a training gives: the last epoch's accuracy, the curve, the seconds, and the trained network."""
+    """What a training gives: the last epoch's accuracy, the curve, the seconds, and the network as it then is.
+
+    ended_early: `on_epoch` asked for it, and the schedule is not complete.
+    """
 
     val_accuracy: float
     curve: tuple[EpochReport, ...]
     seconds: float
     network: nn.Sequential
+    ended_early: bool = False
+
+
+class _EndedEarly(Exception):  # noqa: N818 - not an error
+    """`on_epoch` wants no further epoch."""
 
 
 def train(
@@ -39,25 +48,41 @@ def train(
     settings: TrainingSettings,
     *,
     repeat: int = 0,
-    on_epoch: Callable[[EpochReport], None] = lambda _report: None,
+    on_epoch: Callable[[EpochReport], bool | None] = lambda _report: None,
     checkpoint: Path | None = None,
+    checkpoint_seconds: float | None = None,
 ) -> TrainResult:
     """Train from scratch, or go on from the checkpoint if there is one: on a CPU with the same result to the bit.
+
+    on_epoch may return True to end the training after that epoch. A training that goes on tells its curve again first.
+    checkpoint_seconds: how often to save; None for the usual.
 
     Another `repeat` is another seed: of the first weights and of all that is random in training, not of the split.
     Raises TrainingError where the loss is not finite or the device runs out of memory.
     """
     try:
-        training = _Training(architecture, data, settings, repeat, checkpoint)
+        often = _CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
+        training = _Training(architecture, data, settings, repeat, checkpoint, often)
         training.load()
     except torch.OutOfMemoryError as error:
         raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
-    training.run(on_epoch)
+    epochs = settings.epochs
+
+    def told(report: EpochReport) -> None:
+        nonlocal epochs
+        if on_epoch(report) and report.epoch < settings.epochs:
+            epochs = report.epoch
+            raise _EndedEarly
+
+    with suppress(_EndedEarly):
+        training.run(told)
+    curve = tuple(training.curve[:epochs])
     return TrainResult(
-        val_accuracy=training.curve[-1].val_accuracy,
-        curve=tuple(training.curve),
+        val_accuracy=curve[-1].val_accuracy,
+        curve=curve,
         seconds=training.seconds,
         network=training.network,
+        ended_early=epochs < settings.epochs,
     )
 
 
@@ -69,8 +94,9 @@ class _Training(Engine):
         architecture: Architecture,
         data: TrainingData,
         settings: TrainingSettings,
-        repeat: int,
-        checkpoint: Path | None,
+        repeat: int = 0,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = _CHECKPOINT_SECONDS,
     ) -> None:
         super().__init__(
             plan(architecture),
@@ -78,5 +104,5 @@ class _Training(Engine):
             short_recipe(settings),
             seed=settings.network_seed(architecture.id, repeat),
             checkpoint=checkpoint,
-            checkpoint_seconds=_CHECKPOINT_SECONDS,
+            checkpoint_seconds=checkpoint_seconds,
         )

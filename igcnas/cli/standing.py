@@ -1,0 +1,96 @@
+"""Who leads a study and how sure that is, and how often pruning was wrong: lines and JSON, for search and status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from igcnas.cli.common import mega
+
+if TYPE_CHECKING:
+    from igcnas.racing import Contender
+    from igcnas.records import Network
+    from igcnas.search import SparedAudit, Standing
+
+_SHOWN = 3
+
+
+def standing_lines(standing: Standing) -> list[str]:
+    """The best network, its probability of being that, who else may be, and what picking the highest flatters."""
+    first, race = standing.first, standing.race
+    record = first.record
+    name = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
+    lines = [f"best      {_accuracy(first)} at {mega(record.final_macs)} MFLOPs: {name} (network {record.number})"]
+    if race.networks < 2:
+        return lines
+    lines.append(
+        f"          the best of {race.networks} with probability {race.first.probability:.2f}; its true accuracy is "
+        f"expected at {race.first.expected:.2f} +- {race.first.uncertainty:.2f} %"
+    )
+    others = list(zip(standing.runners_up, race.runners_up, strict=True))
+    if others:
+        shown = "; ".join(
+            f"network {network.record.number} {_accuracy(network)}, {contender.probability:.2f}"
+            for network, contender in others[:_SHOWN]
+        )
+        more = f"; and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        lines.append(f"          may be the best, too: {shown}{more}")
+    lines.append(
+        f"optimism  the highest single training overstates its network by {race.optimism:.2f} points here, by "
+        f"{race.typical_optimism:.2f} on average; a seed has sd {race.seed_sd:.2f}"
+    )
+    return lines
+
+
+def standing_json(standing: Standing | None) -> dict[str, Any] | None:
+    """The same as data."""
+    if standing is None:
+        return None
+    race = standing.race
+    return {
+        "first": _contender_json(standing.first, race.first),
+        "runners_up": [
+            _contender_json(network, contender)
+            for network, contender in zip(standing.runners_up, race.runners_up, strict=True)
+        ],
+        "optimism": race.optimism,
+        "typical_optimism": race.typical_optimism,
+        "seed_sd": race.seed_sd,
+        "networks": race.networks,
+        "trainings": race.trainings,
+    }
+
+
+def audit_lines(audit: SparedAudit | None) -> list[str]:
+    """What pruning did, and how often it was wrong; nothing for a study without."""
+    if audit is None:
+        return []
+    line = f"pruning   {audit.pruned} networks ended early"
+    if audit.above_median_interval is None or audit.on_front_interval is None:
+        return [f"{line}; none was finished all the same yet, so nothing tells how often that was wrong"]
+    above, front = _share(audit.above_median_interval), _share(audit.on_front_interval)
+    return [
+        f"{line}; of {audit.spared} that were finished all the same, {audit.above_median} ended above the median of "
+        f"the others ({above}) and {audit.on_front} on the front ({front}); 95 % intervals"
+    ]
+
+
+def audit_json(audit: SparedAudit | None) -> dict[str, Any] | None:
+    """The same as data."""
+    return None if audit is None else asdict(audit)
+
+
+def _accuracy(network: Network) -> str:
+    """Mean, spread and number of the trainings."""
+    spread = "" if network.sd is None else f" (sd {network.sd:.2f}, n = {network.n})"
+    return f"{network.mean:.2f} %{spread}"
+
+
+def _contender_json(network: Network, contender: Contender) -> dict[str, Any]:
+    facts = asdict(contender)
+    del facts["name"]
+    return {"number": network.record.number, "id": network.record.architecture.id} | facts
+
+
+def _share(interval: tuple[float, float]) -> str:
+    return f"{100 * interval[0]:.0f} to {100 * interval[1]:.0f} %"

@@ -1,0 +1,221 @@
+"""The front of a study as a picture. compute_front: records to numbers, for tests; draw_front: numbers to axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from igcnas.figures.scale import from_scale, ticks, to_scale
+from igcnas.records import Network, TrialRecord, champions, counted, networks, repeats, standard_error
+from igcnas.study import StudySettings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette: told apart with every kind of colour vision, and in print by the markers.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+_MARKERS = ("o", "s", "^", "v", "P", "X", "D")
+
+
+# A block type has the same colour in every figure; those of users' own spaces follow.
+_FAMILIES = (
+    "igcv1",
+    "igcv1 (learned)",
+    "igcv3",
+    "igcv3 (learned)",
+    "mobilenetv2",
+    "resnet",
+    "igcv2",
+    "resnext",
+    "resnext (learned)",
+    "msgc",
+    "msgc-mobilenetv2",
+    "condensenet",
+)
+_BESIDE_BUDGET: dict[str, Any] = {
+    "xytext": (-3, -4),
+    "textcoords": "offset points",
+    "rotation": 90,
+    "ha": "right",
+    "va": "top",
+    "color": "#666666",
+    "fontsize": 8,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontFigure:
+    """Points are (cost, accuracy), the mean over seeds, cost in the units of the axis.
+
+    front_errors: half a bar at each point of the front: the standard error of the mean over seeds where there are
+    several, else the binomial one. pruned: at the accuracy with which they were ended.
+    """
+
+    searched: dict[str, list[tuple[float, float]]]
+    baselines: list[tuple[str, float, float]]
+    pruned: list[tuple[float, float]]
+    front: list[tuple[float, float]]
+    front_errors: list[float]
+    repeated: bool
+    objective: str
+    budget: float | None
+    validation_images: int
+
+
+# Of each objective: what one unit of the axis is, and its name.
+_AXES = {
+    "accuracy,params": (1e3, "thousands of parameters"),
+    "accuracy,latency": (1.0, "milliseconds for one image, median on the device of the study"),
+}
+_MFLOPS = (1e6, "MFLOPs (millions of multiply-accumulates of convolutions and linear layers, one image)")
+
+
+def compute_front(
+    every: Sequence[TrialRecord], *, budget_macs: int, validation_images: int, objective: str = "front"
+) -> FrontFigure:
+    """What the figure shows of a study's records."""
+    unit, _ = _AXES.get(objective, _MFLOPS)
+    searched: dict[str, list[tuple[float, float]]] = {}
+    known: list[tuple[str, float, float]] = []
+    for network in networks(every):
+        cost = network.record.cost(objective) / unit
+        if network.record.baseline is not None:
+            known.append((network.record.baseline, cost, network.mean))
+        else:
+            searched.setdefault(_block_type(network.record), []).append((cost, network.mean))
+    line = champions(every, budget_macs, objective)
+    return FrontFigure(
+        searched=dict(sorted(searched.items())),
+        baselines=known,
+        # The latency of a pruned network was never measured.
+        pruned=[
+            (r.cost(objective) / unit, r.accuracies[-1])
+            for r in every
+            if r.state == "pruned" and not math.isnan(r.cost(objective))
+        ],
+        front=[(network.record.cost(objective) / unit, network.mean) for network in line],
+        front_errors=[_error(network, validation_images) for network in line],
+        repeated=any(network.n > 1 for network in line),
+        objective=objective,
+        budget=budget_macs / unit if objective not in _AXES else None,
+        validation_images=validation_images,
+    )
+
+
+def _error(network: Network, images: int) -> float:
+    """Standard error of the mean over seeds; of a single training the binomial one of its validation images."""
+    if network.sd is None:
+        return standard_error(network.mean, images)
+    return network.sd / math.sqrt(network.n)
+
+
+def _block_type(record: TrialRecord) -> str:
+    """Family, and whether its grouping is learned, where it can also be fixed."""
+    stages = record.architecture.to_dict()["stages"]
+    learned = any(
+        grouping.get("kind") in ("flgc", "dgconv") or grouping.get("learned")
+        for stage in stages
+        for grouping in stage["block"].values()
+        if isinstance(grouping, dict)
+    )
+    return f"{record.architecture.family} (learned)" if learned else record.architecture.family
+
+
+def _look(position: int) -> tuple[str, str]:
+    """Colour and marker; where the colours begin again, they meet other markers."""
+    turn, place = divmod(position, len(_COLOURS))
+    return _COLOURS[place], _MARKERS[(place + turn) % len(_MARKERS)]
+
+
+def draw_front(figure: FrontFigure, axes: Axes) -> None:
+    """Networks by block type, known networks, and the front with its standard errors."""
+    names = [*_FAMILIES, *(name for name in figure.searched if name not in _FAMILIES)]
+    for name, points in figure.searched.items():
+        position = names.index(name)
+        colour, marker = _look(position)
+        xs, ys = [cost for cost, _ in points], [accuracy for _, accuracy in points]
+        axes.scatter(xs, ys, s=52, c=colour, marker=marker, label=name, alpha=0.9, lw=0, zorder=3.5)
+    if figure.pruned:
+        xs, ys = [cost for cost, _ in figure.pruned], [accuracy for _, accuracy in figure.pruned]
+        axes.scatter(xs, ys, s=14, c="#999999", marker="x", lw=0.8, zorder=2, label="pruned, at its last accuracy")
+    by_accuracy = sorted(figure.baselines, key=lambda known: known[2])
+    costs = [cost for _, cost, _ in figure.baselines] or [1.0]
+    middle = math.sqrt(min(costs) * max(costs)) * 0.999  # where all are alike, at the budget, to the left
+    for position, (name, cost, accuracy) in enumerate(by_accuracy):
+        axes.scatter(cost, accuracy, s=110, c="white", edgecolors="black", marker="*", zorder=4)
+        left = cost > middle  # towards the inside
+        offset: dict[str, Any] = {
+            "xytext": (-7 if left else 7, -12 if position % 2 else 5),
+            "textcoords": "offset points",
+            "ha": "right" if left else "left",
+        }
+        axes.annotate(name, (cost, accuracy), fontsize=7.5, zorder=5, **offset)
+    if figure.baselines:
+        axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="known network, same training")
+    if figure.front:
+        xs, ys = [cost for cost, _ in figure.front], [accuracy for _, accuracy in figure.front]
+        end = xs[-1] if figure.budget is None else figure.budget
+        axes.step([*xs, end], [*ys, ys[-1]], where="post", c="black", lw=1.1, zorder=3)
+        axes.errorbar(
+            xs, ys, yerr=figure.front_errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5, zorder=3
+        )
+        bar = "front, one standard error" + (" (over seeds where repeated)" if figure.repeated else "")
+        axes.plot([], [], c="black", lw=1.1, label=bar)
+    if figure.budget is not None:
+        axes.axvline(figure.budget, c="#888888", ls="--", lw=1)
+        axes.annotate("budget", (figure.budget, 1), xycoords=("data", "axes fraction"), **_BESIDE_BUDGET)
+    axes.set_xscale("log")
+    axes.set_yscale("function", functions=(to_scale, from_scale))
+    low, high = _range(figure)
+    axes.set_ylim(low, high)
+    marks = ticks(low, high)
+    axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
+    axes.set_xlabel(_AXES.get(figure.objective, _MFLOPS)[1])
+    axes.set_ylabel(f"validation accuracy (%, {figure.validation_images:,} images), spaced by error rate")
+    axes.grid(True, which="both", lw=0.3, c="#dddddd")
+    axes.set_axisbelow(True)
+
+
+def _range(figure: FrontFigure) -> tuple[float, float]:
+    """Accuracies from a little below the lowest point to a little above the highest."""
+    searched = [accuracy for points in figure.searched.values() for _, accuracy in points]
+    every = [*searched, *(accuracy for _, _, accuracy in figure.baselines), *(a for _, a in figure.pruned)] or [0.0]
+    low, high = to_scale(np.array([min(every), max(every)]))
+    margin = max(0.1, 0.08 * (high - low))
+    bottom, top = from_scale(np.array([low - margin, high + 1.5 * margin]))
+    return max(0.0, float(bottom)), min(100.2, float(top))
+
+
+def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> None:
+    """Write the figure of a study as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
+
+    numbers = compute_front(
+        every,
+        budget_macs=settings.budget_macs,
+        validation_images=settings.data.validation_images,
+        objective=settings.objective,
+    )
+    canvas = Figure(figsize=(10.5, 5.6), dpi=150, layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.add_subplot()
+    draw_front(numbers, axes)
+    if numbers.searched or numbers.baselines:
+        canvas.legend(loc="outside right upper", fontsize=8)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "235" else "")
+    )
+    axes.set_title(
+        f"{title}: {counted(every)} networks and {len(repeats(every))} repeats on {settings.data.name}, "
+        f"{settings.training.epochs} epochs each, seed {settings.training.seed}",
+        fontsize=10,
+    )
+    canvas.savefig(path, format="png")

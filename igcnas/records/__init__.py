@@ -1,0 +1,36 @@
+"""What a study knows of its networks: the only writer and the only reader of the attributes of its trials.
+
+trial: one training. networks: a network with all its trainings, and which of them are best. table: all as a table.
+"""
+
+from igcnas.records.networks import (
+    Network,
+    best,
+    champions,
+    counted,
+    front,
+    networks,
+    repeats,
+    standard_error,
+    trained,
+)
+from igcnas.records.table import to_frame
+from igcnas.records.trial import RESULT_ATTRIBUTES, TrialRecord, proposal_attributes, record_of, records
+
+__all__ = [
+    "RESULT_ATTRIBUTES",
+    "Network",
+    "TrialRecord",
+    "best",
+    "champions",
+    "counted",
+    "front",
+    "networks",
+    "proposal_attributes",
+    "record_of",
+    "records",
+    "repeats",
+    "standard_error",
+    "to_frame",
+    "trained",
+]

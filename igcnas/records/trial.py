@@ -1,0 +1,161 @@
+"""One training of a study, as its trial in Optuna tells it.
+
+Words: a searched network was proposed by a sampler, a known one is of the literature (`baseline`), a repeat is one more
+training of a network that the study holds, with another seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from igcnas.architecture import Architecture
+
+if TYPE_CHECKING:
+    import optuna
+
+_STATES = {"COMPLETE": "complete", "RUNNING": "running", "WAITING": "running", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One training of a network. macs and params are expected before training; measured_* hold after it.
+
+    The two differ only where training chose groups of unequal sizes. curve holds (epoch, training loss, accuracy).
+    state is complete, pruned (ended after epoch pruned_at; val_accuracy is of that epoch), failed or running. repeat is
+    0 for the first training of a network; for others repeat_of is the number of the first. spared_at: the epoch after
+    which it would have been pruned, had it not been finished to see whether pruning is right. Equal networks have equal
+    canonical ids. latency_*: median and interquartile range in ms, where the study measures them.
+    """
+
+    number: int
+    state: str
+    architecture: Architecture
+    macs: int
+    params: int
+    target_macs: int
+    baseline: str | None
+    seed: int
+    epochs: int
+    canonical_id: str = ""
+    repeat: int = 0
+    repeat_of: int | None = None
+    measured_macs: int | None = None
+    measured_params: int | None = None
+    val_accuracy: float | None = None
+    seconds: float | None = None
+    device: str | None = None
+    peak_memory_mb: float | None = None
+    latency_ms: float | None = None
+    latency_iqr_ms: float | None = None
+    curve: tuple[tuple[int, float, float], ...] = ()
+    pruned_at: int | None = None
+    spared_at: int | None = None
+    reason: str | None = None
+
+    @property
+    def final_macs(self) -> int:
+        """MACs of the network as it would run: measured where training has changed them."""
+        return self.macs if self.measured_macs is None else self.measured_macs
+
+    @property
+    def final_params(self) -> int:
+        """Parameters of the network as it would run."""
+        return self.params if self.measured_params is None else self.measured_params
+
+    @property
+    def searched(self) -> bool:
+        """Whether a sampler proposed it: neither a known network nor a repeat."""
+        return self.baseline is None and self.repeat == 0
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """Validation accuracy in percent after each epoch so far."""
+        return tuple(accuracy for _, _, accuracy in self.curve)
+
+    def cost(self, objective: str) -> float:
+        """What the front of this objective compares at: parameters, milliseconds, else MACs; NaN while not measured."""
+        if objective == "accuracy,params":
+            return float(self.final_params)
+        if objective == "accuracy,latency":
+            return float("nan") if self.latency_ms is None else self.latency_ms
+        return float(self.final_macs)
+
+    def within(self, budget_macs: int) -> bool:
+        """Whether the trained network keeps the budget."""
+        return self.final_macs <= budget_macs
+
+
+def proposal_attributes(
+    architecture: Architecture,
+    *,
+    macs: int,
+    params: int,
+    target_macs: int,
+    baseline: str | None,
+    seed: int,
+    epochs: int,
+    canonical_id: str = "",
+    repeat: int = 0,
+    repeat_of: int | None = None,
+) -> dict[str, Any]:
+    """User attributes of a trial before it is trained: all that is needed to train it again."""
+    return {
+        "architecture": architecture.to_json(),
+        "architecture_id": architecture.id,
+        "canonical_id": canonical_id,
+        "family": architecture.family,
+        "label": architecture.label(),
+        "macs": macs,
+        "params": params,
+        "target_macs": target_macs,
+        "baseline": baseline,
+        "seed": seed,
+        "epochs": epochs,
+        "repeat": repeat,
+        "repeat_of": repeat_of,
+    }
+
+
+RESULT_ATTRIBUTES = (
+    "val_accuracy",
+    "seconds",
+    "device",
+    "measured_macs",
+    "measured_params",
+    "peak_memory_mb",
+    "latency_ms",
+    "latency_iqr_ms",
+    "curve",
+)
+_PROPOSED = ("macs", "params", "target_macs", "baseline", "seed", "epochs")
+
+
+def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
+    """The record of one trial; None for a trial that was asked for and killed before it had a network."""
+    attributes = trial.user_attrs
+    if "architecture" not in attributes:
+        return None
+    state = _STATES[trial.state.name]
+    ended = state in ("complete", "pruned")
+    results: dict[str, Any] = {key: attributes.get(key) for key in RESULT_ATTRIBUTES if key != "curve" and ended}
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        architecture=Architecture.from_json(attributes["architecture"]),
+        canonical_id=attributes.get("canonical_id", ""),
+        repeat=attributes.get("repeat", 0),
+        repeat_of=attributes.get("repeat_of"),
+        pruned_at=attributes.get("pruned_at") if state == "pruned" else None,
+        spared_at=attributes.get("spared_at") if state == "complete" else None,
+        reason=attributes.get("reason"),
+        curve=tuple((int(e), float(loss), float(a)) for e, loss, a in attributes.get("curve", ())),
+        **{key: attributes[key] for key in _PROPOSED},
+        **results,
+    )
+
+
+def records(study: optuna.Study) -> list[TrialRecord]:
+    """Every training of a study, in the order of their numbers."""
+    found = (record_of(trial) for trial in study.get_trials(deepcopy=False))
+    return [record for record in found if record is not None]

@@ -1,0 +1,67 @@
+"""Which training ends early: the rule of successive halving, applied to the records of a study.
+
+A decision depends on the networks of lower numbers and on the curve alone. So a training that is taken up after a kill,
+which tells its curve again, hears the same; and what was spared can be read off a curve afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from igcnas.proposals import Halving, Judge, is_spared
+from igcnas.records import TrialRecord
+from igcnas.study import StudySettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When one training ends. others: by rung, the scores there of the networks before it. Without rungs it never does.
+
+    spared: it goes on all the same, to see whether pruning is right.
+    """
+
+    halving: Halving
+    judge: Judge
+    cost: float
+    others: Mapping[int, Sequence[float]]
+    spared: bool
+
+    def ends(self, epoch: int, accuracy: float) -> bool:
+        """Whether the training ends after this epoch, counted from 1, with this accuracy in percent."""
+        return not self.spared and self._falls_behind(epoch, accuracy)
+
+    def spared_at(self, accuracies: Sequence[float]) -> int | None:
+        """The epoch after which a spared training with this curve would have ended; None if at none."""
+        if not self.spared:
+            return None
+        behind = (epoch for epoch, accuracy in enumerate(accuracies, start=1) if self._falls_behind(epoch, accuracy))
+        return next(behind, None)
+
+    def _falls_behind(self, epoch: int, accuracy: float) -> bool:
+        others = self.others.get(epoch)
+        return others is not None and self.halving.prunes(self.judge.score(accuracy, self.cost, epoch=epoch), others)
+
+
+def rule_for(record: TrialRecord, before: Sequence[TrialRecord], judge: Judge, settings: StudySettings) -> Rule:
+    """The rule for this training. Known networks and repeats are never pruned.
+
+    before: every record; those of higher numbers do not count. Costs are the planned ones, which are known at any time.
+    """
+    prunes = settings.pruner == "halving" and record.searched
+    halving = Halving(min_epochs=max(1, settings.min_epochs))
+    peers = [r for r in before if r.searched and r.number < record.number and r.state in ("complete", "pruned")]
+    others = {
+        epoch: [
+            judge.score(peer.accuracies[epoch - 1], _planned(peer, settings), epoch=epoch)
+            for peer in peers
+            if len(peer.curve) >= epoch
+        ]
+        for epoch in (halving.rungs(record.epochs) if prunes else ())
+    }
+    spared = is_spared(settings.seed, record.canonical_id)
+    return Rule(halving=halving, judge=judge, cost=_planned(record, settings), others=others, spared=spared)
+
+
+def _planned(record: TrialRecord, settings: StudySettings) -> float:
+    return float(record.params if settings.objective == "accuracy,params" else record.macs)

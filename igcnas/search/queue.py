@@ -1,0 +1,120 @@
+"""What enters a study, and what a killed run left in it.
+
+A training enters the journal in one record, with all that is needed to run it, before it runs. What is found RUNNING
+was left by a killed run (the study's lock keeps every other controller out) and is taken up under its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from igcnas.architecture import Architecture
+from igcnas.cost import count
+from igcnas.records import TrialRecord, proposal_attributes, record_of
+from igcnas.study import StudySettings
+
+# A training that kills its run this often without getting any further is closed.
+_MAX_STARTS = 5
+
+
+class Queue:
+    """The waiting and the unfinished trainings of a study. note: told whoever watches."""
+
+    def __init__(self, study: optuna.Study, settings: StudySettings, note: Callable[[str], None]) -> None:
+        self.study, self.settings, self.note = study, settings, note
+
+    def unfinished(self) -> optuna.Trial | None:
+        """Adopt what a killed run left, under its number; close it where it keeps killing its process."""
+        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            starts = frozen.user_attrs.get("starts", 0)
+            trial = optuna.Trial(self.study, frozen._trial_id)
+            if "architecture" in frozen.user_attrs and starts < _MAX_STARTS:
+                self.note(f"taking up network {frozen.number}, which an earlier run left unfinished")
+                return trial
+            reason = (
+                f"the run was killed {starts} times while it trained" if starts else "killed before it had a network"
+            )
+            trial.set_user_attr("reason", reason)
+            self.study.tell(trial, state=TrialState.FAIL)
+            self.note(f"network {frozen.number} is closed as failed: {reason}")
+        return None
+
+    def waiting(self) -> optuna.Trial | None:
+        """The first training that is queued and was not begun."""
+        if self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            return self.study.ask()
+        return None
+
+    def add(
+        self,
+        architecture: Architecture,
+        *,
+        canonical_id: str,
+        target_macs: int,
+        parameters: Mapping[str, Any] | None = None,
+        baseline: str | None = None,
+    ) -> None:
+        """Queue the first training of a network; a known one, which has a name, has no parameters."""
+        cost = count(architecture)
+        training = self.settings.training
+        attributes = proposal_attributes(
+            architecture,
+            macs=cost.macs,
+            params=cost.params,
+            target_macs=target_macs,
+            baseline=baseline,
+            seed=training.network_seed(architecture.id),
+            epochs=training.epochs,
+            canonical_id=canonical_id,
+        )
+        self.study.enqueue_trial(dict(parameters or {}), user_attrs=attributes)
+
+    def add_repeat(self, first: TrialRecord, repeat: int) -> None:
+        """Queue a further training of a network; repeat is counted from 1."""
+        attributes = proposal_attributes(
+            first.architecture,
+            macs=first.macs,
+            params=first.params,
+            target_macs=first.target_macs,
+            baseline=first.baseline,
+            seed=self.settings.training.network_seed(first.architecture.id, repeat),
+            epochs=first.epochs,
+            canonical_id=first.canonical_id,
+            repeat=repeat,
+            repeat_of=first.number,
+        )
+        self.study.enqueue_trial({}, user_attrs=attributes)
+
+    def record(self, number: int) -> TrialRecord:
+        """The record of a trial that has a network."""
+        record = record_of(self.study.get_trials(deepcopy=False)[number])
+        assert record is not None
+        return record
+
+
+class Attempt:
+    """One more start of a training, counted in the study; forgiven where it is stopped politely or gets further."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+        self._before = int(trial.user_attrs.get("starts", 0))
+        self._reached = int(trial.user_attrs.get("reached", 0))
+        trial.set_user_attr("starts", self._before + 1)
+
+    def epoch(self, epoch: int) -> None:
+        """An epoch is done, counted from 1; a training that is taken up tells the earlier ones again."""
+        if epoch <= self._reached:
+            return
+        self._reached = epoch
+        self._trial.set_user_attr("reached", epoch)
+        if self._before:
+            self._before = 0
+            self._trial.set_user_attr("starts", 1)
+
+    def stopped(self) -> None:
+        """The user stopped it: that is no fault of the network."""
+        self._trial.set_user_attr("starts", self._before)
