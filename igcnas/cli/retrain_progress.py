@@ -1,4 +1,4 @@
-"""Live progress of a retraining: a bar on a terminal, lines elsewhere. It shows no test result: they come at the end."""
+"""Live progress of a retraining: a bar on a terminal, lines elsewhere. Test results come at the end alone."""
 
 from __future__ import annotations
 

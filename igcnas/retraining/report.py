@@ -67,7 +67,7 @@ def notes(table: Table, settings: RetrainSettings) -> list[str]:
         f"Intervals and tests are of the seeds, on these test images. With {table.test_images:,} of them an accuracy "
         f"has a binomial standard error of {table.binomial_error:.2f} points at {table.rows[0].mean:.2f} %, which "
         "more seeds do not lower; networks share the images, so that differences suffer less from it.",
-        f"First: {table.first}, which the search put first.",
+        f"First: {table.first}, first of these in the search by validation accuracy, before the test split was read.",
     ]
     if table.best_published is None:
         said.append("No published network fits the budget.")
@@ -91,12 +91,11 @@ def notes(table: Table, settings: RetrainSettings) -> list[str]:
 
 
 def _families(table: Table) -> list[tuple[str, Sequence[Comparison]]]:
-    found: list[tuple[str, Sequence[Comparison]]] = []
-    if table.against_published:
-        found.append((f"Searched networks against {table.best_published}, the best published", table.against_published))
-    if table.against_first:
-        found.append((f"Every other network against {table.first}, first in the search", table.against_first))
-    return found
+    families = (
+        (f"Searched networks against {table.best_published}, the best published", table.against_published),
+        (f"Every other network against {table.first}, first in the search", table.against_first),
+    )
+    return [(title, family) for title, family in families if family]
 
 
 def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
@@ -106,7 +105,7 @@ def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
             str(len(row.accuracies)) + (f" ({row.failed} failed)" if row.failed else ""),
             f"{row.mean:.2f}",
             "-" if row.sd is None else f"{row.sd:.2f}",
-            "-" if row.interval is None else f"{row.interval[0]:.2f} to {min(100.0, row.interval[1]):.2f}",
+            "-" if row.interval is None else f"{max(0.0, row.interval[0]):.2f} to {min(100.0, row.interval[1]):.2f}",
             f"{row.macs / 1e6:.3g}",
             f"{round(row.params):,}",
             f"{row.seconds:.1f}",
