@@ -337,6 +337,16 @@ def test_the_notes_state_the_error_of_the_test_split_and_how_often_it_was_read()
     assert "+-0.5 points" in said
 
 
+def test_networks_that_came_out_over_the_budget_are_named():
+    chosen = dataclasses.replace(settings(), budget_macs=9_999)
+    table = tabulate(chosen, [made("trial 3", 0, 350), made("trial 3", 1, 351), made("Known", 0, 350)])
+    assert table is not None
+    assert "trial 3 2 of 2, Known 1 of 1 trainings" in report.text(table, chosen)
+    within = tabulate(settings(), [made("trial 3", 0, 350)])
+    assert within is not None
+    assert "Above the budget" not in report.text(within, settings())
+
+
 def test_the_picture_is_drawn(tmp_path):
     table, chosen = table_of({"trial 1": [350, 350, 351], "K1": [345, 350, 340]})
     figure.save(tmp_path / "p.png", table, chosen, title="t")

@@ -83,6 +83,12 @@ def notes(table: Table, settings: RetrainSettings) -> list[str]:
     )
     if seeds == 1:
         said.append("With one seed there is no spread, so that nothing can be tested; give --seeds 5.")
+    over = [f"{row.finalist.name} {row.over_budget} of {len(row.accuracies)}" for row in table.rows if row.over_budget]
+    if over:
+        said.append(
+            f"Above the budget of {settings.budget_macs / 1e6:.3g} MFLOPs, which training can bring about where it "
+            f"chooses the groups: {', '.join(over)} trainings."
+        )
     if len(table.devices) > 1:
         said.append(f"Trained on several devices, which round differently: {', '.join(table.devices)}.")
     if table.reasons:
@@ -162,6 +168,7 @@ def _flat(row: Row, table: Table) -> dict[str, Any]:
         "label": finalist.architecture.label(),
         "n": len(row.accuracies),
         "failed": row.failed,
+        "over_budget": row.over_budget,
         "test_mean": row.mean,
         "test_sd": row.sd,
         "test_low": None if row.interval is None else row.interval[0],

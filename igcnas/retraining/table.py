@@ -69,8 +69,8 @@ class Comparison:
 class Row:
     """One network: its accuracies by seed, their mean, sd (None with one) and 95 % interval (None with one).
 
-    macs and params are means over the trainings: learned groupings differ from seed to seed. failed: trainings without
-    an accuracy.
+    macs and params are means over the trainings: learned groupings differ from seed to seed. over_budget: trainings
+    whose network costs more than the budget. failed: trainings without an accuracy.
     """
 
     finalist: Finalist
@@ -81,6 +81,7 @@ class Row:
     macs: float
     params: float
     seconds: float
+    over_budget: int
     failed: int
 
 
@@ -116,7 +117,8 @@ def tabulate(settings: RetrainSettings, results: Sequence[Result]) -> Table | No
         own = [result for result in good if result.network == finalist.name]
         failed = sum(result.network == finalist.name and result.failed is not None for result in results)
         if own:
-            rows[finalist.name] = _row(finalist, own, failed, resolution)
+            over = sum(result.macs > settings.budget_macs for result in own)
+            rows[finalist.name] = _row(finalist, own, over, failed, resolution)
     searched = [row for row in rows.values() if not row.finalist.published]
     published = [row for row in rows.values() if row.finalist.published]
     first = (searched or published)[0]
@@ -137,7 +139,7 @@ def tabulate(settings: RetrainSettings, results: Sequence[Result]) -> Table | No
     )
 
 
-def _row(finalist: Finalist, results: Sequence[Result], failed: int, resolution: float) -> Row:
+def _row(finalist: Finalist, results: Sequence[Result], over_budget: int, failed: int, resolution: float) -> Row:
     accuracies = [result.test_accuracy for result in results]
     several = len(accuracies) > 1
     return Row(
@@ -149,6 +151,7 @@ def _row(finalist: Finalist, results: Sequence[Result], failed: int, resolution:
         macs=mean([result.macs for result in results]),
         params=mean([result.params for result in results]),
         seconds=mean([result.seconds for result in results]),
+        over_budget=over_budget,
         failed=failed,
     )
 
