@@ -50,7 +50,7 @@ def draw(table: Table, axes: Axes) -> None:
         _draw_row(axes, len(rows) - 1 - place, row, row.finalist.published not in labelled)
         labelled.add(row.finalist.published)
     low, high = axes.get_xlim()
-    axes.set_xlim(low, min(high, 100.0 + 0.02 * (100.0 - low)))
+    axes.set_xlim(max(low, -2.0), min(high, 100.0 + 0.02 * (100.0 - low)))
     labels = [f"{row.finalist.name}\n{row.macs / 1e6:.3g} MFLOPs" for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.set_ylim(-0.6, len(rows) - 0.4)
@@ -87,7 +87,8 @@ def _draw_row(axes: Axes, height: int, row: Row, labelled: bool) -> None:
         label="mean and 95 % interval" if labelled and not published else None,
     )
     if row.interval is not None:
-        axes.plot(row.interval, [height - 0.12] * 2, c=colour, lw=1.6, zorder=3)
+        shown = [min(100.0, max(0.0, bound)) for bound in row.interval]  # no accuracy lies beyond
+        axes.plot(shown, [height - 0.12] * 2, c=colour, lw=1.6, zorder=3)
 
 
 def save(path: Path, table: Table, settings: RetrainSettings, *, title: str) -> None:
