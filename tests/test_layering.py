@@ -45,6 +45,7 @@ worker
 evaluation
 search
 figures drawing export runs
+retraining
 cli
 __main__
 """

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import racing as benchmark
+from benchmarks import table
 from igcnas.racing import SPLIT_NOTE, next_repeat, standing
 from igcnas.statistics import mean
 
@@ -140,6 +141,18 @@ def test_at_equal_cost_racing_finds_the_best_of_its_networks_more_often_and_says
     assert mean([run.regret["racing"] for run in runs]) < 0.5 * mean([run.regret["no repeats"] for run in runs])
     error = math.sqrt(mean([run.stated * (1 - run.stated) for run in runs]) / len(runs))
     assert abs(mean([run.stated for run in runs]) - found["racing"] / len(runs)) < 3 * error
+
+
+def test_a_world_of_trained_networks_gives_each_of_their_seeds_once():
+    rows = {
+        name: table.Row(id=name, macs=1, params=1, curves=((1, 300 + place), (2, 330), (3, 360)), tests=(1, 2, 3))
+        for place, name in enumerate("abcdefgh")
+    }
+    data = table.Table(rows=rows, validation_images=IMAGES, test_images=IMAGES)
+    world = benchmark.from_table(data, 8, seed=1)
+    for network, truth in enumerate(world.truth):
+        assert mean([world.draw(network, repeat) for repeat in range(table.SEEDS)]) == pytest.approx(truth)
+    assert benchmark.play(world, networks=5, seeds=table.SEEDS).repeats <= 3
 
 
 def test_the_page_of_the_benchmark_says_what_the_model_leaves_out(tmp_path, monkeypatch):

@@ -1,0 +1,182 @@
+"""igcnas retrain: finalists and published networks from scratch, with several seeds, on the test split."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from igcnas.cli.common import add_study_argument, command_line, study_folder
+from igcnas.errors import IgcnasError, StudyError
+
+if TYPE_CHECKING:
+    from igcnas.data import Dataset
+    from igcnas.records import TrialRecord
+    from igcnas.retraining import RetrainSettings
+    from igcnas.study import StudySettings
+
+_LONGER = 4  # times the epochs of the study
+EPILOG = """Run the same command again and it goes on where it stopped.
+
+examples:
+  %(prog)s digits-all-0.2M
+  %(prog)s digits-all-0.2M --top 3 --seeds 9 --epochs 100 --margin 0.2
+  %(prog)s digits-all-0.2M --trials 3,17 --name two
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "retrain",
+        help="train the finalists and the published networks again, with several seeds, and test them",
+        description="Trains the best networks of a study and every published network that fits its budget from "
+        "scratch, with several seeds and one recipe, on training and validation images together; reads the test split "
+        "once for each, at its end; and prints means, intervals, corrected tests and what they leave undecided. "
+        "Writes retrain-N/ in the folder of the study: table.md, table.csv, accuracies.png, weights.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_study_argument(parser)
+    add = parser.add_argument
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--top", type=int, metavar="N", help="the N best of the search by mean validation accuracy (default: 5)"
+    )
+    chosen.add_argument("--trials", metavar="N,N", help="these networks of the study instead (see trials.csv)")
+    add("--seeds", type=int, default=5, metavar="N", help="trainings of each network (default: %(default)s)")
+    add("--epochs", type=int, metavar="N", help=f"epochs of each training (default: {_LONGER} times the study's)")
+    add(
+        "--margin",
+        type=float,
+        default=0.5,
+        metavar="X",
+        help="points of accuracy within which networks count as equivalent (default: %(default)s)",
+    )
+    add("--name", metavar="NAME", help="folder of this retraining, in that of the study (default: retrain-EPOCHS)")
+    add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
+    add("--json", action="store_true", help="print the table as one JSON object, and progress to stderr")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Choose, train, print."""
+    trials = _trials(arguments)
+    study_path = study_folder(arguments)
+    from igcnas.records import records
+    from igcnas.study import StudySettings, open_study
+
+    study = StudySettings.read(study_path)
+    every = records(open_study(study_path))
+    settings = _settings(arguments, study, every, trials)
+    from igcnas.training import resolve_device
+
+    resolve_device(arguments.device)
+    dataset = study.data.load()
+    if dataset.fingerprint() != study.data.fingerprint:
+        raise StudyError(f"the data of study {study_path.name!r} has changed since it was searched; restore it")
+    folder = study_path / (arguments.name or f"retrain-{settings.training.epochs}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --name") from None
+    return _retrain(arguments, folder, settings, study, every, dataset)
+
+
+def _retrain(
+    arguments: argparse.Namespace,
+    folder: Path,
+    settings: RetrainSettings,
+    study: StudySettings,
+    every: list[TrialRecord],
+    dataset: Dataset,
+) -> int:
+    from igcnas.cli.retrain_progress import progress_for
+    from igcnas.cli.stopping import Stop
+    from igcnas.records import trained
+    from igcnas.retraining import Retraining, guard, tabulate
+    from igcnas.retraining.execution import Stopped, expected_seconds
+    from igcnas.storage import lock_study
+    from igcnas.training import prepare_device, resolve_device
+
+    output = sys.stderr if arguments.json else sys.stdout
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock_study(folder, other="wait for it, or start another with --name NAME"))
+        asked, settings = settings, guard(folder, settings)
+        device = resolve_device(arguments.device)
+        _, height, width = study.data.input_shape
+        prepare_device(device, height * width)
+        stop = stack.enter_context(Stop())
+        retraining = Retraining(folder, settings, dataset, device, stop=stop)
+        done = retraining.results()
+        missing = [training for training in retraining.trainings if training not in done]
+        images = len(dataset.train.labels)
+        factor = settings.training.epochs / study.training.epochs * images / (images - study.data.validation_images)
+        known = {record.architecture.id: record.seconds for record in trained(every) if record.seconds is not None}
+        progress = progress_for(output, retraining.trainings, expected_seconds(missing, known, factor=factor))
+        if missing:
+            progress.announce(folder, settings, study_epochs=study.training.epochs)
+            if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
+                progress.note("note      the study has gone on since; the networks stay those chosen at the start")
+            stack.enter_context(progress)
+        try:
+            results = retraining.run(progress)
+        except Stopped:
+            count = len(retraining.results())
+            progress.note(f"stopped with {count} of {len(retraining.trainings)} trainings; nothing is lost. To go on:")
+            progress.note(f"  {command_line()}")
+            return 130
+    table = tabulate(settings, results)
+    if table is None:
+        raise IgcnasError(f"no training gave a network: {results[0].failed}; see the files in {folder}")
+    from igcnas.retraining import figure, report
+    from igcnas.training.checkpoint import write_whole
+
+    title = f"{folder.parent.name}, {folder.name}"
+    write_whole(folder / "table.md", report.markdown(table, settings, title=title).encode())
+    write_whole(folder / "table.csv", report.comma_separated(table).encode())
+    figure.save(folder / "accuracies.png", table, settings, title=folder.parent.name)
+    if arguments.json:
+        print(json.dumps({"folder": str(folder), **report.plain(table)}))
+        return 0
+    print(report.text(table, settings))
+    for name in ("table.md", "table.csv", "accuracies.png"):
+        print(f"wrote     {folder / name}")
+    return 0
+
+
+def _trials(arguments: argparse.Namespace) -> tuple[int, ...] | None:
+    """The numbers after --trials, each once."""
+    if arguments.top is not None and arguments.top < 1:
+        raise IgcnasError(f"--top {arguments.top} must be 1 or more; 5 is usual")
+    if arguments.trials is None:
+        return None
+    words = [word.strip() for word in arguments.trials.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise IgcnasError(f"--trials {arguments.trials!r} must be numbers of networks with commas, such as 3,17")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
+def _settings(
+    arguments: argparse.Namespace, study: StudySettings, every: list[TrialRecord], trials: tuple[int, ...] | None
+) -> RetrainSettings:
+    import dataclasses
+
+    from igcnas.retraining.plan import RetrainSettings, choose_finalists
+
+    top = None if trials is not None else 5 if arguments.top is None else arguments.top
+    epochs = _LONGER * study.training.epochs if arguments.epochs is None else arguments.epochs
+    return RetrainSettings(
+        data_name=study.data.name,
+        data_fingerprint=study.data.fingerprint,
+        budget_macs=study.budget_macs,
+        training=dataclasses.replace(study.training, epochs=epochs),
+        seeds=arguments.seeds,
+        top=top,
+        trials=trials,
+        margin=arguments.margin,
+        finalists=choose_finalists(every, study, top=top, trials=trials),
+    )
