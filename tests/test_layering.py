@@ -38,12 +38,14 @@ lowering
 reorganised
 data
 training
+scores
 records storage
 study
 proposals
 worker
 evaluation
 search
+audit
 figures drawing export runs
 cli
 __main__
