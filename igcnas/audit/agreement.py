@@ -96,20 +96,23 @@ def _top(values: ArrayLike, k: int) -> Values:
         raise ValueError(f"k must lie between 1 and the {len(given)} networks, but is {k}")
     bar = np.sort(given)[-k]
     above, level = given > bar, given == bar
-    return above + level * ((k - above.sum()) / level.sum())
+    chances: Values = above + level * ((k - above.sum()) / level.sum())
+    return chances
 
 
 def _signs(values: ArrayLike, bands: ArrayLike | None) -> Values:
     """(n, n): 1 where the value of the row is above that of the column, -1 where below; 0 also for other bands."""
     given = np.asarray(values, float)
     # No difference: values may be infinite.
-    signs: Values = np.greater.outer(given, given).astype(float) - np.less.outer(given, given)
-    return signs if bands is None else signs * np.equal.outer(np.asarray(bands), np.asarray(bands))
+    signs: Values = np.greater.outer(given, given).astype(np.float64) - np.less.outer(given, given)
+    if bands is not None:
+        signs *= np.equal.outer(np.asarray(bands), np.asarray(bands))
+    return signs
 
 
 def _counts(drawn: Indices) -> Values:
     """How often each network is in each resample: (R, n)."""
-    counts = np.zeros(drawn.shape)
+    counts: Values = np.zeros(drawn.shape)
     np.add.at(counts, (np.arange(len(drawn))[:, None], drawn), 1.0)
     return counts
 

@@ -17,7 +17,7 @@ from igcnas.errors import TrainingError
 from igcnas.plan import plan
 from igcnas.recipes import short_recipe
 from igcnas.settings import TrainingSettings
-from igcnas.training import Engine, EpochReport, StepReport, TrainingData, accuracy, settle_gates
+from igcnas.training import Engine, EpochReport, TrainingData, accuracy, settle_gates
 from igcnas.training.device import describe
 
 FIRST_REPEAT = 1000  # repeats of a search are counted from 0
@@ -33,14 +33,15 @@ def train_long(
     *,
     number: int,
     seed: int,
+    on_start: Callable[[int], None] = lambda _epochs: None,
     on_epoch: Callable[[EpochReport], None] = lambda _report: None,
-    on_step: Callable[[StepReport], None] = lambda _report: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Training:
     """Train the network with the seed-th of the audit's seeds, or go on from its checkpoint; write the result.
 
-    On a CPU the result is the same to the bit however often it was killed. A training that diverges or finds no memory
-    is a result, too. Raises Stopped, with the checkpoint written, after `stop`; TrainingError for a damaged checkpoint.
+    on_start hears how many epochs an earlier run has done. On a CPU the result is the same to the bit however often it
+    was killed. A training that diverges or finds no memory is a result, too. Raises Stopped, with the checkpoint
+    written, after `stop`; TrainingError for a damaged checkpoint.
     """
     network = plan(architecture)
 
@@ -74,8 +75,9 @@ def train_long(
         engine.load()
     except torch.OutOfMemoryError as error:
         return result(failed=f"out of memory: {str(error).splitlines()[0]}")
+    on_start(len(engine.curve))
     try:
-        engine.run(on_epoch, on_step)
+        engine.run(on_epoch)
     except TrainingError as error:
         return result(failed=str(error))
     val_accuracy = engine.curve[-1].val_accuracy

@@ -41,6 +41,7 @@ class Scope:
     over_macs: Interval  # tau of short minus tau of MACs, paired
     recalls: Mapping[str, Mapping[int, float]]
     regrets: Mapping[str, float]
+    chance_regret: float  # of picking any network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,7 @@ def scope(name: str, rows: Sequence[Row], *, seed: int, strata: Values | None = 
         behind_ceiling=behind,
         over_macs=_interval([one - other for one, other in zip(tau[SHORT], tau["macs"], strict=True)]),
         recalls={key: {k: recall(given, means, k) for k in ks} for key, given in values.items()},
+        chance_regret=float(means.max() - means.mean()),
         regrets={} if within else {key: regret(given, means) for key, given in values.items()},
     )
 

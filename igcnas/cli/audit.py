@@ -15,6 +15,7 @@ from igcnas.errors import DataError, IgcnasError, StudyError
 if TYPE_CHECKING:
     from igcnas.audit.folder import AuditSettings, Sample, Training
     from igcnas.audit.rows import Row
+    from igcnas.cli.stopping import Stop
     from igcnas.records import TrialRecord
     from igcnas.study import StudySettings
     from igcnas.training import TrainingData
@@ -45,7 +46,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--networks", type=int, default=20, metavar="N", help="size of the sample (default: %(default)s)")
     add("--epochs", type=int, metavar="N", help=f"of a long training (default: {_LONGER} times those of the study)")
     add("--seeds", type=int, default=2, metavar="N", help="long trainings of each network (default: %(default)s)")
-    add("--bands", type=int, default=3, metavar="N", help="bands of MACs to sample and compare in (default: %(default)s)")
+    add(
+        "--bands",
+        type=int,
+        default=3,
+        metavar="N",
+        help="bands of MACs to sample and compare in (default: %(default)s)",
+    )
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     add("--out", type=Path, metavar="DIR", help="folder of this audit (default: audit-EPOCHS in that of the study)")
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
@@ -119,7 +126,7 @@ def _train(
     every: list[TrialRecord],
     data: TrainingData,
     output: TextIO,
-    stop: object,
+    stop: Stop,
 ) -> list[Training]:
     from igcnas.audit.folder import read_training
     from igcnas.audit.long import train_long
@@ -135,7 +142,7 @@ def _train(
     progress = AuditProgress(output, len(tasks), expected, epochs=wanted.training.epochs)
     progress.announce(sample, arguments.seeds, folder)
     for task in expected:
-        if stop():  # type: ignore[operator]
+        if stop():
             raise Stopped
         record = networks[task[0]]
         progress.start(task, record.baseline or record.architecture.label(), record.val_accuracy or 0.0)
@@ -146,8 +153,9 @@ def _train(
             folder,
             number=task[0],
             seed=task[1],
+            on_start=progress.go_on,
             on_epoch=progress.epoch,
-            stop=stop,  # type: ignore[arg-type]
+            stop=stop,
         )
         progress.finished(done[task])
     return [done[task] for task in tasks]
@@ -180,7 +188,7 @@ def _finish(
     _enough(found, left_out)
     result = compute(found, sample.limits, seed=settings.training.seed)
     title = Title(
-        study=settings_name(folder, arguments),
+        study=study_folder(arguments).resolve().name,
         data=settings.data.name,
         short_epochs=wanted.short_epochs,
         long_epochs=wanted.training.epochs,
@@ -201,11 +209,6 @@ def _finish(
     for name in ("audit.md", "audit.csv", "audit.png"):
         print(f"wrote     {folder / name}")
     return 0
-
-
-def settings_name(folder: Path, arguments: argparse.Namespace) -> str:
-    """Name of the study."""
-    return study_folder(arguments).resolve().name
 
 
 def _enough(found: list[Row], left_out: list[str]) -> None:

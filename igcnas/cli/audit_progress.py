@@ -28,8 +28,8 @@ class AuditProgress:
         self.done = total - len(expected)
         self.current = (0, 0)
         self.name = ""
-        self.short = self.behind = self.share = 0.0  # behind: expected seconds of what this run has finished
-        self.first_epoch = 0
+        self.short = self.share = self.taken_up = 0.0  # shares of the current training
+        self.behind = 0.0  # expected seconds of what this run has done
         self.began = self.spoke = time.monotonic()
 
     def announce(self, sample: Sample, seeds: int, folder: Path) -> None:
@@ -50,8 +50,13 @@ class AuditProgress:
 
     def start(self, task: tuple[int, int], name: str, short: float) -> None:
         """One more training begins, or is taken up."""
-        self.current, self.name, self.short, self.share, self.first_epoch = task, name, short, 0.0, 0
+        self.current, self.name, self.short = task, name, short
+        self.share = self.taken_up = 0.0
         self.spoke = time.monotonic()
+
+    def go_on(self, epochs: int) -> None:
+        """So many epochs are there from an earlier run."""
+        self.taken_up = epochs / self.epochs
 
     def epoch(self, report: EpochReport) -> None:
         """One more point of its curve."""
@@ -65,8 +70,8 @@ class AuditProgress:
 
     def finished(self, training: Training) -> None:
         """Print it and what is left."""
-        self.behind += self.expected.pop(self.current)
-        self.done, self.share = self.done + 1, 0.0
+        self.behind += self.expected.pop(self.current) * (1 - self.taken_up)
+        self.done, self.share, self.taken_up = self.done + 1, 0.0, 0.0
         width = len(str(self.total))
         head = f"{self.done:>{width}}/{self.total}  network {self.current[0]:>3}, seed {self.current[1]}"
         if training.val_accuracy is None:
@@ -79,9 +84,9 @@ class AuditProgress:
 
     def left(self) -> str:
         """Time left, in words."""
-        part = self.share * self.expected.get(self.current, 0.0)
-        spent = self.behind + part
-        ahead = sum(self.expected.values()) - part
+        current = self.expected.get(self.current, 0.0)
+        spent = self.behind + max(0.0, self.share - self.taken_up) * current
+        ahead = sum(self.expected.values()) - self.share * current
         if not ahead:
             return "0 s"
         return duration((time.monotonic() - self.began) / spent * ahead) if spent else "an unknown time"
