@@ -25,12 +25,14 @@ from igcnas.audit.long import FIRST_REPEAT, train_long
 from igcnas.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
 from igcnas.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
 from igcnas.audit.table import Title, as_json, frame, page
+from igcnas.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
 from igcnas.cli import main
+from igcnas.cli.audit_progress import AuditProgress
 from igcnas.data import load_dataset
 from igcnas.errors import TrainingError
 from igcnas.records import records
 from igcnas.study import StudySettings, open_study
-from igcnas.training import Stopped, TrainingData, train
+from igcnas.training import EpochReport, Stopped, TrainingData, train
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -49,10 +51,12 @@ TITLE = Title(
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of seven networks of one epoch."""
+    """A study of seven networks of one epoch, on a few of the digits."""
     root = tmp_path_factory.mktemp("studies")
+    digits = load_dataset("digits").train
+    np.savez(root / "few.npz", x_train=digits.images[:300], y_train=digits.labels[:300])
     words = ["search", "--budget-mflops", "0.01", "--epochs", "1", "--no-baselines", "--no-export", "--networks", "7"]
-    words += ["--space", "igcv1"]
+    words += ["--space", "igcv1", "--data", f"npz:{root / 'few.npz'}"]
     assert main([*words, "--study", "s", "--studies-dir", str(root), "--device", "cpu"]) == 0
     return root / "s"
 
@@ -137,7 +141,7 @@ def first_record(study: Path, *, epochs: int = 2) -> Any:
     import dataclasses
 
     settings = StudySettings.read(study)
-    data = TrainingData.of(load_dataset("digits"), settings.training, torch.device("cpu"))
+    data = TrainingData.of(settings.data.load(), settings.training, torch.device("cpu"))
     record = first_trainings(records(open_study(study)))[0]
     return record, data, dataclasses.replace(settings.training, epochs=epochs)
 
@@ -169,7 +173,7 @@ def test_an_audit_writes_a_page_a_table_and_a_picture(study: Path, capsys: pytes
     found = json.loads(captured.out)
     assert "12 trainings of 2 epochs" in captured.err
     assert "(12 are there)" in captured.err
-    assert found["verdict"] in ("undecided", "worse than MACs", "below the ceiling", "as good as noise allows")
+    assert found["verdict"] in (AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE)
     assert len(found["rows"]) == 6
     assert set(found["scopes"]) == {ALL, WITHIN, "best third by short training"}
     assert {path: path.stat().st_mtime_ns for path in (folder / "trainings").iterdir()} == before
@@ -207,22 +211,45 @@ def test_a_study_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captu
     assert "no study in" in capsys.readouterr().err
 
 
-def test_a_killed_audit_goes_on_to_the_same_trainings(study: Path, tmp_path: Path) -> None:
-    words = ["audit", str(study), "--networks", "4", "--bands", "1", "--seeds", "1", "--epochs", "4", "--device", "cpu"]
-    command = [sys.executable, "-m", "igcnas", *words, "--out", str(tmp_path / "cut")]
-    for number in (signal.SIGKILL, signal.SIGINT):
-        have = len(results(tmp_path / "cut"))
-        with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
-            end = time.monotonic() + 60
-            while len(results(tmp_path / "cut")) <= have and time.monotonic() < end:
-                time.sleep(0.01)
-            process.send_signal(number)
-            out, _ = process.communicate()
-        if number == signal.SIGINT:
-            assert process.returncode == 130
-            assert "nothing is lost. To go on:" in out
-    assert 2 <= len(results(tmp_path / "cut")) < 4
-    assert main([*words, "--out", str(tmp_path / "cut")]) == 0
+def test_an_audit_killed_and_then_interrupted_goes_on_to_the_same_trainings(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [
+        "audit",
+        str(study),
+        "--networks",
+        "4",
+        "--bands",
+        "1",
+        "--seeds",
+        "1",
+        "--epochs",
+        "20",
+        "--device",
+        "cpu",
+    ]
+    cut = ["--out", str(tmp_path / "cut")]
+    command = [sys.executable, "-m", "igcnas", *words, *cut]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 60
+        while not results(tmp_path / "cut") and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    have = len(results(tmp_path / "cut"))
+    assert 1 <= have < 3
+
+    def interrupt(_self: AuditProgress, report: EpochReport) -> None:
+        if report.epoch == 7:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditProgress, "epoch", interrupt)
+        assert main([*words, *cut]) == 130
+    assert "nothing is lost. To go on:" in capsys.readouterr().out
+    assert len(list((tmp_path / "cut" / "trainings").glob("*.pt"))) == 1
+    assert len(results(tmp_path / "cut")) == have
+    assert main([*words, *cut]) == 0
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
     assert (tmp_path / "cut" / "audit.csv").read_bytes() == (tmp_path / "whole" / "audit.csv").read_bytes()

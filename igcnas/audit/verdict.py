@@ -11,11 +11,12 @@ from igcnas.audit.agreement import Interval
 from igcnas.audit.result import SHORT, WITHIN, AuditResult
 
 MARGIN = 0.1
-AS_GOOD, WORSE, BELOW, UNDECIDED = "as good as noise allows", "worse than MACs", "below the ceiling", "undecided"
+AS_GOOD, BELOW, UNDECIDED = "as good as noise allows", "below the ceiling", "undecided"
+WORSE, REVERSED = "worse than MACs", "the wrong way round"
 
 
 def verdict(result: AuditResult) -> tuple[str, str]:
-    """A word for it, one of the four above, and the sentence."""
+    """A word for it, one of the five above, and the sentence."""
     scope = result.scopes[WITHIN]
     short = scope.taus[SHORT]
     head = f"tau {show(short)} over {scope.n} networks within bands of equal cost"
@@ -24,6 +25,8 @@ def verdict(result: AuditResult) -> tuple[str, str]:
             f"Short training ranks worse than MACs alone inside bands: {head}, {-scope.over_macs.value:.2f} below MACs "
             f"({show(scope.over_macs)})."
         )
+    if short.known and short.high < 0:
+        return REVERSED, f"Short training ranks the wrong way round: {head}."
     beside = "" if not scope.over_macs.low > 0 else ", and it ranks better than MACs alone"
     if not short.known or not short.low > 0:
         return UNDECIDED, (

@@ -57,6 +57,8 @@ class AuditProgress:
     def go_on(self, epochs: int) -> None:
         """So many epochs are there from an earlier run."""
         self.taken_up = epochs / self.epochs
+        if not self.behind:
+            self.began = time.monotonic()  # what torch loads once is no part of the pace
 
     def epoch(self, report: EpochReport) -> None:
         """One more point of its curve."""
