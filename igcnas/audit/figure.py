@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from igcnas.audit.result import ALL, RANKINGS, WITHIN, AuditResult, Scope
 from igcnas.audit.table import NAMES, Title
@@ -16,10 +17,12 @@ from igcnas.audit.verdict import verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 # From light to dark with the cost, told apart in print and with every kind of colour vision.
 _BAND_COLOURS = ("#56B4E9", "#0072B2", "#003A5C", "#E69F00", "#D55E00", "#7A2E00")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
+_TICKS = (100, 99.5, 99, 98, 97, 96, 95, 93, 90, 85, 80, 70, 60, 50, 40, 30, 20, 10, 0)
 _SHORT, _BASELINE, _CEILING = "#0072B2", "#9A9A9A", "#D55E00"
 
 
@@ -41,14 +44,41 @@ def draw_scatter(result: AuditResult, axes: Axes, *, short_epochs: int, long_epo
             label=f"{low / 1e6:.3g} to {high / 1e6:.3g} MFLOPs",
             **look,
         )
-    every = [value for row in result.rows for value in (row.short, *row.long)]
-    edges = [min(every), max(every)]
-    axes.axline((edges[0], edges[0]), slope=1, c="#bbbbbb", lw=1, ls=":", zorder=1)
+    axes.plot([0, 100], [0, 100], c="#999999", lw=1, ls=":", zorder=1, label="no gain from longer training")
+    axes.set_xscale("function", functions=(_to_scale, _from_scale))
+    axes.set_yscale("function", functions=(_to_scale, _from_scale))
+    axes.set_xlim(*_accuracies(axes.xaxis, np.array([row.short for row in result.rows])))
+    axes.set_ylim(*_accuracies(axes.yaxis, np.array([value for row in result.rows for value in row.long])))
     axes.set_xlabel(f"validation accuracy after {short_epochs} epochs, as in the search (%)")
     axes.set_ylabel(f"validation accuracy after {long_epochs} epochs (%)")
-    axes.legend(fontsize=8, loc="lower right", title="band of cost", title_fontsize=8)
+    axes.legend(fontsize=8, loc="best")
     axes.grid(True, lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
+
+
+def _accuracies(axis: Axis, shown: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits a little outside what is shown; sets round accuracies that stand apart, the highest first, as ticks."""
+    low, high = _to_scale(np.array([shown.min(), shown.max()]))
+    margin = max(0.1, 0.06 * (high - low))
+    chosen: dict[float, float] = {}
+    for tick in _TICKS:
+        place = float(_to_scale(np.array(tick)))
+        apart = not chosen or min(chosen.values()) - place > (high - low) / 11
+        if low - margin <= place <= high + margin and apart:
+            chosen[tick] = place
+    axis.set_ticks(list(chosen), [f"{tick:g}" for tick in chosen])
+    axis.set_ticks([], minor=True)
+    bottom, top = _from_scale(np.array([low - margin, high + margin]))
+    return float(bottom), float(top)
+
+
+def _to_scale(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Equal ratios of error rates take equal room, as in the picture of a front; half a percent keeps 100 finite."""
+    return -np.log(np.maximum(100.5 - accuracy, 1e-3))
+
+
+def _from_scale(position: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 100.5 - np.exp(-position)
 
 
 def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:
@@ -65,7 +95,8 @@ def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:
         axes.axvline(scope.ceiling.value, c=_CEILING, lw=1.6, ls="--", zorder=2.5)
         axes.axvspan(scope.ceiling.low, scope.ceiling.high, color=_CEILING, alpha=0.12, lw=0, zorder=1)
     axes.axvline(0, c="black", lw=0.8)
-    axes.set_yticks(range(len(RANKINGS)), [NAMES[key] for key in RANKINGS] if named else [])
+    axes.set_yticks(range(len(RANKINGS)), [NAMES[key] for key in RANKINGS])
+    axes.tick_params(left=named, labelleft=named)
     axes.set_ylim(len(RANKINGS) - 0.5, -0.5)
     axes.set_xlabel("Kendall's tau-b with the long mean")
     axes.set_title(f"{scope.name}, n = {scope.n}", fontsize=9.5)
@@ -77,22 +108,26 @@ def save_audit(path: Path, result: AuditResult, title: Title) -> None:
     """Write the picture as PNG: the scatter, then tau over all and within bands on one scale."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    canvas = Figure(figsize=(13, 5.0), dpi=150, layout="constrained")
+    canvas = Figure(figsize=(13, 5.4), dpi=150, layout="constrained")
     FigureCanvasAgg(canvas)
-    scatter, left, right = canvas.subplots(1, 3, width_ratios=(1.35, 1.05, 0.85))
+    scatter, left, right = canvas.subplots(1, 3, width_ratios=(1.35, 1, 1))
     draw_scatter(result, scatter, short_epochs=title.short_epochs, long_epochs=title.long_epochs)
-    scatter.set_title(
-        f"{len(result.rows)} networks; bars: lowest to highest of {result.seeds} long seeds", fontsize=9.5
-    )
+    seeds = "one long training each" if result.seeds == 1 else f"bars: lowest to highest of {result.seeds} long seeds"
+    scatter.set_title(f"{len(result.rows)} networks, spaced by error rate; {seeds}", fontsize=9.5)
     scopes = [result.scopes[ALL], result.scopes[WITHIN]]
     lows = [found.low for scope in scopes for found in scope.taus.values() if found.known]
     for scope, axes in zip(scopes, (left, right), strict=True):
         draw_taus(scope, axes, named=axes is left)
         axes.set_xlim(min(-0.1, *lows) - 0.03, 1.03)
     if scopes[0].ceiling is not None:
-        left.plot([], [], c=_CEILING, lw=1.6, ls="--", label="ceiling of seed noise, with its interval")
-        left.legend(fontsize=8, loc="lower right")
+        line = Line2D([], [], c=_CEILING, lw=1.6, ls="--", label="what seed noise allows, with its interval")
+        interval = Line2D([], [], c="black", lw=1.2, marker="|", label="95 % interval over networks")
+        canvas.legend(handles=[line, interval], fontsize=8, loc="outside lower right", ncols=2)
     word = verdict(result)[0]
-    canvas.suptitle(f"{title.study}: does short training rank rightly at equal cost? {word}", fontsize=11)
+    canvas.suptitle(
+        f"Study {title.study}: does short training rank its networks rightly at equal cost? Verdict: {word}",
+        fontsize=11,
+    )
     canvas.savefig(path, format="png")

@@ -92,7 +92,8 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
         _table(_agreement(scopes, result, lambda scope: scope.rhos, ceilings=False)),
         "## Finding the best",
         "Share of the long training's best k that are among the best k of each ranking, and the points that picking "
-        "the best of a ranking loses against the best of the long training. Ties are broken at random, in expectation.",
+        "the best of a ranking loses against the best of the long training. Ties are broken at random, in expectation. "
+        "The best of few noisy means is too high, so the points lost are, too.",
         *(_table(_finding(scope, result)) for scope in (whole, *result.bands)),
         "## Networks",
         _table(_networks(result)),

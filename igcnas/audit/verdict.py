@@ -57,4 +57,5 @@ def show(found: Interval, *, sign: bool = False) -> str:
     form = "+.2f" if sign else ".2f"
     if not found.known:
         return "-"
-    return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
+    value, low, high = (f"{round(number, 2) + 0.0:{form}}" for number in (found.value, found.low, found.high))  # no -0
+    return f"{value} [{low}, {high}]"
