@@ -38,12 +38,14 @@ lowering latency
 reorganised
 data
 training
+scores
 records storage racing
 study
 proposals
 worker
 evaluation
 search
+audit
 figures drawing export runs
 retraining
 cli

@@ -1,0 +1,141 @@
+"""The folder of an audit: what was drawn, and one file for each long training.
+
+studies/NAME/audit-EPOCHS/settings.json           how it trains, and the sample: it stays when the study grows
+                          trainings/00012-0.json  network 12, first seed: its result, written whole and renamed
+                          trainings/00012-0.pt    its checkpoint, while it is trained
+                          audit.md, audit.csv, audit.png
+
+More seeds are more trainings of the same sample; anything else that is other belongs into another folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from igcnas.audit.sampling import Member, stratified
+from igcnas.errors import StudyError
+from igcnas.records import TrialRecord
+from igcnas.settings import TrainingSettings
+from igcnas.study import flatten
+from igcnas.training.checkpoint import write_whole
+
+_FORMAT = 1
+_FILE = "settings.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """What decides the long trainings; `training` has their epochs."""
+
+    networks: int
+    bands: int
+    training: TrainingSettings
+    data_fingerprint: str
+    short_epochs: int
+
+    def differences(self, found: Mapping[str, Any]) -> list[str]:
+        """Each setting in which the `found` ones differ, as 'name: found -> this'."""
+        mine = flatten(json.loads(json.dumps(asdict(self))))
+        theirs = flatten({key: value for key, value in found.items() if key in asdict(self)})
+        return [
+            f"{key.removeprefix('training.')}: {theirs.get(key)} -> {mine.get(key)}"
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key) != theirs.get(key)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The networks of an audit. limits: lowest and highest MACs of each band; ids: of the architectures, by number."""
+
+    members: tuple[Member, ...]
+    limits: tuple[tuple[int, int], ...]
+    ids: Mapping[int, str]
+
+    @staticmethod
+    def draw(networks: Sequence[TrialRecord], settings: AuditSettings) -> Sample:
+        """From the trained networks of a study, by its seed."""
+        known = [(r.number, r.final_macs, r.val_accuracy or 0.0) for r in networks]
+        members, limits = stratified(known, count=settings.networks, bands=settings.bands, seed=settings.training.seed)
+        ids = {record.number: record.architecture.id for record in networks}
+        return Sample(members=members, limits=limits, ids={m.number: ids[m.number] for m in members})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One long training: accuracy in percent after its last epoch, or why there is none."""
+
+    number: int
+    seed: int
+    architecture_id: str
+    epochs: int
+    val_accuracy: float | None = None
+    failed: str | None = None
+    seconds: float = 0.0
+    device: str = "cpu"
+    curve: list[float] = field(default_factory=list)
+
+
+def open_folder(folder: Path, settings: AuditSettings, networks: Sequence[TrialRecord]) -> Sample:
+    """The sample of the audit in this folder; drawn now if it is a new one.
+
+    Raises StudyError where the folder holds an audit with other settings, or of networks that the study does not have.
+    """
+    path = folder / _FILE
+    if not path.exists():
+        sample = Sample.draw(networks, settings)
+        (folder / "trainings").mkdir(parents=True, exist_ok=True)
+        content = {"format": _FORMAT, **asdict(settings), "sample": asdict(sample)}
+        write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+        return sample
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] != _FORMAT:
+            raise StudyError(f"{path} was written by another version of igcnas; give another --out")
+        drawn = found["sample"]
+        sample = Sample(
+            members=tuple(Member(**member) for member in drawn["members"]),
+            limits=tuple((low, high) for low, high in drawn["limits"]),
+            ids={int(number): name for number, name in drawn["ids"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(f"{path} is damaged ({error}); give another --out") from None
+    if other := settings.differences(found):
+        shown = "; ".join(other[:4]) + (f"; and {len(other) - 4} more" if len(other) > 4 else "")
+        raise StudyError(
+            f"{folder} holds an audit with other settings ({shown}); go back to those, or give another --out"
+        )
+    have = {record.number: record.architecture.id for record in networks}
+    for number, name in sample.ids.items():
+        if have.get(number) != name:
+            raise StudyError(
+                f"{folder} is an audit of another study: its network {number} is not there; give another --out"
+            )
+    return sample
+
+
+def checkpoint_path(folder: Path, number: int, seed: int) -> Path:
+    """Where a long training leaves its checkpoint."""
+    return folder / "trainings" / f"{number:05d}-{seed}.pt"
+
+
+def read_training(folder: Path, number: int, seed: int) -> Training | None:
+    """The result of a long training, if it got so far."""
+    path = checkpoint_path(folder, number, seed).with_suffix(".json")
+    if not path.exists():
+        return None
+    try:
+        return Training(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
+
+
+def write_training(folder: Path, training: Training) -> None:
+    """Leave the result, then drop the checkpoint: a kill between them costs nothing."""
+    checkpoint = checkpoint_path(folder, training.number, training.seed)
+    write_whole(checkpoint.with_suffix(".json"), (json.dumps(asdict(training)) + "\n").encode())
+    checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""One long training of a network of a study: as the search trained it, with more epochs and another seed.
+
+Same data, split, recipe and judgement (igcnas/worker.py). The seeds are none that a search uses, so that the short
+training is never a part of the truth that it is held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from igcnas.architecture import Architecture
+from igcnas.audit.folder import Training, checkpoint_path, write_training
+from igcnas.errors import TrainingError
+from igcnas.plan import plan
+from igcnas.recipes import short_recipe
+from igcnas.settings import TrainingSettings
+from igcnas.training import Engine, EpochReport, TrainingData, accuracy, settle_gates
+from igcnas.training.device import describe
+
+FIRST_REPEAT = 1000  # repeats of a search are counted from 0
+_CHECKPOINT_SECONDS = 15.0
+_MEASURED_BATCH = 500
+
+
+def train_long(
+    architecture: Architecture,
+    data: TrainingData,
+    settings: TrainingSettings,
+    folder: Path,
+    *,
+    number: int,
+    seed: int,
+    on_start: Callable[[int], None] = lambda _epochs: None,
+    on_epoch: Callable[[EpochReport], None] = lambda _report: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Training:
+    """Train the network with the seed-th of the audit's seeds, or go on from its checkpoint; write the result.
+
+    on_start hears how many epochs an earlier run has done. On a CPU the result is the same to the bit however often it
+    was killed. A training that diverges or finds no memory is a result, too. Raises Stopped, with the checkpoint
+    written, after `stop`; TrainingError for a damaged checkpoint.
+    """
+    network = plan(architecture)
+
+    def result(
+        *, val_accuracy: float | None = None, failed: str | None = None, engine: Engine | None = None
+    ) -> Training:
+        training = Training(
+            number=number,
+            seed=seed,
+            architecture_id=architecture.id,
+            epochs=settings.epochs,
+            val_accuracy=val_accuracy,
+            failed=failed,
+            seconds=0.0 if engine is None else round(engine.seconds, 3),
+            device=describe(data.mean.device),
+            curve=[] if engine is None else [report.val_accuracy for report in engine.curve],
+        )
+        write_training(folder, training)
+        return training
+
+    try:
+        engine = Engine(
+            network,
+            data,
+            short_recipe(settings),
+            seed=settings.network_seed(architecture.id, FIRST_REPEAT + seed),
+            checkpoint=checkpoint_path(folder, number, seed),
+            checkpoint_seconds=_CHECKPOINT_SECONDS,
+            stop=stop,
+        )
+        engine.load()
+    except torch.OutOfMemoryError as error:
+        return result(failed=f"out of memory: {str(error).splitlines()[0]}")
+    on_start(len(engine.curve))
+    try:
+        engine.run(on_epoch)
+    except TrainingError as error:
+        return result(failed=str(error))
+    val_accuracy = engine.curve[-1].val_accuracy
+    parts = torch.split(data.validation.images, _MEASURED_BATCH)
+    _, raised = settle_gates(network, engine.network, lambda: (data.normalize(images) for images in parts))
+    if raised:  # its masks are others now
+        val_accuracy = accuracy(engine.network, data.validation, data.normalize)
+    return result(val_accuracy=val_accuracy, engine=engine)

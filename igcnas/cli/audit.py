@@ -1,0 +1,217 @@
+"""igcnas audit: does the short training of a study rank its networks rightly?"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from igcnas.cli.common import add_study_argument, command_line, study_folder
+from igcnas.errors import DataError, IgcnasError, StudyError
+
+if TYPE_CHECKING:
+    from igcnas.audit.folder import AuditSettings, Sample, Training
+    from igcnas.audit.rows import Row
+    from igcnas.cli.stopping import Stop
+    from igcnas.records import TrialRecord
+    from igcnas.study import StudySettings
+    from igcnas.training import TrainingData
+
+_LONGER = 10  # times the epochs of the study
+EPILOG = """Run the same command again and it goes on where it stopped; with more --seeds it trains those that are new.
+
+examples:
+  %(prog)s digits-0.2M
+  %(prog)s digits-0.2M --networks 40 --seeds 3 --epochs 100
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "audit",
+        help="tell whether the short training of a study ranks its networks rightly",
+        description="Trains a sample of the networks of a study long, with several seeds, and compares the order with "
+        "that of the short training: Kendall's tau-b and Spearman's rho with intervals, over all and at equal cost, "
+        "beside what seed noise allows and beside MACs, parameters and zero-cost scores. Writes audit.md, audit.csv "
+        "and audit.png.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_study_argument(parser)
+    add = parser.add_argument
+    add("--networks", type=int, default=20, metavar="N", help="size of the sample (default: %(default)s)")
+    add("--epochs", type=int, metavar="N", help=f"of a long training (default: {_LONGER} times those of the study)")
+    add("--seeds", type=int, default=2, metavar="N", help="long trainings of each network (default: %(default)s)")
+    add(
+        "--bands",
+        type=int,
+        default=3,
+        metavar="N",
+        help="bands of MACs to sample and compare in (default: %(default)s)",
+    )
+    add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    add("--out", type=Path, metavar="DIR", help="folder of this audit (default: audit-EPOCHS in that of the study)")
+    add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; compare; write; print."""
+    for name in ("networks", "seeds", "bands", "epochs"):
+        if (value := getattr(arguments, name)) is not None and value < 1:
+            raise IgcnasError(f"--{name} {value} must be at least 1")
+    from igcnas.audit.rows import first_trainings
+    from igcnas.records import records
+    from igcnas.study import StudySettings, open_study
+
+    study = study_folder(arguments)
+    settings = StudySettings.read(study)
+    every = records(open_study(study))
+    from igcnas.audit.folder import AuditSettings, open_folder
+    from igcnas.cli.stopping import Stop
+    from igcnas.storage import lock_study
+    from igcnas.training import Stopped
+
+    epochs = _LONGER * settings.training.epochs if arguments.epochs is None else arguments.epochs
+    if epochs <= settings.training.epochs:
+        raise IgcnasError(
+            f"--epochs {epochs} is not longer than the {settings.training.epochs} epochs of the study; give more"
+        )
+    wanted = AuditSettings(
+        networks=arguments.networks,
+        bands=arguments.bands,
+        training=dataclasses.replace(settings.training, epochs=epochs),
+        data_fingerprint=settings.data.fingerprint,
+        short_epochs=settings.training.epochs,
+    )
+    folder = arguments.out or study / f"audit-{epochs}"
+    output = sys.stderr if arguments.json else sys.stdout
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
+    with lock_study(folder, other="give another --out"), Stop() as stop:
+        sample = open_folder(folder, wanted, first_trainings(every))
+        data = _data(arguments.device, settings)
+        try:
+            trainings = _train(arguments, folder, wanted, sample, every, data, output, stop)
+        except Stopped:
+            print(f"stopped; nothing is lost. To go on:\n  {command_line()}", file=output)
+            return 130
+        return _finish(arguments, folder, wanted, sample, every, data, trainings, settings)
+
+
+def _data(device_name: str, settings: StudySettings) -> TrainingData:
+    """The data of the study, split as it was, on the device."""
+    from igcnas.training import TrainingData, prepare_device, resolve_device
+
+    device = resolve_device(device_name)
+    _, height, width = settings.data.input_shape
+    prepare_device(device, height * width)
+    dataset = settings.data.load()
+    if dataset.fingerprint() != settings.data.fingerprint:
+        raise DataError(f"{settings.data.spec} holds other data than when the study was made; bring those back")
+    return TrainingData.of(dataset, settings.training, device)
+
+
+def _train(
+    arguments: argparse.Namespace,
+    folder: Path,
+    wanted: AuditSettings,
+    sample: Sample,
+    every: list[TrialRecord],
+    data: TrainingData,
+    output: TextIO,
+    stop: Stop,
+) -> list[Training]:
+    from igcnas.audit.folder import read_training
+    from igcnas.audit.long import train_long
+    from igcnas.cli.audit_progress import AuditProgress
+    from igcnas.training import Stopped
+
+    networks = {record.number: record for record in every}
+    # Seeds outside, so that a first full comparison is there as early as can be.
+    tasks = [(member.number, seed) for seed in range(arguments.seeds) for member in sample.members]
+    done = {task: found for task in tasks if (found := read_training(folder, *task)) is not None}
+    longer = wanted.training.epochs / wanted.short_epochs
+    expected = {task: longer * (networks[task[0]].seconds or 0.0) for task in tasks if task not in done}
+    progress = AuditProgress(output, len(tasks), expected, epochs=wanted.training.epochs)
+    progress.announce(sample, arguments.seeds, folder)
+    for task in expected:
+        if stop():
+            raise Stopped
+        record = networks[task[0]]
+        progress.start(task, record.baseline or record.architecture.label(), record.val_accuracy or 0.0)
+        done[task] = train_long(
+            record.architecture,
+            data,
+            wanted.training,
+            folder,
+            number=task[0],
+            seed=task[1],
+            on_start=progress.go_on,
+            on_epoch=progress.epoch,
+            stop=stop,
+        )
+        progress.finished(done[task])
+    return [done[task] for task in tasks]
+
+
+def _finish(
+    arguments: argparse.Namespace,
+    folder: Path,
+    wanted: AuditSettings,
+    sample: Sample,
+    every: list[TrialRecord],
+    data: TrainingData,
+    trainings: list[Training],
+    settings: StudySettings,
+) -> int:
+    from igcnas.audit.figure import save_audit
+    from igcnas.audit.result import compute
+    from igcnas.audit.rows import all_scores, rows, score_batch
+    from igcnas.audit.table import Title, as_json, frame, page
+    from igcnas.audit.verdict import verdict
+    from igcnas.training.checkpoint import write_whole
+
+    batch = score_batch(data, settings.training.seed)
+    networks = {record.number: record.architecture for record in every}
+    scores = {
+        m.number: all_scores(networks[m.number], batch, seed=settings.training.network_seed(networks[m.number].id))
+        for m in sample.members
+    }
+    found, left_out = rows(sample, every, trainings, scores)
+    _enough(found, left_out)
+    result = compute(found, sample.limits, seed=settings.training.seed)
+    title = Title(
+        study=study_folder(arguments).resolve().name,
+        data=settings.data.name,
+        short_epochs=wanted.short_epochs,
+        long_epochs=wanted.training.epochs,
+        validation_images=settings.data.validation_images,
+        device=", ".join(sorted({t.device for t in trainings})),
+        seconds=sum(t.seconds for t in trainings),
+        command=command_line(),
+    )
+    frame(result).to_csv(folder / "audit.csv", index=False)
+    write_whole(folder / "audit.md", page(result, title, left_out).encode())
+    save_audit(folder / "audit.png", result, title)
+    if arguments.json:
+        print(json.dumps(as_json(result, title, left_out, folder)))
+        return 0
+    print(verdict(result)[1])
+    for line in left_out:
+        print(f"left out  {line}")
+    for name in ("audit.md", "audit.csv", "audit.png"):
+        print(f"wrote     {folder / name}")
+    return 0
+
+
+def _enough(found: list[Row], left_out: list[str]) -> None:
+    if len(found) < 3:
+        reason = f" ({left_out[0]})" if left_out else ""
+        raise StudyError(f"only {len(found)} networks of the sample have long trainings{reason}; an order needs 3")

@@ -1,0 +1,341 @@
+"""igcnas audit as a user meets it: exact after any kill, refused with other settings, and what it writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from igcnas.audit.figure import draw_scatter, draw_taus, save_audit
+from igcnas.audit.folder import Training, read_training
+from igcnas.audit.long import FIRST_REPEAT, train_long
+from igcnas.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
+from igcnas.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
+from igcnas.audit.table import Title, as_json, frame, page
+from igcnas.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
+from igcnas.cli import main
+from igcnas.cli.audit_progress import AuditProgress
+from igcnas.data import load_dataset
+from igcnas.errors import TrainingError
+from igcnas.records import records
+from igcnas.study import StudySettings, open_study
+from igcnas.training import EpochReport, Stopped, TrainingData, train
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+SMALL = ("--networks", "6", "--bands", "2", "--seeds", "2", "--epochs", "2", "--device", "cpu")
+TITLE = Title(
+    study="s",
+    data="digits",
+    short_epochs=1,
+    long_epochs=2,
+    validation_images=100,
+    device="cpu",
+    seconds=60,
+    command="igcnas audit s",
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of seven networks of one epoch, on a few of the digits."""
+    root = tmp_path_factory.mktemp("studies")
+    digits = load_dataset("digits").train
+    np.savez(root / "few.npz", x_train=digits.images[:300], y_train=digits.labels[:300])
+    words = ["search", "--budget-mflops", "0.01", "--epochs", "1", "--no-baselines", "--no-export", "--networks", "7"]
+    words += ["--space", "igcv1", "--data", f"npz:{root / 'few.npz'}"]
+    assert main([*words, "--study", "s", "--studies-dir", str(root), "--device", "cpu"]) == 0
+    return root / "s"
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """Every long training without what time makes different."""
+    found = {}
+    for path in sorted((folder / "trainings").glob("*.json")):
+        found[path.name] = {key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}
+    return found
+
+
+# One long training
+
+
+def test_a_long_training_is_that_of_the_search_with_more_epochs_and_an_unused_seed(study: Path, tmp_path: Path) -> None:
+    record, data, settings = first_record(study)
+    (tmp_path / "trainings").mkdir()
+    found = train_long(record.architecture, data, settings, tmp_path, number=3, seed=1)
+    expected = train(record.architecture, data, settings, repeat=FIRST_REPEAT + 1)
+    assert found.val_accuracy == expected.val_accuracy
+    assert found.curve == [report.val_accuracy for report in expected.curve]
+    assert read_training(tmp_path, 3, 1) == found
+    assert read_training(tmp_path, 3, 0) is None
+    assert [path.name for path in (tmp_path / "trainings").iterdir()] == ["00003-1.json"]
+
+
+def test_a_long_training_that_was_stopped_goes_on_to_the_same_bits(study: Path, tmp_path: Path) -> None:
+    record, data, settings = first_record(study, epochs=4)
+    for name in ("whole", "cut"):
+        (tmp_path / name / "trainings").mkdir(parents=True)
+    whole = train_long(record.architecture, data, settings, tmp_path / "whole", number=0, seed=0)
+    epochs: list[int] = []
+    started: list[int] = []
+
+    def go(stop: Callable[[], bool]) -> Training:
+        return train_long(
+            record.architecture,
+            data,
+            settings,
+            tmp_path / "cut",
+            number=0,
+            seed=0,
+            on_start=started.append,
+            on_epoch=lambda report: epochs.append(report.epoch),
+            stop=stop,
+        )
+
+    for after in (1, 3):
+        with pytest.raises(Stopped):
+            go(lambda after=after: len(set(epochs)) >= after)  # type: ignore[misc]
+    cut = go(lambda: False)
+    assert started == [0, 1, 3]
+    assert cut.curve == whole.curve
+    assert results(tmp_path / "cut") == results(tmp_path / "whole")
+    assert not list((tmp_path / "cut" / "trainings").glob("*.pt"))
+
+
+def test_a_training_that_diverges_is_a_result_and_a_damaged_checkpoint_is_not(study: Path, tmp_path: Path) -> None:
+    record, data, settings = first_record(study)
+    (tmp_path / "trainings").mkdir()
+    broken = TrainingData(
+        training=data.training,
+        validation=data.validation,
+        num_classes=data.num_classes,
+        mean=torch.full_like(data.mean, math.nan),
+        std=data.std,
+        flip=data.flip,
+        pad=data.pad,
+    )
+    found = train_long(record.architecture, broken, settings, tmp_path, number=0, seed=0)
+    assert found.val_accuracy is None
+    assert found.failed is not None
+    assert "diverged" in found.failed
+    (tmp_path / "trainings" / "00000-1.pt").write_bytes(b"torn")
+    with pytest.raises(TrainingError, match="is damaged"):
+        train_long(record.architecture, data, settings, tmp_path, number=0, seed=1)
+    assert read_training(tmp_path, 0, 1) is None
+
+
+def first_record(study: Path, *, epochs: int = 2) -> Any:
+    import dataclasses
+
+    settings = StudySettings.read(study)
+    data = TrainingData.of(settings.data.load(), settings.training, torch.device("cpu"))
+    record = first_trainings(records(open_study(study)))[0]
+    return record, data, dataclasses.replace(settings.training, epochs=epochs)
+
+
+# The command
+
+
+def test_an_audit_writes_a_page_a_table_and_a_picture(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(study), *SMALL]) == 0
+    out = capsys.readouterr().out
+    folder = study / "audit-2"
+    assert "sample    6 networks: 3 of " in out
+    assert "12/12  network" in out
+    assert (folder / "audit.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    text = (folder / "audit.md").read_text()
+    assert "## Kendall's tau-b with the mean of the long trainings" in text
+    assert "Two seeds give a noisy ceiling" in text
+    with (folder / "audit.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 6
+    for line in lines:
+        mean = (float(line["long_0"]) + float(line["long_1"])) / 2
+        assert float(line["long_mean"]) == pytest.approx(mean)
+        assert {f"score_{name}" for name in BASELINES} <= line.keys()
+
+    before = {path: path.stat().st_mtime_ns for path in (folder / "trainings").iterdir()}
+    assert main(["audit", str(study), *SMALL, "--json"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert "12 trainings of 2 epochs" in captured.err
+    assert "(12 are there)" in captured.err
+    assert found["verdict"] in (AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE)
+    assert len(found["rows"]) == 6
+    assert set(found["scopes"]) == {ALL, WITHIN, "best third by short training"}
+    assert {path: path.stat().st_mtime_ns for path in (folder / "trainings").iterdir()} == before
+
+
+def test_more_seeds_go_on_and_other_settings_are_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(study), *SMALL]) == 0
+    seeds = [word if word != "2" or before != "--seeds" else "3" for before, word in zip(("", *SMALL), SMALL)]  # noqa: B905
+    assert main(["audit", str(study), *seeds]) == 0
+    assert "(12 are there)" in capsys.readouterr().out
+    assert len(results(study / "audit-2")) == 18
+    words = ["audit", str(study), "--networks", "7", "--bands", "2", "--epochs", "2"]
+    assert main(words) == 2
+    assert "holds an audit with other settings (networks: 6 -> 7); go back" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--epochs", "1"], "--epochs 1 is not longer than the 1 epochs of the study"),
+        (["--networks", "0"], "--networks 0 must be at least 1"),
+        (["--networks", "8", "--epochs", "3"], "the study holds 7 trained networks, but 3 bands need 9"),
+        (["--bands", "2", "--networks", "5", "--epochs", "4"], "--networks 5, but 2 bands need 6"),
+    ],
+)
+def test_mistakes_are_one_line(study: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(study), *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_study_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "nothing", "--studies-dir", str(tmp_path)]) == 2
+    assert "no study in" in capsys.readouterr().err
+
+
+def test_an_audit_killed_and_then_interrupted_goes_on_to_the_same_trainings(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [
+        "audit",
+        str(study),
+        "--networks",
+        "4",
+        "--bands",
+        "1",
+        "--seeds",
+        "1",
+        "--epochs",
+        "20",
+        "--device",
+        "cpu",
+    ]
+    cut = ["--out", str(tmp_path / "cut")]
+    command = [sys.executable, "-m", "igcnas", *words, *cut]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 60
+        while not results(tmp_path / "cut") and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    have = len(results(tmp_path / "cut"))
+    assert 1 <= have < 3
+
+    def interrupt(_self: AuditProgress, report: EpochReport) -> None:
+        if report.epoch == 7:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditProgress, "epoch", interrupt)
+        assert main([*words, *cut]) == 130
+    assert "nothing is lost. To go on:" in capsys.readouterr().out
+    assert len(list((tmp_path / "cut" / "trainings").glob("*.pt"))) == 1
+    assert len(results(tmp_path / "cut")) == have
+    assert main([*words, *cut]) == 0
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    assert results(tmp_path / "cut") == results(tmp_path / "whole")
+    assert (tmp_path / "cut" / "audit.csv").read_bytes() == (tmp_path / "whole" / "audit.csv").read_bytes()
+
+
+# From numbers
+
+
+def simulated(*, bands: int = 3, each: int = 4, seeds: int = 2) -> AuditResult:
+    generator = np.random.default_rng(0)
+    found = []
+    for number in range(bands * each):
+        truth = 90 + float(generator.normal())
+        long = tuple(truth + float(generator.normal()) for _ in range(seeds))
+        scores = {name: float(generator.normal()) for name in BASELINES}
+        row = Row(number=number, name="n", band=number // each, macs=1, short=truth, long=long, scores=scores)
+        found.append(row)
+    return compute(found, [(10**6 * band, 10**6 * (band + 1)) for band in range(bands)], seed=0)
+
+
+def test_the_scatter_shows_each_network_in_the_colour_of_its_band_with_the_range_of_its_seeds() -> None:
+    result = simulated()
+    axes = Figure().subplots()
+    draw_scatter(result, axes, short_epochs=15, long_epochs=150)
+    assert len(axes.containers) == 3
+    colours = set()
+    for band, container in enumerate(axes.containers):
+        rows = [row for row in result.rows if row.band == band]
+        line, _, (bars,) = container  # type: ignore[misc]
+        assert list(line.get_xdata()) == [row.short for row in rows]
+        assert list(line.get_ydata()) == pytest.approx([row.mean for row in rows])
+        for row, segment in zip(rows, bars.get_segments(), strict=True):
+            assert segment[:, 1] == pytest.approx([min(row.long), max(row.long)])
+        colours.add(line.get_color())
+    assert len(colours) == 3
+
+
+def test_the_bars_are_the_taus_and_the_line_is_the_ceiling() -> None:
+    scope = simulated().scopes[WITHIN]
+    axes = Figure().subplots()
+    draw_taus(scope, axes, named=True)
+    assert [bar.get_width() for bar in axes.patches[: len(RANKINGS)]] == [scope.taus[key].value for key in RANKINGS]  # type: ignore[attr-defined]
+    assert scope.ceiling is not None
+    assert scope.ceiling.value in [line.get_xdata()[0] for line in axes.lines]  # type: ignore[index]
+    assert [label.get_text() for label in axes.get_yticklabels()][:2] == ["short training", "MACs"]
+
+
+def test_a_picture_and_a_page_are_made_of_one_seed_and_one_band_too(tmp_path: Path) -> None:
+    result = simulated(bands=1, each=6, seeds=1)
+    save_audit(tmp_path / "a.png", result, TITLE)
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+    text = page(result, TITLE, ["network 3, seed 0: diverged"])
+    assert "One long seed gives no ceiling." in text
+    assert "- network 3, seed 0: diverged" in text
+    assert json.dumps(as_json(result, TITLE, [], tmp_path), allow_nan=False)
+    assert len(frame(result)) == 6
+
+
+def test_networks_with_a_failed_training_are_left_out_and_named(study: Path) -> None:
+    from igcnas.audit.folder import AuditSettings, Sample
+
+    every = records(open_study(study))
+    settings = StudySettings.read(study)
+    wanted = AuditSettings(
+        networks=6, bands=2, training=settings.training, data_fingerprint="f", short_epochs=1
+    )  # fmt: skip
+    sample = Sample.draw(first_trainings(every), wanted)
+    trainings = [
+        Training(number=m.number, seed=seed, architecture_id="", epochs=2, val_accuracy=50.0 + seed)
+        for m in sample.members
+        for seed in (1, 0)
+    ]
+    trainings[0] = Training(number=trainings[0].number, seed=1, architecture_id="", epochs=2, failed="diverged")
+    scores = {m.number: dict.fromkeys(BASELINES, 1.0) for m in sample.members}
+    found, left_out = rows(sample, every, trainings, scores)
+    assert len(found) == 5
+    assert found[0].long == (50.0, 51.0)
+    assert left_out == [f"network {trainings[0].number}, seed 1: diverged"]
+
+
+def test_the_images_that_scores_see_are_the_same_each_time(study: Path) -> None:
+    _, data, _ = first_record(study)
+    images, labels = score_batch(data, 0)
+    again, _ = score_batch(data, 0)
+    other, _ = score_batch(data, 1)
+    assert images.shape == (128, 1, 8, 8)
+    assert len(labels) == 128
+    assert torch.equal(images, again)
+    assert not torch.equal(images, other)
