@@ -44,7 +44,7 @@ proposals
 worker
 evaluation
 search
-figures drawing export runs
+figures drawing export importance runs
 cli
 __main__
 """

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 
 from igcnas import __version__
-from igcnas.cli import count, evaluate, explain, export, networks, plot, recipes, search, status, train
+from igcnas.cli import count, evaluate, explain, export, importance, networks, plot, recipes, search, status, train
 from igcnas.cli.common import Parser
 from igcnas.errors import IgcnasError
 
-_COMMANDS = (search, train, evaluate, status, plot, export, count, networks, explain, recipes)
+_COMMANDS = (search, train, evaluate, status, plot, importance, export, count, networks, explain, recipes)
 
 
 def parser() -> argparse.ArgumentParser:
