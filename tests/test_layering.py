@@ -46,7 +46,7 @@ worker
 evaluation
 search
 audit
-figures drawing export runs
+figures drawing export importance runs
 retraining
 cli
 __main__

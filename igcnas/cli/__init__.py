@@ -11,11 +11,25 @@ import sys
 from collections.abc import Sequence
 
 from igcnas import __version__
-from igcnas.cli import audit, count, evaluate, explain, export, networks, plot, recipes, retrain, search, status, train
+from igcnas.cli import (
+    audit,
+    count,
+    evaluate,
+    explain,
+    export,
+    importance,
+    networks,
+    plot,
+    recipes,
+    retrain,
+    search,
+    status,
+    train,
+)
 from igcnas.cli.common import Parser
 from igcnas.errors import IgcnasError
 
-_COMMANDS = (search, train, evaluate, status, plot, audit, retrain, export, count, networks, explain, recipes)
+_COMMANDS = (search, train, evaluate, status, plot, importance, audit, retrain, export, count, networks, explain, recipes)
 
 
 def parser() -> argparse.ArgumentParser:
