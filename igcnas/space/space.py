@@ -129,7 +129,7 @@ class SearchSpace:
         common |= {"growth": self.growths, "final_size": self.final_sizes, "head_ratio": self.head_ratios}
         return common | {f"{family.name}.{axis}": options for axis, options in family.axes().items()}
 
-    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         """Ask Optuna for a value of each parameter: the only place that does."""
         block = _suggest(trial, "block", tuple(family.name for family in self.families))
         family = next(family for family in self.families if family.name == block)
@@ -183,7 +183,7 @@ class SearchSpace:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _suggest(trial: optuna.Trial, name: str, options: tuple[Any, ...]) -> Any:
+def _suggest(trial: optuna.trial.BaseTrial, name: str, options: tuple[Any, ...]) -> Any:
     """One value. Whole numbers in equal steps keep their order in Optuna; everything else is a category."""
     if all(type(option) is int for option in options):
         low, high = min(options), max(options)

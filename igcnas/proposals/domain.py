@@ -1,0 +1,62 @@
+"""What is searched, as a proposer sees it: choices, and the network that they mean at a MAC target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import optuna
+
+from igcnas.architecture import Architecture
+from igcnas.canonical import canonical_id
+from igcnas.space import SearchSpace
+
+NetworkT = TypeVar("NetworkT")
+NetworkT_co = TypeVar("NetworkT_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate(Generic[NetworkT_co]):
+    """A network that keeps its target. Equal networks have equal keys, however they were described."""
+
+    key: str
+    macs: int
+    network: NetworkT_co
+
+
+class Domain(Protocol[NetworkT_co]):
+    """Choices, and what they mean. A search space of this program, or in a benchmark a table of someone else's."""
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
+        """Ask for a value of each choice."""
+        ...
+
+    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[NetworkT_co] | None:
+        """The network of these choices at or under the target; None where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceDomain:
+    """A search space for images of a shape: the target fixes the width.
+
+    fill: least share of the target that a network must use. With it every network lies in one band of cost, so that
+    accuracies compare; 0 takes whatever fits.
+    """
+
+    space: SearchSpace
+    input_shape: tuple[int, int, int]
+    num_classes: int
+    fill: float = 0.0
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
+        """Ask for a value of each choice."""
+        return self.space.suggest(trial)
+
+    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[Architecture] | None:
+        """The widest network of these choices at or under the target."""
+        fit = self.space.decode(parameters, self.input_shape, self.num_classes).fit(target_macs)
+        if fit is None or fit.macs < self.fill * target_macs:
+            return None
+        return Candidate(key=canonical_id(fit.architecture), macs=fit.macs, network=fit.architecture)
