@@ -24,7 +24,7 @@ VALIDATION_IMAGES = 25_000
 CHANCE = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # equal only to itself: it is a key of caches
 class Cells:
     """The table: MACs and trained accuracies by cell. Cells are words of six digits."""
 

@@ -1,4 +1,4 @@
-"""Our search on a table: the proposer of igcnas, with trainings that are looked up. The same code that searches for real.
+"""Our search on a table: the proposer of igcnas, with trainings that are looked up.
 
 It differs from `igcnas search` in nothing but that a network is a row of a table and a training a look-up: proposals,
 judging, rejection and memory are those of igcnas.proposals. `play` ends when no training is left, or no network.
@@ -16,9 +16,7 @@ import optuna
 
 from benchmarks.nb201 import Cells
 from benchmarks.problem import Finished, Problem
-from igcnas.proposals import Candidate, Domain, Observation, Proposer
-
-
+from igcnas.proposals import Candidate, Domain, Observation, Proposer, Tally, resolve_sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,56 +46,51 @@ class Known:
 
 def play(
     problem: Problem,
-    domain: Domain[Any],
+    domain: Domain[str],
     *,
     sampler: str,
     seed: int,
     images: int,
-    objective: str = "accuracy",
+    spread: bool = False,
     lowest_target: int = 1,
     known: Sequence[Known] = (),
-) -> None:
-    """Let it train until no training is left, or until it finds no new network."""
+) -> Tally:
+    """Let it train until no training is left, or until it finds no new network; what became of its proposals.
+
+    spread: a front is drawn, and networks are judged at their MACs; else all compete at the budget.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
     budget = int(problem.budget) if math.isfinite(problem.budget) else max(problem.space.macs.values())
     proposer = Proposer(
         domain,
         budget_macs=budget,
-        objective=objective,
-        sampler=sampler,
-        seed=seed,
         lowest_target=lowest_target,
+        spread=spread,
+        sampler=resolve_sampler(sampler),
+        seed=seed,
         images=images,
     )
     observations: list[Observation] = []
-    seen: set[str] = set()
+
+    def train(key: str, target_macs: int, parameters: Mapping[str, Any]) -> None:
+        observations.append(
+            Observation(
+                parameters=parameters,
+                target_macs=target_macs,
+                cost=problem.space.macs[key] if spread else budget,
+                accuracies=(problem.train(key),),
+                complete=True,
+                known=not parameters,
+            )
+        )
+
     try:
         for network in known:
-            accuracy = problem.train(network.key)
-            seen.add(network.key)
-            macs = problem.space.macs[network.key]
-            observations.append(_observation({}, network.target_macs, macs, (accuracy,), known=True))
-        while (proposal := proposer.propose(observations, seen)) is not None:
-            problem.asked(proposer.tally.asked - problem.asked_so_far)
-            candidate = proposal.candidate
-            accuracy = problem.train(candidate.key)
-            seen.add(candidate.key)
-            observations.append(
-                _observation(proposal.parameters, proposal.target_macs, candidate.macs, (accuracy,), known=False)
-            )
+            train(network.key, network.target_macs, {})
+        while (proposal := proposer.propose(observations, problem.counts.keys())) is not None:
+            problem.asked_so_far = proposer.tally.asked
+            train(proposal.candidate.key, proposal.target_macs, proposal.parameters)
     except Finished:
-        return
-
-
-def _observation(
-    parameters: Mapping[str, Any], target_macs: int, macs: int, accuracies: tuple[float, ...], *, known: bool
-) -> Observation:
-    return Observation(
-        parameters=parameters,
-        target_macs=target_macs,
-        cost=macs,
-        accuracies=accuracies,
-        complete=True,
-        known=known,
-    )
+        pass
+    return proposer.tally

@@ -1,7 +1,7 @@
 """What else a person would run: plain Optuna 5, random search, regularized evolution and local search, under a budget.
 
-Written as a user of Optuna would write them: one study in memory, one seed, `study.optimize`. The three that are no part
-of Optuna reject what does not fit before it is trained. Sources: regularized evolution Real et al., AAAI 2019; local
+Written as a user of Optuna would write them: one study in memory, one seed, `study.optimize`. The three that are not
+Optuna's reject what does not fit before it is trained. Sources: regularized evolution Real et al., AAAI 2019; local
 search White et al., UAI 2021.
 """
 

@@ -1,6 +1,6 @@
 """Many short runs in several processes, each kept as a line of JSON: a stopped benchmark goes on where it was.
 
-A task is a flat dict of strings and numbers and says everything about its run. The result is the task with what came out
+A task is a flat dict of strings and numbers and says everything about its run. What comes out is kept
 beside it. Only the calling process writes the cache; a line that a kill has torn is run again.
 """
 

@@ -51,7 +51,9 @@ def sign_flip(differences: Sequence[float]) -> float:
     observed = abs(math.fsum(differences))
     signs = itertools.product((1, -1), repeat=len(differences))
     tolerance = 1e-12 * max(1.0, observed)
-    larger = sum(abs(math.fsum(s * d for s, d in zip(row, differences, strict=True))) >= observed - tolerance for row in signs)
+    larger = sum(
+        abs(math.fsum(s * d for s, d in zip(row, differences, strict=True))) >= observed - tolerance for row in signs
+    )
     return larger / 2.0 ** len(differences)
 
 
@@ -64,7 +66,8 @@ def header(module: str) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("optuna", "numpy", "scipy", "torch"))
     return (
         f"    {shlex.join(['python', '-m', module, *map(_plain, sys.argv[1:])])}\n\n"
-        f"{machine}, other work at the same time, one thread a process; Python {platform.python_version()}, {packages}.\n"
+        f"{machine}, other work at the same time, one thread a process; "
+        f"Python {platform.python_version()}, {packages}.\n"
     )
 
 
