@@ -42,9 +42,8 @@ class Cells:
 
     def observed(self, run: int, cell: str, count: int) -> float:
         """Accuracy of one training: the seed is drawn by (run, cell, how often the run has trained the cell before)."""
-        digest = hashlib.sha256(f"{run}/{cell}/{count}".encode()).digest()
         values = self.accuracies[cell]
-        return values[int.from_bytes(digest[:4], "big") % len(values)]
+        return values[draw(run, cell, count) % len(values)]
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         """One operation for each edge."""
@@ -67,6 +66,11 @@ class Cells:
             for edge in range(EDGES)
             if operation != cell[edge]
         ]
+
+
+def draw(run: int, network: str, count: int) -> int:
+    """A number drawn by (run, network, how often the run has trained the network before)."""
+    return int.from_bytes(hashlib.sha256(f"{run}/{network}/{count}".encode()).digest()[:4], "big")
 
 
 @lru_cache(maxsize=1)

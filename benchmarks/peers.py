@@ -15,7 +15,7 @@ from collections.abc import Callable
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
-from benchmarks.problem import Finished, Problem
+from benchmarks.problem import Finished, Problem, Told
 
 Peer = Callable[[Problem, int], None]
 _NO_END = 1_000_000
@@ -33,23 +33,23 @@ def trains_everything(problem: Problem, seed: int) -> None:
             trial.set_constraint("macs", problem.excess(cell))
         return problem.train(cell)
 
-    _optimize(objective, TPESampler(seed=seed))
+    _optimize(problem, objective, TPESampler(seed=seed))
 
 
 def skips(problem: Problem, seed: int) -> None:
     """TPE told the constraint; what does not fit is not trained and gets the worst accuracy."""
-    _optimize(_skipping(problem), TPESampler(seed=seed))
+    _optimize(problem, _skipping(problem), TPESampler(seed=seed))
 
 
 def skips_and_remembers(problem: Problem, seed: int) -> None:
     """The same; a network that was trained before is told its old accuracy and not trained again."""
-    known: dict[str, float] = {}
-    _optimize(_skipping(problem, known), TPESampler(seed=seed))
+    known = {network.cell: network.accuracy for network in problem.told}
+    _optimize(problem, _skipping(problem, known), TPESampler(seed=seed))
 
 
 def gp(problem: Problem, seed: int) -> None:
     """Optuna's Gaussian process told the constraint; what does not fit is not trained and gets the worst accuracy."""
-    _optimize(_skipping(problem), GPSampler(seed=seed))
+    _optimize(problem, _skipping(problem), GPSampler(seed=seed))
 
 
 def prunes(problem: Problem, seed: int) -> None:
@@ -62,7 +62,7 @@ def prunes(problem: Problem, seed: int) -> None:
             raise optuna.TrialPruned
         return problem.train(cell)
 
-    _optimize(objective, TPESampler(seed=seed))
+    _optimize(problem, objective, TPESampler(seed=seed))
 
 
 def random_rejecting(problem: Problem, seed: int) -> None:
@@ -75,7 +75,8 @@ def random_rejecting(problem: Problem, seed: int) -> None:
 def evolution(problem: Problem, seed: int) -> None:
     """Regularized evolution, RE(20, 5): of 5 of the living the best is mutated in one choice; the oldest dies."""
     draws = random.Random(seed)
-    population: deque[tuple[float, str]] = deque(maxlen=_POPULATION)
+    told = [(network.accuracy, network.cell) for network in problem.told]
+    population: deque[tuple[float, str]] = deque(told, maxlen=_POPULATION)
     while True:
         if len(population) < _POPULATION:
             cell = _fitting(problem, draws)
@@ -88,7 +89,8 @@ def evolution(problem: Problem, seed: int) -> None:
 def local_search(problem: Problem, seed: int) -> None:
     """Neighbours in random order, moving to the first that is better; a new start where none is. Nothing twice."""
     draws = random.Random(seed)
-    known: dict[str, float] = {}
+    known = {network.cell: network.accuracy for network in problem.told}
+    start = max(known, key=lambda cell: known[cell], default=None)
 
     def accuracy(cell: str) -> float:
         if cell not in known:
@@ -96,10 +98,11 @@ def local_search(problem: Problem, seed: int) -> None:
         return known[cell]
 
     while True:
-        here = _fitting(problem, draws)
-        better: str | None = here
+        better = start or _fitting(problem, draws)
+        start = None
         while better is not None:
             here, better = better, None
+            accuracy(here)
             neighbours = problem.space.neighbours(here)
             draws.shuffle(neighbours)
             for cell in neighbours:
@@ -133,8 +136,16 @@ def play(peer: Peer, problem: Problem, seed: int) -> None:
         return
 
 
-def _optimize(objective: Callable[[optuna.Trial], float], sampler: BaseSampler) -> None:
+def trial_of(problem: Problem, network: Told, values: list[float]) -> optuna.trial.FrozenTrial:
+    """A network that was trained before, as a trial of a study."""
+    recorded = optuna.trial.FixedTrial(network.parameters)
+    problem.space.suggest(recorded)
+    return optuna.trial.create_trial(params=network.parameters, distributions=recorded.distributions, values=values)
+
+
+def _optimize(problem: Problem, objective: Callable[[optuna.Trial], float], sampler: BaseSampler) -> None:
     study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials([trial_of(problem, network, [network.accuracy]) for network in problem.told])
     study.optimize(objective, n_trials=_NO_END)  # ends by Finished
 
 

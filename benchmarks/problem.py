@@ -10,7 +10,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import optuna
 
@@ -42,6 +42,14 @@ class Space(Protocol):
         """Networks that differ in one choice."""
 
 
+class Told(NamedTuple):
+    """A network of the literature that was trained first."""
+
+    cell: str
+    parameters: dict[str, Any]
+    accuracy: float
+
+
 class Problem:
     """Trainings of networks of a table within a budget of MACs (math.inf for none)."""
 
@@ -54,6 +62,7 @@ class Problem:
         self.trained: list[str] = []
         self.observed: list[float] = []
         self.asks: list[int] = []  # how many proposals were made until each training
+        self.told: list[Told] = []  # networks that were trained before the strategy began, and what was observed
         self.asked_so_far = 0
 
     def fits(self, cell: str) -> bool:
