@@ -25,7 +25,7 @@ grouping
 blocks
 architecture
 plan
-cost paths
+canonical cost paths
 upstream
 conventions width
 literature
@@ -136,6 +136,7 @@ def loaded(*arguments: str) -> set[str]:
 CORE = (
     "architecture",
     "baselines",
+    "canonical",
     "conventions",
     "cost",
     "errors",

@@ -17,11 +17,11 @@ from optuna.trial import FrozenTrial, TrialState
 from igcnas.proposals.domain import Domain
 from igcnas.proposals.observation import Observation
 from igcnas.proposals.reference import Judge
-from igcnas.proposals.samplers import POPULATION
 
 TARGET = "mac_target"
 # NSGAIISampler reads the generation of a trial from here; a test holds this name against Optuna's.
 GENERATION = "NSGAIISampler:generation"
+POPULATION = 20
 # Dropped asks stay in memory until they are as many as this and half of the networks.
 _DROPPED = 200
 
@@ -45,15 +45,17 @@ class Mirror:
         self._dropped += 1
         return parameters
 
-    def update(self, observations: Sequence[Observation], judge: Judge) -> None:
-        """Tell what is new; begin anew where the reference has changed, or anything but an end was added."""
-        searched = [network for network in observations if network.parameters and network.accuracies]
+    def update(self, searched: Sequence[Observation], judge: Judge, *, anew: bool) -> None:
+        """Tell what is new; begin anew where that is wished, or more has changed than that networks were added."""
+        searched = [network for network in searched if network.accuracies]
         known = len(self._told)
-        stale = judge != self._judge or searched[:known] != self._told
+        stale = anew or judge != self._judge or searched[:known] != self._told
         if stale or self._dropped > _DROPPED + known // 2:
             self._study, self._told, self._dropped, known = self._empty(), [], 0, 0
-        for number, network in enumerate(searched[known:], start=known):
-            self._study.add_trial(self._trial(number, network, judge))
+        complete = sum(network.complete for network in self._told)
+        for network in searched[known:]:
+            self._study.add_trial(self._trial(network, judge, generation=complete // POPULATION))
+            complete += network.complete
         self._told, self._judge = searched, judge
 
     def _empty(self) -> optuna.Study:
@@ -71,7 +73,7 @@ class Mirror:
             parameters[TARGET] = trial.suggest_int(TARGET, *self._targets, log=True)
         return parameters
 
-    def _trial(self, number: int, network: Observation, judge: Judge) -> FrozenTrial:
+    def _trial(self, network: Observation, judge: Judge, *, generation: int) -> FrozenTrial:
         parameters = dict(network.parameters)
         recorded = optuna.trial.FixedTrial(parameters)
         self._domain.suggest(recorded)
@@ -92,5 +94,5 @@ class Mirror:
             distributions=distributions,
             values=values if network.complete else None,
             intermediate_values=scores if not network.complete and self._targets is None else {},
-            system_attrs={GENERATION: number // POPULATION},
+            system_attrs={GENERATION: generation},
         )

@@ -7,24 +7,24 @@ after each restart; optuna 5.0.0.) Asks that do not fit, or that repeat a networ
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from igcnas.proposals.domain import Candidate, Domain
 from igcnas.proposals.mirror import TARGET, Mirror
 from igcnas.proposals.observation import Observation
 from igcnas.proposals.reference import Judge
-from igcnas.proposals.samplers import SAMPLERS, BestFew, Sampler, sampler_named
+from igcnas.proposals.samplers import Knowledge, Scored, at_random, best_few, sampler_named
 
 NetworkT = TypeVar("NetworkT")
-# What is asked when the sampler has nothing new: changes of the best few, then random structures at this target, then
-# random structures at other targets.
-_CHANGES, _RANDOM, _ANYWHERE, _TARGETS_EACH = 40, 200, 2000, 8
+# After so many misfits and repeats of the sampler others are asked: changes of the best few networks, then random
+# structures at this target, then random structures at other targets.
+_SAMPLER, _CHANGES, _RANDOM, _ANYWHERE, _TARGETS_EACH = 500, 40, 200, 2000, 8
 # The fractional parts of its multiples are spread evenly, however many there are.
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -68,9 +68,9 @@ class Proposer(Generic[NetworkT]):
     ) -> None:
         self.domain, self.budget_macs, self.spread, self.seed, self.images = domain, budget_macs, spread, seed, images
         self.lowest_target = min(lowest_target, budget_macs)
-        self.sampler: Sampler = sampler_named(sampler)
+        self.sampler = sampler_named(sampler)
         self.tally = Tally()
-        chooses_target = spread and self.sampler.multi_objective
+        chooses_target = spread and self.sampler.chooses_target
         self._mirror = Mirror(domain, targets=(self.lowest_target, budget_macs) if chooses_target else None)
 
     def judge(self, observations: Sequence[Observation]) -> Judge:
@@ -79,61 +79,70 @@ class Proposer(Generic[NetworkT]):
 
     def propose(self, observations: Sequence[Observation], seen: AbstractSet[str]) -> Proposal[NetworkT] | None:
         """The next network, of a key that is not in `seen`; None where the domain seems to hold no other."""
-        number = sum(not network.known for network in observations)
-        self._mirror.update(observations, self.judge(observations))
-        target = self.target(number)
-        for position, (parameters, targets) in enumerate(self._asks(number, target)):
+        for own, parameters, targets in self._asks(self._knowledge(observations)):
             self.tally.asked += 1
-            for tried in targets:
-                candidate = self.domain.solve(parameters, tried)
+            for target in targets:
+                candidate = self.domain.solve(parameters, target)
                 if candidate is None:
                     self.tally.misfits += 1
                 elif candidate.key in seen:
                     self.tally.repeats += 1
                 else:
-                    self.tally.fallbacks += position >= self.sampler.attempts
-                    return Proposal(parameters=parameters, target_macs=tried, candidate=candidate)
+                    self.tally.fallbacks += not own
+                    return Proposal(parameters=parameters, target_macs=target, candidate=candidate)
         return None
+
+    def _knowledge(self, observations: Sequence[Observation]) -> Knowledge:
+        judge = self.judge(observations)
+        searched = [network for network in observations if not network.known]
+
+        def mirror(anew: bool) -> Mirror:
+            self._mirror.update(searched, judge, anew=anew)
+            return self._mirror
+
+        scored = [
+            Scored(network=network, score=judge.score(network.accuracies[-1], network.cost, epoch=_reached(network)))
+            for network in searched
+            if network.accuracies
+        ]
+        return Knowledge(
+            domain=self.domain,
+            scored=scored,
+            number=len(searched),
+            target_macs=self.target(len(searched)),
+            targets=(self.lowest_target, self.budget_macs),
+            seed=self.seed,
+            mirror=mirror,
+        )
 
     def target(self, number: int) -> int:
         """MACs that searched network `number`, counted from 0, is solved for."""
         if not self.spread:
             return self.budget_macs
-        start = random.Random(self._seed("start")).random()
+        start = random.Random(f"{self.seed}/targets").random()
         return self._between((start + number * _GOLDEN) % 1.0)
 
     def samples(self, number: int) -> list[Candidate[NetworkT]]:
         """Networks of random structure within the budget, at most `number`; the same for the same seed."""
-        found: list[Candidate[NetworkT]] = []
-        for attempt in range(_ANYWHERE):
-            if len(found) == number:
-                break
-            parameters = self._mirror.ask(SAMPLERS["random"].make(self._seed("samples", attempt), attempt))
-            candidate = self.domain.solve(parameters, self.target(attempt))
-            if candidate is not None:
-                found.append(candidate)
-        return found
+        structures = at_random(self._knowledge(()))
+        tries = (self.domain.solve(next(structures), self.target(attempt)) for attempt in range(_ANYWHERE))
+        return list(islice((found for found in tries if found is not None), number))
 
-    def _asks(self, number: int, target: int) -> Iterator[tuple[dict[str, Any], Iterator[int]]]:
-        """Choices, and the targets to try them at: of the sampler first, then of those that never run dry."""
-        anything = SAMPLERS["random"]
-        for attempt in range(self.sampler.attempts):
-            parameters = self._mirror.ask(self.sampler.make(self._seed(number, attempt), attempt))
-            yield parameters, iter((int(parameters.pop(TARGET, target)),))
-        for attempt in range(_CHANGES):
-            parameters = self._mirror.ask(BestFew(seed=self._seed(number, "change", attempt), attempt=attempt))
-            yield parameters, iter((int(parameters.pop(TARGET, target)),))
-        for attempt in range(_RANDOM + _ANYWHERE):
-            parameters = self._mirror.ask(anything.make(self._seed(number, "random", attempt), attempt))
-            parameters.pop(TARGET, None)
-            yield parameters, iter((target,)) if attempt < _RANDOM else self._others(number, attempt)
+    def _asks(self, known: Knowledge) -> Iterator[tuple[bool, dict[str, Any], Iterable[int]]]:
+        """Whether it is the sampler's own, choices, the targets to try them at; the last ones never run dry."""
+        for parameters in islice(self.sampler.asks(known), _SAMPLER):
+            yield True, parameters, (int(parameters.pop(TARGET, known.target_macs)),)
+        for parameters in islice(best_few(known), _CHANGES):
+            yield False, parameters, (known.target_macs,)
+        draws = known.draws("targets")
+        for attempt, parameters in enumerate(islice(at_random(known), _RANDOM + _ANYWHERE)):
+            yield False, parameters, (known.target_macs,) if attempt < _RANDOM else self._others(draws)
 
-    def _others(self, number: int, attempt: int) -> Iterator[int]:
+    def _others(self, draws: random.Random) -> Iterator[int]:
         """Other targets: what does not fit one, or is known there, may be new at another."""
         if not self.spread:
             yield self.budget_macs
             return
-        draws = random.Random(self._seed(number, "targets", attempt))
         for _ in range(_TARGETS_EACH):
             yield self._between(draws.random())
 
@@ -142,6 +151,7 @@ class Proposer(Generic[NetworkT]):
         low, high = math.log(self.lowest_target), math.log(self.budget_macs)
         return min(self.budget_macs, max(self.lowest_target, round(math.exp(high - share * (high - low)))))
 
-    def _seed(self, *parts: int | str) -> int:
-        digest = hashlib.sha256("/".join(map(str, (self.seed, *parts))).encode()).digest()
-        return int.from_bytes(digest[:4], "big")
+
+def _reached(network: Observation) -> int | None:
+    """The epoch that it is compared at; None: the last."""
+    return None if network.complete else len(network.accuracies)

@@ -1,82 +1,49 @@
-"""Who proposes structures: Optuna's samplers and our own behind one name.
+"""Who proposes structures, behind one name each.
 
-A sampler is made anew for each ask, from a seed and the number of the attempt: it has no state but the finished trials.
-To add one: a function in SAMPLERS.
+A sampler is a generator of choices from what is known, the most wanted first; whoever asks takes the first that fits
+and is new. It has no state of its own. To add one: a generator, and a row in SAMPLERS.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-import optuna
+from typing import Any
 
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.proposals.samplers.evolution import BestFew, LocalSearch, RegularizedEvolution
+from igcnas.proposals.samplers.bayesian import gp
+from igcnas.proposals.samplers.evolution import at_random, best_few, local_search, regularized_evolution
+from igcnas.proposals.samplers.knowledge import Knowledge, Scored
+from igcnas.proposals.samplers.of_optuna import nsga2, tpe
 
-__all__ = ["AUTO", "SAMPLERS", "BestFew", "Sampler", "resolve_sampler", "sampler_named"]
+__all__ = ["AUTO", "SAMPLERS", "Knowledge", "Sampler", "Scored", "at_random", "best_few", "resolve_sampler"]
 
 AUTO = "auto"
-POPULATION = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampler:
-    """make(seed, attempt) is the sampler of one ask; after `attempts` misfits and repeats others are asked.
+    """asks: choices from what is known. sentence: for --help.
 
-    multi_objective: it is told accuracy and cost, and chooses the MAC target itself; it cannot be pruned.
-    learns_from_pruned: a pruned network teaches it something.
+    chooses_target: where a front is searched, it is told accuracy and cost and proposes the MAC target too; a study
+    with it cannot be pruned.
     """
 
-    make: Callable[[int, int], optuna.samplers.BaseSampler]
-    attempts: int
+    asks: Callable[[Knowledge], Iterator[dict[str, Any]]]
     sentence: str
-    multi_objective: bool = False
-    learns_from_pruned: bool = False
-
-
-def _tpe(seed: int, attempt: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(seed=seed)
-
-
-def _gp(seed: int, attempt: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
-
-
-def _random(seed: int, attempt: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
-def _nsga2(seed: int, attempt: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION)
+    chooses_target: bool = False
 
 
 SAMPLERS = {
-    "tpe": Sampler(
-        make=_tpe,
-        attempts=20,
-        learns_from_pruned=True,
-        sentence="tree-structured Parzen estimator: models good and bad choices",
-    ),
-    "gp": Sampler(make=_gp, attempts=3, sentence="Gaussian process: slow, for full trainings in spaces of one block"),
-    "random": Sampler(make=_random, attempts=500, sentence="every structure equally likely"),
+    "gp": Sampler(asks=gp, sentence="Gaussian process over the choices, ranking what fits the budget and is new"),
+    "tpe": Sampler(asks=tpe, sentence="Optuna's tree-structured Parzen estimator"),
+    "random": Sampler(asks=at_random, sentence="every structure equally likely"),
     "evolution": Sampler(
-        make=lambda seed, attempt: RegularizedEvolution(seed=seed, attempt=attempt),
-        attempts=100,
-        sentence="regularized evolution: the best of 5 of the last 20, one choice changed",
+        asks=regularized_evolution, sentence="regularized evolution: one change of the best of 5 of the last 20"
     ),
-    "local": Sampler(
-        make=lambda seed, attempt: LocalSearch(seed=seed, attempt=attempt),
-        attempts=500,
-        sentence="local search: every network one choice away from the best",
-    ),
-    "nsga2": Sampler(
-        make=_nsga2, attempts=100, multi_objective=True, sentence="genetic algorithm on accuracy and cost"
-    ),
-    "tpe-mo": Sampler(
-        make=_tpe, attempts=20, multi_objective=True, sentence="TPE on accuracy and cost, which chooses the MAC target"
-    ),
+    "local": Sampler(asks=local_search, sentence="local search: every network one change away from the best"),
+    "nsga2": Sampler(asks=nsga2, sentence="Optuna's NSGA-II on accuracy and cost", chooses_target=True),
+    "tpe-mo": Sampler(asks=tpe, sentence="TPE on accuracy and cost at once", chooses_target=True),
 }
 
 
@@ -90,10 +57,6 @@ def sampler_named(name: str) -> Sampler:
 def resolve_sampler(name: str) -> str:
     """The sampler that `auto` stands for; other names as they are. What a study was started with is kept in it."""
     if name == AUTO:
-        return "tpe"
+        return "gp"
     sampler_named(name)
     return name
-
-
-# Optuna marks what is younger than some releases; we pin its major version.
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

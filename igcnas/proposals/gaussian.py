@@ -1,0 +1,133 @@
+"""A Gaussian process over structures: how good a network of these choices will be, and how sure that is.
+
+Two structures are alike as far as their choices agree: covariance = s exp(-sum_i w_i d_i), where d_i of a choice among
+names is 0 or 1, among numbers the distance of their places in [0, 1], and 1/2 where one of the two does not have the
+choice. (With less the matrix could have negative eigenvalues: two structures cannot both be close to a third that lacks
+what tells them apart.) Weights, scale and noise are the most probable ones under a weak prior: which choices matter is
+learned from the scores. numpy and scipy; milliseconds for a hundred networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
+
+Array = NDArray[np.float64]
+
+# Means and standard deviations of the priors, of logarithms.
+_WEIGHT, _WEIGHT_SPREAD = 0.5, 1.0
+_SCALE_SPREAD = 0.5
+_NOISE, _NOISE_SPREAD = 0.1, 1.0
+_MISSING = 0.5
+_STEPS = 40
+_FARTHEST = 4.0  # standard deviations of the prior
+_JITTER = 1e-6
+
+
+class Axis(NamedTuple):
+    """One choice: its name, and for numbers (or a context) the place of each value on a scale; else None."""
+
+    name: str
+    places: Mapping[Any, float] | None
+
+
+class Encoded(NamedTuple):
+    """Structures as numbers: (structures, axes), NaN where a structure does not have the choice."""
+
+    values: Array
+    ordered: NDArray[np.bool_]
+
+
+def encode(structures: Sequence[Mapping[str, Any]], axes: Sequence[Axis], codes: dict[Any, float]) -> Encoded:
+    """`codes` numbers the names as they come up; use the same for structures that are to be compared."""
+    values = np.full((len(structures), len(axes)), np.nan)
+    for column, axis in enumerate(axes):
+        for row, structure in enumerate(structures):
+            if axis.name in structure:
+                value = structure[axis.name]
+                values[row, column] = (
+                    axis.places[value] if axis.places is not None else codes.setdefault((axis.name, value), len(codes))
+                )
+    return Encoded(values, np.array([axis.places is not None for axis in axes], dtype=bool))
+
+
+def distances(first: Encoded, second: Encoded) -> Array:
+    """(axes, structures of the first, structures of the second)."""
+    left, right = first.values.T[:, :, None], second.values.T[:, None, :]
+    apart = np.abs(left - right)
+    names = ~first.ordered
+    apart[names] = np.where(np.isnan(apart[names]), np.nan, apart[names] > 0)
+    return np.where(np.isnan(apart), _MISSING * (np.isnan(left) != np.isnan(right)), apart)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GaussianProcess:
+    """Fitted to scores of zero mean and unit variance."""
+
+    structures: Encoded
+    weights: Array
+    scale: float
+    noise: float
+    factor: tuple[Array, bool]
+    alpha: Array
+
+    @staticmethod
+    def fit(structures: Encoded, scores: Array, uncertainty: Array) -> GaussianProcess:
+        """scores (n,); uncertainty (n,): how many times the noise of a full training each has."""
+        loss = negative_log_posterior(structures, scores, uncertainty)
+        start, spread = _prior(structures.values.shape[1])
+        bounds = list(zip(start - _FARTHEST * spread, start + _FARTHEST * spread, strict=True))
+        logs = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
+        weights, scale, noise = np.exp(logs[:-2]), float(np.exp(logs[-2])), float(np.exp(logs[-1]))
+        apart = distances(structures, structures)
+        covariance = scale * np.exp(-np.tensordot(weights, apart, 1)) + np.diag(noise * uncertainty + _JITTER)
+        factor = cho_factor(covariance, lower=True)
+        alpha = cho_solve(factor, scores)
+        return GaussianProcess(
+            structures=structures, weights=weights, scale=scale, noise=noise, factor=factor, alpha=alpha
+        )
+
+    def predict(self, structures: Encoded) -> tuple[Array, Array]:
+        """Mean and standard deviation of the noiseless score of each structure."""
+        cross = self.scale * np.exp(-np.tensordot(self.weights, distances(structures, self.structures), 1))
+        variance = self.scale - np.einsum("ij,ji->i", cross, cho_solve(self.factor, cross.T))
+        return cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-9))
+
+
+def negative_log_posterior(
+    structures: Encoded, scores: Array, uncertainty: Array
+) -> Callable[[Array], tuple[float, Array]]:
+    """Of the logs of the weights (one an axis), the scale and the noise; with its gradient."""
+    apart = distances(structures, structures)
+    count, axes = len(scores), len(apart)
+    prior, spread = _prior(axes)
+
+    def loss(logs: Array) -> tuple[float, Array]:
+        weights, noise = np.exp(logs[:axes]), np.exp(logs[-1])
+        signal = np.exp(logs[-2] - np.tensordot(weights, apart, 1))
+        lower = np.linalg.cholesky(signal + np.diag(noise * uncertainty + _JITTER))
+        inverse = cho_solve((lower, True), np.eye(count))
+        alpha = inverse @ scores
+        slope = 0.5 * (inverse - np.outer(alpha, alpha))
+        weighted = slope * signal
+        away = (logs - prior) / spread
+        value = 0.5 * scores @ alpha + np.log(np.diag(lower)).sum() + 0.5 * (away**2).sum()
+        gradient = away / spread
+        gradient[:axes] -= weights * np.tensordot(apart, weighted, 2)
+        gradient[-2] += weighted.sum()
+        gradient[-1] += noise * (np.diag(slope) * uncertainty).sum()
+        return float(value), gradient
+
+    return loss
+
+
+def _prior(axes: int) -> tuple[Array, Array]:
+    """Means and standard deviations of the logs."""
+    means = np.log(np.concatenate([np.full(axes, _WEIGHT), [1.0, _NOISE]]))
+    return means, np.concatenate([np.full(axes, _WEIGHT_SPREAD), [_SCALE_SPREAD, _NOISE_SPREAD]])

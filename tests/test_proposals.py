@@ -1,0 +1,375 @@
+"""What is proposed: new networks within the target, the same ones after any interruption, until there are no more."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import check_grad
+
+from igcnas.errors import IgcnasError
+from igcnas.proposals import (
+    SAMPLERS,
+    Candidate,
+    Halving,
+    Judge,
+    Observation,
+    Proposer,
+    SpaceDomain,
+    is_spared,
+    resolve_sampler,
+)
+from igcnas.proposals.choices import draw, mutation, neighbours, recall
+from igcnas.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
+from igcnas.proposals.mirror import GENERATION
+from igcnas.proposals.reference import LAYING, Line, log_errors
+from igcnas.proposals.samplers.evolution import regularized_evolution
+from igcnas.space import load_space
+
+NAMES = tuple(SAMPLERS)
+BUDGET = 1_000
+
+
+class Toy:
+    """36 networks: two kinds, of which each has a choice of its own; what they cost follows from the choices."""
+
+    def __init__(self, tails: str = "xy") -> None:
+        self.tails = tuple(tails)
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
+        chosen: dict[str, Any] = {"kind": trial.suggest_categorical("kind", ("a", "b"))}
+        chosen["depth"] = trial.suggest_int("depth", 1, 3)
+        if chosen["kind"] == "a":
+            chosen["a.groups"] = trial.suggest_categorical("a.groups", (1, 2, 4, 8))
+        else:
+            chosen["b.learned"] = trial.suggest_categorical("b.learned", (False, True))
+        chosen["tail"] = trial.suggest_categorical("tail", self.tails)
+        return chosen
+
+    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[str] | None:
+        macs = 100 * parameters["depth"] + 50 * parameters.get("a.groups", 3)
+        name = ",".join(f"{key}={value}" for key, value in sorted(parameters.items()))
+        return Candidate(key=name, macs=macs, network=name) if macs <= target_macs else None
+
+
+def networks(budget: int) -> set[str]:
+    own = [{"kind": "a", "a.groups": groups} for groups in (1, 2, 4, 8)]
+    own += [{"kind": "b", "b.learned": learned} for learned in (False, True)]
+    every = [{**kind, "depth": depth, "tail": tail} for kind, depth, tail in itertools.product(own, (1, 2, 3), "xy")]
+    return {found.key for one in every if (found := Toy().solve(one, budget)) is not None}
+
+
+def proposer(
+    sampler: str, *, budget: int = BUDGET, spread: bool = False, seed: int = 0, tails: str = "xy"
+) -> Proposer[str]:
+    return Proposer(
+        Toy(tails), budget_macs=budget, lowest_target=150, spread=spread, sampler=sampler, seed=seed, images=1_000
+    )
+
+
+def accuracy(key: str) -> float:
+    """Two choices matter."""
+    return 60.0 + 20.0 * ("tail=y" in key) + 5.0 * ("depth=2" in key) + len(key) / 100
+
+
+def observed(proposal: Any, *, complete: bool = True) -> Observation:
+    final = accuracy(proposal.candidate.key)
+    return Observation(
+        parameters=proposal.parameters,
+        target_macs=proposal.target_macs,
+        cost=proposal.candidate.macs,
+        accuracies=(final / 2, final) if complete else (final / 2,),
+        complete=complete,
+        known=False,
+    )
+
+
+def known(cost: float, *accuracies: float) -> Observation:
+    return Observation(parameters={}, target_macs=BUDGET, cost=cost, accuracies=accuracies, complete=True, known=True)
+
+
+def run(sampler: str, count: int, *, fresh: bool = False, **options: Any) -> list[Any]:
+    """Proposals, each told with a made-up accuracy, every fifth as pruned; `fresh`: a new proposer for each."""
+    asked, told, seen = proposer(sampler, **options), [], set()
+    proposals = []
+    for number in range(count):
+        if fresh:
+            asked = proposer(sampler, **options)
+        proposal = asked.propose(told, seen)
+        if proposal is None:
+            break
+        proposals.append(proposal)
+        seen.add(proposal.candidate.key)
+        told.append(observed(proposal, complete=number % 5 != 4))
+    return proposals
+
+
+# The loop
+
+
+@pytest.mark.parametrize("sampler", NAMES)
+@pytest.mark.parametrize("spread", [False, True])
+def test_every_proposal_is_new_and_keeps_its_target(sampler: str, spread: bool) -> None:
+    proposals = run(sampler, 30, spread=spread)
+    assert len({proposal.candidate.key for proposal in proposals}) == 30
+    for proposal in proposals:
+        assert proposal.candidate.macs <= proposal.target_macs <= BUDGET
+        assert spread or proposal.target_macs == BUDGET
+        assert "mac_target" not in proposal.parameters
+
+
+@pytest.mark.parametrize("sampler", NAMES)
+@pytest.mark.parametrize("budget", [BUDGET, 300])
+def test_a_small_space_is_searched_to_its_last_network_and_then_ends(sampler: str, budget: int) -> None:
+    proposals = run(sampler, 1_000, budget=budget)
+    assert {proposal.candidate.key for proposal in proposals} == networks(budget)
+
+
+@pytest.mark.parametrize("sampler", NAMES)
+def test_a_proposer_made_anew_for_each_network_proposes_the_same(sampler: str) -> None:
+    at_once, in_pieces = run(sampler, 28, spread=True), run(sampler, 28, spread=True, fresh=True)
+    assert [(p.candidate.key, p.target_macs) for p in at_once] == [(p.candidate.key, p.target_macs) for p in in_pieces]
+
+
+@pytest.mark.parametrize("sampler", NAMES)
+def test_another_seed_proposes_other_networks(sampler: str) -> None:
+    assert [p.candidate.key for p in run(sampler, 8)] != [p.candidate.key for p in run(sampler, 8, seed=1)]
+
+
+def test_misfits_repeats_and_fallbacks_are_counted() -> None:
+    asked = proposer("local", budget=300)
+    told, seen = [], set()
+    while (proposal := asked.propose(told, seen)) is not None:
+        told.append(observed(proposal))
+        seen.add(proposal.candidate.key)
+    tally = asked.tally
+    assert tally.misfits > 0
+    assert tally.repeats > 0
+    assert 0 < tally.fallbacks < len(told)  # the first one has no best network to start from
+
+
+def test_targets_are_spread_evenly_from_the_lowest_to_the_budget() -> None:
+    asked = proposer("random", spread=True)
+    shares = [math.log(asked.target(number) / 150) / math.log(BUDGET / 150) for number in range(100)]
+    for begin in range(0, 100, 20):  # any twenty in a row, not only all of them
+        counts, _ = np.histogram(shares[begin : begin + 20], bins=5, range=(0, 1))
+        assert counts.min() >= 3
+
+
+def test_samples_are_within_the_budget_and_the_same_for_the_same_seed() -> None:
+    first, second = proposer("gp", spread=True).samples(5), proposer("tpe", spread=True).samples(5)
+    assert [sample.key for sample in first] == [sample.key for sample in second]
+    assert len(first) == 5
+    assert all(sample.macs <= BUDGET for sample in first)
+
+
+def test_an_unknown_sampler_is_named_with_the_nearest() -> None:
+    with pytest.raises(IgcnasError, match="evolution") as error:
+        resolve_sampler("evolutoin")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("sampler", ["gp", "tpe", "evolution", "local"])
+def test_samplers_that_learn_find_good_networks_sooner_than_chance(sampler: str) -> None:
+    def best_after(name: str, seed: int) -> float:
+        return sum(accuracy(p.candidate.key) > 80 for p in run(name, 30, seed=seed, tails="xyzwuv")[10:])
+
+    seeds = range(3)
+    learned = sum(best_after(sampler, seed) for seed in seeds)
+    assert learned > 1.3 * sum(best_after("random", seed) for seed in seeds)
+
+
+def test_networks_of_a_space_fill_their_share_of_the_target() -> None:
+    domain = SpaceDomain(space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10, fill=0.8)
+    draws = random.Random(0)
+    found = [domain.solve(draw(domain, draws).parameters, 100_000) for _ in range(60)]
+    assert any(candidate is None for candidate in found)
+    assert all(80_000 <= candidate.macs <= 100_000 for candidate in found if candidate is not None)
+
+
+# The reference
+
+
+def test_the_score_is_the_log_of_how_many_fewer_errors_than_the_known_networks_make() -> None:
+    judge = Judge.of([known(100, 50.0, 80.0), known(400, 60.0, 90.0)], images=100_000)
+    assert judge.score(80.0, 100) == pytest.approx(0, abs=1e-3)
+    assert judge.score(90.0, 400) == pytest.approx(0, abs=1e-3)
+    assert judge.score(95.0, 400) == pytest.approx(math.log(2), abs=1e-3)
+    assert judge.score(100 - math.sqrt(200), 200) == pytest.approx(0, abs=1e-3)  # between them, on a line of logs
+    assert judge.score(60.0, 400, epoch=1) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_reference_never_says_that_more_macs_make_more_errors() -> None:
+    assert Line.through([(100, -3.0), (400, -2.0)]).slope == 0.0
+
+
+def test_the_reference_is_fixed_once_the_known_networks_are_trained() -> None:
+    layers = [known(100, 50.0, 80.0), known(400, 60.0, 90.0)]
+    later = [observed(proposal) for proposal in run("random", 20)]
+    assert Judge.of(layers, images=100) == Judge.of([*layers, *later], images=100)
+
+
+def test_without_known_networks_the_first_searched_ones_lay_the_reference() -> None:
+    told = [observed(proposal) for proposal in run("random", 30)]
+    assert Judge.of(told[:LAYING], images=100) == Judge.of(told, images=100) != Judge.of(told[:5], images=100)
+
+
+def test_no_errors_at_all_have_a_score() -> None:
+    assert math.isfinite(log_errors(100.0, 10))
+    assert math.isfinite(Judge.of([], images=10).score(100.0, 1.0))
+
+
+# Pruning
+
+
+def test_rungs_are_powers_of_the_factor_below_the_last_epoch() -> None:
+    assert Halving(min_epochs=2, factor=3).rungs(15) == (2, 6)
+    assert Halving(min_epochs=3, factor=3).rungs(9) == (3,)
+    assert Halving(min_epochs=15).rungs(15) == ()
+
+
+@given(st.lists(st.floats(-5, 5), max_size=30), st.floats(-5, 5))
+def test_only_the_best_third_of_those_that_reached_a_rung_goes_on(others: list[float], score: float) -> None:
+    better = sum(other >= score for other in others)
+    assert Halving(min_epochs=1, factor=3).prunes(score, others) == (better >= max(1, (len(others) + 1) // 3))
+
+
+def test_the_first_network_at_a_rung_goes_on() -> None:
+    assert not Halving(min_epochs=1).prunes(-100.0, [])
+
+
+def test_about_a_tenth_of_the_pruned_is_finished_and_always_the_same() -> None:
+    spared = [is_spared(0, f"{number:x}") for number in range(5_000)]
+    assert 0.08 < sum(spared) / 5_000 < 0.12
+    assert spared[:50] == [is_spared(0, f"{number:x}") for number in range(50)]
+    assert spared != [is_spared(1, f"{number:x}") for number in range(5_000)]
+
+
+@pytest.mark.parametrize(("least", "factor"), [(0, 3), (1, 1)])
+def test_a_halving_that_halves_nothing_is_refused(least: int, factor: int) -> None:
+    with pytest.raises(IgcnasError, match="at least"):
+        Halving(min_epochs=least, factor=factor)
+
+
+# Moves
+
+
+@given(st.integers(0, 1_000))
+def test_a_mutation_changes_one_choice_and_what_hangs_on_it(seed: int) -> None:
+    draws = random.Random(seed)
+    parent = draw(Toy(), draws).parameters
+    child = mutation(Toy(), parent, draws).parameters
+    changed = [name for name in parent.keys() & child.keys() if parent[name] != child[name]]
+    assert len(changed) == 1
+    assert parent.keys() == child.keys() or changed == ["kind"]
+
+
+def test_neighbours_of_ordered_choices_are_next_to_them() -> None:
+    asked = recall(Toy(), {"kind": "a", "depth": 1, "a.groups": 4, "tail": "x"})
+    found = set(neighbours(asked))
+    assert {value for name, value in found if name == "depth"} == {2}
+    assert {value for name, value in found if name == "a.groups"} == {2, 8}
+    assert {value for name, value in found if name == "tail"} == {"y"}
+
+
+def test_local_search_tries_every_neighbour_of_the_best_before_any_other_network() -> None:
+    best = {"kind": "b", "depth": 2, "b.learned": True, "tail": "y"}
+    told = [
+        Observation(parameters=best, target_macs=1, cost=1, accuracies=(99.0,), complete=True, known=False),
+        Observation(
+            parameters=best | {"tail": "x", "depth": 1},
+            target_macs=1,
+            cost=1,
+            accuracies=(50.0,),
+            complete=True,
+            known=False,
+        ),
+    ]
+    around = {Toy().solve({**best, name: value}, BUDGET) for name, value in neighbours(recall(Toy(), best))}
+    wanted = {candidate.key for candidate in around if candidate is not None and "kind=b" in candidate.key}
+    seen: set[str] = set()
+    asked = proposer("local")
+    for _ in range(len(wanted) + 1):  # and one of the other kind, whose own choice is drawn
+        proposal = asked.propose(told, seen)
+        assert proposal is not None
+        seen.add(proposal.candidate.key)
+    assert wanted <= seen
+
+
+def test_evolution_forgets_the_best_network_once_it_is_old() -> None:
+    asked = proposer("evolution")
+    told = [observed(proposal) for proposal in run("random", 36)]
+    best = max(range(36), key=lambda number: told[number].accuracies[-1])
+    old = [told[best], *told[:best], *told[best + 1 :]]
+    members = regularized_evolution(asked._knowledge([network for network in old if network.complete]))
+    recent = [dict(network.parameters) for network in old if network.complete][-20:]
+    for _ in range(20):
+        child = next(members)
+        assert any(sum(child.get(k) != v for k, v in parent.items()) <= 2 for parent in recent)
+
+
+def test_the_generation_of_a_trial_is_where_optuna_looks_for_it() -> None:
+    assert optuna.samplers.NSGAIISampler._get_generation_key() == GENERATION
+
+
+# The Gaussian process
+
+AXES = [Axis("kind", None), Axis("depth", {1: 0.0, 2: 0.5, 3: 1.0}), Axis("a.groups", {1: 0.0, 2: 0.5, 4: 1.0})]
+
+
+def some_structures(count: int, seed: int = 0) -> Any:
+    draws = random.Random(seed)
+    every = []
+    for _ in range(count):
+        structure = {"kind": draws.choice("abc"), "depth": draws.choice((1, 2, 3))}
+        if structure["kind"] == "a":
+            structure["a.groups"] = draws.choice((1, 2, 4))
+        every.append(structure)
+    return encode(every, AXES, {})
+
+
+def test_the_gradient_of_the_process_is_that_of_its_loss() -> None:
+    structures = some_structures(12)
+    scores = np.random.default_rng(0).normal(size=12)
+    loss = negative_log_posterior(structures, scores, np.ones(12))
+    for seed in range(5):
+        logs = np.random.default_rng(seed).normal(size=5)
+        error = check_grad(lambda x: loss(x)[0], lambda x: loss(x)[1], logs)
+        assert error < 1e-4 * max(1.0, np.abs(loss(logs)[1]).max())
+
+
+@given(st.integers(0, 10_000), st.floats(0.01, 50), st.floats(0.01, 50), st.floats(0.01, 50))
+def test_no_weights_make_the_covariance_indefinite(seed: int, kind: float, depth: float, groups: float) -> None:
+    structures = some_structures(15, seed)
+    covariance = np.exp(-np.tensordot(np.array([kind, depth, groups]), distances(structures, structures), 1))
+    assert np.linalg.eigvalsh(covariance).min() > -1e-9
+
+
+def test_the_process_is_sure_where_it_has_seen_much_and_not_elsewhere() -> None:
+    codes: dict[Any, float] = {}
+    seen = encode([{"kind": "a", "depth": 1, "a.groups": 2}] * 20 + [{"kind": "b", "depth": 3}] * 20, AXES, codes)
+    process = GaussianProcess.fit(seen, np.array([1.0] * 20 + [-1.0] * 20), np.ones(40))
+    asked = [{"kind": "a", "depth": 1, "a.groups": 2}, {"kind": "b", "depth": 3}, {"kind": "c", "depth": 2}]
+    mean, spread = process.predict(encode(asked, AXES, codes))
+    assert mean[0] == pytest.approx(1, abs=0.1)
+    assert mean[1] == pytest.approx(-1, abs=0.1)
+    assert abs(mean[2]) < 0.5
+    assert spread[2] > 3 * max(spread[:2])
+
+
+def test_a_pruned_score_moves_the_process_less_than_a_finished_one() -> None:
+    codes: dict[Any, float] = {}
+    structures = encode([{"kind": "a", "depth": 1}, {"kind": "b", "depth": 1}], AXES, codes)
+    scores = np.array([1.0, -1.0])
+    there = encode([{"kind": "a", "depth": 1}], AXES, codes)
+    finished = GaussianProcess.fit(structures, scores, np.ones(2)).predict(there)[0]
+    pruned = GaussianProcess.fit(structures, scores, np.array([20.0, 1.0])).predict(there)[0]
+    assert pruned < finished
