@@ -1,8 +1,8 @@
 """How good a front is, as one number: accuracy above a reference, integrated over octaves of MACs.
 
-The reference point is (reference_macs, reference_accuracy). Of the networks given, the best accuracy at or under x MACs is
-a staircase; its height above the reference accuracy is integrated over log2 x up to reference_macs. One unit is one point
-of accuracy over a factor of two in MACs.
+The reference point is (reference_macs, reference_accuracy). Of the networks given, the best accuracy at or under x MACs
+is a staircase; its height above the reference accuracy is integrated over log2 x up to reference_macs. One unit is one
+point of accuracy over a factor of two in MACs.
 """
 
 from __future__ import annotations

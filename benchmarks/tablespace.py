@@ -1,8 +1,8 @@
 """Our own table as something to search: by our proposer, which solves the width, and by plain Optuna, which chooses it.
 
 The MACs of a network of the table were solved for one of four levels. For our proposer a target means the level of its
-quarter of the range, on a log scale; for plain Optuna the level is one more choice. Networks that do not fit a level have
-the empty key, which is within no budget.
+quarter of the range, on a log scale; for plain Optuna the level is one more choice. Networks that do not fit a level
+have the empty key, which is within no budget.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ LEVEL = "level"
 BUDGET = table.TARGETS[-1]
 LOWEST = table.TARGETS[0]
 _TOO_MANY = 10**9
-# As the papers build them, where the table has choices; the same place as in igcnas/baselines.py: all at the budget, two
-# at the lowest target, the other two in the middle.
+# As the papers build them, where the table has choices; in the same places as in igcnas/baselines.py: all at the
+# budget, two at the lowest target, the other two in the middle.
 _COMMON = {"depth1": 2, "depth2": 2, "growth": 2.0, "final_size": 4}
 _LITERATURE: dict[str, dict[str, Any]] = {
     "resnet": {"head_ratio": 0, "resnet.residual": True},

@@ -2,9 +2,10 @@
 
 python -m benchmarks.tabular --work tabular-work --out benchmarks/results
 
-Every run starts with the same known networks of the table (`tablespace.known`), which count as trainings; plain Optuna is
-told them. A training observes one of three seeds, drawn by (run, network, how often it was trained); a network is worth
-its mean over the seeds. Runs are lines in the work folder, so that the benchmark can be stopped and strategies be added.
+Every run starts with the same known networks of the table (`tablespace.known`), which count as trainings; plain Optuna
+is told them. A training observes one of three seeds, drawn by (run, network, how often it was trained); a network is
+worth its mean over the seeds. Runs are lines in the work folder, so that the benchmark can be stopped and strategies be
+added.
 """
 
 from __future__ import annotations
