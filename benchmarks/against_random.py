@@ -1,4 +1,4 @@
-"""Does the search beat random search? Real searches on the digits, the same seeds in pairs, the same number of networks.
+"""Does the search beat random search? Real searches on the digits, in pairs of one seed and as many networks.
 
 python -m benchmarks.against_random --repeats 10 --networks 60 --workers 2 --work against-work --out benchmarks/results
 
@@ -102,12 +102,13 @@ def page(sampler: str, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -
 
 
 def _verdict(differences: Sequence[float], p: float) -> str:
-    """p is of the two tests together doubled (Bonferroni): two measures are looked at."""
+    """Two measures are looked at, so p is doubled (Bonferroni)."""
     n = len(differences)
+    doubled = f"p {p:.3f}, for two measures {min(1.0, 2 * p):.3f}"
     if 2 * p > 0.05:
-        return f"no difference that {n} pairs can show (p {p:.3f}, doubled for two measures {min(1.0, 2 * p):.3f})."
+        return f"no difference that {n} pairs can show ({doubled})."
     which = "the search is better" if sum(differences) > 0 else "random search is better"
-    return f"{which} (p {p:.3f}, doubled for two measures {2 * p:.3f}, {n} pairs)."
+    return f"{which} ({doubled}, {n} pairs)."
 
 
 def main() -> None:
@@ -135,12 +136,13 @@ def main() -> None:
     if arguments.out is not None:
         how = (
             f"{arguments.networks} networks a search, {arguments.budget_mflops:g} MFLOPs. p is two-sided, of all "
-            "changes of sign of the differences (exact). Hypervolume is above 80 % and below twice the budget, in points times "
-            "octaves of MACs, at validation accuracies: it is what a search believes. Seconds were taken with other "
-            "work on the machine: they show that the cost is alike, no more.\n"
+            "changes of sign of the differences (exact). Hypervolume is above 80 % and below twice the budget, in "
+            "points times octaves of MACs, at validation accuracies: it is what a search believes. Seconds were "
+            "taken with other work on the machine: they show that the cost is alike, no more.\n"
         )
         title = "# The search against a random search of equal cost\n\n"
-        (arguments.out / "against-random.md").write_text(f"{title}{header('benchmarks.against_random')}\n{how}\n{text}")
+        whole = f"{title}{header('benchmarks.against_random')}\n{how}\n{text}"
+        (arguments.out / "against-random.md").write_text(whole)
     print(text)
 
 

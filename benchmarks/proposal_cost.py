@@ -2,9 +2,9 @@
 
 python -m benchmarks.proposal_cost --out benchmarks/results
 
-The space is `all`, for images of 32x32 up to 100 MMACs, drawing a front. The history is networks of random structure, as
-our proposer draws them; an accuracy is made up from the id of the network and its MACs. Each proposal is asked with one
-network more in the history, as in a search, and the sampler is warmed up by one ask before. Plain Optuna has the same
+The space is `all`, for images of 32x32 up to 100 MMACs, drawing a front. The history is networks of random structure,
+as our proposer draws them; an accuracy is made up from the id of the network and its MACs. Each proposal is asked with
+one network more in the history, as in a search, after a first ask that reads it all. Plain Optuna has the same
 parameters and accuracies in memory, and asks without solving widths and without looking for repeats.
 """
 
