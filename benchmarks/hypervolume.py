@@ -1,0 +1,48 @@
+"""How good a front is, as one number: accuracy above a reference, integrated over octaves of MACs.
+
+The reference point is (reference_macs, reference_accuracy). Of the networks given, the best accuracy at or under x MACs
+is a staircase; its height above the reference accuracy is integrated over log2 x up to reference_macs. One unit is one
+point of accuracy over a factor of two in MACs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from igcnas.pareto import pareto_front
+
+
+def hypervolume(
+    macs: Sequence[int], accuracies: Sequence[float], *, reference_macs: float, reference_accuracy: float
+) -> float:
+    """Points of accuracy times octaves; networks beyond the reference point add nothing.
+
+    >>> hypervolume([100, 200], [90.0, 92.0], reference_macs=400, reference_accuracy=80.0)
+    22.0
+    """
+    front = pareto_front(macs, accuracies)
+    steps = [(macs[i], accuracies[i]) for i in front if macs[i] < reference_macs]
+    total = 0.0
+    for number, (cost, accuracy) in enumerate(steps):
+        until = steps[number + 1][0] if number + 1 < len(steps) else reference_macs
+        total += max(0.0, accuracy - reference_accuracy) * math.log2(until / cost)
+    return total
+
+
+def front_hypervolume(
+    macs: Sequence[int],
+    observed: Sequence[float],
+    truth: Sequence[float],
+    *,
+    reference_macs: float,
+    reference_accuracy: float,
+) -> float:
+    """Hypervolume of the front that was *observed*, at what its networks are worth in truth: what a user takes home."""
+    front = pareto_front(macs, observed)
+    return hypervolume(
+        [macs[i] for i in front],
+        [truth[i] for i in front],
+        reference_macs=reference_macs,
+        reference_accuracy=reference_accuracy,
+    )

@@ -1,0 +1,76 @@
+"""Means with standard errors, paired differences, and what a page says of the machine that made it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import platform
+import shlex
+import statistics
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+_EXACT = 16
+
+
+class Mean(NamedTuple):
+    """A mean, its standard error, and how many values it is of."""
+
+    value: float
+    error: float
+    n: int
+
+    def text(self, digits: int = 3, *, sign: bool = False) -> str:
+        """As it is printed: mean, standard error."""
+        plus = "+" if sign else ""
+        return f"{self.value:{plus}.{digits}f} ({self.error:.{digits}f})"
+
+
+def mean(values: Sequence[float]) -> Mean:
+    """Mean and standard error; the error of one value is not known."""
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return Mean(statistics.fmean(values), error, len(values))
+
+
+def paired(ours: dict[int, float], theirs: dict[int, float]) -> Mean:
+    """Mean difference, ours minus theirs, over the runs that both have."""
+    return mean([ours[run] - theirs[run] for run in sorted(ours.keys() & theirs.keys())])
+
+
+def sign_flip(differences: Sequence[float]) -> float:
+    """Two-sided p of a mean difference of zero: the share of all changes of sign that give as large a mean.
+
+    Exact, no assumption on the distribution but its symmetry under "no difference"; up to 16 pairs.
+    """
+    if not 1 <= len(differences) <= _EXACT:
+        raise ValueError(f"{len(differences)} pairs; between 1 and {_EXACT} can be counted out")
+    observed = abs(math.fsum(differences))
+    signs = itertools.product((1, -1), repeat=len(differences))
+    tolerance = 1e-12 * max(1.0, observed)
+    larger = sum(
+        abs(math.fsum(s * d for s, d in zip(row, differences, strict=True))) >= observed - tolerance for row in signs
+    )
+    return larger / 2.0 ** len(differences)
+
+
+def header(module: str) -> str:
+    """The command, the machine and the versions: the first lines of a page."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    machine = f"{os.cpu_count()}-core virtual machine ({names[0] if names else platform.processor()})"
+    packages = ", ".join(f"{name} {version(name)}" for name in ("optuna", "numpy", "scipy", "torch"))
+    return (
+        f"    {shlex.join(['python', '-m', module, *map(_plain, sys.argv[1:])])}\n\n"
+        f"{machine}, other work at the same time, one thread a process; "
+        f"Python {platform.python_version()}, {packages}.\n"
+    )
+
+
+def _plain(word: str) -> str:
+    """Paths by their last part: a page tells nothing of the folders of the machine that made it."""
+    return Path(word).name if os.sep in word else word
