@@ -29,7 +29,21 @@ from igcnas.cli import (
 from igcnas.cli.common import Parser
 from igcnas.errors import IgcnasError
 
-_COMMANDS = (search, train, evaluate, status, plot, importance, audit, retrain, export, count, networks, explain, recipes)
+_COMMANDS = (
+    search,
+    train,
+    evaluate,
+    status,
+    plot,
+    importance,
+    audit,
+    retrain,
+    export,
+    count,
+    networks,
+    explain,
+    recipes,
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,11 +18,15 @@ NetworkT_co = TypeVar("NetworkT_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate(Generic[NetworkT_co]):
-    """A network that keeps its target. Equal networks have equal keys, however they were described."""
+    """A network that keeps its target. Equal networks have equal keys, however they were described.
+
+    fills: whether it uses its target; one that does not is trained only where nothing else is left.
+    """
 
     key: str
     macs: int
     network: NetworkT_co
+    fills: bool = True
 
 
 class Domain(Protocol[NetworkT_co]):
@@ -41,8 +45,8 @@ class Domain(Protocol[NetworkT_co]):
 class SpaceDomain:
     """A search space for images of a shape: the target fixes the width.
 
-    fill: least share of the target that a network must use. With it every network lies in one band of cost, so that
-    accuracies compare; 0 takes whatever fits.
+    fill: share of the target that a network should use, so that all lie in one band of cost and accuracies compare. One
+    that is as wide as the space lets it be uses all that it can.
     """
 
     space: SearchSpace
@@ -56,7 +60,9 @@ class SpaceDomain:
 
     def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[Architecture] | None:
         """The widest network of these choices at or under the target."""
-        fit = self.space.decode(parameters, self.input_shape, self.num_classes).fit(target_macs)
-        if fit is None or fit.macs < self.fill * target_macs:
+        structure = self.space.decode(parameters, self.input_shape, self.num_classes)
+        fit = structure.fit(target_macs)
+        if fit is None:
             return None
-        return Candidate(key=canonical_id(fit.architecture), macs=fit.macs, network=fit.architecture)
+        fills = fit.macs >= self.fill * target_macs or fit.n == structure.limit
+        return Candidate(key=canonical_id(fit.architecture), macs=fit.macs, network=fit.architecture, fills=fills)

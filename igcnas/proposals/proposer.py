@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +28,15 @@ NetworkT = TypeVar("NetworkT")
 _SAMPLER, _CHANGES, _RANDOM, _ANYWHERE, _TARGETS_EACH = 500, 40, 200, 2000, 8
 # The fractional parts of its multiples are spread evenly, however many there are.
 _GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class Stage(Enum):
+    """Who is asked: the sampler; then what is there for when it has nothing new."""
+
+    SAMPLER = "the sampler"
+    CHANGES = "changes of the best few networks"
+    RANDOM = "random structures at this target"
+    ANYWHERE = "random structures at other targets, and those that do not fill theirs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +89,16 @@ class Proposer(Generic[NetworkT]):
 
     def propose(self, observations: Sequence[Observation], seen: AbstractSet[str]) -> Proposal[NetworkT] | None:
         """The next network, of a key that is not in `seen`; None where the domain seems to hold no other."""
-        for own, parameters, targets in self._asks(self._knowledge(observations)):
+        for stage, parameters, targets in self._asks(self._knowledge(observations)):
             self.tally.asked += 1
             for target in targets:
                 candidate = self.domain.solve(parameters, target)
-                if candidate is None:
+                if candidate is None or not (candidate.fills or stage is Stage.ANYWHERE):
                     self.tally.misfits += 1
                 elif candidate.key in seen:
                     self.tally.repeats += 1
                 else:
-                    self.tally.fallbacks += not own
+                    self.tally.fallbacks += stage is not Stage.SAMPLER
                     return Proposal(parameters=parameters, target_macs=target, candidate=candidate)
         return None
 
@@ -128,15 +138,17 @@ class Proposer(Generic[NetworkT]):
         tries = (self.domain.solve(next(structures), self.target(attempt)) for attempt in range(_ANYWHERE))
         return list(islice((found for found in tries if found is not None), number))
 
-    def _asks(self, known: Knowledge) -> Iterator[tuple[bool, dict[str, Any], Iterable[int]]]:
-        """Whether it is the sampler's own, choices, the targets to try them at; the last ones never run dry."""
+    def _asks(self, known: Knowledge) -> Iterator[tuple[Stage, dict[str, Any], Iterable[int]]]:
+        """Choices, and the targets to try them at; those of the last stage hardly run dry."""
         for parameters in islice(self.sampler.asks(known), _SAMPLER):
-            yield True, parameters, (int(parameters.pop(TARGET, known.target_macs)),)
+            yield Stage.SAMPLER, parameters, (int(parameters.pop(TARGET, known.target_macs)),)
         for parameters in islice(best_few(known), _CHANGES):
-            yield False, parameters, (known.target_macs,)
-        draws = known.draws("targets")
-        for attempt, parameters in enumerate(islice(at_random(known), _RANDOM + _ANYWHERE)):
-            yield False, parameters, (known.target_macs,) if attempt < _RANDOM else self._others(draws)
+            yield Stage.CHANGES, parameters, (known.target_macs,)
+        structures, draws = at_random(known), known.draws("targets")
+        for parameters in islice(structures, _RANDOM):
+            yield Stage.RANDOM, parameters, (known.target_macs,)
+        for parameters in islice(structures, _ANYWHERE):
+            yield Stage.ANYWHERE, parameters, self._others(draws)
 
     def _others(self, draws: random.Random) -> Iterator[int]:
         """Other targets: what does not fit one, or is known there, may be new at another."""

@@ -7,6 +7,7 @@ training of a network that the study holds, with another seed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture
@@ -70,8 +71,14 @@ class TrialRecord:
 
     @property
     def accuracies(self) -> tuple[float, ...]:
-        """Validation accuracy in percent after each epoch so far."""
-        return tuple(accuracy for _, _, accuracy in self.curve)
+        """Validation accuracy in percent after each epoch so far; the last one is that of the network as it ended.
+
+        A search may change a trained network so that it keeps its plan (settling of gates): that is not in the curve.
+        """
+        curve = tuple(accuracy for _, _, accuracy in self.curve)
+        if self.state != "complete" or self.val_accuracy is None:
+            return curve
+        return (*curve[:-1], self.val_accuracy)
 
     def cost(self, objective: str) -> float:
         """What the front of this objective compares at: parameters, milliseconds, else MACs; NaN while not measured."""
@@ -142,7 +149,7 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     return TrialRecord(
         number=trial.number,
         state=state,
-        architecture=Architecture.from_json(attributes["architecture"]),
+        architecture=_architecture(attributes["architecture"]),
         canonical_id=attributes.get("canonical_id", ""),
         repeat=attributes.get("repeat", 0),
         repeat_of=attributes.get("repeat_of"),
@@ -153,6 +160,12 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         **{key: attributes[key] for key in _PROPOSED},
         **results,
     )
+
+
+@lru_cache(maxsize=1 << 16)
+def _architecture(text: str) -> Architecture:
+    """A search reads its records several times a network; of thousands, that took longer than proposing."""
+    return Architecture.from_json(text)
 
 
 def records(study: optuna.Study) -> list[TrialRecord]:

@@ -30,6 +30,8 @@ from igcnas.study import OBJECTIVES, StudySettings, trial_folder
 from igcnas.training.trainer import EpochReport
 
 _MAX_FAILURES_IN_A_ROW = 10
+# Where all networks compete at the budget, each uses at least this share of it.
+_FILL = 0.8
 
 
 class Progress(Protocol):
@@ -84,7 +86,8 @@ class Search:
         check_pruner(settings)
         self.lowest_target = self.limits.lowest_target(settings.budget_macs)
         shape, classes = settings.data.input_shape, len(settings.data.classes)
-        self.domain = SpaceDomain(space=space, input_shape=shape, num_classes=classes)
+        fill = 0.0 if settings.spread else _FILL
+        self.domain = SpaceDomain(space=space, input_shape=shape, num_classes=classes, fill=fill)
         self.proposer = Proposer(
             self.domain,
             budget_macs=settings.budget_macs,
