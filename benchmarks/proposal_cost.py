@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import random
 import statistics
 import time
 import warnings
@@ -22,6 +23,7 @@ import optuna
 
 from benchmarks.summary import header
 from igcnas.proposals import SAMPLERS, Candidate, Observation, Proposer, SpaceDomain
+from igcnas.proposals.choices import draw
 from igcnas.space import load_space
 
 BUDGET, LOWEST = 100_000_000, 10_000_000
@@ -29,6 +31,7 @@ IMAGES = 5_000
 SHAPE, CLASSES = (3, 32, 32), 10
 OPTUNA = "plain Optuna TPE, study.ask"
 _TOO_SLOW = 60.0
+_MOST_TRIES = 20
 
 
 def domain() -> SpaceDomain:
@@ -48,18 +51,20 @@ def accuracy(key: str, macs: int) -> float:
     return 60.0 + 4.0 * math.log(macs / 1e6) + 5.0 * int(key[:6], 16) / 16**6
 
 
-def history(number: int) -> list[Observation]:
-    """So many different networks of random structure, proposed as random search proposes them."""
-    asks = proposer("random")
+def history(number: int) -> tuple[list[Observation], set[str]]:
+    """So many different networks of random structure, at targets spread as in a search; and their keys."""
+    spread, solve, draws = proposer("random").target, domain().solve, random.Random(0)
     found: list[Observation] = []
-    seen: set[str] = set()
-    while len(found) < number:
-        proposal = asks.propose(found, seen)
-        if proposal is None:
-            raise SystemExit(f"the space holds no more than {len(found)} networks")
-        seen.add(proposal.candidate.key)
-        found.append(_observation(proposal.parameters, proposal.target_macs, proposal.candidate))
-    return found
+    keys: set[str] = set()
+    for _ in range(_MOST_TRIES * number):
+        if len(found) == number:
+            return found, keys
+        parameters, target_macs = draw(domain(), draws).parameters, spread(len(found))
+        candidate = solve(parameters, target_macs)
+        if candidate is not None and candidate.key not in keys:
+            keys.add(candidate.key)
+            found.append(_observation(parameters, target_macs, candidate))
+    raise SystemExit(f"found no more than {len(found)} networks; take fewer --networks than {number}")
 
 
 def _observation(parameters: dict, target_macs: int, candidate: Candidate) -> Observation:  # type: ignore[type-arg]
@@ -141,11 +146,9 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
-    whole = history(max(arguments.networks))
     lines = [HEAD]
     for number in arguments.networks:
-        past = whole[:number]
-        keys = _keys(past)
+        past, keys = history(number)
         makers: dict[str, Callable[[], Iterator[float]]] = {
             name: lambda name=name, past=past, keys=keys: ours(name, past, keys)  # type: ignore[misc]
             for name in arguments.samplers
@@ -160,12 +163,6 @@ def main() -> None:
         how = f"CPU time, not time on the wall.{(__doc__ or '').split('benchmarks/results')[-1]}\n"
         path = arguments.out / "proposal-cost.md"
         path.write_text(title + header("benchmarks.proposal_cost") + "\n" + how + text)
-
-
-def _keys(past: list[Observation]) -> set[str]:
-    solve = domain().solve
-    found = [solve(network.parameters, network.target_macs) for network in past]
-    return {candidate.key for candidate in found if candidate is not None}
 
 
 if __name__ == "__main__":

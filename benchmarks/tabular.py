@@ -19,13 +19,12 @@ from benchmarks import front_peers, ours, peers, pruning, table, tablespace
 from benchmarks.problem import Problem, Told
 from benchmarks.runner import Task, run_tasks
 from benchmarks.summary import header
-from benchmarks.tabular_page import COUNTS, EPOCHS, OURS, page
+from benchmarks.tabular_page import AUTO_NAME, COUNTS, EPOCHS, OURS, page
 
 SAMPLERS = {
-    "accuracy": ("tpe", "gp", "random", "evolution", "local", "nsga2"),
-    "front": ("tpe", "gp", "random", "evolution", "local", "nsga2", "tpe-mo"),
+    "accuracy": ("gp", "tpe", "random", "evolution", "local", "nsga2"),
+    "front": ("gp", "tpe", "random", "evolution", "local", "nsga2", "tpe-mo"),
 }
-_SLOW = ("gp",)
 _PEERS = {
     "accuracy": {
         name: peers.PEERS[name]
@@ -93,12 +92,12 @@ def _since(start: float) -> float:
 
 
 def tasks(arguments: argparse.Namespace) -> Iterator[Task]:
-    """Every run, those of the first seeds first; fewer of what is slow."""
+    """Every run, those of the first seeds first."""
     whole = str(arguments.table)
     for run in range(arguments.runs):
         for kind in ("accuracy", "front"):
-            names = [OURS + name for name in SAMPLERS[kind] if name not in _SLOW or run < arguments.slow_runs]
-            names += [OURS + "tpe" + NO_KNOWN, *_PEERS[kind]]
+            names = [OURS + name for name in SAMPLERS[kind]]
+            names += [AUTO_NAME + NO_KNOWN, *_PEERS[kind]]
             for name in names:
                 yield {"kind": kind, "strategy": name, "run": run, "trainings": max(COUNTS[kind]), "table": whole}
         for objective in ("accuracy", "front"):
@@ -122,9 +121,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, default=table.PATH, help="the table (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=100, help="of each strategy (default: 100)")
-    parser.add_argument("--slow-runs", type=int, default=20, help="of Gaussian processes (default: 20)")
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=["accuracy", "front", "pruning"])
-    parser.add_argument("--pruned-samplers", type=lambda text: text.split(","), default=["tpe", "random"])
+    parser.add_argument("--pruned-samplers", type=lambda text: text.split(","), default=["gp", "tpe", "random"])
     parser.add_argument("--redo", nargs="*", default=(), help="strategies to run again, because they changed")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--work", type=Path, required=True, help="folder for the runs so far")

@@ -11,8 +11,11 @@ from benchmarks.hypervolume import front_hypervolume, hypervolume
 from benchmarks.runner import Task
 from benchmarks.summary import Mean, mean, paired
 from benchmarks.tablespace import BUDGET, TableSpace
+from igcnas.proposals import resolve_sampler
 
 OURS = "igcnas "
+# What --sampler auto stands for.
+AUTO_NAME = OURS + resolve_sampler("auto")
 COUNTS = {"accuracy": (25, 50, 100), "front": (50, 100, 200)}
 # Of 15 epochs: as many as 25, 50 and 100 networks without a pruner.
 EPOCHS = (375, 750, 1500)
@@ -113,8 +116,8 @@ def _table(
 
 
 def _differences(values: dict[str, Values], counts: Sequence[int], more: bool) -> Iterator[str]:
-    """Each strategy minus ours with TPE, over the same runs."""
-    base = OURS + "tpe"
+    """Each strategy minus ours with the default sampler, over the same runs."""
+    base = AUTO_NAME
     if base not in values:
         return
     yield f"| minus {base}, same runs | {' | '.join(f'at {count}' for count in counts)} |"

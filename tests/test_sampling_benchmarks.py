@@ -249,11 +249,11 @@ def test_the_page_of_our_table_has_its_three_parts(
         monkeypatch.setattr(module, "COUNTS", {"accuracy": (6, 8), "front": (10, 12)})
         monkeypatch.setattr(module, "EPOCHS", (150, 225))
     monkeypatch.setattr(tablespace, "read", lambda path: space)
-    monkeypatch.setattr(tabular, "SAMPLERS", {"accuracy": ("random", "tpe"), "front": ("random", "tpe")})
+    monkeypatch.setattr(tabular, "SAMPLERS", {"accuracy": ("random", "gp"), "front": ("random", "gp")})
     words = ["--runs", "2", "--pruned-samplers", "random", "--work", str(tmp_path), "--out", str(tmp_path)]
     command(monkeypatch, tabular.main, *words)
     page = (tmp_path / "tabular.md").read_text()
-    for title in ("## One budget", "## A front", "## Pruning", "| minus igcnas tpe, same runs |", "| epoch 3 | 2 |"):
+    for title in ("## One budget", "## A front", "## Pruning", "| minus igcnas gp, same runs |", "| epoch 3 | 2 |"):
         assert title in page
 
 
