@@ -192,10 +192,10 @@ def test_status_names_failed_networks_with_their_reasons(capsys: pytest.CaptureF
 
 
 def test_the_options_name_every_sampler() -> None:
-    from igcnas.cli.search_options import SAMPLERS as named
+    from igcnas.cli import search_options
     from igcnas.proposals import AUTO, SAMPLERS
 
-    assert set(named) == {AUTO, *SAMPLERS}
+    assert set(search_options.SAMPLERS) == {AUTO, *SAMPLERS}
 
 
 def test_a_search_that_prunes_and_repeats_says_so_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
@@ -438,13 +438,14 @@ def record(state: str = "complete", accuracy: float | None = 50.0) -> TrialRecor
     )
 
 
-def test_a_line_shows_each_epoch_once_when_a_training_is_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_shows_each_epoch_once_even_where_a_training_was_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
     progress = progress_for(Clock(0, 2, 5.0, {}), None, 10**6)
     assert type(progress) is PlainProgress
     progress.started(record())
     for epoch, accuracy in ((1, 0.0), (2, 99.0), (1, 0.0), (2, 50.0)):
         progress.epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=accuracy))
-    progress.finished(record())
+    assert progress.curve == [0.0, 50.0]
+    progress.finished(dataclasses.replace(record(), curve=((1, 1.0, 0.0), (2, 1.0, 50.0))))
     line = capsys.readouterr().out
     assert "  ▁▅  " in line
     assert line.startswith("   1/2    0.009 MFLOPs   50.00 %")

@@ -11,25 +11,9 @@ import pytest
 from benchmarks.kill_anywhere import differences, fingerprint, killed_search, whole_search
 
 # Small, but with pruned networks and repeats; see benchmarks/results/kill-anywhere.md for many more interruptions.
-OPTIONS = [
-    "--budget-mflops",
-    "0.05",
-    "--networks",
-    "5",
-    "--epochs",
-    "3",
-    "--no-baselines",
-    "--sampler",
-    "tpe",
-    "--pruner",
-    "halving",
-    "--min-epochs",
-    "1",
-    "--seeds",
-    "3",
-    "--repeats",
-    "2",
-]
+SEARCH = "--budget-mflops 0.05 --networks 5 --epochs 3 --no-baselines --sampler tpe"
+RULES = "--pruner halving --min-epochs 1 --seeds 3 --repeats 2"
+OPTIONS = [*SEARCH.split(), *RULES.split()]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the worker in /proc")

@@ -21,6 +21,7 @@ from igcnas.records import TrialRecord, best, champions, counted, networks, reco
 from igcnas.search import Search, Summary, audit_spared, check_pruner, standing
 from igcnas.search.pruning import rule_for
 from igcnas.settings import TrainingSettings
+from igcnas.storage import JournalBackend
 from igcnas.study import StudySettings, open_study
 from igcnas.training import EpochReport
 
@@ -160,6 +161,49 @@ def test_a_search_with_pruning_and_repeats_in_pieces_is_the_search_at_once(tmp_p
     assert history(pieces) == history(whole)
     assert any(record.repeat for record in records(open_study(whole)))
     assert any(record.state == "pruned" for record in records(open_study(whole)))
+
+
+class Killed(BaseException):
+    """Everything ends here, and nothing can be put away."""
+
+
+def test_a_search_killed_before_in_and_after_writes_of_the_journal_is_the_search_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: dict[str, Any] = {"allowed": {"seeds": 4, "repeats": 6}, "baselines": True, "sampler": "tpe"}
+    whole, killed, draws = tmp_path / "s", tmp_path / "killed" / "s", random.Random(0)
+    run(whole, 14, **other)
+    left, kills = [0], 0
+    append = JournalBackend.append_logs
+
+    def dying(self: JournalBackend, logs: list[dict[str, Any]]) -> None:
+        left[0] -= 1
+        if left[0] > 0:
+            append(self, logs)
+            return
+        moment = draws.choice(("before", "in", "after"))
+        if moment != "before":
+            append(self, logs)
+        if moment == "in":
+            journal = killed / "journal.log"
+            content = journal.read_bytes()
+            last = content.rstrip(b"\n").rfind(b"\n") + 1
+            journal.write_bytes(content[: draws.randrange(last, len(content))])
+        raise Killed
+
+    monkeypatch.setattr(JournalBackend, "append_logs", dying)
+    while True:
+        left[0] = draws.randint(1, 20)
+        try:
+            run(killed, 14, **other)
+            break
+        except Killed:
+            kills += 1
+    assert kills > 30
+    assert history(killed) == history(whole)
+    states = {record.state for record in records(open_study(whole))}
+    assert states == {"complete", "pruned"}
+    assert repeats(records(open_study(whole)))
 
 
 @pytest.mark.parametrize(

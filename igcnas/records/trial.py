@@ -7,6 +7,7 @@ training of a network that the study holds, with another seed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture
@@ -131,6 +132,12 @@ RESULT_ATTRIBUTES = (
 _PROPOSED = ("macs", "params", "target_macs", "baseline", "seed", "epochs")
 
 
+@lru_cache(maxsize=16_384)
+def _architecture(text: str) -> Architecture:
+    """Checking a network takes longer than reading it, and a search reads all of them before each training."""
+    return Architecture.from_json(text)
+
+
 def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     """The record of one trial; None for a trial that was asked for and killed before it had a network."""
     attributes = trial.user_attrs
@@ -142,7 +149,7 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     return TrialRecord(
         number=trial.number,
         state=state,
-        architecture=Architecture.from_json(attributes["architecture"]),
+        architecture=_architecture(attributes["architecture"]),
         canonical_id=attributes.get("canonical_id", ""),
         repeat=attributes.get("repeat", 0),
         repeat_of=attributes.get("repeat_of"),
