@@ -34,24 +34,8 @@ from igcnas.study import StudySettings, open_study, trial_folder
 KINDS = ("kill", "kill", "kill", "tear", "tear", "worker", "stop", "stop")
 _ROOT = Path(__file__).parents[1]
 # What a search decides and measures; seconds and memory are of the machine.
-_COMPARED = [
-    "number",
-    "state",
-    "canonical_id",
-    "target_macs",
-    "baseline",
-    "seed",
-    "repeat",
-    "repeat_of",
-    "macs",
-    "params",
-    "measured_macs",
-    "measured_params",
-    "val_accuracy",
-    "curve",
-    "pruned_at",
-    "spared_at",
-]
+_SEARCHED = ("number", "state", "canonical_id", "target_macs", "baseline", "seed", "repeat", "repeat_of", "macs")
+_MEASURED = ("params", "measured_macs", "measured_params", "val_accuracy", "curve", "pruned_at", "spared_at")
 
 
 def search_command(studies: Path, name: str, options: list[str]) -> list[str]:
@@ -77,7 +61,7 @@ def fingerprint(folder: Path) -> dict[str, Any]:
     every = records(study)
     found: dict[str, Any] = {"numbers": [trial.number for trial in study.trials]}
     for record, trial in zip(every, study.trials, strict=True):
-        found[f"training {record.number}"] = {name: getattr(record, name) for name in _COMPARED} | {
+        found[f"training {record.number}"] = {name: getattr(record, name) for name in (*_SEARCHED, *_MEASURED)} | {
             "architecture": record.architecture.to_json(),
             "parameters": trial.params,
             "values": trial.values,

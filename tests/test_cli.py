@@ -30,7 +30,7 @@ from igcnas.training import EpochReport
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-TINY = ("--budget-mflops", "0.03", "--epochs", "1", "--no-baselines", "--study", "s")
+TINY = ("--budget-mflops", "0.03", "--epochs", "1", "--no-baselines", "--seeds", "1", "--study", "s")
 QUICK = ("search", *TINY, "--no-export")
 # A network takes a second or more, so that a signal hits it in the middle.
 SLOW = ("--budget-mflops", "0.05", "--epochs", "10", "--networks", "2", "--no-baselines", "--no-export", "--study", "s")
@@ -90,6 +90,7 @@ def test_a_search_draws_tabulates_exports_and_says_when_it_is_complete(capfd: py
     assert main(["search", *TINY, "--networks", "3", "--json"]) == 0
     out = capfd.readouterr().out
     assert "already holds 3 trained networks" in out
+    assert re.search(r"the best of 3 with probability [01]\.\d\d; its true accuracy is expected at", out)
     result = json.loads(out.splitlines()[-1])
     assert result["trained"] == 3
     assert result["val_accuracy"] == max(float(row["val_accuracy"]) for row in rows)
@@ -190,6 +191,41 @@ def test_status_names_failed_networks_with_their_reasons(capsys: pytest.CaptureF
     assert "   1  failed: diverged: training loss nan" in capsys.readouterr().out
 
 
+def test_the_options_name_every_sampler() -> None:
+    from igcnas.cli import search_options
+    from igcnas.proposals import AUTO, SAMPLERS
+
+    assert set(search_options.SAMPLERS) == {AUTO, *SAMPLERS}
+
+
+def test_a_search_that_prunes_and_repeats_says_so_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "--budget-mflops 0.03 --epochs 3 --no-baselines --networks 9 --pruner halving --seeds 3 --repeats 2 --study s"
+    )
+    assert main(["search", *words.split(), "--sampler", "random", "--no-export", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert main(["status", "s", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert result["trained"] + result["pruned"] == 9
+    assert result["pruned"] > 0
+    assert {key: status[key] for key in ("trained", "pruned", "repeats")} == {
+        key: result[key] for key in ("trained", "pruned", "repeats")
+    }
+    assert status["standing"] == result["standing"]
+    assert status["spared"] == result["spared"]
+    first = result["standing"]["first"]
+    assert (first["number"], first["n"], first["mean"]) == (result["best"], result["n"], result["val_accuracy"])
+    assert 0 < first["probability"] <= 1
+    assert main(["status", "s"]) == 0
+    assert f"pruning   {result['pruned']} networks ended early" in capsys.readouterr().out
+    again = [trial for trial in open_study(Path("studies/s")).trials if trial.user_attrs["repeat"]]
+    assert len(again) == result["repeats"] <= 2
+    if again:  # the weights of a network with repeats are those of its first training
+        first_number = again[0].user_attrs["repeat_of"]
+        assert main(["export", "s", "--trial", str(again[0].number)]) == 0
+        assert f"trials/{first_number:05d}/export" in capsys.readouterr().out
+
+
 # Mistakes
 
 
@@ -212,6 +248,13 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         (("search", "--budget-mflops", "0.0005"), "budget 0.0005 MFLOPs is below the smallest network of space 'all'"),
         ((*QUICK, "--networks", "0"), "--networks 0 must be at least 1"),
         ((*QUICK, "--epochs", "0"), "epochs must be at least 1"),
+        ((*QUICK, "--seeds", "0"), "--seeds 0 must be at least 1"),
+        ((*QUICK, "--repeats", "-1"), "--repeats -1 must be at least 0"),
+        ((*QUICK, "--sampler", "tpee"), "unknown sampler 'tpee'; did you mean 'tpe'?"),
+        ((*QUICK, "--objective", "latency"), "unknown objective 'latency'; did you mean 'accuracy,latency'?"),
+        ((*QUICK, "--pruner", "halve"), "unknown pruner 'halve'; did you mean 'halving'?"),
+        ((*QUICK, "--pruner", "halving"), "--min-epochs 1 must be at least 1 and below the 1 epochs"),
+        ((*QUICK, "--min-epochs", "2"), "--min-epochs 2 does nothing with --pruner none; add --pruner halving"),
         ((*QUICK, "--seed", "-1"), "seed -1"),
         ((*QUICK, "--space", "igcv4"), "unknown search space 'igcv4'; did you mean 'igcv3'?"),
         ((*QUICK, "--space", "mine.py"), "no search space at mine.py"),
@@ -395,13 +438,14 @@ def record(state: str = "complete", accuracy: float | None = 50.0) -> TrialRecor
     )
 
 
-def test_a_line_shows_each_epoch_once_when_a_training_is_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_shows_each_epoch_once_even_where_a_training_was_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
     progress = progress_for(Clock(0, 2, 5.0, {}), None, 10**6)
     assert type(progress) is PlainProgress
     progress.started(record())
     for epoch, accuracy in ((1, 0.0), (2, 99.0), (1, 0.0), (2, 50.0)):
         progress.epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=accuracy))
-    progress.finished(record())
+    assert progress.curve == [0.0, 50.0]
+    progress.finished(dataclasses.replace(record(), curve=((1, 1.0, 0.0), (2, 1.0, 50.0))))
     line = capsys.readouterr().out
     assert "  ▁▅  " in line
     assert line.startswith("   1/2    0.009 MFLOPs   50.00 %")
@@ -442,18 +486,38 @@ def test_status_says_how_many_came_out_over_the_budget(capsys: pytest.CaptureFix
 def test_time_left_counts_known_and_searched_networks_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("igcnas.cli.progress.time.monotonic", lambda: now[0])
-    clock = Clock(2, 10, 3.0, {"ResNet-20": 20.0, "IGCV3-D": 40.0})
-    assert clock.seconds_left() == 20 + 40 + 6 * 3
-    clock.finished(record(known="ResNet-20"))
+    resnet, igcv3 = (
+        dataclasses.replace(record(), architecture=_architecture(name, [])) for name in ("resnet", "igcv3")
+    )
+    clock = Clock(2, 10, 3.0, {resnet.architecture.id: 20.0, igcv3.architecture.id: 40.0}, repeats=2)
+    assert clock.seconds_left() == 20 + 40 + 6 * 3 + 2 * 3
+    clock.finished(resnet)
     now[0] += 10.0  # it took half of what was expected
-    assert clock.seconds_left() == (40 + 6 * 3) / 2
-    clock.failed("IGCV3-D")
-    assert clock.seconds_left() == 7 * 3 / 2
-    clock.trained(None)
-    clock.failed(None)
+    assert clock.seconds_left() == (40 + 6 * 3 + 2 * 3) / 2
+    clock.finished(dataclasses.replace(igcv3, state="failed"))
+    assert clock.seconds_left() == (7 * 3 + 2 * 3) / 2
+    clock.finished(dataclasses.replace(record(), state="pruned"))
+    clock.finished(record("failed", None))
     now[0] += 13.0  # 23 s for 20 + 3
-    assert clock.seconds_left() == 6 * 3
-    assert clock.left() == "18 s"
+    assert clock.seconds_left() == 6 * 3 + 2 * 3
+    assert clock.left() == "24 s"
+    clock.finished(dataclasses.replace(record(), repeat=1, repeat_of=0))
+    assert (clock.done, clock.repeats) == (4, 1)
+
+
+def test_lines_of_pruned_spared_and_repeated_networks_say_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(Clock(0, 5, 2.0, {}, repeats=3), None, 10**6)
+    for found, part in (
+        (dataclasses.replace(record("pruned", 99.0), pruned_at=2), "  pruned after epoch 2  ("),
+        (dataclasses.replace(record(), spared_at=1), "  to be pruned after epoch 1, finished to check, best so far  ("),
+        (dataclasses.replace(record(accuracy=98.0), repeat=2, repeat_of=7), "seed 3 of network 7: "),
+    ):
+        progress.started(found)
+        progress.finished(found)
+        assert part in capsys.readouterr().out
+    assert progress.best is not None
+    assert progress.best.val_accuracy == 50.0
+    assert progress.clock.done == 2
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(89, "89 s"), (91, "2 min"), (5300, "88 min"), (7800, "2 h 10 min")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -126,6 +127,68 @@ def test_a_network_whose_result_is_there_is_not_trained_again(evaluator: Process
     (tmp_path / "0" / "weights.safetensors").unlink()  # a result without its weights is none
     evaluator(network(), tmp_path / "0", reports.append)
     assert len(reports) == 2
+
+
+def test_a_training_ends_after_the_epoch_that_the_controller_answers_with_end(tmp_path: Path) -> None:
+    reports: list[EpochReport] = []
+
+    def third(report: EpochReport) -> bool:
+        reports.append(report)
+        return report.epoch == 3
+
+    with ProcessEvaluator(dataclasses.replace(setup(5), prunes=True, checkpoint_seconds=0.0)) as evaluator:
+        outcome = evaluator(network(), tmp_path / "0", third)
+        again = evaluator(network(), tmp_path / "0", third)  # a pruned result is a result, too
+        whole = evaluator(network(), tmp_path / "1", lambda _report: False)
+        last = evaluator(network(), tmp_path / "2", lambda report: report.epoch == 5)
+    assert outcome == again
+    assert outcome.pruned
+    assert outcome.results is not None
+    assert [epoch for epoch, _, _ in outcome.results["curve"]] == [1, 2, 3] == [report.epoch for report in reports]
+    assert outcome.results["val_accuracy"] == reports[-1].val_accuracy
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["result.json"]
+    for full in (whole, last):  # after the last epoch there is nothing to end
+        assert not full.pruned
+        assert full.results is not None
+        assert full.results["curve"][:3] == outcome.results["curve"]
+
+
+def test_a_worker_that_dies_while_it_waits_hears_the_same_again(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    def kill_once(report: EpochReport) -> bool:
+        told.append(report.epoch)
+        if told == [1, 2]:
+            assert evaluator.pid is not None
+            os.kill(evaluator.pid, signal.SIGKILL)
+        return report.epoch == 3
+
+    with ProcessEvaluator(dataclasses.replace(setup(5), prunes=True, checkpoint_seconds=0.0)) as evaluator:
+        outcome = evaluator(network(), tmp_path / "0", kill_once)
+        calm = evaluator(network(), tmp_path / "1", lambda report: report.epoch == 3)
+    assert told[:3] == [1, 2, 1]
+    assert told[-1] == 3
+    assert outcome.results is not None
+    assert calm.results is not None
+    assert outcome.results["curve"] == calm.results["curve"]
+
+
+def test_a_repeat_is_trained_with_its_own_seed(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
+    first, second, same = (
+        evaluator(network(), tmp_path / name, lambda _: None, repeat) for name, repeat in (("0", 0), ("1", 1), ("2", 1))
+    )
+    assert first.results is not None
+    assert second.results is not None
+    assert same.results is not None
+    assert first.results["curve"] != second.results["curve"] == same.results["curve"]
+
+
+def test_the_latency_is_measured_where_the_study_asks_for_it(tmp_path: Path) -> None:
+    with ProcessEvaluator(dataclasses.replace(setup(1), latency=True)) as evaluator:
+        outcome = evaluator(network(), tmp_path / "0", lambda _: None)
+    assert outcome.results is not None
+    assert outcome.results["latency_ms"] > 0
+    assert outcome.results["latency_iqr_ms"] >= 0
 
 
 def test_an_error_in_a_training_is_its_reason_and_the_next_network_gets_a_new_worker(

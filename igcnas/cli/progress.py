@@ -104,7 +104,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             return f"{head}  network {record.number} failed: {record.reason}"
         return (
             f"{head}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {record.seconds:5.1f} s  "
-            f"{sparkline(self.curve)}  {_name(record)}{self._mark(record)}  ({self.clock.left()} left)"
+            f"{sparkline(list(record.accuracies))}  {_name(record)}{self._mark(record)}  ({self.clock.left()} left)"
         )
 
     def _mark(self, record: TrialRecord) -> str:

@@ -138,6 +138,12 @@ RESULT_ATTRIBUTES = (
 _PROPOSED = ("macs", "params", "target_macs", "baseline", "seed", "epochs")
 
 
+@lru_cache(maxsize=16_384)
+def _architecture(text: str) -> Architecture:
+    """Checking a network takes longer than reading it, and a search reads all of them before each training."""
+    return Architecture.from_json(text)
+
+
 def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     """The record of one trial; None for a trial that was asked for and killed before it had a network."""
     attributes = trial.user_attrs

@@ -214,6 +214,7 @@ class Search:
         except Interrupted:
             attempt.stopped()
             raise
+        attempt.forgive()
         self._tell(trial, outcome, rule)
         finished = self.queue.record(trial.number)
         self.progress.finished(finished)
@@ -229,8 +230,10 @@ class Search:
             trial.set_user_attr("reason", outcome.reason)
             self.study.tell(trial, state=TrialState.FAIL)
             return
+        told = trial.user_attrs
         for key, value in results.items():
-            trial.set_user_attr(key, value)
+            if key not in told or told[key] != value:  # else by an earlier run, killed before it had told all
+                trial.set_user_attr(key, value)
         accuracies = [accuracy for _, _, accuracy in results["curve"]]
         if outcome.pruned:
             trial.set_user_attr("pruned_at", len(accuracies))

@@ -111,6 +111,10 @@ class Attempt:
             return
         self._reached = epoch
         self._trial.set_user_attr("reached", epoch)
+        self.forgive()
+
+    def forgive(self) -> None:
+        """It has got further, or ended: earlier starts count no more."""
         if self._before:
             self._before = 0
             self._trial.set_user_attr("starts", 1)

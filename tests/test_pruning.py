@@ -1,0 +1,346 @@
+"""Pruning, repeats and known networks in a search with a stand-in for training."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+from test_search import BUDGET, DATA, SMALL, TRAINING, Quiet, raising, results_of
+
+from igcnas.architecture import Architecture
+from igcnas.baselines import known_networks
+from igcnas.cost import count
+from igcnas.errors import IgcnasError
+from igcnas.evaluation import Interrupted, OnEpoch, Outcome
+from igcnas.proposals import Judge, is_spared
+from igcnas.records import TrialRecord, best, champions, counted, networks, records, repeats
+from igcnas.search import Search, Summary, audit_spared, check_pruner, standing
+from igcnas.search.pruning import rule_for
+from igcnas.settings import TrainingSettings
+from igcnas.storage import JournalBackend
+from igcnas.study import StudySettings, open_study
+from igcnas.training import EpochReport
+
+EPOCHS = 9
+
+
+class Curves:
+    """A stand-in that learns slowly or fast by the id, stops when told to, and remembers what it trained."""
+
+    def __init__(self, before: Any = lambda _position: None) -> None:
+        self.before = before
+        self.trained: list[tuple[str, int]] = []
+
+    def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
+        self.trained.append((architecture.id, repeat))
+        cost = count(architecture)
+        draws = random.Random(f"{architecture.id}/{repeat}")
+        final = 90 + int(architecture.id[:4], 16) / 65535 * 4 + 4 * draws.random()  # the network's own, and its seed's
+        curve: list[list[float]] = []
+        for epoch in range(1, EPOCHS + 1):
+            curve.append([epoch, 1.0, final * epoch / EPOCHS])
+            ends = on_epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=curve[-1][2]))
+            if epoch == 1:
+                self.before(len(self.trained))
+            if ends and epoch < EPOCHS:
+                break
+        measured = {"measured_macs": cost.macs, "measured_params": cost.params}
+        shared = {"val_accuracy": curve[-1][2], "seconds": 1.0, "device": "stand-in", "curve": curve}
+        pruned = len(curve) < EPOCHS
+        return Outcome(results=shared if pruned else shared | measured, pruned=pruned)
+
+
+def settings_of(**other: Any) -> StudySettings:
+    values: dict[str, Any] = {"objective": "front", "sampler": "random", "baselines": False, "seed": 0}
+    values |= {"pruner": "halving", "min_epochs": 1} | other
+    values |= {"space": SMALL.to_dict(), "space_path": "small", "data": DATA}
+    return StudySettings(budget_macs=BUDGET, training=TrainingSettings(epochs=EPOCHS), **values)
+
+
+def run(
+    folder: Path,
+    networks: int,
+    evaluate: Curves | None = None,
+    *,
+    allowed: Mapping[str, int] | None = None,
+    **other: Any,
+) -> Summary:
+    folder.mkdir(exist_ok=True, parents=True)
+    settings = settings_of(**other)
+    study = open_study(folder, create_for=settings)
+    return Search(study, folder, SMALL, settings, evaluate or Curves(), Quiet()).run(networks, **(allowed or {}))
+
+
+def history(folder: Path) -> list[Any]:
+    return [
+        (
+            t.number,
+            t.state,
+            t.params,
+            t.values,
+            {k: v for k, v in t.user_attrs.items() if k not in ("starts", "reached")},
+        )
+        for t in open_study(folder).trials
+    ]
+
+
+# Pruning
+
+
+@pytest.mark.parametrize("objective", ["front", "accuracy", "accuracy,params"])
+def test_networks_behind_the_best_third_are_pruned_at_a_rung_and_count(tmp_path: Path, objective: str) -> None:
+    summary = run(tmp_path / "s", 30, objective=objective)
+    study = open_study(tmp_path / "s")
+    every = records(study)
+    assert summary.trained + summary.pruned == counted(every) == len(every) == 30
+    assert summary.pruned > 10
+    for record, trial in zip(every, study.trials, strict=True):
+        if record.state == "pruned":
+            assert trial.state is TrialState.PRUNED
+            assert record.pruned_at in (1, 3)
+            assert len(record.curve) == record.pruned_at
+            assert record.val_accuracy == record.accuracies[-1]
+    assert not {r.number for r in every if r.state == "pruned"} & {n.record.number for n in networks(every)}
+
+
+def test_a_tenth_of_those_behind_is_finished_and_marked(tmp_path: Path) -> None:
+    run(tmp_path / "s", 60)
+    every = records(open_study(tmp_path / "s"))
+    spared = [record for record in every if record.spared_at is not None]
+    assert spared
+    for record in every:
+        if record.state == "pruned":
+            assert not is_spared(0, record.canonical_id)
+        if record.spared_at is not None:
+            assert is_spared(0, record.canonical_id)
+            assert len(record.curve) == EPOCHS
+    audit = audit_spared(open_study(tmp_path / "s"), settings_of())
+    assert audit is not None
+    assert (audit.pruned, audit.spared) == (sum(r.state == "pruned" for r in every), len(spared))
+    front = {one.record.number for one in champions(every, BUDGET)}
+    assert audit.on_front == sum(record.number in front for record in spared)
+    assert audit.above_median_interval is not None
+    low, high = audit.above_median_interval
+    assert 0 <= low <= audit.above_median / audit.spared <= high <= 1
+
+
+def test_known_networks_are_never_pruned_and_nothing_is_without_a_pruner(tmp_path: Path) -> None:
+    run(tmp_path / "s", 20, baselines=True)
+    assert all(r.state == "complete" for r in records(open_study(tmp_path / "s")) if r.baseline is not None)
+    run(tmp_path / "t", 20, pruner="none", min_epochs=0)
+    every = records(open_study(tmp_path / "t"))
+    assert all(record.state == "complete" and record.spared_at is None for record in every)
+    assert audit_spared(open_study(tmp_path / "t"), settings_of(pruner="none", min_epochs=0)) is None
+
+
+def test_a_decision_knows_only_networks_of_lower_numbers(tmp_path: Path) -> None:
+    run(tmp_path / "s", 20)
+    every = records(open_study(tmp_path / "s"))
+    judge = Judge.of((), images=100)
+    for record in every:
+        full = rule_for(record, every, judge, settings_of())
+        assert full == rule_for(record, every[: record.number], judge, settings_of())
+        assert full.others.keys() == {1, 3}
+        assert len(full.others[1]) == record.number
+
+
+def test_a_search_with_pruning_and_repeats_in_pieces_is_the_search_at_once(tmp_path: Path) -> None:
+    other: dict[str, Any] = {"allowed": {"seeds": 4, "repeats": 8}, "baselines": True, "sampler": "tpe"}
+    whole, pieces = tmp_path / "s", tmp_path / "pieces" / "s"
+    run(whole, 24, **other)
+    for position in (1, 2, 7, 3):  # killed in the middle of a training, then politely
+        with pytest.raises(KeyboardInterrupt):
+            run(pieces, 24, Curves(raising(KeyboardInterrupt(), position)), **other)
+    for _ in range(30):
+        if not run(pieces, 24, Curves(raising(Interrupted(), 2)), **other).interrupted:
+            break
+    assert history(pieces) == history(whole)
+    assert any(record.repeat for record in records(open_study(whole)))
+    assert any(record.state == "pruned" for record in records(open_study(whole)))
+
+
+class Killed(BaseException):
+    """Everything ends here, and nothing can be put away."""
+
+
+def test_a_search_killed_before_in_and_after_writes_of_the_journal_is_the_search_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: dict[str, Any] = {"allowed": {"seeds": 4, "repeats": 6}, "baselines": True, "sampler": "tpe"}
+    whole, killed, draws = tmp_path / "s", tmp_path / "killed" / "s", random.Random(0)
+    run(whole, 14, **other)
+    left, kills = [0], 0
+    append = JournalBackend.append_logs
+
+    def dying(self: JournalBackend, logs: list[dict[str, Any]]) -> None:
+        left[0] -= 1
+        if left[0] > 0:
+            append(self, logs)
+            return
+        moment = draws.choice(("before", "in", "after"))
+        if moment != "before":
+            append(self, logs)
+        if moment == "in":
+            journal = killed / "journal.log"
+            content = journal.read_bytes()
+            last = content.rstrip(b"\n").rfind(b"\n") + 1
+            journal.write_bytes(content[: draws.randrange(last, len(content))])
+        raise Killed
+
+    monkeypatch.setattr(JournalBackend, "append_logs", dying)
+    while True:
+        left[0] = draws.randint(1, 20)
+        try:
+            run(killed, 14, **other)
+            break
+        except Killed:
+            kills += 1
+    assert kills > 30
+    assert history(killed) == history(whole)
+    states = {record.state for record in records(open_study(whole))}
+    assert states == {"complete", "pruned"}
+    assert repeats(records(open_study(whole)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pruner": "halvin"}, "unknown pruner 'halvin'; did you mean 'halving'?"),
+        ({"min_epochs": 9}, "below the 9 epochs"),
+        ({"pruner": "none"}, "does nothing with --pruner none"),
+        ({"sampler": "tpe-mo"}, "does not go with --sampler tpe-mo"),
+        ({"objective": "accuracy,latency"}, "latency is measured after it"),
+    ],
+)
+def test_a_pruner_that_cannot_compare_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(IgcnasError, match=message.replace("?", r"\?")) as caught:
+        check_pruner(settings_of(**settings))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_training_that_gets_further_after_each_kill_is_never_given_up(tmp_path: Path) -> None:
+    class Further(Curves):
+        def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
+            runs.append(0)
+            for epoch in range(1, len(runs) + 1):
+                on_epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=50.0))
+            if len(runs) < EPOCHS:
+                raise SystemExit
+            return Outcome(results=results_of(architecture))
+
+    runs: list[int] = []
+    while len(runs) < EPOCHS - 1:
+        with pytest.raises(SystemExit):
+            run(tmp_path / "s", 1, Further(), pruner="none", min_epochs=0)
+    assert run(tmp_path / "s", 1, Further(), pruner="none", min_epochs=0).trained == 1
+
+
+# Repeats
+
+
+def test_contenders_are_repeated_with_other_seeds_within_the_allowance(tmp_path: Path) -> None:
+    trainings = Curves()
+    summary = run(tmp_path / "s", 12, trainings, allowed={"seeds": 3, "repeats": 4}, pruner="none", min_epochs=0)
+    every = records(open_study(tmp_path / "s"))
+    again = repeats(every)
+    assert 0 < len(again) == summary.repeats <= 4
+    assert summary.trained == 12
+    firsts = {record.number: record for record in every if not record.repeat}
+    for record in again:
+        assert record.repeat_of is not None
+        first = firsts[record.repeat_of]
+        assert record.architecture == first.architecture
+        assert record.seed == TRAINING.network_seed(first.architecture.id, record.repeat) != first.seed
+        assert (first.architecture.id, record.repeat) in trainings.trained
+        assert 0 < record.repeat < 3
+        assert record.canonical_id == first.canonical_id
+    assert all(not trial.params for trial in open_study(tmp_path / "s").trials[12:])
+    assert len(set(trainings.trained)) == len(trainings.trained)
+    for one in networks(every):
+        assert one.accuracies[0] == one.record.val_accuracy
+        assert one.n == 1 + sum(record.repeat_of == one.record.number for record in again)
+        assert (one.sd is None) == (one.n == 1)
+    leader = standing(every, budget_macs=BUDGET, images=DATA.validation_images)
+    assert leader is not None
+    assert leader.race.trainings == len(every)
+
+
+@pytest.mark.parametrize("allowed", [{"seeds": 1, "repeats": 9}, {"seeds": 5, "repeats": 0}])
+def test_without_seeds_or_allowance_nothing_is_repeated(tmp_path: Path, allowed: dict[str, int]) -> None:
+    assert run(tmp_path / "s", 6, allowed=allowed).repeats == 0
+
+
+def test_a_study_with_repeats_grows_as_one_without(tmp_path: Path) -> None:
+    run(tmp_path / "s", 12, allowed={"seeds": 4, "repeats": 6}, sampler="tpe")
+    run(tmp_path / "s", 20, sampler="tpe")
+    run(tmp_path / "t", 20, sampler="tpe")
+
+    def searched(name: str) -> list[Any]:
+        every = records(open_study(tmp_path / name))
+        return [(r.architecture.id, r.target_macs, r.state, r.curve) for r in every if r.repeat == 0]
+
+    assert len(repeats(records(open_study(tmp_path / "s")))) > 0
+    assert searched("s") == searched("t")
+
+
+def test_a_network_whose_repeat_failed_is_not_repeated_again(tmp_path: Path) -> None:
+    class Failing(Curves):
+        def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
+            found = super().__call__(architecture, folder, on_epoch, repeat)
+            return Outcome(reason="diverged") if repeat else found
+
+    run(tmp_path / "s", 6, Failing(), allowed={"seeds": 5, "repeats": 20}, pruner="none", min_epochs=0)
+    again = repeats(records(open_study(tmp_path / "s")))
+    assert again
+    assert all(record.state == "failed" for record in again)
+    assert len({record.repeat_of for record in again}) == len(again)
+
+
+def test_the_mean_over_seeds_decides_which_is_best() -> None:
+    def record(number: int, accuracy: float, **other: Any) -> TrialRecord:
+        values: dict[str, Any] = {
+            "macs": 100,
+            "params": 1,
+            "target_macs": 100,
+            "baseline": None,
+            "seed": 1,
+            "epochs": 2,
+        }
+        return TrialRecord(
+            number=number, state="complete", architecture=known[0].fit.architecture, val_accuracy=accuracy,
+            **(values | other),
+        )  # fmt: skip
+
+    known = known_networks(DATA.input_shape, 10, BUDGET)
+    lucky, steady = record(0, 95.0), record(1, 94.0, macs=101)
+    every = [lucky, steady, record(2, 85.0, repeat=1, repeat_of=0), record(3, 94.0, macs=101, repeat=1, repeat_of=1)]
+    assert best(every[:2], 200) == lucky
+    assert best(every, 200) == steady
+    found = {one.record.number: (one.mean, one.n) for one in networks(every)}
+    assert found == {0: (90.0, 2), 1: (94.0, 2)}
+
+
+# Known networks
+
+
+def test_known_networks_lie_over_the_range_of_a_front_and_at_the_budget_of_one() -> None:
+    wide = known_networks((3, 32, 32), 10, 40_000_000, lowest_target=4_000_000)
+    assert len(wide) == 8
+    assert [known.target_macs for known in wide] == [40_000_000] * 4 + [12_649_110] * 2 + [4_000_000] * 2
+    assert {known.name for known in wide[4:]} == {known.name for known in wide[:4]}
+    assert all(known.fit.macs <= known.target_macs for known in wide)
+    assert [known.target_macs for known in known_networks((3, 32, 32), 10, 40_000_000)] == [40_000_000] * 4
+    tiny = known_networks(DATA.input_shape, 10, 25_000, lowest_target=21_000)
+    assert len({known.fit.architecture.id for known in tiny}) == len(tiny)
+
+
+def test_a_front_trains_the_known_networks_of_all_targets_first(tmp_path: Path) -> None:
+    trainings = Curves()
+    run(tmp_path / "s", 8, trainings, baselines=True)
+    lowest = BUDGET // 10
+    expected = known_networks(DATA.input_shape, 10, BUDGET, lowest_target=lowest)
+    assert [ident for ident, _ in trainings.trained][: len(expected)] == [k.fit.architecture.id for k in expected]
