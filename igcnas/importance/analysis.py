@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
 
 from igcnas.importance.effects import Effects, additive
@@ -26,7 +27,7 @@ from igcnas.importance.samples import LEAST, Sample, better_than_equals, fewer_p
 
 _RESAMPLINGS = 300
 # Of importances: forests take a hundred times as long as ped-anova.
-_SLOW_RESAMPLINGS = 60
+_SLOW_RESAMPLINGS = 40
 _INTERVAL = (2.5, 97.5)
 
 
@@ -95,6 +96,7 @@ def analyse(
 ) -> Report:
     """What the networks say about every choice that had two values or more. The seed draws the resamplings."""
     check_evaluator(evaluator)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # each resampling makes studies
     scopes, too_few = _scopes(samples)
     rng = np.random.default_rng(seed)
     found = _once(samples, scopes, evaluator, seed)
