@@ -113,7 +113,7 @@ def main() -> None:
 def show(every: Sequence[Sample], *, size: int, draws: int, resamplings: int, out: Path) -> None:
     """Print the tables for these networks and draw the picture."""
     print("\n".join(agreement(every, size=size, draws=draws, seed=0)), flush=True)
-    report = analyse(every, resamplings=resamplings, slow_resamplings=min(resamplings, 20))
+    report = analyse(every, resamplings=resamplings, judged=20)
     print("\n" + "\n".join(report_lines(report)), flush=True)
     save_importance(out, report, title=f"What matters among all {report.n} networks of the table, on digits")
 

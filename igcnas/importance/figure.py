@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BAR, _WEAK_BAR, _BETTER, _WORSE, _OPEN = "#0072B2", "#A9C4D6", "#009E73", "#D55E00", "#777777"
-_TICKS = (75, 50, 33, 20, 10, 0, -10, -25, -50, -100, -200)
+_TICKS = (75, 50, 33, 20, 10, 5, 0, -5, -10, -25, -50, -100, -200)
 _GAP = 0.6
 
 
@@ -149,11 +149,21 @@ def draw_effects(axes: Axes, rows: Sequence[Row]) -> None:
     axes.axvline(0, color="black", lw=0.8, zorder=0)
     axes.set_xlim(-extent * 1.08, extent * 1.08)
     axes.set_yticks(ticks, names, fontsize=8)
-    shown = [tick for tick in _TICKS if abs(position(tick)) <= extent * 1.08]
+    shown = _ticks(extent * 1.08)
     axes.set_xticks([position(tick) for tick in shown], [_tick(tick) for tick in shown], fontsize=8)
     axes.grid(True, axis="x", lw=0.3, c="#dddddd")
     axes.set_xlabel("errors against the average network of the same MACs, other choices equal", fontsize=8.5)
     axes.set_title("Which value is better?   (right: fewer errors)", fontsize=9.5, loc="left")
+
+
+def _ticks(extent: float) -> list[int]:
+    """Round percents with room for their words: a sixth of the axis apart, the average among them."""
+    chosen: list[int] = []
+    for tick in sorted(_TICKS, key=lambda tick: abs(position(tick))):
+        place = position(tick)
+        if abs(place) <= extent and all(abs(place - position(other)) >= extent / 3.2 for other in chosen):
+            chosen.append(tick)
+    return chosen
 
 
 def _tick(percent: int) -> str:
