@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
 
 from igcnas.importance.effects import Effects, additive
@@ -24,9 +25,8 @@ from igcnas.importance.evaluators import DEFAULT, check_evaluator, importances
 from igcnas.importance.names import label, scope_of, value_label
 from igcnas.importance.samples import LEAST, Sample, better_than_equals, fewer_percent
 
-_RESAMPLINGS = 300
-# Of importances: forests take a hundred times as long as ped-anova.
-_SLOW_RESAMPLINGS = 60
+RESAMPLINGS = 300  # of effects
+JUDGED = 40  # of these, and shufflings, for importances, which take a hundred times as long
 _INTERVAL = (2.5, 97.5)
 
 
@@ -90,17 +90,22 @@ def analyse(
     *,
     evaluator: str = DEFAULT,
     seed: int = 0,
-    resamplings: int = _RESAMPLINGS,
-    slow_resamplings: int = _SLOW_RESAMPLINGS,
+    resamplings: int | None = None,
+    judged: int | None = None,
 ) -> Report:
-    """What the networks say about every choice that had two values or more. The seed draws the resamplings."""
+    """What the networks say about every choice that had two values or more.
+
+    The seed draws the resamplings. resamplings: for intervals of effects. judged: for those of importances, and chance.
+    """
+    resamplings = RESAMPLINGS if resamplings is None else resamplings
+    judged = min(resamplings, JUDGED if judged is None else judged)
     check_evaluator(evaluator)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # each resampling makes studies
     scopes, too_few = _scopes(samples)
     rng = np.random.default_rng(seed)
     found = _once(samples, scopes, evaluator, seed)
     again: list[_Once] = []
     chance: list[_Once] = []
-    judged = resamplings if evaluator == "ped-anova" else min(resamplings, slow_resamplings)
     for number in range(resamplings):
         drawn = [samples[index] for index in rng.integers(len(samples), size=len(samples))]
         again.append(_once(drawn, scopes, evaluator if number < judged else None, seed + number))

@@ -36,7 +36,8 @@ def importances(
     """Importance of each name, at least 0, not normalized; every network must have all names, with two values each."""
     options = {name: sorted({repr(chosen[name]) for chosen in choices}) for name in names}
     spread = {name: optuna.distributions.CategoricalDistribution(words) for name, words in options.items()}
-    varied = [name for name in names if len(options[name]) > 1]
+    # Sorted, because mdi of Optuna 5.0.0 gives names in another order each other's importance.
+    varied = sorted(name for name in names if len(options[name]) > 1)
     if not varied:
         return dict.fromkeys(names, 0.0)
     study = optuna.create_study(direction="maximize")

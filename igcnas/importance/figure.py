@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BAR, _WEAK_BAR, _BETTER, _WORSE, _OPEN = "#0072B2", "#A9C4D6", "#009E73", "#D55E00", "#777777"
-_TICKS = (75, 50, 33, 20, 10, 0, -10, -25, -50, -100, -200)
+_TICKS = (75, 50, 33, 20, 10, 5, 0, -5, -10, -25, -50, -100, -200)
 _GAP = 0.6
 
 
@@ -61,11 +61,11 @@ def save_importance(path: Path, report: Report, *, title: str) -> None:
     from matplotlib.figure import Figure
 
     rows = compute_rows(report)
-    height = 1.9 + 0.2 * (rows[-1].y + 1)
+    height = 2.2 + 0.2 * (rows[-1].y + 1)
     canvas = Figure(figsize=(11.5, height), dpi=150)
     FigureCanvasAgg(canvas)
     left, right = canvas.subplots(1, 2, width_ratios=(2, 3))
-    canvas.subplots_adjust(left=0.27, right=0.965, wspace=0.3, top=1 - 0.95 / height, bottom=0.75 / height)
+    canvas.subplots_adjust(left=0.27, right=0.965, wspace=0.3, top=1 - 0.75 / height, bottom=1.3 / height)
     draw_importances(left, rows)
     draw_effects(right, rows)
     for axes in (left, right):
@@ -79,7 +79,11 @@ def save_importance(path: Path, report: Report, *, title: str) -> None:
 
 
 def _note(report: Report) -> str:
-    words = "Lines: 95 % intervals over resampled networks. Hollow: the interval contains no effect, or is unknown."
+    words = (
+        "Lines: 95 % intervals over resampled networks. Orange mark: what shuffled results reach one time in 20;\n"
+        "a bar below it (pale) has not been shown to matter. A share is of all choices under one title.\n"
+        "Hollow: better and worse are both within the interval, or it is unknown (fewer than 3 networks)."
+    )
     if report.too_few:
         few = ", ".join(f"{scope} ({number})" for scope, number in report.too_few.items())
         words += f"\nToo few networks to look inside: {few}."
@@ -98,9 +102,10 @@ def draw_importances(axes: Axes, rows: Sequence[Row]) -> None:
             continue
         axes.barh(y, choice.share, height=min(len(ys), 2) * 0.62, color=_BAR if choice.shown else _WEAK_BAR)
         axes.plot([choice.low, choice.high], [y, y], color="black", lw=1)
-        chance = min(choice.chance, 1.0)
-        axes.plot([chance, chance], [y - 0.75, y + 0.75], color="#D55E00", lw=1.6)
-    axes.plot([], [], color="#D55E00", lw=1.6, label="reached by chance in one of 20 shufflings")
+        if choice.chance <= 1.0:
+            axes.plot([choice.chance, choice.chance], [y - 0.75, y + 0.75], color="#D55E00", lw=1.6)
+        else:
+            axes.annotate("chance: beyond 100 %", (0.99, y - 0.95), ha="right", fontsize=7, color="#D55E00")
     axes.set_yticks(ticks, names, fontsize=8)
     for row in rows:
         if row.title:
@@ -112,7 +117,6 @@ def draw_importances(axes: Axes, rows: Sequence[Row]) -> None:
     axes.grid(True, axis="x", lw=0.3, c="#dddddd")
     axes.set_xlabel("share of the importance", fontsize=8.5)
     axes.set_title("How much does the choice matter?", fontsize=9.5, loc="left")
-    axes.legend(fontsize=7, loc="lower right", frameon=True, framealpha=0.9)
 
 
 def _alone(choice: Choice, rows: Sequence[Row]) -> bool:
@@ -145,13 +149,21 @@ def draw_effects(axes: Axes, rows: Sequence[Row]) -> None:
     axes.axvline(0, color="black", lw=0.8, zorder=0)
     axes.set_xlim(-extent * 1.08, extent * 1.08)
     axes.set_yticks(ticks, names, fontsize=8)
-    shown = [tick for tick in _TICKS if abs(position(tick)) <= extent * 1.08]
+    shown = _ticks(extent * 1.08)
     axes.set_xticks([position(tick) for tick in shown], [_tick(tick) for tick in shown], fontsize=8)
     axes.grid(True, axis="x", lw=0.3, c="#dddddd")
-    axes.set_xlabel(
-        "errors compared with the average searched network of the same MACs, other choices equal", fontsize=8.5
-    )
+    axes.set_xlabel("errors against the average network of the same MACs, other choices equal", fontsize=8.5)
     axes.set_title("Which value is better?   (right: fewer errors)", fontsize=9.5, loc="left")
+
+
+def _ticks(extent: float) -> list[int]:
+    """Round percents with room for their words: a sixth of the axis apart, the average among them."""
+    chosen: list[int] = []
+    for tick in sorted(_TICKS, key=lambda tick: abs(position(tick))):
+        place = position(tick)
+        if abs(place) <= extent and all(abs(place - position(other)) >= extent / 3.2 for other in chosen):
+            chosen.append(tick)
+    return chosen
 
 
 def _tick(percent: int) -> str:

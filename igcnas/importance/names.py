@@ -9,7 +9,7 @@ _WORDS = {
     "block": "block type",
     "growth": "growth of the width from stage to stage",
     "final_size": "height of the last map",
-    "head_ratio": "1x1 head: its channels over those of the last stage",
+    "head_ratio": "1x1 head, channels over the last stage",
     "M": "M, channels of a primary partition",
     "grows": "what grows with the width, L or M",
     "residual": "shortcut",
@@ -24,7 +24,7 @@ _WORDS = {
     "heads": "heads",
     "keep": "share of the channels kept",
     "attention": "attention",
-    "reduce": "who drops inputs: training once (condensing) or each image (dgc)",
+    "reduce": "dropped in training or by each image",
     "factor": "condensation factor",
 }
 # What true and false mean, where a choice is one of the two.
@@ -33,6 +33,7 @@ _BOOLEANS = {
     "learned": ("learned", "fixed"),
     "attention": ("with", "without"),
 }
+_REDUCE = {"condensing": "in training", "dgc": "each image"}
 
 
 def label(name: str) -> str:
@@ -57,6 +58,8 @@ def value_label(name: str, value: Any) -> str:
     own = name.rpartition(".")[2]
     if isinstance(value, bool):
         return _BOOLEANS.get(own, ("yes", "no"))[0 if value else 1]
+    if own == "reduce" and value in _REDUCE:
+        return _REDUCE[value]
     if own == "head_ratio" and value == 0:
         return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
