@@ -186,6 +186,9 @@ def test_the_verdict_says_what_the_numbers_say() -> None:
     word, sentence = verdict(result(simulated(n=90, seeds=2, noise=0.3, short_noise=0.3, sign=-1)))
     assert word == WORSE
     assert sentence.startswith("Short training ranks worse than MACs alone inside bands")
+    word, sentence = verdict(result(simulated(n=60, seeds=2, noise=3.0, short_noise=0.1)))
+    assert word == UNDECIDED  # though short training is above that ceiling
+    assert "do not agree enough among themselves" in sentence
     worst = simulated(n=90, seeds=2, noise=0.3, short_noise=0.3, sign=-1)
     as_bad = [dataclasses.replace(row, scores={**row.scores, "macs": row.short}) for row in worst]
     assert verdict(result(as_bad))[0] == REVERSED

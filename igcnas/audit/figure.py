@@ -51,7 +51,7 @@ def draw_scatter(result: AuditResult, axes: Axes, *, short_epochs: int, long_epo
     axes.set_ylim(*_accuracies(axes.yaxis, np.array([value for row in result.rows for value in row.long])))
     axes.set_xlabel(f"validation accuracy after {short_epochs} epochs, as in the search (%)")
     axes.set_ylabel(f"validation accuracy after {long_epochs} epochs (%)")
-    axes.legend(fontsize=8, loc="best")
+    axes.legend(fontsize=8, loc="lower right")
     axes.grid(True, lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
 

@@ -2,7 +2,8 @@
 
 A difference counts where its paired interval excludes 0. That short training is as good as noise allows is said only
 where the interval excludes that it is more than MARGIN of tau below the ceiling: an interval that merely contains 0
-would say the same of any audit that is small enough. What is neither is undecided, and the sentence says so.
+would say the same of any audit that is small enough. And it is not said where the ceiling's own interval reaches down
+to 0: long trainings that do not agree are no measure. What is neither is undecided, and the sentence says so.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def verdict(result: AuditResult) -> tuple[str, str]:
             f"Undecided: {head}{beside}; one long seed gives no ceiling to hold that against, give --seeds 2.",
         )
     noise = f"ceiling {show(scope.ceiling)}, difference {show(scope.behind_ceiling, sign=True)}"
+    if not scope.ceiling.low > 0:
+        return UNDECIDED, (
+            f"Undecided: {head}{beside}, but the long seeds do not agree enough among themselves to hold that against "
+            f"({noise}); more seeds or networks would tell."
+        )
     if scope.behind_ceiling.low > -MARGIN:
         return (
             AS_GOOD,
