@@ -168,12 +168,6 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     )
 
 
-@lru_cache(maxsize=1 << 16)
-def _architecture(text: str) -> Architecture:
-    """A search reads its records several times a network; of thousands, that took longer than proposing."""
-    return Architecture.from_json(text)
-
-
 def records(study: optuna.Study) -> list[TrialRecord]:
     """Every training of a study, in the order of their numbers."""
     found = (record_of(trial) for trial in study.get_trials(deepcopy=False))
