@@ -180,6 +180,9 @@ def test_a_short_training_as_noisy_as_a_long_one_reaches_the_ceiling() -> None:
 def test_the_verdict_says_what_the_numbers_say() -> None:
     assert verdict(result(simulated(n=150, seeds=3, noise=0.3, short_noise=1.5)))[0] == BELOW
     assert verdict(result(simulated(n=9, seeds=2, noise=0.5, short_noise=0.5)))[0] == UNDECIDED
+    word, sentence = verdict(result(simulated(n=24, seeds=3, noise=0.3, short_noise=0.4)))
+    assert word == UNDECIDED  # the interval contains 0, and it is too wide for that to mean anything
+    assert "allows for none and for more than 0.1" in sentence
     word, sentence = verdict(result(simulated(n=60, seeds=1, noise=0.5, short_noise=0.5)))
     assert word == UNDECIDED
     assert "give --seeds 2" in sentence
