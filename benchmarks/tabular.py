@@ -123,12 +123,18 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100, help="of each strategy (default: 100)")
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=["accuracy", "front", "pruning"])
     parser.add_argument("--pruned-samplers", type=lambda text: text.split(","), default=["gp", "tpe", "random"])
+    parser.add_argument("--strategies", nargs="*", help="run only these (default: all)")
     parser.add_argument("--redo", nargs="*", default=(), help="strategies to run again, because they changed")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--work", type=Path, required=True, help="folder for the runs so far")
     parser.add_argument("--out", type=Path, help="folder for tabular.md (default: print it only)")
     arguments = parser.parse_args()
-    wanted = [task for task in tasks(arguments) if task["kind"] in arguments.kinds]
+    wanted = [
+        task
+        for task in tasks(arguments)
+        if task["kind"] in arguments.kinds
+        if not arguments.strategies or task["strategy"] in arguments.strategies
+    ]
     cache = arguments.work / "tabular.jsonl"
     results = run_tasks(wanted, run_one, cache=cache, workers=arguments.workers, redo=arguments.redo)
     text = page(tablespace.read(arguments.table), results)
