@@ -62,7 +62,6 @@ class Probe:
     architectures: tuple[Architecture, ...]
 
 
-_MEASURED_BATCH = 500
 # The controller answers in milliseconds; one that was suspended may come back.
 _ANSWER_SECONDS = 3600.0
 
@@ -149,7 +148,7 @@ class _Trainer:
         from igcnas.cost import count_plan
         from igcnas.lowering import lower
         from igcnas.plan import plan
-        from igcnas.training import accuracy, settle_gates, train
+        from igcnas.training import settled_accuracy, train
 
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -179,10 +178,7 @@ class _Trainer:
         if result.ended_early:
             return _left(folder, outcome | {"pruned": True}), True
         network = plan(job.architecture)
-        parts = torch.split(self.data.validation.images, _MEASURED_BATCH)
-        _, raised = settle_gates(network, result.network, lambda: (self.data.normalize(images) for images in parts))
-        if raised:  # its masks are others now
-            outcome["val_accuracy"] = accuracy(result.network, self.data.validation, self.data.normalize)
+        outcome["val_accuracy"] = settled_accuracy(network, result.network, self.data, result.val_accuracy)
         lowered = lower(network, result.network)
         measured = count_plan(lowered.plan)
         outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}

@@ -17,12 +17,11 @@ from igcnas.errors import TrainingError
 from igcnas.plan import plan
 from igcnas.recipes import short_recipe
 from igcnas.settings import TrainingSettings
-from igcnas.training import Engine, EpochReport, TrainingData, accuracy, settle_gates
+from igcnas.training import Engine, EpochReport, TrainingData, settled_accuracy
 from igcnas.training.device import describe
 
 FIRST_REPEAT = 1000  # repeats of a search are counted from 0
 _CHECKPOINT_SECONDS = 15.0
-_MEASURED_BATCH = 500
 
 
 def train_long(
@@ -80,9 +79,5 @@ def train_long(
         engine.run(on_epoch)
     except TrainingError as error:
         return result(failed=str(error))
-    val_accuracy = engine.curve[-1].val_accuracy
-    parts = torch.split(data.validation.images, _MEASURED_BATCH)
-    _, raised = settle_gates(network, engine.network, lambda: (data.normalize(images) for images in parts))
-    if raised:  # its masks are others now
-        val_accuracy = accuracy(engine.network, data.validation, data.normalize)
+    val_accuracy = settled_accuracy(network, engine.network, data, engine.curve[-1].val_accuracy)
     return result(val_accuracy=val_accuracy, engine=engine)

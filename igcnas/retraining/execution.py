@@ -32,10 +32,9 @@ from igcnas.recipes.recipe import Augmentation
 from igcnas.retraining.plan import Finalist, RetrainSettings
 from igcnas.retraining.table import Result
 from igcnas.runs.weights import Checkpoint
-from igcnas.training import Engine, ImageTensors, Stopped, TrainingData, accuracy, settle_gates
+from igcnas.training import Engine, ImageTensors, Stopped, TrainingData, accuracy, settle_on
 from igcnas.training.checkpoint import write_whole
 from igcnas.training.device import describe
-from igcnas.training.tensors import EVALUATION_BATCH
 
 if TYPE_CHECKING:
     from igcnas.training import EpochReport
@@ -164,8 +163,7 @@ class Retraining:
             raise StudyError(str(error)) from None
         engine.run(observer.epoch)
         engine.save()
-        parts = torch.split(self.data.training.images, EVALUATION_BATCH)
-        settle_gates(network_plan, engine.network, lambda: (self.data.normalize(images) for images in parts))
+        settle_on(network_plan, engine.network, self.data, self.data.training)
         measured = count_plan(lower(network_plan, engine.network).plan)
         test = ImageTensors.of(self.dataset.load_test(), self.device)
         percent = accuracy(engine.network, test, self.data.normalize)

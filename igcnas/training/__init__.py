@@ -13,7 +13,7 @@ from igcnas.training.engine import Engine, EpochReport, StepReport, Stopped
 from igcnas.training.measuring import measure_gates
 from igcnas.training.metrics import Scores, accuracy, score
 from igcnas.training.pretrained import load_pretrained
-from igcnas.training.settling import settle_gates
+from igcnas.training.settling import settle_gates, settle_on, settled_accuracy
 from igcnas.training.source import Source
 from igcnas.training.tensors import ImageTensors, TrainingData
 from igcnas.training.trainer import TrainResult, train
@@ -40,5 +40,7 @@ __all__ = [
     "resolve_device",
     "score",
     "settle_gates",
+    "settle_on",
+    "settled_accuracy",
     "train",
 ]

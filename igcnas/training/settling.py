@@ -18,7 +18,10 @@ from igcnas.layers import MultiSpectralConv
 from igcnas.lowering import lower
 from igcnas.plan import Plan
 from igcnas.training.measuring import measure_gates
+from igcnas.training.metrics import accuracy
+from igcnas.training.tensors import ImageTensors, TrainingData
 
+_BATCH = 500
 _HALVINGS = 12
 _HIGHEST = 64.0  # logits are of the order of 1
 
@@ -58,6 +61,19 @@ def settle_gates(
         else:
             high = middle
     return measured(high), True
+
+
+def settle_on(network_plan: Plan, network: nn.Module, data: TrainingData, images: ImageTensors) -> bool:
+    """Settle by these images of the data; whether the network is another now."""
+    parts = torch.split(images.images, _BATCH)
+    return settle_gates(network_plan, network, lambda: (data.normalize(part) for part in parts))[1]
+
+
+def settled_accuracy(network_plan: Plan, network: nn.Module, data: TrainingData, trained: float) -> float:
+    """Settle by the validation images; validation accuracy in percent of what came out, `trained` if it is the same."""
+    if settle_on(network_plan, network, data, data.validation):
+        return accuracy(network, data.validation, data.normalize)
+    return trained
 
 
 def _last_bias(module: MultiSpectralConv) -> torch.Tensor:
