@@ -155,7 +155,10 @@ def main() -> None:
         }
         makers[OPTUNA] = lambda past=past: plain(past)  # type: ignore[misc]
         for name, make in makers.items():
-            lines.append(row(name, number, *measure(make(), arguments.repeats)))
+            try:
+                lines.append(row(name, number, *measure(make(), arguments.repeats)))
+            except RecursionError:
+                lines.append(f"| {name} | {number:,} | 0 | fails: RecursionError | | |")
             print(lines[-1], flush=True)
     text = "\n".join(lines) + "\n"
     if arguments.out is not None:
