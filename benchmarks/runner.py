@@ -30,6 +30,7 @@ def run_tasks(
     done = read(cache)
     if redo:
         done = {key: line for key, line in done.items() if line["task"].get("strategy") not in redo}
+    if redo or _is_torn(cache):
         _rewrite(cache, done)
     missing = [task for task in tasks if _key(task) not in done]
     start = time.monotonic()
@@ -59,6 +60,11 @@ def read(cache: Path) -> dict[str, Any]:
 
 def _key(task: Task) -> str:
     return json.dumps(task, sort_keys=True)
+
+
+def _is_torn(cache: Path) -> bool:
+    """Whether the last line has no end: what is appended would be lost behind it."""
+    return cache.exists() and not cache.read_bytes().endswith(b"\n")
 
 
 def _rewrite(cache: Path, done: dict[str, Any]) -> None:
