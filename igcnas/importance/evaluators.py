@@ -18,7 +18,7 @@ from igcnas.errors import StudyError, unknown_name
 
 EVALUATORS = ("fanova", "ped-anova", "mdi")
 # From 60 networks of our table of 1,232, fanova ranks the choices as all do with a Spearman correlation of 0.7, mdi of
-# 0.6, ped-anova of 0.4 with a quarter of the networks as the best, of 0.2 with a tenth, which is Optuna's default.
+# 0.6, ped-anova of 0.5 with a quarter of the networks as the best, of 0.2 with a tenth, which is Optuna's default.
 DEFAULT = "fanova"
 _BEST = 0.25
 _LEAST_BEST = 5  # Optuna asks for five
