@@ -280,28 +280,45 @@ def test_neighbours_of_ordered_choices_are_next_to_them() -> None:
     assert {value for name, value in found if name == "tail"} == {"y"}
 
 
-def test_local_search_tries_every_neighbour_of_the_best_before_any_other_network() -> None:
-    best = {"kind": "b", "depth": 2, "b.learned": True, "tail": "y"}
-    told = [
-        Observation(parameters=best, target_macs=1, cost=1, accuracies=(99.0,), complete=True, known=False),
-        Observation(
-            parameters=best | {"tail": "x", "depth": 1},
-            target_macs=1,
-            cost=1,
-            accuracies=(50.0,),
-            complete=True,
-            known=False,
-        ),
-    ]
-    around = {Toy().solve({**best, name: value}, BUDGET) for name, value in neighbours(recall(Toy(), best))}
-    wanted = {candidate.key for candidate in around if candidate is not None and "kind=b" in candidate.key}
-    seen: set[str] = set()
-    asked = proposer("local")
-    for _ in range(len(wanted) + 1):  # and one of the other kind, whose own choice is drawn
+def seen_once(parameters: Mapping[str, Any], accuracy: float) -> Observation:
+    return Observation(parameters=parameters, target_macs=1, cost=1, accuracies=(accuracy,), complete=True, known=False)
+
+
+def test_local_search_tries_every_neighbour_before_it_starts_anew() -> None:
+    start = {"kind": "b", "depth": 2, "b.learned": True, "tail": "y"}
+    asked, seen, told = proposer("local"), set(), [seen_once(start, 99.0)]
+    around = len(list(neighbours(recall(Toy(), start))))
+    for _ in range(around):
         proposal = asked.propose(told, seen)
         assert proposal is not None
+        common = start.keys() & proposal.parameters.keys()
+        assert sum(start[name] != proposal.parameters[name] for name in common) == 1
         seen.add(proposal.candidate.key)
-    assert wanted <= seen
+    assert asked.tally.fallbacks == 0
+    assert asked.tally.repeats == sum(range(around))  # each time those of before are passed over
+    assert asked.propose(told, seen) is not None
+
+
+def test_local_search_goes_on_from_the_better_neighbour_only() -> None:
+    start = {"kind": "b", "depth": 2, "b.learned": True, "tail": "y"}
+    better, worse, far = (
+        start | {"depth": 3},
+        start | {"depth": 1},
+        {"kind": "a", "depth": 1, "a.groups": 1, "tail": "x"},
+    )
+
+    def next_to(told: list[Observation]) -> dict[str, Any]:
+        proposal = proposer("local").propose(told, set())
+        assert proposal is not None
+        return proposal.parameters
+
+    def changes(parameters: Mapping[str, Any], parent: Mapping[str, Any]) -> int:
+        return sum(parameters[name] != parent[name] for name in parameters.keys() & parent.keys())
+
+    moved = next_to([seen_once(start, 50.0), seen_once(better, 60.0)])
+    stayed = next_to([seen_once(start, 50.0), seen_once(worse, 40.0)])
+    anew = next_to([seen_once(start, 50.0), seen_once(far, 10.0)])
+    assert (changes(moved, better), changes(stayed, start), changes(anew, far)) == (1, 1, 1)
 
 
 def test_evolution_forgets_the_best_network_once_it_is_old() -> None:

@@ -41,7 +41,9 @@ SAMPLERS = {
     "evolution": Sampler(
         asks=regularized_evolution, sentence="regularized evolution: one change of the best of 5 of the last 20"
     ),
-    "local": Sampler(asks=local_search, sentence="local search: every network one change away from the best"),
+    "local": Sampler(
+        asks=local_search, sentence="local search: one change after the other, kept if it is better, with new starts"
+    ),
     "nsga2": Sampler(asks=nsga2, sentence="Optuna's NSGA-II on accuracy and cost", chooses_target=True),
     "tpe-mo": Sampler(asks=tpe, sentence="TPE on accuracy and cost at once", chooses_target=True),
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 from igcnas.proposals.choices import change, draw, mutation, neighbours, recall
 from igcnas.proposals.mirror import POPULATION
-from igcnas.proposals.samplers.knowledge import Knowledge
+from igcnas.proposals.samplers.knowledge import Knowledge, Scored
 
 TOURNAMENT = 5
 FEW = 5
@@ -25,18 +25,37 @@ def at_random(known: Knowledge) -> Iterator[dict[str, Any]]:
 
 
 def local_search(known: Knowledge) -> Iterator[dict[str, Any]]:
-    """The neighbours of the best network in random order, then those of the second best, and so on.
+    """The neighbours of where the walk stands, in random order; where none is left, a random structure: a new start.
 
-    Best-first local search (White et al., UAI 2021, found local search hard to beat on tabular benchmarks): a neighbour
-    that is better becomes the best at once. Those that are known already are passed over by whoever asks.
+    The walk moves to the first neighbour that is better, as in White et al., UAI 2021, who found it hard to beat on
+    tabular benchmarks. Neighbours that are known already are passed over by whoever asks.
     """
     draws = known.draws("local")
-    for parent in known.best_first():
-        asked = recall(known.domain, parent.network.parameters)
-        changes = list(neighbours(asked))
+    here = _standing(known)
+    if here is not None:
+        changes = list(neighbours(recall(known.domain, here.network.parameters)))
         draws.shuffle(changes)
         for name, value in changes:
-            yield change(known.domain, asked.parameters, name, value, draws).parameters
+            yield change(known.domain, here.network.parameters, name, value, draws).parameters
+    yield from at_random(known)
+
+
+def _standing(known: Knowledge) -> Scored | None:
+    """Where the walk stands: read off the networks in the order in which they were trained."""
+    here: Scored | None = None
+    for scored in known.scored:
+        if not scored.network.complete:
+            continue
+        if here is None or not _are_neighbours(here, scored) or scored.score > here.score:
+            here = scored
+    return here
+
+
+def _are_neighbours(one: Scored, other: Scored) -> bool:
+    """Whether one choice differs; what hangs on it does not count."""
+    first, second = one.network.parameters, other.network.parameters
+    common = first.keys() & second.keys()
+    return [first[name] != second[name] for name in common].count(True) == 1
 
 
 def regularized_evolution(known: Knowledge) -> Iterator[dict[str, Any]]:
