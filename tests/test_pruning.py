@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -146,6 +147,9 @@ def test_a_decision_knows_only_networks_of_lower_numbers(tmp_path: Path) -> None
         assert full == rule_for(record, every[: record.number], judge, settings_of())
         assert full.others.keys() == {1, 3}
         assert len(full.others[1]) == record.number
+    for never in ({"baseline": "ResNet-20"}, {"repeat": 1, "repeat_of": 0}):
+        rule = rule_for(dataclasses.replace(every[-1], **never), every, judge, settings_of())
+        assert not any(rule.ends(epoch, 0.0) for epoch in range(1, EPOCHS))
 
 
 def test_a_search_with_pruning_and_repeats_in_pieces_is_the_search_at_once(tmp_path: Path) -> None:
