@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import random
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -345,6 +346,26 @@ def test_evolution_forgets_the_best_network_once_it_is_old() -> None:
     for _ in range(20):
         child = next(members)
         assert any(sum(child.get(k) != v for k, v in parent.items()) <= 2 for parent in recent)
+
+
+def test_nsga2_is_asked_after_more_generations_than_python_may_go_deep() -> None:
+    told = [
+        Observation(
+            parameters=draw(Toy(), random.Random(number)).parameters,
+            target_macs=500,
+            cost=100.0 + number % 7,
+            accuracies=(float(number % 90),),
+            complete=True,
+            known=False,
+        )
+        for number in range(20 * 400)
+    ]
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(500)
+    try:
+        assert proposer("nsga2", spread=True).propose(told, set()) is not None
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_the_generation_of_a_trial_is_where_optuna_looks_for_it() -> None:

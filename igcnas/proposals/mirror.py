@@ -27,36 +27,41 @@ _DROPPED = 200
 
 
 class Mirror:
-    """Tells an in-memory study what the observations say. `targets`: the MAC target is a choice, from low to high."""
+    """Tells an in-memory study what the observations say. `targets`: the MAC target is a choice, from low to high.
+
+    study: the Optuna study; read it only. generations: full populations of networks trained to the end.
+    """
 
     def __init__(self, domain: Domain[Any], *, targets: tuple[int, int] | None) -> None:
         self._domain, self._targets = domain, targets
         self._told: list[Observation] = []
         self._judge: Judge | None = None
         self._dropped = 0
-        self._study = self._empty()
+        self.generations = 0
+        self.study = self._empty()
 
     def ask(self, sampler: optuna.samplers.BaseSampler) -> dict[str, Any]:
         """The choices that this sampler proposes; the ask itself is forgotten."""
-        self._study.sampler = sampler
-        trial = self._study.ask()
+        self.study.sampler = sampler
+        trial = self.study.ask()
         parameters = self._suggest(trial)
-        self._study.tell(trial, state=TrialState.FAIL)  # not a trial: samplers pass over it
+        self.study.tell(trial, state=TrialState.FAIL)  # not a trial: samplers pass over it
         self._dropped += 1
         return parameters
 
-    def update(self, searched: Sequence[Observation], judge: Judge, *, anew: bool) -> None:
-        """Tell what is new; begin anew where that is wished, or more has changed than that networks were added."""
+    def update(self, searched: Sequence[Observation], judge: Judge) -> None:
+        """Tell what is new; begin anew where more has changed than that networks were added."""
         searched = [network for network in searched if network.accuracies]
         known = len(self._told)
-        stale = anew or judge != self._judge or searched[:known] != self._told
+        stale = judge != self._judge or searched[:known] != self._told
         if stale or self._dropped > _DROPPED + known // 2:
-            self._study, self._told, self._dropped, known = self._empty(), [], 0, 0
+            self.study, self._told, self._dropped, known = self._empty(), [], 0, 0
         complete = sum(network.complete for network in self._told)
         for network in searched[known:]:
-            self._study.add_trial(self._trial(network, judge, generation=complete // POPULATION))
+            self.study.add_trial(self._trial(network, judge, generation=complete // POPULATION))
             complete += network.complete
         self._told, self._judge = searched, judge
+        self.generations = complete // POPULATION
 
     def _empty(self) -> optuna.Study:
         directions = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE][: 1 if self._targets is None else 2]

@@ -106,8 +106,8 @@ class Proposer(Generic[NetworkT]):
         judge = self.judge(observations)
         searched = [network for network in observations if not network.known]
 
-        def mirror(anew: bool) -> Mirror:
-            self._mirror.update(searched, judge, anew=anew)
+        def mirror() -> Mirror:
+            self._mirror.update(searched, judge)
             return self._mirror
 
         scored = [

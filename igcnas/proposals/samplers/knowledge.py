@@ -25,8 +25,8 @@ class Scored:
 class Knowledge:
     """The searched networks so far with their scores, and the MAC target of the next, which lies in `targets`.
 
-    number: of the next network; with the seed it fixes every draw. mirror(anew) is the same as an Optuna study,
-    which is built up only for those who ask; anew: without what earlier asks left in it.
+    number: of the next network; with the seed it fixes every draw. mirror() is the same as an Optuna study, which is
+    built up only for those who ask.
     """
 
     domain: Domain[Any]
@@ -35,7 +35,7 @@ class Knowledge:
     target_macs: int
     targets: tuple[int, int]
     seed: int
-    mirror: Callable[[bool], Mirror]
+    mirror: Callable[[], Mirror]
 
     def draw_seed(self, *parts: int | str) -> int:
         """A seed of 32 bits from (seed, number, parts)."""

@@ -16,23 +16,23 @@ _ATTEMPTS = 20
 
 def tpe(known: Knowledge) -> Iterator[dict[str, Any]]:
     """Tree-structured Parzen estimator (Bergstra et al., 2011), as Optuna 5 has it: multivariate where it can be."""
-    yield from _asks(known, lambda seed: optuna.samplers.TPESampler(seed=seed), anew=False)
+    yield from _asks(known, lambda seed: optuna.samplers.TPESampler(seed=seed))
 
 
 def nsga2(known: Knowledge) -> Iterator[dict[str, Any]]:
     """Genetic algorithm with non-dominated sorting (Deb et al., 2002).
 
-    The mirror is built anew: Optuna keeps the parents of a generation in the study, in another order than it finds
-    them.
+    Optuna looks for the parents of a generation in those of the one before, and so on: deeper than Python may go after
+    some thousand networks. They are looked up from the first generation on; each is then kept in the mirror.
     """
-    yield from _asks(
-        known, lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION), anew=True
-    )
+    sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION)
+    mirror = known.mirror()
+    for generation in range(1, mirror.generations + 1):
+        sampler.get_parent_population(mirror.study, generation)
+    yield from _asks(known, lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION))
 
 
-def _asks(
-    known: Knowledge, make: Callable[[int], optuna.samplers.BaseSampler], *, anew: bool
-) -> Iterator[dict[str, Any]]:
-    mirror = known.mirror(anew)
+def _asks(known: Knowledge, make: Callable[[int], optuna.samplers.BaseSampler]) -> Iterator[dict[str, Any]]:
+    mirror = known.mirror()
     for attempt in range(_ATTEMPTS):
         yield mirror.ask(make(known.draw_seed("optuna", attempt)))
