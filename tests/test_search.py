@@ -21,8 +21,9 @@ from igcnas.cost import count
 from igcnas.data import load_dataset
 from igcnas.errors import BudgetError, IgcnasError, TrainingError
 from igcnas.evaluation import Interrupted, OnEpoch, Outcome
+from igcnas.proposals import Judge
 from igcnas.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
-from igcnas.search import Repeating, Search, Summary, check_budget
+from igcnas.search import Repeating, Search, Summary, check_budget, observations
 from igcnas.space import BasicFamily, InterleavedFamily, InvertedFamily, SearchSpace, load_space
 from igcnas.study import DataSettings, StudySettings, open_study
 from igcnas.training import EpochReport, TrainingSettings
@@ -457,3 +458,14 @@ def test_the_dashboard_opens_the_study(tmp_path: Path) -> None:
     answer = json.loads(b"".join(body))
     assert status == ["200 OK"]
     assert [entry["study_name"] for entry in answer["study_summaries"]] == ["study"]
+
+
+def test_where_only_accuracy_counts_no_network_gains_by_being_cheap(tmp_path: Path) -> None:
+    run(tmp_path / "accuracy", 8, objective="accuracy", baselines=True)
+    run(tmp_path / "front", 8, objective="front", baselines=True)
+    at_budget = observations(open_study(tmp_path / "accuracy"), "accuracy")
+    on_front = observations(open_study(tmp_path / "front"), "front")
+    assert len({network.cost for network in at_budget}) == 1
+    assert len({network.cost for network in on_front}) > 1
+    judge = Judge.of(at_budget, images=362)
+    assert len({judge.score(90.0, network.cost) for network in at_budget}) == 1

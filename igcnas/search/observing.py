@@ -18,11 +18,19 @@ def observations(study: optuna.Study, objective: str) -> list[Observation]:
     ]
 
 
+def compared_cost(record: TrialRecord, objective: str) -> float:
+    """The cost at which a network is judged: that of the front; where only accuracy counts, the same for all.
+
+    Else a network would gain by leaving a part of the budget unused.
+    """
+    return 1.0 if objective == "accuracy" else record.cost(objective)
+
+
 def _observation(record: TrialRecord, parameters: dict[str, object], objective: str) -> Observation:
     return Observation(
         parameters=parameters,
         target_macs=record.target_macs,
-        cost=record.cost(objective),
+        cost=compared_cost(record, objective),
         accuracies=() if record.state == "failed" else record.accuracies,
         complete=record.state == "complete",
         known=record.baseline is not None,

@@ -64,4 +64,5 @@ def rule_for(record: TrialRecord, before: Sequence[TrialRecord], judge: Judge, s
 
 
 def _planned(record: TrialRecord, settings: StudySettings) -> float:
-    return float(record.params if settings.objective == "accuracy,params" else record.macs)
+    planned = {"accuracy": 1.0, "accuracy,params": float(record.params)}
+    return planned.get(settings.objective, float(record.macs))

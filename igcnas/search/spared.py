@@ -10,7 +10,7 @@ import optuna
 
 from igcnas.proposals import Judge
 from igcnas.records import TrialRecord, front, records, trained
-from igcnas.search.observing import observations
+from igcnas.search.observing import compared_cost, observations
 from igcnas.statistics import wilson_interval
 from igcnas.study import StudySettings
 
@@ -42,7 +42,7 @@ def audit_spared(study: optuna.Study, settings: StudySettings) -> SparedAudit | 
 
 def _audit(every: Sequence[TrialRecord], judge: Judge, settings: StudySettings) -> SparedAudit:
     scores = {
-        record.number: judge.score(record.accuracies[-1], record.cost(settings.objective))
+        record.number: judge.score(record.accuracies[-1], compared_cost(record, settings.objective))
         for record in trained(every)
         if record.searched
     }
