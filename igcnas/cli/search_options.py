@@ -27,8 +27,9 @@ examples:
 """
 # Of igcnas.proposals, which loads Optuna; --help does not.
 SAMPLERS = ("auto", "tpe", "gp", "random", "evolution", "local", "nsga2", "tpe-mo")
-# Where --min-epochs is not given, the first rung is at this share of the schedule.
-_FIRST_RUNG = 9
+# Where --min-epochs is not given, the first rung is at one so many-th of the schedule: earlier ones end too many good
+# networks (benchmarks/results/tabular.md).
+_FIRST_RUNG = 3
 
 DESCRIPTION = (
     "Search for the best small convolutional network under a compute budget. Writes studies/NAME/: the Optuna storage, "
@@ -91,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-epochs",
         type=int,
         metavar="N",
-        help="epochs that every network gets before the pruner may end it (default: a ninth of --epochs)",
+        help="epochs that every network gets before the pruner may end it (default: a third of --epochs)",
     )
     add(
         "--seeds",
