@@ -265,6 +265,6 @@ _INTRODUCTION: dict[str, Callable[[TableSpace], Any]] = {"accuracy": _one_budget
 _PRUNING = """Equal epochs. Halving by 3 from the first rung on; one in ten of what it ends is finished all the same,
 and is paid for. Only networks trained to the end count; hypervolume is of the front as observed. "pruned": share of the
 searched networks that the rule ends. "wrong": of these, the share that would have ended in the best third of the run,
-and the share of runs in which it ends every network that would have been best (on a front errors are compared with the median of the same level). The
-table has the rest of their curves.
+and the share of runs in which it ends every network that would have been best (on a front errors are compared with the
+median of the same level). The table has the rest of their curves.
 """
