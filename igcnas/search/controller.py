@@ -191,7 +191,8 @@ class Search:
         return True
 
     def _train(self, trial: optuna.Trial) -> TrialRecord:
-        attempt = Attempt(trial)
+        folder = trial_folder(self.folder, trial.number)
+        attempt = Attempt(trial, folder / "checkpoint.pt")
         record = self.queue.record(trial.number)
         if record.searched:
             self.domain.suggest(trial)  # records the queued values as Optuna's parameters
@@ -206,7 +207,6 @@ class Search:
 
         self.progress.started(record)
         try:
-            folder = trial_folder(self.folder, trial.number)
             outcome = self.evaluate(record.architecture, folder, on_epoch, record.repeat)
         except Interrupted:
             attempt.stopped()
