@@ -172,11 +172,12 @@ class Killed(BaseException):
     """Everything ends here, and nothing can be put away."""
 
 
+@pytest.mark.parametrize("seed", [0])
 def test_a_search_killed_before_in_and_after_writes_of_the_journal_is_the_search_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     other: dict[str, Any] = {"allowed": {"seeds": 4, "repeats": 6}, "baselines": True, "sampler": "tpe"}
-    whole, killed, draws = tmp_path / "s", tmp_path / "killed" / "s", random.Random(0)
+    whole, killed, draws = tmp_path / "s", tmp_path / "killed" / "s", random.Random(seed)
     run(whole, 14, **other)
     left, kills = [0], 0
     append = JournalBackend.append_logs
