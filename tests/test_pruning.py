@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from optuna.trial import TrialState
@@ -83,7 +84,7 @@ def history(folder: Path) -> list[Any]:
             t.state,
             t.params,
             t.values,
-            {k: v for k, v in t.user_attrs.items() if k not in ("starts", "reached")},
+            {k: v for k, v in t.user_attrs.items() if k not in ("starts", "reached", "checkpoint")},
         )
         for t in open_study(folder).trials
     ]
@@ -171,11 +172,12 @@ class Killed(BaseException):
     """Everything ends here, and nothing can be put away."""
 
 
+@pytest.mark.parametrize("seed", [0])
 def test_a_search_killed_before_in_and_after_writes_of_the_journal_is_the_search_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     other: dict[str, Any] = {"allowed": {"seeds": 4, "repeats": 6}, "baselines": True, "sampler": "tpe"}
-    whole, killed, draws = tmp_path / "s", tmp_path / "killed" / "s", random.Random(0)
+    whole, killed, draws = tmp_path / "s", tmp_path / "killed" / "s", random.Random(seed)
     run(whole, 14, **other)
     left, kills = [0], 0
     append = JournalBackend.append_logs
@@ -241,6 +243,30 @@ def test_a_training_that_gets_further_after_each_kill_is_never_given_up(tmp_path
         with pytest.raises(SystemExit):
             run(tmp_path / "s", 1, Further(), pruner="none", min_epochs=0)
     assert run(tmp_path / "s", 1, Further(), pruner="none", min_epochs=0).trained == 1
+
+
+def test_a_training_that_leaves_a_new_checkpoint_before_each_kill_is_never_given_up(tmp_path: Path) -> None:
+    class WithoutAnEpoch(Curves):
+        def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
+            folder.mkdir(parents=True, exist_ok=True)
+            if changes:
+                (folder / "checkpoint.pt").touch()
+                os.utime(folder / "checkpoint.pt", ns=(0, len(self.starts)))
+            self.starts.append(0)
+            raise SystemExit
+
+        starts: ClassVar[list[int]] = []
+
+    changes = True
+    for _ in range(7):
+        with pytest.raises(SystemExit):
+            run(tmp_path / "s", 1, WithoutAnEpoch(), pruner="none", min_epochs=0)
+    changes = False
+    for _ in range(5):
+        with pytest.raises(SystemExit):
+            run(tmp_path / "s", 1, WithoutAnEpoch(), pruner="none", min_epochs=0)
+    run(tmp_path / "s", 1, pruner="none", min_epochs=0)
+    assert records(open_study(tmp_path / "s"))[0].reason == "the run was killed 5 times while it trained"
 
 
 # Repeats

@@ -194,13 +194,14 @@ class Search:
         return True
 
     def _train(self, trial: optuna.Trial) -> TrialRecord:
-        attempt = Attempt(trial)
+        folder = trial_folder(self.folder, trial.number)
         record = self.queue.record(trial.number)
         if record.searched:
             self.domain.suggest(trial)  # records the queued values as Optuna's parameters
         if record.macs > self.settings.budget_macs:  # the promise of this program, held at its last gate
             raise AssertionError(f"network {record.number} of {record.macs} MACs is over the budget")
         rule = self._rule(record)
+        attempt = Attempt(trial, folder / "checkpoint.pt")  # last: what the controller does is no start of a training
 
         def on_epoch(report: EpochReport) -> bool:
             self.progress.epoch(report)
@@ -209,7 +210,6 @@ class Search:
 
         self.progress.started(record)
         try:
-            folder = trial_folder(self.folder, trial.number)
             outcome = self.evaluate(record.architecture, folder, on_epoch, record.repeat)
         except Interrupted:
             attempt.stopped()

@@ -7,6 +7,7 @@ was left by a killed run (the study's lock keeps every other controller out) and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -97,12 +98,20 @@ class Queue:
 
 
 class Attempt:
-    """One more start of a training, counted in the study; forgiven where it is stopped politely or gets further."""
+    """One more start of a training, counted in the study. Earlier starts count no more where it has got further since.
 
-    def __init__(self, trial: optuna.Trial) -> None:
+    Further is a checkpoint that was not there at the last start, or an epoch more than any before; a stop that was
+    asked for does not count either.
+    """
+
+    def __init__(self, trial: optuna.Trial, checkpoint: Path) -> None:
         self._trial = trial
         self._before = int(trial.user_attrs.get("starts", 0))
         self._reached = int(trial.user_attrs.get("reached", 0))
+        written = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
+        if written is not None and written != trial.user_attrs.get("checkpoint"):
+            self._before = 0
+            trial.set_user_attr("checkpoint", written)
         trial.set_user_attr("starts", self._before + 1)
 
     def epoch(self, epoch: int) -> None:
@@ -110,8 +119,8 @@ class Attempt:
         if epoch <= self._reached:
             return
         self._reached = epoch
+        self.forgive()  # first: a kill between the two must not count
         self._trial.set_user_attr("reached", epoch)
-        self.forgive()
 
     def forgive(self) -> None:
         """It has got further, or ended: earlier starts count no more."""
