@@ -372,6 +372,31 @@ def test_the_generation_of_a_trial_is_where_optuna_looks_for_it() -> None:
     assert optuna.samplers.NSGAIISampler._get_generation_key() == GENERATION
 
 
+def test_the_default_sampler_begins_with_every_block_type_of_the_space() -> None:
+    space = load_space("all")
+    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=10)
+    for seed in range(3):
+        asked = Proposer(
+            domain, budget_macs=400_000, lowest_target=200_000, spread=True, sampler="gp", seed=seed, images=100
+        )
+        told, seen = [], set()
+        for _ in space.families:
+            proposal = asked.propose(told, seen)
+            assert proposal is not None
+            seen.add(proposal.candidate.key)
+            told.append(
+                Observation(
+                    parameters=proposal.parameters,
+                    target_macs=proposal.target_macs,
+                    cost=proposal.candidate.macs,
+                    accuracies=(50.0,),
+                    complete=True,
+                    known=False,
+                )
+            )
+        assert {network.parameters["block"] for network in told} == {family.name for family in space.families}
+
+
 # The Gaussian process
 
 AXES = [Axis("kind", None), Axis("depth", {1: 0.0, 2: 0.5, 3: 1.0}), Axis("a.groups", {1: 0.0, 2: 0.5, 4: 1.0})]

@@ -8,6 +8,7 @@ told as a bad value. Scores enter by their ranks, as normal quantiles: a diverge
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,14 @@ import numpy as np
 from scipy.stats import norm, rankdata
 from threadpoolctl import threadpool_limits
 
-from igcnas.proposals.choices import Asked, change, draw, is_ordered, neighbours, recall
+from igcnas.proposals.choices import Asked, Options, change, draw, is_ordered, neighbours, recall
 from igcnas.proposals.gaussian import Array, Axis, Encoded, GaussianProcess, encode
 from igcnas.proposals.mirror import TARGET
 from igcnas.proposals.samplers.evolution import FEW, at_random
 from igcnas.proposals.samplers.knowledge import Knowledge, Scored
 
 STARTUP = 10
+_TRIES = 40  # structures of a kind at a target, before it is left for later
 _RANDOM = 200
 # Fitting costs the cube of this; of more networks, the best half and the latest half are taken.
 _MOST = 300
@@ -30,9 +32,10 @@ _PRUNED_NOISE = 4.0
 
 
 def gp(known: Knowledge) -> Iterator[dict[str, Any]]:
-    """The pool, the most promising first; the first networks are random."""
-    if len(known.scored) < STARTUP:
-        yield from at_random(known)
+    """The pool, the most promising first; the first networks are random, of every kind."""
+    kinds = next(iter(draw(known.domain, known.draws("kinds")).options.items()))
+    if len(known.scored) < max(STARTUP, len(kinds[1])):
+        yield from _of_every_kind(known, *kinds)
     told = _told(known.scored)
     asked = [recall(known.domain, scored.network.parameters) for scored in told]
     pool = list(_pool(known))
@@ -40,6 +43,20 @@ def gp(known: Knowledge) -> Iterator[dict[str, Any]]:
         improvement = _Model(known, told, asked, pool).improvement()
     for index in np.argsort(-improvement, kind="stable"):
         yield pool[index].parameters
+
+
+def _of_every_kind(known: Knowledge, name: str, options: Options) -> Iterator[dict[str, Any]]:
+    """Random structures, of the values of the first choice (the block type) the least tried ones first.
+
+    A process that has never seen a block type believes it to be average, and improves what it knows to be good.
+    """
+    draws = known.draws("start")
+    tried = Counter(scored.network.parameters[name] for scored in known.scored)
+    least = [value for value in options if tried[value] == min(tried[each] for each in options)]
+    for value in draws.sample(least, len(least)):
+        for _ in range(_TRIES):
+            yield change(known.domain, {}, name, value, draws).parameters
+    yield from at_random(known)
 
 
 class _Model:
