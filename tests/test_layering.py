@@ -45,9 +45,8 @@ proposals
 worker
 evaluation
 search
-audit
 figures drawing export importance runs
-retraining
+audit retraining
 cli
 __main__
 """

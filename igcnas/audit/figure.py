@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from igcnas.audit.result import ALL, RANKINGS, WITHIN, AuditResult, Scope
 from igcnas.audit.table import NAMES, Title
 from igcnas.audit.verdict import verdict
+from igcnas.figures.scale import frame, from_scale, to_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
 # From light to dark with the cost, told apart in print and with every kind of colour vision.
 _BAND_COLOURS = ("#56B4E9", "#0072B2", "#003A5C", "#E69F00", "#D55E00", "#7A2E00")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_TICKS = (100, 99.5, 99, 98, 97, 96, 95, 93, 90, 85, 80, 70, 60, 50, 40, 30, 20, 10, 0)
 _SHORT, _BASELINE, _CEILING = "#0072B2", "#9A9A9A", "#D55E00"
 
 
@@ -45,40 +43,15 @@ def draw_scatter(result: AuditResult, axes: Axes, *, short_epochs: int, long_epo
             **look,
         )
     axes.plot([0, 100], [0, 100], c="#999999", lw=1, ls=":", zorder=1, label="no gain from longer training")
-    axes.set_xscale("function", functions=(_to_scale, _from_scale))
-    axes.set_yscale("function", functions=(_to_scale, _from_scale))
-    axes.set_xlim(*_accuracies(axes.xaxis, np.array([row.short for row in result.rows])))
-    axes.set_ylim(*_accuracies(axes.yaxis, np.array([value for row in result.rows for value in row.long])))
+    axes.set_xscale("function", functions=(to_scale, from_scale))
+    axes.set_yscale("function", functions=(to_scale, from_scale))
+    axes.set_xlim(*frame(axes.xaxis, np.array([row.short for row in result.rows])))
+    axes.set_ylim(*frame(axes.yaxis, np.array([value for row in result.rows for value in row.long])))
     axes.set_xlabel(f"validation accuracy after {short_epochs} epochs, as in the search (%)")
     axes.set_ylabel(f"validation accuracy after {long_epochs} epochs (%)")
     axes.legend(fontsize=8, loc="lower right")
     axes.grid(True, lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
-
-
-def _accuracies(axis: Axis, shown: NDArray[np.float64]) -> tuple[float, float]:
-    """Limits a little outside what is shown; sets round accuracies that stand apart, the highest first, as ticks."""
-    low, high = _to_scale(np.array([shown.min(), shown.max()]))
-    margin = max(0.1, 0.06 * (high - low))
-    chosen: dict[float, float] = {}
-    for tick in _TICKS:
-        place = float(_to_scale(np.array(tick)))
-        apart = not chosen or min(chosen.values()) - place > (high - low) / 11
-        if low - margin <= place <= high + margin and apart:
-            chosen[tick] = place
-    axis.set_ticks(list(chosen), [f"{tick:g}" for tick in chosen])
-    axis.set_ticks([], minor=True)
-    bottom, top = _from_scale(np.array([low - margin, high + margin]))
-    return float(bottom), float(top)
-
-
-def _to_scale(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Equal ratios of error rates take equal room, as in the picture of a front; half a percent keeps 100 finite."""
-    return -np.log(np.maximum(100.5 - accuracy, 1e-3))
-
-
-def _from_scale(position: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 100.5 - np.exp(-position)
 
 
 def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:

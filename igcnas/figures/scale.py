@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
 
 _TICKS = (100, 99.5, 99, 98, 97, 96, 95, 93, 90, 85, 80, 75, 70, 65, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0)
 
@@ -28,3 +33,19 @@ def to_scale(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
 def from_scale(position: NDArray[np.float64]) -> NDArray[np.float64]:
     """The accuracy at a position of the scale."""
     return 100.5 - np.exp(-position)
+
+
+def frame(axis: Axis, shown: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits a little outside what is shown; sets round accuracies that stand apart, the highest first, as ticks."""
+    low, high = to_scale(np.array([shown.min(), shown.max()]))
+    margin = max(0.1, 0.06 * (high - low))
+    chosen: dict[float, float] = {}
+    for tick in _TICKS:
+        place = float(to_scale(np.array(float(tick))))
+        apart = not chosen or min(chosen.values()) - place > (high - low) / 11
+        if low - margin <= place <= high + margin and apart:
+            chosen[tick] = place
+    axis.set_ticks(list(chosen), [f"{tick:g}" for tick in chosen])
+    axis.set_ticks([], minor=True)
+    bottom, top = from_scale(np.array([low - margin, high + margin]))
+    return float(bottom), float(top)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from igcnas.figures.scale import frame, from_scale, to_scale
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Row, Table
 
@@ -49,15 +52,18 @@ def draw(table: Table, axes: Axes) -> None:
     for place, row in enumerate(rows):
         _draw_row(axes, len(rows) - 1 - place, row, row.finalist.published not in labelled)
         labelled.add(row.finalist.published)
-    low, high = axes.get_xlim()
-    axes.set_xlim(max(low, -2.0), min(high, 100.0 + 0.02 * (100.0 - low)))
+    axes.set_xscale("function", functions=(to_scale, from_scale))
+    ends = [bound for row in rows for bound in row.interval or ()]
+    shown = np.clip(np.array([accuracy for row in rows for accuracy in row.accuracies] + ends), 0.0, 100.0)
+    axes.set_xlim(*frame(axes.xaxis, shown))
     labels = [f"{row.finalist.name}\n{row.macs / 1e6:.3g} MFLOPs" for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(True, axis="x", lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
     axes.set_xlabel(
-        f"test accuracy (%, {table.test_images:,} images; binomial standard error {table.binomial_error:.2f} points)"
+        f"test accuracy (%, {table.test_images:,} images; binomial standard error {table.binomial_error:.2f} points), "
+        "spaced by error rate"
     )
 
 
