@@ -243,6 +243,7 @@ def test_a_training_that_gets_further_after_each_kill_is_never_given_up(tmp_path
         with pytest.raises(SystemExit):
             run(tmp_path / "s", 1, Further(), pruner="none", min_epochs=0)
     assert run(tmp_path / "s", 1, Further(), pruner="none", min_epochs=0).trained == 1
+    assert [record.state for record in records(open_study(tmp_path / "s"))] == ["complete"]
 
 
 def test_a_training_that_leaves_a_new_checkpoint_before_each_kill_is_never_given_up(tmp_path: Path) -> None:
