@@ -149,6 +149,7 @@ class _Trainer:
         from igcnas.lowering import lower
         from igcnas.plan import plan
         from igcnas.training import settled_accuracy, train
+        from igcnas.training.checkpoint import write_weights
 
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -183,7 +184,8 @@ class _Trainer:
         measured = count_plan(lowered.plan)
         outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
         outcome |= self._latency(lowered.plan, lowered.state)
-        _write_weights(folder / "weights.safetensors", result.network.state_dict(), job.architecture)
+        metadata = {"architecture": job.architecture.to_json()}
+        write_weights(folder / "weights.safetensors", result.network.state_dict(), metadata)
         return _left(folder, outcome), False
 
     def _latency(self, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:
@@ -249,7 +251,9 @@ def read_result(folder: Path, architecture: Architecture) -> tuple[dict[str, Any
 
 def _left(folder: Path, outcome: dict[str, Any]) -> dict[str, Any]:
     """Leave the result in the folder; what the study stores of it."""
-    _write_whole(folder / "result.json", json.dumps(outcome).encode())
+    from igcnas.training.checkpoint import write_whole
+
+    write_whole(folder / "result.json", json.dumps(outcome).encode())
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return _stored(outcome)
 
@@ -257,19 +261,3 @@ def _left(folder: Path, outcome: dict[str, Any]) -> dict[str, Any]:
 def _stored(outcome: dict[str, Any]) -> dict[str, Any]:
     """What the study stores of a result; its trials have the id already."""
     return {key: value for key, value in outcome.items() if key not in ("architecture_id", "pruned")}
-
-
-def _write_weights(path: Path, state: dict[str, Any], architecture: Architecture) -> None:
-    from safetensors.torch import save
-
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    _write_whole(path, save(tensors, metadata={"architecture": architecture.to_json()}))
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
