@@ -86,7 +86,7 @@ class _Run:
             kept = [mask.nonzero()[:, 0] for mask in self.masks[path][0]]
             return self._heads(module, x, kept, self.factors.get(path), used)
         if isinstance(module, SalientConv):
-            saliency = module.saliency(x)[0]
+            saliency = module.saliency(x.mean((2, 3)))[0]
             self._count_linears(module)
             kept = [chosen.nonzero()[:, 0] for chosen in module.choose(saliency[None])[0]]
             return self._heads(module, x, kept, saliency, None)

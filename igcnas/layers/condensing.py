@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from igcnas.grouping import Condensing
 from igcnas.layers.learned import LearnedModule
+from igcnas.layers.masked import MaskedConv
 from igcnas.primitives import Convolution, Linear
 
 _NEVER = -1
@@ -75,7 +76,7 @@ class _Condensed(LearnedModule):
         self._due = _NEVER
 
 
-class LearnedGroupConv(_Condensed):
+class LearnedGroupConv(_Condensed, MaskedConv):
     """1x1 convolution whose groups condense. Input (B, in, H, W), output (B, out, H', W')."""
 
     def __init__(self, layer: Convolution) -> None:
@@ -97,11 +98,6 @@ class LearnedGroupConv(_Condensed):
         squares = self._by_group(self.weight.float().square())
         # The root has no gradient at zero; below the clamp it is zero.
         return self.rules.group_lasso * (squares.clamp_min(1e-12).sqrt() * kept).sum()
-
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """Convolve with the masked weight."""
-        weight = self.weight * self.mask()[:, :, None, None].to(self.weight.dtype)
-        return functional.conv2d(x_BCHW, weight.to(x_BCHW.dtype), stride=self.stride)
 
 
 class CondensingLinear(_Condensed):

@@ -50,10 +50,10 @@ class DynamicConv(LearnedModule, SalientConv):
         super().train(mode)
         return self
 
-    def saliency(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+    def saliency(self, context_BC: torch.Tensor) -> torch.Tensor:
         """(B, heads, in); its mean, added over the heads, is remembered for the penalty."""
-        with torch.autocast(x_BCHW.device.type, enabled=False):
-            saliency = super().saliency(x_BCHW.float())
+        with torch.autocast(context_BC.device.type, enabled=False):
+            saliency = super().saliency(context_BC.float())
         self.mean_saliency = saliency.mean((0, 2)).sum()
         return saliency
 

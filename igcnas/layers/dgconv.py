@@ -11,13 +11,13 @@ from torch import nn
 from torch.nn import functional
 
 from igcnas.grouping import KroneckerGrouping
-from igcnas.layers.learned import LearnedModule
+from igcnas.layers.masked import MaskedConv
 from igcnas.layers.straight_through import straight_through
 from igcnas.primitives import Convolution
 from igcnas.settings import GroupingRules
 
 
-class GroupableConv(LearnedModule):
+class GroupableConv(MaskedConv):
     """Convolution of 2^K to 2^K channels with K gates. Input (B, C, H, W), output (B, C, H', W').
 
     Free, as published: a gate is on iff its parameter is positive, and the objective keeps the connections of all
@@ -31,7 +31,7 @@ class GroupableConv(LearnedModule):
         super().__init__()
         assert isinstance(layer.learned, KroneckerGrouping)
         self.grouping = layer.learned
-        self.stride, self.padding = layer.stride, layer.kernel // 2
+        self.stride = layer.stride
         bits = layer.in_channels.bit_length() - 1
         self.num_on = bits - (layer.learned.groups.bit_length() - 1)
         if not layer.learned.balanced:
@@ -87,8 +87,3 @@ class GroupableConv(LearnedModule):
     def share(self) -> torch.Tensor | None:
         """Connections over C^2, which is the product of (1 + gate) / 2; None where they are exactly as planned."""
         return None if self.grouping.balanced else ((1.0 + self.gates_on()) / 2.0).prod()
-
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """Convolve with the masked weight."""
-        weight = self.weight * self.mask()[:, :, None, None].to(self.weight.dtype)
-        return functional.conv2d(x_BCHW, weight.to(x_BCHW.dtype), stride=self.stride, padding=self.padding)

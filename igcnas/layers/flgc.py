@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from igcnas.grouping import LearnedGrouping
-from igcnas.layers.learned import LearnedModule
+from igcnas.layers.masked import MaskedConv
 from igcnas.layers.straight_through import straight_through
 from igcnas.primitives import Convolution
 from igcnas.settings import GroupingRules
@@ -56,7 +56,7 @@ def _fill(logits: torch.Tensor, assignment: torch.Tensor) -> torch.Tensor:
     return assignment
 
 
-class FullyLearnableGroupConv(LearnedModule):
+class FullyLearnableGroupConv(MaskedConv):
     """1x1 convolution with learned grouping. Input (B, in, H, W), output (B, out, H', W')."""
 
     decides = ("in_logits", "out_logits")
@@ -106,8 +106,3 @@ class FullyLearnableGroupConv(LearnedModule):
         soft = (logits.float() / self.temperature).softmax(1)
         hard = functional.one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
         return straight_through(soft, hard, only_chosen=self.rules.gradient == "masked")
-
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """Convolve with the masked weight."""
-        weight = self.weight * self.mask()[:, :, None, None].to(self.weight.dtype)
-        return functional.conv2d(x_BCHW, weight.to(x_BCHW.dtype), stride=self.stride)

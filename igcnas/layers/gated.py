@@ -56,11 +56,16 @@ class GatedConv(nn.Module):
         logits: torch.Tensor = self.mask_generator(context_BC)
         return (logits >= 0).to(logits.dtype)
 
-    def forward(self, x_BCHW: torch.Tensor, context_BC: torch.Tensor) -> torch.Tensor:
-        """One group convolution over as many masked copies of the input as there are heads."""
+    def gates(self, context_BC: torch.Tensor) -> torch.Tensor:
+        """What each head's copy of the input is multiplied by: (B, heads * in)."""
         gates = self.mask(context_BC)
         if self.attention_generator is not None:
             gates = gates * self.attention_generator(context_BC)
+        return gates
+
+    def forward(self, x_BCHW: torch.Tensor, context_BC: torch.Tensor) -> torch.Tensor:
+        """One group convolution over as many masked copies of the input as there are heads."""
+        gates = self.gates(context_BC)
         copies = torch.cat([x_BCHW] * self.heads, 1) if self.heads > 1 else x_BCHW
         return nn.functional.conv2d(
             copies * gates[:, :, None, None].to(x_BCHW.dtype),
@@ -86,10 +91,10 @@ class SalientConv(nn.Module):
         self.squeeze = nn.Linear(in_channels, heads * hidden, bias=False)
         self.expand = nn.Conv1d(heads * hidden, heads * in_channels, 1, groups=heads)
 
-    def saliency(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """How much each head wants each channel, at least 0: (B, heads, in)."""
-        hidden = torch.relu(self.squeeze(x_BCHW.mean((2, 3))))
-        return torch.relu(self.expand(hidden[:, :, None])).view(-1, self.heads, x_BCHW.shape[1])
+    def saliency(self, context_BC: torch.Tensor) -> torch.Tensor:
+        """How much each head wants each channel, at least 0: (B, heads, in); from the mean over the pixels."""
+        hidden = torch.relu(self.squeeze(context_BC))
+        return torch.relu(self.expand(hidden[:, :, None])).view(-1, self.heads, context_BC.shape[1])
 
     def choose(self, saliency: torch.Tensor) -> torch.Tensor:
         """Ones at the `kept` most salient channels of each head, else zeros; of equal ones the first.
@@ -102,10 +107,14 @@ class SalientConv(nn.Module):
         missing = self.kept - more.sum(2, keepdim=True)
         return more + equal * (equal.cumsum(2) <= missing).to(saliency.dtype)
 
+    def gates(self, context_BC: torch.Tensor) -> torch.Tensor:
+        """What each head's copy of the input is multiplied by: (B, heads * in)."""
+        saliency = self.saliency(context_BC)
+        return (saliency * self.choose(saliency)).flatten(1)
+
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """One group convolution over as many weighted copies of the input as there are heads."""
-        saliency = self.saliency(x_BCHW)
-        gates = (saliency * self.choose(saliency)).flatten(1)
+        gates = self.gates(x_BCHW.mean((2, 3)))
         copies = torch.cat([x_BCHW] * self.heads, 1) if self.heads > 1 else x_BCHW
         return nn.functional.conv2d(
             copies * gates[:, :, None, None].to(x_BCHW.dtype),

@@ -1,0 +1,76 @@
+"""What the kernels apply while they load: the affine map and activation of a value, the affine map of a gradient.
+
+A value is stored raw: what its producer computed. What a consumer sees is act(scale * raw + shift), channel by channel;
+COPY stands for the raw value itself. The gradient of a convolution that a batch norm follows is linear in the gradient
+behind the norm and in the raw output, dy = a * g + b * y + c, and is never stored either.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from igcnas.execution.cpu.tiles import OPTIONS
+
+COPY, AFFINE, RELU, RELU6 = 0, 1, 2, 3
+
+
+@njit(**OPTIONS)
+def activate(out, x, scale, shift, code):  # type: ignore[no-untyped-def]
+    """out = act(scale * x + shift) for contiguous pieces of one channel. Not a number stays what it is."""
+    if code == COPY:
+        for j in range(len(out)):
+            out[j] = x[j]
+    elif code == AFFINE:
+        for j in range(len(out)):
+            out[j] = scale * x[j] + shift
+    elif code == RELU:
+        for j in range(len(out)):
+            v = scale * x[j] + shift
+            out[j] = 0.0 if v < 0.0 else v
+    else:
+        for j in range(len(out)):
+            v = scale * x[j] + shift
+            v = 0.0 if v < 0.0 else v
+            out[j] = 6.0 if v > 6.0 else v
+
+
+@njit(**OPTIONS)
+def combine(out, g, y, a, b, c, lazy):  # type: ignore[no-untyped-def]
+    """out = a * g + b * y + c, or g itself where the gradient is not lazy."""
+    if lazy:
+        for j in range(len(out)):
+            out[j] = a * g[j] + b * y[j] + c
+    else:
+        for j in range(len(out)):
+            out[j] = g[j]
+
+
+@njit(**OPTIONS)
+def deposit(into, piece, x, scale, shift, code, mean, first, last):  # type: ignore[no-untyped-def]
+    """Add a piece of a gradient to its place; returns (sum of g, sum of g * (x - mean)), zeros before the last.
+
+    first: nothing is there yet. last: no other consumer adds to it, so the activation's derivative is applied.
+    """
+    m = len(into)
+    if not first:
+        for j in range(m):
+            piece[j] += into[j]
+    if not last:
+        for j in range(m):
+            into[j] = piece[j]
+        return 0.0, 0.0
+    if code == RELU:
+        for j in range(m):
+            piece[j] = piece[j] if scale * x[j] + shift > 0.0 else 0.0
+    elif code == RELU6:
+        for j in range(m):
+            v = scale * x[j] + shift
+            piece[j] = piece[j] if (v > 0.0) and (v < 6.0) else 0.0
+    total = piece[0] * 0.0
+    moment = total
+    for j in range(m):
+        v = piece[j]
+        into[j] = v
+        total += v
+        moment += v * (x[j] - mean)
+    return total, moment

@@ -1,0 +1,57 @@
+"""Batch normalisation, which never touches an activation: from sums of channels to the affine map, and back.
+
+Arrays of the channels only; rows[j] is the stored channel of the norm's channel j. `sums` and `gsums` are what the
+epilogues of convolutions and sums have left (convolution.py).
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from igcnas.execution.cpu.tiles import OPTIONS
+
+
+@njit(**OPTIONS)
+def training(  # type: ignore[no-untyped-def]
+    sums, count, rows, weight, bias, running_mean, running_var, tracked, momentum, epsilon, scale, shift, mean, inverse
+):
+    """scale, shift, mean, inverse standard deviation of the batch; the running statistics take part of it."""
+    tracked[0] += 1
+    for j in range(len(rows)):
+        r = rows[j]
+        offset = sums[r, 0] / count
+        centre = sums[r, 2] + offset
+        variance = max(sums[r, 1] / count - offset * offset, 0.0)
+        if variance != variance or sums[r, 1] != sums[r, 1]:
+            variance = sums[r, 1]
+        inv = 1.0 / (variance + epsilon) ** 0.5
+        mean[r], inverse[r] = centre, inv
+        scale[r] = weight[j] * inv
+        shift[r] = bias[j] - weight[j] * inv * centre
+        unbiased = variance * count / max(count - 1, 1)
+        running_mean[j] += momentum * (centre - running_mean[j])
+        running_var[j] += momentum * (unbiased - running_var[j])
+
+
+@njit(**OPTIONS)
+def evaluating(rows, weight, bias, running_mean, running_var, epsilon, scale, shift):  # type: ignore[no-untyped-def]
+    """scale and shift of the running statistics."""
+    for j in range(len(rows)):
+        factor = weight[j] / (running_var[j] + epsilon) ** 0.5
+        scale[rows[j]] = factor
+        shift[rows[j]] = bias[j] - factor * running_mean[j]
+
+
+@njit(**OPTIONS)
+def backward(gsums, count, rows, weight, mean, inverse, dweight, dbias, a, b, c):  # type: ignore[no-untyped-def]
+    """Gradients of the parameters, and the coefficients of dy = a * g + b * y + c."""
+    for j in range(len(rows)):
+        r = rows[j]
+        inv = inverse[r]
+        dbias[j] = gsums[r, 0]
+        slope = gsums[r, 1] * inv
+        dweight[j] = slope
+        factor = weight[j] * inv
+        a[r] = factor
+        b[r] = -factor * inv * slope / count
+        c[r] = -factor * gsums[r, 0] / count + factor * inv * mean[r] * slope / count

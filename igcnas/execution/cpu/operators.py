@@ -1,0 +1,294 @@
+"""The operators on a CPU: numpy arrays (channels, height, width, batch) and one thread."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from igcnas.execution.cpu import convolution, depthwise, elementwise, norm
+from igcnas.execution.cpu.tiles import PIECE
+from igcnas.execution.nodes.convolution import Convolve
+from igcnas.execution.values import Gradient, Storage, Use, Value
+from igcnas.primitives import Pool, Size
+
+
+class _Norm(NamedTuple):
+    weight: np.ndarray
+    bias: np.ndarray
+    running_mean: np.ndarray
+    running_var: np.ndarray
+    tracked: np.ndarray
+    dweight: np.ndarray
+    dbias: np.ndarray
+    momentum: float
+    epsilon: float
+
+
+class CpuOperators:
+    """See `igcnas.execution.operators.Operators`."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self._free: dict[tuple[int, ...], list[Storage]] = {}
+        self._acc = np.zeros((4, PIECE), np.float32)
+        self._ring = np.zeros(1, np.float32)
+        self._line = np.zeros(1, np.float32)
+        self._none = np.zeros(1, np.float32)
+        self._near, self._piece = np.zeros(batch, np.float32), np.zeros(batch, np.float32)
+
+    def identity(self, channels: int) -> np.ndarray:
+        return np.arange(channels)
+
+    def reorder(self, rows: np.ndarray, indices: tuple[int, ...]) -> np.ndarray:
+        return np.ascontiguousarray(rows[list(indices)])
+
+    def ones(self, channels: int) -> np.ndarray:
+        return np.ones(channels, np.float32)
+
+    def zeros(self, channels: int) -> np.ndarray:
+        return np.zeros(channels, np.float32)
+
+    def sums(self, channels: int) -> np.ndarray:
+        return np.zeros((channels, 3))
+
+    def gradient_sums(self, channels: int) -> np.ndarray:
+        return np.zeros((channels, 2))
+
+    def places(self, channels: int, size: Size) -> np.ndarray:
+        return np.zeros((channels, *size, self.batch), np.int32)
+
+    def means(self, channels: int) -> np.ndarray:
+        return np.zeros((channels, self.batch), np.float32)
+
+    def allocate(self, channels: int, size: Size) -> Storage:
+        array = np.zeros((channels, *size, self.batch), np.float32)
+        return Storage(array, array.reshape(channels, -1), array.shape)
+
+    def take_like(self, storage: Storage) -> Storage:
+        free = self._free.get(storage.key)
+        if free:
+            found = free.pop()
+            found.users = 1
+            return found
+        return self.allocate(storage.key[0], (storage.key[1], storage.key[2]))
+
+    def release(self, storage: Storage) -> None:
+        storage.users -= 1
+        if storage.users == 0:
+            self._free.setdefault(storage.key, []).append(storage)
+
+    def plain_gradient(self, storage: Storage) -> Gradient:
+        return Gradient(storage, storage, self._none, self._none, self._none, False)
+
+    def view(self, tensor: torch.Tensor) -> np.ndarray:
+        array: np.ndarray = tensor.numpy()
+        return array
+
+    def load(self, images: torch.Tensor, storage: Storage) -> None:
+        array, count = storage.array, len(images)
+        np.copyto(array[..., :count], images.permute(1, 2, 3, 0).numpy())
+        if count < self.batch:
+            array[..., count:] = array[..., count - 1 : count]
+
+    def leaf(self, means: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(means).t().contiguous()
+
+    def norm(self, module: nn.BatchNorm2d) -> _Norm:
+        assert module.weight.grad is not None
+        assert module.bias.grad is not None
+        assert module.running_mean is not None
+        assert module.running_var is not None
+        assert module.num_batches_tracked is not None
+        assert module.momentum is not None
+        return _Norm(
+            module.weight.detach().numpy(),
+            module.bias.detach().numpy(),
+            module.running_mean.numpy(),
+            module.running_var.numpy(),
+            module.num_batches_tracked.view(1).numpy(),
+            module.weight.grad.numpy(),
+            module.bias.grad.numpy(),
+            module.momentum,
+            module.eps,
+        )
+
+    def _scratch(self, numbers: int) -> np.ndarray:
+        if len(self._ring) < numbers:
+            self._ring = np.zeros(numbers, np.float32)
+        return self._ring
+
+    def convolve(self, node: Convolve, taken: bool) -> None:
+        x, out, weight = node.use.value, node.out, node.weight.value
+        ins, kernel, stride = weight.shape[1], node.kernel, node.stride
+        seen = (x.rows, x.scale, x.shift, x.code)
+        if kernel == 1 and stride == 1:
+            ring = self._scratch(ins * PIECE)
+            flat = weight.reshape(len(weight), -1)
+            convolution.pointwise_forward(
+                x.storage.flat, *seen, flat, node.groups, out.storage.flat, out.sums, taken, ring, self._acc
+            )
+            return
+        ring = self._scratch(kernel * ins * (x.size[1] + 2 * kernel + stride) * self.batch)
+        if _is_depthwise(node):
+            depthwise.forward(x.storage.array, *seen, weight, stride, out.storage.array, out.sums, taken, ring)
+            return
+        convolution.spatial_forward(
+            x.storage.array, *seen, weight, stride, node.groups, out.storage.array, out.sums, taken, ring, self._acc
+        )
+
+    def convolve_backward(self, node: Convolve, gradient: Gradient, into: Storage | None) -> None:
+        use = node.use
+        x, weight, dw = use.value, node.weight.value, node.weight.gradient
+        outs, ins, kernel, stride, groups = len(weight), weight.shape[1], node.kernel, node.stride, node.groups
+        seen = (x.rows, x.scale, x.shift, x.code)
+        coefficients = (gradient.a, gradient.b, gradient.c, gradient.lazy) if gradient.lazy else self._plain(outs)
+        order = (use.first, use.last, x.gsums)
+        target = x.storage if into is None else into
+        if kernel == 1 and stride == 1:
+            convolution.pointwise_backward(
+                x.storage.flat, *seen, x.mean, weight.reshape(outs, -1), groups, gradient.g.flat, gradient.y.flat,
+                *coefficients, target.flat, *order, dw.reshape(outs, -1), into is not None,
+                self._scratch((ins + outs // groups) * PIECE), self._acc,
+            )
+            return
+        widest = x.size[1] + 2 * kernel + stride
+        ring = self._scratch((kernel + 1) * max(ins, outs // groups) * widest * self.batch)
+        slope = (gradient.g.array, gradient.y.array, *coefficients)
+        if _is_depthwise(node) and stride == 1 and into is not None:
+            depthwise.backward(
+                x.storage.array, *seen, x.mean, weight, stride, *slope, target.array, *order, dw, ring, self._acc
+            )
+            return
+        needed = outs // groups * node.out.size[1] * self.batch
+        if len(self._line) < needed:
+            self._line = np.zeros(needed, np.float32)
+        convolution.spatial_weight_grad(x.storage.array, *seen, stride, groups, *slope, dw, ring, self._line)
+        if into is not None:
+            convolution.spatial_input_grad(
+                x.storage.array, *seen, x.mean, weight, stride, groups, *slope, target.array, *order, ring, self._acc
+            )
+
+    def _plain(self, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+        if len(self._none) < channels:
+            self._none = np.zeros(channels, np.float32)
+        return self._none, self._none, self._none, False
+
+    def normalise(self, norm_: _Norm, source: Value, out: Value) -> None:
+        count = source.size[0] * source.size[1] * self.batch
+        n = norm_
+        norm.training(
+            source.sums, count, source.rows, n.weight, n.bias, n.running_mean, n.running_var, n.tracked, n.momentum,
+            n.epsilon, out.scale, out.shift, out.mean, out.inverse,
+        )
+
+    def normalise_by_running(self, norm_: _Norm, out: Value) -> None:
+        n = norm_
+        norm.evaluating(
+            out.rows, n.weight, n.bias, n.running_mean, n.running_var, n.epsilon, out.scale, out.shift
+        )
+
+    def norm_backward(self, norm_: _Norm, out: Value, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
+        count = out.size[0] * out.size[1] * self.batch
+        n = norm_
+        norm.backward(out.gsums, count, out.rows, n.weight, out.mean, out.inverse, n.dweight, n.dbias, a, b, c)
+
+    def add(self, one: Value, other: Value, out: Value, taken: bool) -> None:
+        elementwise.add(
+            one.storage.flat, one.rows, one.scale, one.shift, one.code,
+            other.storage.flat, other.rows, other.scale, other.shift, other.code,
+            out.storage.flat, out.sums, taken, self._acc,
+        )
+
+    def copy(self, value: Value, out: Value, start: int) -> None:
+        elementwise.copy(
+            value.storage.flat, value.rows, value.scale, value.shift, value.code, out.storage.flat, start
+        )
+
+    def statistics(self, value: Value) -> None:
+        elementwise.statistics(value.storage.flat, value.sums)
+
+    def moments(self, storage: Storage, value: Value) -> None:
+        elementwise.moments(storage.flat, value.storage.flat, value.rows, value.mean, value.gsums)
+
+    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
+        x = use.value
+        channels = len(gradient.g.flat)
+        coefficients = (gradient.a, gradient.b, gradient.c, True) if gradient.lazy else self._plain(channels)
+        elementwise.distribute(
+            gradient.g.flat, gradient.y.flat, *coefficients, start, x.storage.flat, x.rows, x.scale, x.shift, x.code,
+            x.mean, into.flat, use.first, use.last, x.gsums, self._acc,
+        )
+
+    def settled(self, gradient: Gradient, value: Value) -> Storage:
+        if gradient.lazy:
+            g, y = gradient.g.flat, gradient.y.flat
+            np.multiply(g, gradient.a[:, None], out=g)
+            g += gradient.b[:, None] * y + gradient.c[:, None]
+            gradient.lazy = False
+        return gradient.g
+
+    def pool(self, layer: Pool, value: Value, out: Value, places: np.ndarray) -> None:
+        largest = layer.kind == "max"
+        elementwise.pool_forward(
+            value.storage.array, value.rows, value.scale, value.shift, value.code, layer.kernel, layer.stride,
+            layer.kernel // 2 if largest else 0, largest, out.storage.array, places, self._near,
+        )
+
+    def pool_backward(self, layer: Pool, gradient: Storage, use: Use, places: np.ndarray, into: Storage) -> None:
+        largest = layer.kind == "max"
+        whole = self.take_like(use.value.storage)
+        pad = layer.kernel // 2 if largest else 0
+        elementwise.pool_backward(gradient.array, layer.kernel, layer.stride, pad, largest, places, whole.array)
+        self.distribute(self.plain_gradient(whole), 0, use, into)
+        self.release(whole)
+
+    def sample(self, value: Value, stride: int, before: int, out: Value) -> None:
+        elementwise.sample_forward(
+            value.storage.array, value.rows, value.scale, value.shift, value.code, stride, before, out.storage.array
+        )
+
+    def sample_backward(self, gradient: Storage, stride: int, before: int, use: Use, into: Storage) -> None:
+        whole = self.take_like(use.value.storage)
+        elementwise.sample_backward(gradient.array, stride, before, use.value.channels, whole.array)
+        self.distribute(self.plain_gradient(whole), 0, use, into)
+        self.release(whole)
+
+    def _pixels(self, storage: Storage) -> np.ndarray:
+        return storage.array.reshape(len(storage.array), -1, self.batch)
+
+    def mean(self, value: Value, held: np.ndarray) -> None:
+        x = self._pixels(value.storage)
+        elementwise.mean_forward(x, value.rows, value.scale, value.shift, value.code, held, self._acc)
+
+    def mean_backward(self, gradient: torch.Tensor | None, use: Use, into: Storage) -> None:
+        x = use.value
+        if gradient is None:
+            gradient = torch.zeros(self.batch, x.channels)
+        elementwise.mean_backward(
+            gradient.t().contiguous().numpy(), self._pixels(x.storage), x.rows, x.scale, x.shift, x.code, x.mean,
+            self._pixels(into), use.first, use.last, x.gsums, self._acc,
+        )
+
+    def gate(self, value: Value, gates: torch.Tensor, out: Value) -> None:
+        elementwise.gate_forward(
+            self._pixels(value.storage), value.rows, value.scale, value.shift, value.code,
+            gates.t().contiguous().numpy(), self._pixels(out.storage),
+        )
+
+    def gate_backward(self, gradient: Storage, gates: torch.Tensor, use: Use, into: Storage) -> torch.Tensor:
+        x = use.value
+        dgates = np.empty((gates.shape[1], self.batch), np.float32)
+        elementwise.gate_backward(
+            self._pixels(gradient), gates.t().contiguous().numpy(), self._pixels(x.storage), x.rows, x.scale, x.shift,
+            x.code, x.mean, dgates, self._pixels(into), use.first, use.last, x.gsums, self._near, self._piece,
+        )
+        return torch.from_numpy(dgates).t()
+
+
+def _is_depthwise(node: Convolve) -> bool:
+    """Whether the depthwise kernels do this one."""
+    outs, ins, kernel, _ = node.weight.value.shape
+    return kernel == 3 and ins == 1 and outs == node.groups

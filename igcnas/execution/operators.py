@@ -1,0 +1,125 @@
+"""What the steps ask of a device: buffers and the operations on values. One implementation a device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+
+from igcnas.execution.values import Gradient, Storage, Use, Value
+from igcnas.primitives import Pool, Size
+
+if TYPE_CHECKING:
+    from igcnas.execution.nodes.convolution import Convolve
+
+
+class Operators(Protocol):
+    """Operations on values of one batch size. Vectors are in the order of storage unless they say otherwise."""
+
+    batch: int
+
+    def identity(self, channels: int) -> Any:
+        """The rows of a value in its own order."""
+
+    def reorder(self, rows: Any, indices: tuple[int, ...]) -> Any:
+        """rows[indices]."""
+
+    def ones(self, channels: int) -> Any:
+        """A vector of ones."""
+
+    def zeros(self, channels: int) -> Any:
+        """A vector of zeros."""
+
+    def sums(self, channels: int) -> Any:
+        """Room for the statistics of a value."""
+
+    def gradient_sums(self, channels: int) -> Any:
+        """Room for the sums that a norm's gradient needs."""
+
+    def places(self, channels: int, size: Size) -> Any:
+        """Room for the pixel that each window of a pooling took."""
+
+    def means(self, channels: int) -> Any:
+        """Room for the mean of each channel and image."""
+
+    def allocate(self, channels: int, size: Size) -> Storage:
+        """A buffer that stays."""
+
+    def take_like(self, storage: Storage) -> Storage:
+        """A buffer of this shape for a gradient, from the pool."""
+
+    def release(self, storage: Storage) -> None:
+        """One user less; back to the pool without any."""
+
+    def plain_gradient(self, storage: Storage) -> Gradient:
+        """The gradient that is in this storage."""
+
+    def view(self, tensor: torch.Tensor) -> Any:
+        """A parameter or its gradient as the operations take it, sharing memory."""
+
+    def load(self, images: torch.Tensor, storage: Storage) -> None:
+        """Images (B, C, H, W), float, B at most the batch, into a storage; what is left is repeated of the last."""
+
+    def leaf(self, means: Any) -> torch.Tensor:
+        """Means as a tensor (batch, channels)."""
+
+    def norm(self, module: nn.BatchNorm2d) -> Any:
+        """The parameters and buffers of a norm."""
+
+    def convolve(self, node: Convolve, taken: bool) -> None:
+        """node.out from node.use; statistics where `taken`."""
+
+    def convolve_backward(self, node: Convolve, gradient: Gradient, into: Storage | None) -> None:
+        """The weight's gradient, and into that of the input unless None."""
+
+    def normalise(self, norm: Any, source: Value, out: Value) -> None:
+        """scale, shift and mean of `out` from the statistics of its storage; running statistics."""
+
+    def normalise_by_running(self, norm: Any, out: Value) -> None:
+        """scale and shift from the running statistics."""
+
+    def norm_backward(self, norm: Any, out: Value, a: Any, b: Any, c: Any) -> None:
+        """Gradients of the parameters; a, b, c of the lazy gradient."""
+
+    def add(self, one: Value, other: Value, out: Value, taken: bool) -> None:
+        """out = one + other."""
+
+    def copy(self, value: Value, out: Value, start: int) -> None:
+        """Channels start.. of out."""
+
+    def statistics(self, value: Value) -> None:
+        """Sums of what is stored."""
+
+    def moments(self, storage: Storage, value: Value) -> None:
+        """The value's gradient sums, of a gradient that is in this storage."""
+
+    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
+        """Add channels start.. of a gradient to that of the used value."""
+
+    def settled(self, gradient: Gradient, value: Value) -> Storage:
+        """The gradient of this value, not lazy any more."""
+
+    def pool(self, layer: Pool, value: Value, out: Value, places: Any) -> None:
+        """Max or average over windows."""
+
+    def pool_backward(self, layer: Pool, gradient: Storage, use: Use, places: Any, into: Storage) -> None:
+        """To the pixels."""
+
+    def sample(self, value: Value, stride: int, before: int, out: Value) -> None:
+        """Every stride-th pixel, zeros for new channels."""
+
+    def sample_backward(self, gradient: Storage, stride: int, before: int, use: Use, into: Storage) -> None:
+        """To the pixels."""
+
+    def mean(self, value: Value, held: Any) -> None:
+        """Over the pixels."""
+
+    def mean_backward(self, gradient: torch.Tensor | None, use: Use, into: Storage) -> None:
+        """(batch, channels), equally to the pixels."""
+
+    def gate(self, value: Value, gates: torch.Tensor, out: Value) -> None:
+        """Each head's copy times gates (batch, heads * channels)."""
+
+    def gate_backward(self, gradient: Storage, gates: torch.Tensor, use: Use, into: Storage) -> torch.Tensor:
+        """Into the input's gradient; returns that of the gates."""
