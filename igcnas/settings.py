@@ -11,6 +11,7 @@ from igcnas.errors import IgcnasError, unknown_name
 
 GRADIENTS = ("full", "masked")
 RATIOS = ("connections", "macs")
+ENGINES = ("fast", "eager")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,8 @@ class TrainingSettings:
 
     A short complete schedule ranks networks better than the start of a long one (NAS-Bench-101 and -201 train so).
     The learning rate is high because the schedule is short and the networks are narrow; clipping the norm of the
-    gradient keeps the deep ones from diverging. seed also fixes the split into training and validation.
+    gradient keeps the deep ones from diverging. seed also fixes the split into training and validation. engine: 'fast',
+    or 'eager' for stock PyTorch; they round differently, so a study keeps to one.
     """
 
     epochs: int
@@ -83,16 +85,19 @@ class TrainingSettings:
     validation_fraction: float = 0.25
     seed: int = 0
     grouping: GroupingRules = GroupingRules()
+    engine: str = "fast"
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> TrainingSettings:
-        """The settings whose `dataclasses.asdict` this is."""
-        return TrainingSettings(**{**data, "grouping": GroupingRules(**data.get("grouping", {}))})
+        """The settings whose `dataclasses.asdict` this is; those from before there were two engines mean stock PyTorch."""
+        return TrainingSettings(**{"engine": "eager", **data, "grouping": GroupingRules(**data.get("grouping", {}))})
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise IgcnasError(f"{name} must be at least 1, but is {getattr(self, name)}")
+        if self.engine not in ENGINES:
+            raise IgcnasError(unknown_name("engine", self.engine, ENGINES))
         if not 0 < self.validation_fraction < 1:
             raise IgcnasError(f"validation_fraction must be between 0 and 1, but is {self.validation_fraction}")
 

@@ -8,3 +8,21 @@ values: a stored tensor and what is pending on it. nodes/: the steps, each with 
 convolution gets its kernel from. reading: from a plan and its torch module to the list of steps. program: runs them.
 cpu/: the operators on a CPU. The parameters stay those of the torch module, which remains the oracle (`engine='eager'`).
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from igcnas.execution.program import Program
+    from igcnas.plan import Plan
+
+
+def make_program(network_plan: Plan, network: nn.Module, batch: int) -> Program:
+    """The program of a network for batches of this size, on the device where its parameters are."""
+    from igcnas.execution.cpu.operators import CpuOperators
+    from igcnas.execution.program import Program
+
+    return Program(network_plan, network, CpuOperators(batch))

@@ -27,14 +27,14 @@ from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.distributed import ALONE, GradientAverage, World
 from igcnas.training.metrics import Scores, score
 from igcnas.training.objective import GroupingObjective
-from igcnas.training.optimizer import make_optimizer
 from igcnas.training.schedule import rate_factor
 from igcnas.training.source import Source
+from igcnas.training.steps import EagerSteps, FastSteps, Steps
 from igcnas.training.syncnorm import synchronise_norms
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
 _AGREE_STEPS = 16
-_FORMAT = 2  # of checkpoints; one of another version is not taken up, and the training starts again
+_FORMAT = 3  # of checkpoints; one of another version is not taken up, and the training starts again
 _ODD = 0x9E3779B97F4A7C15  # spreads consecutive numbers over the seeds
 
 
@@ -73,7 +73,8 @@ class Engine:
     seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
     nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
     the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
-    stop: asked at each step.
+    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes, and for
+    the time being CUDA, run eagerly (`fast` says what it is).
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Engine:
         keep_best: bool = False,
         mixed: bool = True,
         stop: Callable[[], bool] = lambda: False,
+        engine: str = "fast",
     ) -> None:
         self.plan, self.source, self.recipe, self.seed, self.world = network_plan, source, recipe, seed, world
         self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
@@ -104,13 +106,19 @@ class Engine:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         synchronise_norms(self.network, world)
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
-        self.parameters = list(self.network.parameters())
-        self.average = GradientAverage(self.parameters, world) if world.size > 1 else None
-        self.optimizer = make_optimizer(self.network, recipe)
+        self.average = GradientAverage(self.network.parameters(), world) if world.size > 1 else None
         self.draws = recipe.dropout > 0 or bool(self.objective.modules)
         if recipe.dropout:
             self._drop_before_classifier(network_plan)
-        self.mixed = torch.autocast(self.device.type, torch.bfloat16, enabled=mixed and self.device.type == "cuda")
+        self.fast = engine == "fast" and world.size == 1 and self.device.type == "cpu"
+        self.steps: Steps
+        if self.fast:
+            self.steps = FastSteps(network_plan, self.network, recipe)
+        else:
+            cuda = self.device.type == "cuda"
+            context = torch.autocast(self.device.type, torch.bfloat16, enabled=mixed and cuda)
+            self.steps = EagerSteps(self.network, recipe, context)
+        self.optimizer = self.steps.optimizer
         self.steps_per_epoch = source.steps(recipe.batch_size)
         self.curve: list[EpochReport] = []
         self.seconds = 0.0
@@ -158,7 +166,7 @@ class Engine:
         """The network on the validation images of the source, all processes together."""
         self.network.eval()
         batches = self.source.validation_batches(world=self.world)
-        return score(self.network, batches, device=self.device, world=self.world)
+        return score(self.steps.answer, batches, device=self.device, world=self.world)
 
     def _epoch(self, epoch: int) -> EpochReport:
         self.network.train()
@@ -194,22 +202,18 @@ class Engine:
         self.objective.begin_step(done / (self.recipe.epochs * self.steps_per_epoch))
         if self.draws:
             torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
-        if self.device.type == "cuda":
-            images = images.contiguous(memory_format=torch.channels_last)
-        with self.mixed:
-            logits = self.network(images)
+
+        def loss_of(logits: torch.Tensor) -> torch.Tensor:
             loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-            loss = self.objective(loss)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+            return self.objective(loss)
+
+        loss, logits = self.steps.gradients(images, loss_of)
         if self.average is not None:
             self.average.finish()
-        if self.recipe.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.gradient_clip)
-        self.optimizer.step()
-        self._losses.append(loss.detach())
+        self.steps.update()
+        self._losses.append(loss)
         if self.detailed:
-            self._right.append((logits.detach().argmax(1) == labels).float().mean())
+            self._right.append((logits.argmax(1) == labels).float().mean())
 
     def _set_learning_rate(self, step: int) -> None:
         recipe = self.recipe
@@ -266,6 +270,7 @@ class Engine:
         state = {
             "format": _FORMAT,
             "seed": self.seed,
+            "fast": self.fast,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "curve": [astuple(report) for report in self.curve],
@@ -288,8 +293,8 @@ class Engine:
             return False
         assert self.checkpoint is not None
         state = self.world.share(read_checkpoint(self.checkpoint, torch.device("cpu")) if self.world.first else None)
-        # The seed is from (settings, architecture): another is of another training.
-        if state.get("format") != _FORMAT or state["seed"] != self.seed:
+        # The seed is from (settings, architecture): another is of another training. Engines round differently.
+        if state.get("format") != _FORMAT or state["seed"] != self.seed or state["fast"] != self.fast:
             return False
         self._restore(state)
         return True

@@ -105,4 +105,5 @@ class _Training(Engine):
             seed=settings.network_seed(architecture.id, repeat),
             checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds,
+            engine=settings.engine,
         )
