@@ -35,6 +35,8 @@ class Program:
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         self.ops.load(images, self.images.storage)
+        if self.images.statistics and self.network.training:
+            self.ops.statistics(self.images)
         for node in self.nodes:
             node.forward(self.network.training)
         logits: torch.Tensor = self.classifier(self.pooled.leaf)

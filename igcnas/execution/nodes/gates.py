@@ -34,6 +34,7 @@ class Gate(Node):
     def backward(self) -> None:
         """To the input, and through the generators to their parameters and the context."""
         gradient = self.ops.settled(self.taken(self.out), self.out)
-        dgates = self.ops.gate_backward(gradient, self.gates.detach(), self.use, self.buffer(self.use))
+        into = self.buffer(self.use) if self.use.value.wanted else None
+        dgates = self.ops.gate_backward(gradient, self.gates.detach(), self.use, into)
         torch.autograd.backward([self.gates], [dgates])
         self.done(self.out)

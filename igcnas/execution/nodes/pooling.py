@@ -31,8 +31,9 @@ class Pooling(Node):
 
     def backward(self) -> None:
         """To the pixels that were taken."""
-        gradient = self.ops.settled(self.taken(self.out), self.out)
-        self.ops.pool_backward(self.layer, gradient, self.use, self.places, self.buffer(self.use))
+        if self.use.value.wanted:
+            gradient = self.ops.settled(self.taken(self.out), self.out)
+            self.ops.pool_backward(self.layer, gradient, self.use, self.places, self.buffer(self.use))
         self.done(self.out)
 
 
@@ -55,8 +56,9 @@ class Sample(Node):
 
     def backward(self) -> None:
         """To the pixels that were taken."""
-        gradient = self.ops.settled(self.taken(self.out), self.out)
-        self.ops.sample_backward(gradient, self.stride, self.before, self.use, self.buffer(self.use))
+        if self.use.value.wanted:
+            gradient = self.ops.settled(self.taken(self.out), self.out)
+            self.ops.sample_backward(gradient, self.stride, self.before, self.use, self.buffer(self.use))
         self.done(self.out)
 
 
