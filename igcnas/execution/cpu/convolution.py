@@ -262,10 +262,43 @@ def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, pl
 
 
 @njit(**OPTIONS)
+def _pack(packed, weight, first, outs, top, side, stride):  # type: ignore[no-untyped-def]
+    """packed[k, t]: the weights to input channel k of the taps (output, kh, kw) that pixels of one remainder meet."""
+    _, ins, kernel, _ = weight.shape
+    taps = 0
+    for i in range(outs):
+        for kh in range(top, kernel, stride):
+            for kw in range(side, kernel, stride):
+                for k in range(ins):
+                    packed[k, taps] = weight[first + i, k, kh, kw]
+                taps += 1
+
+
+@njit(**OPTIONS)
+def _spread(line, base, piece, start, m, first, stride, batch):  # type: ignore[no-untyped-def]
+    """Pixels start.. of a piece to every stride-th place of a row."""
+    if stride == 1:
+        for j in range(m):
+            line[base + start + j] = piece[j]
+        return
+    j = 0
+    while j < m:
+        pixel, begin = (start + j) // batch, (start + j) % batch
+        many = min(batch - begin, m - j)
+        to = base + (first + stride * pixel) * batch + begin
+        for i in range(many):
+            line[to + i] = piece[j + i]
+        j += many
+
+
+@njit(**OPTIONS)
 def spatial_input_grad(  # type: ignore[no-untyped-def]
-    x, rows, scale, shift, code, mean, weight, stride, groups, g, y, a, b, c, lazy, dx, first, last, gsums, ring, acc
+    x, rows, scale, shift, code, mean, weight, stride, groups, g, y, a, b, c, lazy, dx, first, last, gsums, ring, line, acc
 ):
-    """dx of `spatial_forward`, as in `pointwise_backward`. Input pixels of equal remainder by the stride go together."""
+    """dx of `spatial_forward`, as in `pointwise_backward`. Input pixels of equal remainder by the stride go together.
+
+    line: scratch for one row of the input of a group.
+    """
     _, height, width, batch = x.shape
     total_outs, ins, kernel, _ = weight.shape
     outs = total_outs // groups
@@ -276,7 +309,8 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
     length = places * batch
     slots = kernel + 1
     flat_x, flat_dx, flat_g, flat_y = x.reshape(-1), dx.reshape(-1), g.reshape(-1), y.reshape(-1)
-    packed = np.empty((ins, outs * kernel * kernel), np.float32)
+    across = width * batch
+    packed = np.empty((stride, ins, outs * kernel * kernel), np.float32)
     starts = np.empty(outs * kernel * kernel, np.int64)
     for group in range(groups):
         for k in range(ins):
@@ -285,60 +319,40 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
             gsums[r, 1] = 0.0
         for hp in range(min(stride, height)):
             for wp in range(min(stride, width)):
-                taps = 0
-                for i in range(outs):
-                    for kh in range((hp + pad) % stride, kernel, stride):
-                        for kw in range((wp + pad) % stride, kernel, stride):
-                            for k in range(ins):
-                                packed[k, taps] = weight[group * outs + i, k, kh, kw]
-                            taps += 1
-                across = (width - wp + stride - 1) // stride
-                span = across * batch
-                loaded = -kernel
-                for h in range(hp, height, stride):
-                    low = (h + pad - (kernel - 1) + stride * kernel) // stride - kernel  # floor of a negative number
-                    high = (h + pad) // stride
-                    for ho in range(max(loaded + 1, low), high + 1):
-                        _load_grad(
-                            ring, (ho + slots) % slots, g.shape, flat_g, flat_y, a, b, c, lazy, ho, group * outs, outs, left, places
-                        )
-                    loaded = high
-                    t = 0
+                _pack(packed[wp], weight, group * outs, outs, (hp + pad) % stride, (wp + pad) % stride, stride)
+            loaded = -kernel
+            for h in range(hp, height, stride):
+                low = (h + pad - (kernel - 1) + stride * kernel) // stride - kernel  # floor of a negative number
+                high = (h + pad) // stride
+                for ho in range(max(loaded + 1, low), high + 1):
+                    slot = (ho + slots) % slots
+                    _load_grad(ring, slot, g.shape, flat_g, flat_y, a, b, c, lazy, ho, group * outs, outs, left, places)
+                loaded = high
+                for wp in range(min(stride, width)):
+                    taps = 0
                     for i in range(outs):
                         for kh in range((hp + pad) % stride, kernel, stride):
                             slot = ((h + pad - kh) // stride + slots) % slots
                             for kw in range((wp + pad) % stride, kernel, stride):
                                 offset = (wp + pad - kw) // stride + left
-                                starts[t] = (slot * outs + i) * length + offset * batch
-                                t += 1
+                                starts[taps] = (slot * outs + i) * length + offset * batch
+                                taps += 1
+                    span = (width - wp + stride - 1) // stride * batch
                     for s in range(0, span, PIECE):
                         m = min(PIECE, span - s)
                         k = 0
                         while k < ins:
                             step = _rows_at_once(ins - k)
-                            multiply(acc, packed, k, step, ring, starts[:taps], s, m)
+                            multiply(acc, packed[wp], k, step, ring, starts[:taps], s, m)
                             for i in range(step):
-                                r = rows[group * ins + k + i]
-                                here, many = (r * height + h) * width * batch, width * batch
-                                line, source = flat_dx[here : here + many], flat_x[here : here + many]
-                                if stride == 1:
-                                    total, moment = deposit(
-                                        line[s : s + m], acc[i, :m], source[s : s + m], scale[r], shift[r], code,
-                                        mean[r], first, last,
-                                    )
-                                    gsums[r, 0] += total
-                                    gsums[r, 1] += moment
-                                    continue
-                                j = 0
-                                while j < m:  # pieces of one pixel
-                                    pixel, begin = (s + j) // batch, (s + j) % batch
-                                    many = min(batch - begin, m - j)
-                                    at = (wp + stride * pixel) * batch + begin
-                                    total, moment = deposit(
-                                        line[at : at + many], acc[i, j : j + many], source[at : at + many], scale[r],
-                                        shift[r], code, mean[r], first, last,
-                                    )
-                                    gsums[r, 0] += total
-                                    gsums[r, 1] += moment
-                                    j += many
+                                _spread(line, (k + i) * across, acc[i], s, m, wp, stride, batch)
                             k += step
+                for k in range(ins):
+                    r = rows[group * ins + k]
+                    here = (r * height + h) * across
+                    total, moment = deposit(
+                        flat_dx[here : here + across], line[k * across : (k + 1) * across], flat_x[here : here + across],
+                        scale[r], shift[r], code, mean[r], first, last,
+                    )
+                    gsums[r, 0] += total
+                    gsums[r, 1] += moment

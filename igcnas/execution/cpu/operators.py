@@ -167,13 +167,14 @@ class CpuOperators:
                 x.storage.array, *seen, x.mean, weight, stride, *slope, target.array, *order, dw, ring, self._acc
             )
             return
-        needed = outs // groups * node.out.size[1] * self.batch
+        needed = max(outs // groups * node.out.size[1], ins * x.size[1]) * self.batch
         if len(self._line) < needed:
             self._line = np.zeros(needed, np.float32)
         convolution.spatial_weight_grad(x.storage.array, *seen, stride, groups, *slope, dw, ring, self._line)
         if into is not None:
             convolution.spatial_input_grad(
-                x.storage.array, *seen, x.mean, weight, stride, groups, *slope, target.array, *order, ring, self._acc
+                x.storage.array, *seen, x.mean, weight, stride, groups, *slope, target.array, *order, ring,
+                self._line, self._acc,
             )
 
     def _plain(self, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
