@@ -139,7 +139,18 @@ def test_a_convolution_of_any_shape_equals_torch_in_float64_forwards_and_backwar
         gradient = (g.reshape(outs, -1), y.reshape(outs, -1), a, b, c, lazy)
         dw_flat = dw.reshape(outs, -1)
         convolution.pointwise_backward(
-            x.reshape(ins, -1), *value, mean, flat, groups, *gradient, dx.reshape(ins, -1), *end, dw_flat, True, ring, acc
+            x.reshape(ins, -1),
+            *value,
+            mean,
+            flat,
+            groups,
+            *gradient,
+            dx.reshape(ins, -1),
+            *end,
+            dw_flat,
+            True,
+            ring,
+            acc,
         )
     elif is_depthwise and stride == 1:
         depthwise.backward(x, *value, mean, weight, stride, *gradient, dx, *end, dw, ring, acc)

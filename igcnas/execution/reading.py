@@ -7,7 +7,19 @@ from functools import singledispatchmethod
 from torch import nn
 
 from igcnas import primitives
-from igcnas.execution.nodes import Activate, Append, Convolve, Gate, Mean, Node, Normalise, Permute, Pooling, Sample, Sum
+from igcnas.execution.nodes import (
+    Activate,
+    Append,
+    Convolve,
+    Gate,
+    Mean,
+    Node,
+    Normalise,
+    Permute,
+    Pooling,
+    Sample,
+    Sum,
+)
 from igcnas.execution.operators import Operators
 from igcnas.execution.values import COPY, Value
 from igcnas.execution.weights import MaskedWeight, PlainWeight, Weight
@@ -20,7 +32,7 @@ class Reading:
 
     def __init__(self, ops: Operators, network: nn.Module) -> None:
         self.ops = ops
-        self.modules = dict(network.named_modules())
+        self.modules: dict[str, nn.Module] = dict(network.named_modules())
         self.nodes: list[Node] = []
         self.path: list[str] = []
         self.context: Mean | None = None

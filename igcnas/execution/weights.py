@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
-from torch import nn
 
 from igcnas.layers.masked import MaskedConv
 
@@ -26,7 +26,7 @@ class Weight(Protocol):
 class PlainWeight:
     """A parameter, read and given its gradient in place."""
 
-    def __init__(self, parameter: nn.Parameter, view: Any) -> None:
+    def __init__(self, parameter: torch.Tensor, view: Callable[[torch.Tensor], Any]) -> None:
         assert parameter.grad is not None, "gradients have their places before a program is made"
         self.value, self.gradient = view(parameter.detach()), view(parameter.grad)
 
@@ -40,7 +40,7 @@ class PlainWeight:
 class MaskedWeight:
     """What a layer with learned groups multiplies by; autograd brings the gradient to its parameters."""
 
-    def __init__(self, module: MaskedConv, view: Any) -> None:
+    def __init__(self, module: MaskedConv, view: Callable[[torch.Tensor], Any]) -> None:
         self.module, self.view = module, view
         self.made: torch.Tensor
         shape = module.masked_weight().shape

@@ -13,14 +13,14 @@ b, c, lazy). ring, acc: scratch.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from igcnas.execution.cpu.compiled import kernel
 from igcnas.execution.cpu.lazy import COPY, activate, combine, deposit
-from igcnas.execution.cpu.tiles import OPTIONS, PIECE, correlate, multiply
+from igcnas.execution.cpu.tiles import PIECE, correlate, multiply
 
 
-@njit(**OPTIONS)
-def _store(y, sums, o, acc, start, m, taken):  # type: ignore[no-untyped-def]
+@kernel
+def _store(y, sums, o, acc, start, m, taken):
     """Write one row piece of an output channel; where wanted, add to its statistics."""
     if taken:
         if start == 0:
@@ -43,13 +43,13 @@ def _store(y, sums, o, acc, start, m, taken):  # type: ignore[no-untyped-def]
             y[j] = acc[j]
 
 
-@njit(**OPTIONS)
-def _rows_at_once(left):  # type: ignore[no-untyped-def]
+@kernel
+def _rows_at_once(left):
     return 4 if left >= 4 else (2 if left >= 2 else 1)
 
 
-@njit(**OPTIONS)
-def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, taken, ring, acc):  # type: ignore[no-untyped-def]
+@kernel
+def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, taken, ring, acc):
     """1x1, stride 1. x (stored, n), weight (out, in / groups), y (out, n)."""
     n = x.shape[1]
     outs, ins = weight.shape
@@ -75,9 +75,30 @@ def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, take
                 o += step
 
 
-@njit(**OPTIONS)
-def pointwise_backward(  # type: ignore[no-untyped-def]
-    x, rows, scale, shift, code, mean, weight, groups, g, y, a, b, c, lazy, dx, first, last, gsums, dw, wanted, ring, acc
+@kernel
+def pointwise_backward(
+    x,
+    rows,
+    scale,
+    shift,
+    code,
+    mean,
+    weight,
+    groups,
+    g,
+    y,
+    a,
+    b,
+    c,
+    lazy,
+    dx,
+    first,
+    last,
+    gsums,
+    dw,
+    wanted,
+    ring,
+    acc,
 ):
     """Both gradients of `pointwise_forward` in one pass over x and g. dx is written or added to, dw (as weight) set.
 
@@ -127,8 +148,8 @@ def pointwise_backward(  # type: ignore[no-untyped-def]
                 dw[group * outs + i, k] = local[i, k]
 
 
-@njit(**OPTIONS)
-def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, pad, stride):  # type: ignore[no-untyped-def]
+@kernel
+def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, pad, stride):
     """Row h of the channels first.. of a group into the ring, padded, its columns split by their remainder."""
     _, height, width, batch = shape
     places = (width + 2 * pad + stride - 1) // stride
@@ -159,8 +180,8 @@ def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, p
                     ring[j] = 0.0
 
 
-@njit(**OPTIONS)
-def _input_starts(starts, ho, ins, kernel, stride, places, batch):  # type: ignore[no-untyped-def]
+@kernel
+def _input_starts(starts, ho, ins, kernel, stride, places, batch):
     """Where the piece of each (channel, tap) begins for output row ho."""
     length = stride * places * batch
     i = 0
@@ -172,8 +193,8 @@ def _input_starts(starts, ho, ins, kernel, stride, places, batch):  # type: igno
                 i += 1
 
 
-@njit(**OPTIONS)
-def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums, taken, ring, acc):  # type: ignore[no-untyped-def]
+@kernel
+def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums, taken, ring, acc):
     """Any odd kernel and any stride, padded by kernel // 2."""
     _, _, width, batch = x.shape
     total_outs, ins, kernel, _ = weight.shape
@@ -190,7 +211,21 @@ def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(ring, (h + pad) % kernel, x.shape, flat_x, h, rows, group * ins, ins, scale, shift, code, pad, stride)
+                _load_input(
+                    ring,
+                    (h + pad) % kernel,
+                    x.shape,
+                    flat_x,
+                    h,
+                    rows,
+                    group * ins,
+                    ins,
+                    scale,
+                    shift,
+                    code,
+                    pad,
+                    stride,
+                )
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for s in range(0, span, PIECE):
@@ -205,8 +240,8 @@ def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums
                     o += step
 
 
-@njit(**OPTIONS)
-def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b, c, lazy, dw, ring, line):  # type: ignore[no-untyped-def]
+@kernel
+def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b, c, lazy, dw, ring, line):
     """dw (out, in / groups, k, k) of `spatial_forward`. line: scratch for one row of the gradients of a group."""
     _, _, width, batch = x.shape
     total_outs, ins, kernel, _ = dw.shape
@@ -228,19 +263,35 @@ def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b,
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(ring, (h + pad) % kernel, x.shape, flat_x, h, rows, group * ins, ins, scale, shift, code, pad, stride)
+                _load_input(
+                    ring,
+                    (h + pad) % kernel,
+                    x.shape,
+                    flat_x,
+                    h,
+                    rows,
+                    group * ins,
+                    ins,
+                    scale,
+                    shift,
+                    code,
+                    pad,
+                    stride,
+                )
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for o in range(group * outs, (group + 1) * outs):
                 at, here = lines[o], (o * height_o + ho) * span
-                combine(line[at : at + span], flat_g[here : here + span], flat_y[here : here + span], a[o], b[o], c[o], lazy)
+                combine(
+                    line[at : at + span], flat_g[here : here + span], flat_y[here : here + span], a[o], b[o], c[o], lazy
+                )
             for s in range(0, span, PIECE):
                 m = min(PIECE, span - s)
                 correlate(out, group * outs, outs, line, lines, s, ring, starts, s, m)
 
 
-@njit(**OPTIONS)
-def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, places):  # type: ignore[no-untyped-def]
+@kernel
+def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, places):
     """Row ho of the gradients of a group into the ring, with `left` columns of zeros in front, zeros behind."""
     _, height_o, width_o, batch = shape
     length = places * batch
@@ -261,8 +312,8 @@ def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, pl
             ring[j] = 0.0
 
 
-@njit(**OPTIONS)
-def _pack(packed, weight, first, outs, top, side, stride):  # type: ignore[no-untyped-def]
+@kernel
+def _pack(packed, weight, first, outs, top, side, stride):
     """packed[k, t]: the weights to input channel k of the taps (output, kh, kw) that pixels of one remainder meet."""
     _, ins, kernel, _ = weight.shape
     taps = 0
@@ -274,8 +325,8 @@ def _pack(packed, weight, first, outs, top, side, stride):  # type: ignore[no-un
                 taps += 1
 
 
-@njit(**OPTIONS)
-def _spread(line, base, piece, start, m, first, stride, batch):  # type: ignore[no-untyped-def]
+@kernel
+def _spread(line, base, piece, start, m, first, stride, batch):
     """Pixels start.. of a piece to every stride-th place of a row."""
     if stride == 1:
         for j in range(m):
@@ -291,9 +342,30 @@ def _spread(line, base, piece, start, m, first, stride, batch):  # type: ignore[
         j += many
 
 
-@njit(**OPTIONS)
-def spatial_input_grad(  # type: ignore[no-untyped-def]
-    x, rows, scale, shift, code, mean, weight, stride, groups, g, y, a, b, c, lazy, dx, first, last, gsums, ring, line, acc
+@kernel
+def spatial_input_grad(
+    x,
+    rows,
+    scale,
+    shift,
+    code,
+    mean,
+    weight,
+    stride,
+    groups,
+    g,
+    y,
+    a,
+    b,
+    c,
+    lazy,
+    dx,
+    first,
+    last,
+    gsums,
+    ring,
+    line,
+    acc,
 ):
     """dx of `spatial_forward`, as in `pointwise_backward`. Input pixels of equal remainder by the stride go together.
 
@@ -302,7 +374,7 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
     _, height, width, batch = x.shape
     total_outs, ins, kernel, _ = weight.shape
     outs = total_outs // groups
-    height_o, width_o = g.shape[1], g.shape[2]
+    width_o = g.shape[2]
     pad = kernel // 2
     left = (kernel - 1 - pad) // stride + 1
     places = left + width_o + pad // stride + 1
@@ -351,8 +423,15 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
                     r = rows[group * ins + k]
                     here = (r * height + h) * across
                     total, moment = deposit(
-                        flat_dx[here : here + across], line[k * across : (k + 1) * across], flat_x[here : here + across],
-                        scale[r], shift[r], code, mean[r], first, last,
+                        flat_dx[here : here + across],
+                        line[k * across : (k + 1) * across],
+                        flat_x[here : here + across],
+                        scale[r],
+                        shift[r],
+                        code,
+                        mean[r],
+                        first,
+                        last,
                     )
                     gsums[r, 0] += total
                     gsums[r, 1] += moment
