@@ -36,6 +36,7 @@ network
 composition
 lowering latency
 reorganised
+execution
 data
 training
 scores

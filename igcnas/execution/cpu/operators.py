@@ -94,6 +94,8 @@ class CpuOperators:
 
     def load(self, images: torch.Tensor, storage: Storage) -> None:
         array, count = storage.array, len(images)
+        if images.shape[1:] != array.shape[:3] or count > self.batch:  # nothing below looks, and numpy would repeat
+            raise ValueError(f"images {tuple(images.shape)} do not fit {array.shape[:3]} for batches of {self.batch}")
         np.copyto(array[..., :count], images.permute(1, 2, 3, 0).numpy())
         if count < self.batch:
             array[..., count:] = array[..., count - 1 : count]
