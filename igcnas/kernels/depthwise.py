@@ -39,7 +39,7 @@ def forward(
     from igcnas.kernels.source import depthwise as source
 
     size = x.shape[2], x.shape[3]
-    geometry = _Geometry(x, weight, stride, size, rows(weight.shape[2], stride, size[0]))
+    geometry = _Geometry(x, weight, stride, size, rows("forward", weight.shape[2], stride, size[0]))
     y = sizes.output(x, x.shape[1], *geometry.out_size)
     moments = Moments(geometry.partials(3, x)) if statistics else None
     source.forward[geometry.grid](
@@ -97,7 +97,7 @@ def input_grad(
         )
     from igcnas.kernels.source import depthwise as source
 
-    geometry = _Geometry(g, weight, stride, size, rows(weight.shape[2], stride, size[0], square=True))
+    geometry = _Geometry(g, weight, stride, size, rows("input_grad", weight.shape[2], stride, size[0]))
     out = sizes.output(g, g.shape[1], *size)
     sums = Sums(geometry.partials(2, g)) if x is not None else None
     source.input_grad[geometry.grid](
@@ -147,7 +147,7 @@ def weight_grad(
     from igcnas.kernels.source import depthwise as source
 
     size = x.shape[2], x.shape[3]
-    geometry = _Geometry(x, out, stride, size, rows(kernel, stride, size[0]))
+    geometry = _Geometry(x, out, stride, size, rows("weight_grad", kernel, stride, size[0]))
     partials = torch.empty(geometry.parts, out.numel(), dtype=torch.float32, device=x.device)
     source.weight_grad[geometry.grid](
         x,
@@ -165,15 +165,11 @@ def weight_grad(
     return total(partials, out=out)
 
 
-def rows(kernel: int, stride: int, height: int, *, square: bool = False) -> int:
-    """Rows of a tile: more save loads at the seams, fewer save registers and code; small maps need no more than 4.
-
-    Eight for a 3x3 with stride 1; with stride 2 rows share little, and the gradient of the input holds four values for
-    each of its own (`square`).
-    """
+def rows(kind: str, kernel: int, stride: int, height: int) -> int:
+    """Rows of a tile: more save loads at the seams, fewer save registers and code; small maps need no more than 4."""
     if kernel == 3 and stride == 1 and height > 4:
         return 8
-    return 2 if square and stride == 2 else 4
+    return 2 if kind == "input_grad" and stride == 2 else 4
 
 
 class _Geometry:

@@ -347,10 +347,15 @@ def total(partials: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
 TOTAL_PARTS, TOTAL_COLUMNS = 16, 64
 
 
+def warps(block: int) -> int:
+    """Eight values a thread."""
+    return ROWS * block // 256
+
+
 def _elements(rows: int, channels: int) -> tuple[tuple[int], dict[str, Any]]:
     block = sizes.channel_block(channels)
     grid = (-(-rows // ROWS) * -(-channels // block),)
-    return grid, {"UNIT": sizes.unit(channels), "ROWS": ROWS, "CHANNELS": block, "num_warps": block // 8}
+    return grid, {"UNIT": sizes.unit(channels), "ROWS": ROWS, "CHANNELS": block, "num_warps": warps(block)}
 
 
 def _reduction(rows: int, channels: int) -> tuple[tuple[int], int, dict[str, Any]]:

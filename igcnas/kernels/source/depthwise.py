@@ -1,9 +1,9 @@
 """Depthwise convolution of rows of pixels: forward, gradient of the input, gradient of the weights.
 
 A program owns some channels and walks over tiles of ROWS rows of COLUMNS columns. Columns are counted through all
-images of the batch, so that small maps fill a tile. Inside a tile it goes down the rows of what it reads and keeps the rows
-that are under way in registers: an input value is loaded and activated K times, not K * K times. Numbers of rows are
-vectors, because the interpreter makes integers of a scalar condition that meets a vector.
+images of the batch, so that small maps fill a tile. Inside a tile it goes down the rows of what it reads and keeps the
+rows that are under way in registers: an input value is loaded and activated K times, not K * K times. Numbers of rows
+are vectors, because the interpreter makes integers of a scalar condition that meets a vector.
 """
 
 import triton
@@ -37,11 +37,11 @@ def zero_rows(NUMBER: tl.constexpr, COLUMNS: tl.constexpr, CHANNELS: tl.constexp
 
 
 @triton.jit
-def load_taps(weight, channels, inside, K: tl.constexpr):
+def load_taps(filters, channels, inside, K: tl.constexpr):
     """The K * K weights of each channel, as rows."""
-    taps = (tl.load(weight + channels * (K * K), mask=inside, other=0.0)[None, :],)
+    taps = (tl.load(filters + channels * (K * K), mask=inside, other=0.0)[None, :],)
     for tap in tl.static_range(1, K * K):
-        taps = taps + (tl.load(weight + channels * (K * K) + tap, mask=inside, other=0.0)[None, :],)
+        taps = taps + (tl.load(filters + channels * (K * K) + tap, mask=inside, other=0.0)[None, :],)
     return taps
 
 
@@ -66,7 +66,7 @@ def add_tap(sums, a, gradient, ky: tl.constexpr, kx: tl.constexpr, K: tl.constex
 @kernel
 def forward(
     x,
-    weight,
+    filters,
     scale,
     shift,
     y,
@@ -95,7 +95,7 @@ def forward(
     part, parts = tl.program_id(0) // blocks, tl.num_programs(0) // blocks
     channels = (tl.program_id(0) % blocks) * CHANNELS + tl.arange(0, CHANNELS)
     real = channels < total
-    taps = load_taps(weight, channels, real, K)
+    taps = load_taps(filters, channels, real, K)
     scales = channel_values(scale, channels, real, AFFINE)
     shifts = channel_values(shift, channels, real, AFFINE)
     pivot = tl.zeros([COLUMNS, CHANNELS], tl.float32)
@@ -143,7 +143,7 @@ def input_grad(
     A,
     B,
     C,
-    weight,
+    filters,
     x,
     scale,
     shift,
@@ -183,7 +183,7 @@ def input_grad(
     part, parts = tl.program_id(0) // blocks, tl.num_programs(0) // blocks
     channels = (tl.program_id(0) % blocks) * CHANNELS + tl.arange(0, CHANNELS)
     real = channels < total
-    taps = load_taps(weight, channels, real, K)
+    taps = load_taps(filters, channels, real, K)
     As, Bs = channel_values(A, channels, real, LAZY), channel_values(B, channels, real, LAZY)
     Cs = channel_values(C, channels, real, LAZY)
     first = tl.zeros([COLUMNS, CHANNELS], tl.float32)
@@ -276,8 +276,6 @@ def weight_grad(
     real = channels < total
     scales = channel_values(scale, channels, real, AFFINE)
     shifts = channel_values(shift, channels, real, AFFINE)
-    As, Bs = channel_values(A, channels, real, LAZY), channel_values(B, channels, real, LAZY)
-    Cs = channel_values(C, channels, real, LAZY)
     accumulators = zero_rows(K * K, COLUMNS, CHANNELS)
     strips = tl.cdiv(out_height, ROWS)
     tiles = tl.cdiv(images * out_width, COLUMNS) * strips
@@ -293,6 +291,9 @@ def weight_grad(
                 out_y = top + i // STRIDE
                 here = columns & (out_y < out_height)
                 offsets = ((image * out_height + out_y) * out_width + out_x)[:, None] * total + channels[None, :]
+                # Loaded anew for each row, from the nearest cache: registers are scarcer.
+                As, Bs = channel_values(A, channels, real, LAZY), channel_values(B, channels, real, LAZY)
+                Cs = channel_values(C, channels, real, LAZY)
                 d = lazy_gradient(g, y, offsets, here[:, None] & real[None, :], As, Bs, Cs, LAZY)
                 gradients = put(gradients, i // STRIDE, d)
             in_y = top * STRIDE - PAD + i
