@@ -24,10 +24,8 @@ def _interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen(torch.zeros(1))
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 1, 1), (3, 13, 5, 4), (2, 40, 6, 6)], ids=str)
+@pytest.mark.parametrize("shape", [(2, 8, 1, 1), (3, 13, 5, 4), (2, 40, 6, 6)], ids=str)
 def test_statistics_and_running_statistics_are_those_of_batch_norm(shape):
-    if shape[0] * shape[2] * shape[3] == 1:
-        pytest.skip("torch refuses a variance of one value")
     x, channels = numbers(*shape), shape[1]
     layer = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.3).double()
     with torch.no_grad():
@@ -54,7 +52,7 @@ def test_a_large_mean_costs_no_digits_of_the_variance():
     assert near(squares, 144 * x.double().var((0, 2, 3), correction=0), 1e-4)
     plain = (x**2).sum((0, 2, 3)) - 144 * x.mean((0, 2, 3)) ** 2
     assert not near(plain, squares, 0.1)
-    batch_norm = norm.finish(norm.statistics(x), epsilon=0.0)
+    batch_norm = norm.finish(norm.statistics(x), epsilon=1e-9)
     assert near(batch_norm.inverse, x.double().var((0, 2, 3), correction=0).rsqrt(), 1e-4)
 
 

@@ -2,7 +2,8 @@
 
 Kernels are compiled as they are launched: with the sizes of tiles, numbers of warps and types that the rules of this
 package give, and with the promises about pointers that Triton takes from the arguments. ptxas and the disassembler come
-with the wheel of Triton. `python -m igcnas.kernels.ahead` prints one row a kernel as JSON.
+with the wheel of Triton. `python -m igcnas.kernels.ahead PATTERN` prints a row of JSON for each kernel whose label the
+regular expression finds, such as "depthwise.forward 3x3, stride 1, bf16".
 """
 
 from __future__ import annotations
@@ -50,10 +51,18 @@ class Variant:
     constants: Mapping[str, Any] = field(default_factory=dict)
     warps: int = 4
 
+    @property
+    def label(self) -> str:
+        """Program, kernel, note and type."""
+        return f"{self.program}.{self.kernel} {self.note}, {_NAMES[self.dtype]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binary:
-    """What became of it: registers a thread, bytes of stack, of shared memory, loads from memory by width in bits."""
+    """What became of it: registers a thread, bytes of stack, of shared memory, loads from memory by width in bits.
+
+    `matrix`: instructions that a warpgroup multiplies matrices with (HGMMA).
+    """
 
     kernel: str
     note: str
@@ -65,6 +74,7 @@ class Binary:
     instructions: int
     loads: Mapping[int, int]
     stores: Mapping[int, int]
+    matrix: int
 
 
 def variants() -> Iterator[Variant]:
@@ -81,7 +91,9 @@ def variants() -> Iterator[Variant]:
     yield Variant(program="norm", kernel="total", constants=columns, **fp32)
     batch = {"ELEMENTS": augment.ELEMENTS, "FLIP": True, "LABELS": True}
     yield Variant(program="augment", kernel="gather", constants=batch)
-    yield Variant(program="sgd", kernel="nesterov", constants={"SHADOW": True, "ELEMENTS": sgd.ELEMENTS}, **fp32)
+    yield Variant(
+        program="sgd", kernel="nesterov", constants={"UNIT": 8, "SHADOW": True, "ELEMENTS": sgd.ELEMENTS}, **fp32
+    )
 
 
 def _depthwise(dtype: torch.dtype) -> Iterator[Variant]:
@@ -94,8 +106,8 @@ def _depthwise(dtype: torch.dtype) -> Iterator[Variant]:
     for kernel in depthwise.KERNELS:
         for stride in depthwise.STRIDES:
             for name in flags:
-                rows = depthwise.rows(name, kernel, stride, 32)
-                tile = {"UNIT": 8, "K": kernel, "STRIDE": stride, "ROWS": rows, "COLUMNS": depthwise.COLUMNS}
+                unroll = depthwise.unroll(name, kernel, stride)
+                tile = {"UNIT": 8, "K": kernel, "STRIDE": stride, "UNROLL": unroll, "COLUMNS": depthwise.COLUMNS}
                 yield Variant(
                     program="depthwise",
                     kernel=name,
@@ -120,7 +132,6 @@ def _norm(dtype: torch.dtype) -> Iterator[Variant]:
 
 def _pointwise(dtype: torch.dtype) -> Iterator[Variant]:
     arithmetic = pointwise.arithmetic(dtype, False)
-    warps = arithmetic.pop("num_warps")
     for group in (32, 64):
         tile = {"UNIT": 8, "GROUP_UNIT": 8, **pointwise.tiles(dtype, group, group), **arithmetic}
         plain = {"SOURCE_INDEXED": False, "OUT_INDEXED": False, "INDEXED": False, "CENTRED": True}
@@ -135,7 +146,6 @@ def _pointwise(dtype: torch.dtype) -> Iterator[Variant]:
                 note=f"{note}, groups of {'more' if group == 64 else 'at most 32'}",
                 dtype=dtype,
                 constants=tile | plain | flags,
-                warps=warps,
             )
 
 
@@ -155,7 +165,7 @@ def compiled(variant: Variant, capability: int = 90) -> Binary:
     promises = {(names.index(name),): [["tt.divisibility", 16]] for name in aligned}
     source = ASTSource(function, types, constants, promises)
     kernel = triton.compile(
-        source, target=GPUTarget("cuda", capability, 32), options={"num_warps": variant.warps, "num_stages": 3}
+        source, target=GPUTarget("cuda", capability, 32), options=sizes.launch(variant.warps) | {"num_stages": 3}
     )
     tools = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
@@ -178,6 +188,7 @@ def compiled(variant: Variant, capability: int = 90) -> Binary:
         instructions=len(instructions),
         loads=_widths(instructions, "LDG"),
         stores=_widths(instructions, "STG"),
+        matrix=sum("HGMMA" in instruction for instruction in instructions),
     )
 
 
@@ -214,5 +225,5 @@ def _output(*command: str) -> str:
 
 if __name__ == "__main__":
     for each in variants():
-        if len(sys.argv) < 2 or _NAMES[each.dtype] in sys.argv[1:]:
+        if re.search(sys.argv[1] if len(sys.argv) > 1 else "", each.label):
             sys.stdout.write(json.dumps(asdict(compiled(each))) + "\n")
