@@ -46,11 +46,11 @@ def page(binaries: list[Binary], seconds: float, workers: int) -> str:
         "    python -m benchmarks.kernels_ahead --out benchmarks/results",
         "",
         f"Python {platform.python_version()}, torch {torch.__version__}, triton {triton.__version__} and its ptxas; "
-        f"{len(binaries)} kernels in {seconds:.0f} s on {workers} processes, as far as they were not in Triton's cache. "
+        f"{len(binaries)} kernels in {seconds:.0f} s on {workers} processes, less what was in Triton's cache. "
         "No GPU: nothing ran, nothing was timed.",
         "",
-        "Each kernel with everything pending and every epilogue, channels a multiple of 8. Registers are a thread's (255 "
-        "is the most there are), stack and shared memory bytes, loads and stores instructions by width in bits. The "
+        "Each kernel with everything pending and every epilogue, channels a multiple of 8. Registers are a thread's "
+        "(255 is the most there are), stack and shared memory bytes, loads and stores instructions by width in bits. The "
         "32-bit loads of depthwise kernels are the weights, once a program; the 8-bit ones of `gather` are the images. "
         "A 5x5 has four values a thread in bf16, so 64 bits, because its 25 weights take the registers. "
         f"Kernels with values on the stack: {len(spilled)}.",
