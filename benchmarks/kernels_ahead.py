@@ -50,8 +50,8 @@ def page(binaries: list[Binary], seconds: float, workers: int) -> str:
         "No GPU: nothing ran, nothing was timed.",
         "",
         "Each kernel with everything pending and every epilogue, channels a multiple of 8. Registers are a thread's "
-        "(255 is the most there are), stack and shared memory bytes, loads and stores instructions by width in bits. The "
-        "32-bit loads of depthwise kernels are the weights, once a program; the 8-bit ones of `gather` are the images. "
+        "(255 is the most there are), stack and shared memory bytes, loads and stores instructions by width in bits. "
+        "The 32-bit loads of depthwise kernels are the weights, once a program; the 8-bit ones of `gather` are images. "
         "A 5x5 has four values a thread in bf16, so 64 bits, because its 25 weights take the registers. "
         f"Kernels with values on the stack: {len(spilled)}.",
         "",
