@@ -94,7 +94,12 @@ def arguments_of(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=int, default=None, metavar="N", help="processes of a fleet (default: one a core)"
     )
-    parser.add_argument("--slow-networks", type=int, default=2, help="networks of torch.compile (default: 2)")
+    parser.add_argument(
+        "--slow-networks",
+        type=int,
+        default=2,
+        help="networks of the slow variants: torch.compile, on CUDA also loaders (default: 2)",
+    )
     parser.add_argument("--limit", type=float, default=600.0, help="seconds of one trial at most (default: 600)")
     parser.add_argument("--fleet-limit", type=float, default=1200.0, help="seconds of one fleet (default: 1200)")
     parser.add_argument("--minutes", type=float, default=None, help="start nothing new after so many minutes")
@@ -147,20 +152,21 @@ def _workload(arguments: argparse.Namespace) -> Workload:
 
 def _cold(results: Results, arguments: argparse.Namespace, device: str, deadline: float | None) -> None:
     """Each network by each variant, in turns, in processes that are warm."""
+    kind = device.partition(":")[0]
     processes: dict[str, Process] = {}
     try:
         for variant in results.variants:
-            process = Process(_setting(results, variant, device, threads=arguments.threads, loaders=LOADERS))
+            setting = _setting(results, variant, device, threads=arguments.threads, loaders=LOADERS)
+            processes[variant.name] = Process(setting)
+        for name, process in processes.items():
             failure = process.ready()
             if failure is not None:
                 process.close()
-                results.absent[variant.name] = failure.reason
-                continue
-            processes[variant.name] = process
+                results.absent[name] = failure.reason
         for number, network in enumerate(results.networks):
             for variant in results.variants:
                 process = processes.get(variant.name)
-                if process is None or not process.alive or (variant.slow and number >= arguments.slow_networks):
+                if process is None or not process.alive or (kind in variant.slow and number >= arguments.slow_networks):
                     continue
                 if deadline is not None and time.monotonic() > deadline:
                     results.absent["the rest"] = f"{arguments.minutes} minutes were over before {network.name}"
@@ -190,11 +196,12 @@ def _fleets(
     results: Results, arguments: argparse.Namespace, device: str, networks: list[Named], deadline: float | None
 ) -> None:
     """Trials an hour: as it is, and as many processes of one thread as there are cores."""
+    kind = device.partition(":")[0]
     workers = arguments.workers or (len(results.cores) if device == "cpu" else 1)
     for variant in results.variants:
         if variant.name in results.absent or variant.repeat:
             continue
-        some = networks[: arguments.slow_networks] if variant.slow else networks
+        some = networks[: arguments.slow_networks] if kind in variant.slow else networks
         modes: list[tuple[str, int, Setting]] = []
         if not variant.ours:
             loads = f", {LOADERS} loaders" if "loader" in variant.name else ""

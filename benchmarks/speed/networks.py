@@ -51,8 +51,8 @@ class Named:
 def published() -> dict[str, Callable[[], Architecture]]:
     """The networks of the literature at 32x32 with 10 classes."""
     return {
-        "MobileNetV2": literature.mobilenetv2,
         "IGCV3-D 1.0": literature.igcv3,
+        "MobileNetV2": literature.mobilenetv2,
         "IGCV3-D 0.5": lambda: literature.igcv3(width=0.5),
         "IGC-L24M2 D20": literature.igc,
         "IGCV2 C64": lambda: literature.igcv2(width=64),

@@ -26,8 +26,8 @@ def page(results: Results, words: Sequence[str] | None) -> str:
         f"{work.dataset.name}, {len(work.dataset.train.labels):,} images, {work.epochs} epochs of batches of "
         f"{work.batch_size}, cores {_cores(results.cores)}, seed {work.seed}. Medians over networks, with the smallest "
         "and the largest; `fixed` is what does not grow with epochs; an epoch includes its validation. Ratios are over "
-        f"`{LOADER}`, medians of those of each network. Differences of accuracy and of the last epoch's training loss are "
-        f"to `{EAGER}` on the same networks, with standard errors.\n",
+        f"`{LOADER}`, medians of those of each network. Differences of accuracy and of the last epoch's training loss "
+        f"are to `{EAGER}` on the same networks, with standard errors.\n",
         "## A cold trial in a warm process\n",
         cold(results),
         "## Accuracy\n",

@@ -42,7 +42,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One way to train. ours: igcnas, of which one process a core is the intended use. slow: few networks are enough.
+    """One way to train. ours: igcnas, of which one process a core is the intended use. slow: devices on which few networks
+    are enough.
 
     needs: says in words why it cannot run here; None if it can.
     """
@@ -53,7 +54,7 @@ class Variant:
     predicted: Mapping[str, str]
     devices: tuple[str, ...] = ("cpu", "cuda")
     ours: bool = False
-    slow: bool = False
+    slow: tuple[str, ...] = ()
     repeat: int = 0
     needs: Callable[[], str | None] = field(default=lambda: None)
 
@@ -157,16 +158,18 @@ def _needs_compiler() -> str | None:
 _ROWS = (
     Variant(
         name=LOADER,
-        what="as Optuna's PyTorch example and pytorch-cifar: images one by one through PIL in 2 loader processes started "
-        "for each epoch, eager float32, NCHW, torch.optim.SGD, the loss read after each step",
+        what="as Optuna's PyTorch example and pytorch-cifar: images one by one through PIL in 2 loader processes that are "
+        "started for each epoch, eager float32, NCHW, torch.optim.SGD, the loss read after each step",
         prepare=loader(tuned=False),
         predicted={"cpu": "1", "cuda": "9 to 10 s"},
+        slow=("cuda",),
     ),
     Variant(
         name="loader, tuned",
         what="the same with loader processes that stay, and pinned memory",
         prepare=loader(tuned=True),
         predicted={"cpu": "1.3", "cuda": "9 s"},
+        slow=("cuda",),
     ),
     Variant(
         name="resident",
@@ -180,16 +183,16 @@ _ROWS = (
         what="resident, with torch.compile in its default mode, an empty cache when the process starts",
         prepare=resident(compiles="default"),
         predicted={"cpu": "0.05", "cuda": "5 s and 60 s to compile"},
-        slow=True,
+        slow=("cpu", "cuda"),
         needs=_needs_compiler,
     ),
     Variant(
         name="compile, reduce-overhead",
-        what="resident, with torch.compile(mode='reduce-overhead'), which adds CUDA graphs; on a CPU it is the default mode",
+        what="resident, with torch.compile(mode='reduce-overhead'), which adds CUDA graphs; on a CPU that is the default",
         prepare=resident(compiles="reduce-overhead"),
         predicted={"cuda": "3 s and 60 s to compile"},
         devices=("cuda",),
-        slow=True,
+        slow=("cuda",),
     ),
     Variant(
         name="stock graph",
