@@ -30,7 +30,7 @@ _NO_TESTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One process. share: of the minutes, at most. log: the file that its output goes to; without one it is thrown away."""
+    """One process. share: of the minutes, at most. log: the file that its output goes to; else it is thrown away."""
 
     name: str
     words: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Every way of a grouped 1x1, a depthwise, a dense 3x3 convolution and a composed block: forward, and with all gradients.
+"""Every way of a grouped 1x1, a depthwise, a dense 3x3 and a composed convolution: forward, and with all gradients.
 
 python -m benchmarks.operators --device cpu --out benchmarks/results
 
@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed.clock import Timing, interleaved
+from benchmarks.speed.clock import Timing, interleaved, once
 from benchmarks.speed.machine import Rates, describe, machine, plain_rates, rates
 from benchmarks.speed.operations import Inputs, Operation, errors, inputs, reference
 from benchmarks.speed.page import command, number, table, write
@@ -35,15 +35,17 @@ from igcnas.training.device import resolve_device
 _CUDA_BYTES = 120e6
 _MOST_COPIES = 16
 # Relative errors to float64: rounding of bfloat16 (8 bits), and of float32 over sums of thousands.
-_ALLOWED = {torch.bfloat16: 2e-2, torch.float32: 1e-4}
+_ALLOWED = {torch.bfloat16: 2e-2, torch.float32: 1e-3}
 
 
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """One way at one case. failed: why there are no times; error: the largest relative one to float64."""
+    """One way at one case. failed: why there are no times; error: the largest relative one to float64; first: seconds of the
+    first call with all gradients, before anything else of this way and case."""
 
     way: str
     error: float = math.nan
+    first: float = math.nan
     forward: Timing | None = None
     both: Timing | None = None
     failed: str = ""
@@ -72,6 +74,7 @@ class Results:
                         {
                             "way": row.way,
                             "error": row.error,
+                            "first": row.first,
                             "failed": row.failed,
                             "forward": _timing(row.forward),
                             "both": _timing(row.both),
@@ -88,7 +91,7 @@ class Results:
 def _timing(timing: Timing | None) -> dict[str, Any] | None:
     if timing is None:
         return None
-    return {"first": timing.first, "median": timing.median, "spread": timing.spread, "n": len(timing.seconds)}
+    return {"median": timing.median, "spread": timing.spread, "n": len(timing.seconds)}
 
 
 def measure(
@@ -126,6 +129,7 @@ def one_case(case: Case, device: torch.device, *, repeats: int, seconds: float, 
         rows.append(row)
         try:
             first = way.make(given)
+            row.first = once(first.both, device)
             row.error = errors(first.results(), expected)
             if not check_only:
                 ready[way.name] = [first, *_more(way, given)]
@@ -171,11 +175,11 @@ def page(results: Results, words: Sequence[str] | None) -> str:
         f"# Operators on {results.device}\n",
         command("benchmarks.operators", words),
         describe(results.machine, results.rates),
-        "`forward` and `both` (forward and all gradients) are medians, with the interquartile range in percent; `first` is "
-        "the first call of both. Ratios are times of the first way of the table over that of the row, and over the best of "
-        "stock PyTorch's own layouts of the same call; the prediction is of the first of them, alone. GB/s and share are "
-        "of `both`: what must move at least, over the time and over the copy rate above. Error is the largest relative "
-        "one, over the output and all gradients, to float64.\n",
+        "`forward` and `both` (forward and all gradients) are medians, with the interquartile range in percent; `first` "
+        "is the first call of both. Ratios: the time of the first way of the table over that of the row; `to the best "
+        "stock`: that of the faster layout of the same stock call over it. The prediction is of `both, times`, alone. GB/s "
+        "and share are of `both`: what must move at least, over the time and over the copy rate above. Error is the "
+        "largest relative one, over the output and all gradients, to float64.\n",
     ]
     for kind in KINDS:
         for setting in SETTINGS[kind]:
@@ -205,7 +209,7 @@ def _table(found: dict[Case, list[Row]], results: Results) -> str:
                     row.way,
                     _time(row.forward),
                     _time(row.both),
-                    f"{1e3 * row.both.first:.1f}",
+                    f"{1e3 * row.first:.1f}",
                     _over(base, row, "forward"),
                     _over(base, row, "both"),
                     _best_over(stock, row),

@@ -82,7 +82,7 @@ def _plain(found: Demand) -> dict[str, Any]:
 
 
 def published() -> dict[str, Plan]:
-    """The networks of the notes on speed, as igcnas has them, at 32x32 with 10 classes."""
+    """Networks of the literature at 32x32 with 10 classes, two of them also with composed blocks."""
 
     def of(build: Callable[..., Architecture], **words: Any) -> Plan:
         return plan(build(**words))

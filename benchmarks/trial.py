@@ -6,7 +6,8 @@ Every variant (benchmarks/speed/variants.py) trains the same networks, from the 
 with the same schedule, optimizer, batch size and epochs, and validates after each epoch. First part: one warm process a
 variant; each network in turn by each of them, everything from architecture to accuracy on the clock. Second part: all
 random networks at once on the same cores: as it is, with a thread a core, which is what torch chooses; with one thread
-and loaders; and as independent processes of one thread, which load their images themselves. A page is written after every network, so that a stopped run counts.
+and loaders; and as independent processes of one thread, which load their images themselves. A page is written after
+every network, so that a stopped run counts.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import sys
@@ -40,8 +41,8 @@ CPU = torch.device("cpu")
 WORK = Workload("digits", 2, 128)
 CASES = list(cases("cpu", KINDS, (2,)))
 SMALL = [case for case in CASES if case.size <= 8]
-# As printed in the notes on speed: MMAC, dense MMAC, convolutions, and MB an image unfused / pointwise / fused2 / fused1.
-NOTES = {
+# Computed by other code before: MMAC, dense MMAC, convolutions, MB an image unfused / pointwise / fused2 / fused1.
+TABLE = {
     "ResNet-20": ("40.6", "40.6", 19, None, "5.6", "3.7", "2.6"),
     "ResNet-18": ("555", "555", 20, "26", "18.5", "12.5", "8.7"),
     "IGC-L24M2 D20": ("28.8", "405", 37, None, "22.0", "19.4", "12.9"),
@@ -51,8 +52,7 @@ NOTES = {
     "MobileNetV2 1.0": ("89.0", "89.0", 53, "62.9", "47.0", "30.3", "20.3"),
     "IGCV3-D 1.0": ("93.5", "167", 98, None, "90", "58", "39"),
 }
-# What the notes have for a network that differs from ours in one thing, in elements an image: the notes have one
-# permutation in an IGC block where ours has two, and no zero-padded shortcut.
+# The same code had one permutation in an IGC block where ours has two, and no zero-padded shortcuts.
 UNFUSED = {"ResNet-20": "8.2", "IGC-L24M2 D20": "31.7", "IGC-L24M2 D38": "61.7", "IGC-L16M16 D20": "169"}
 
 
@@ -62,9 +62,9 @@ def printed_as(value: float, text: str) -> bool:
     return abs(value - float(text)) <= 0.5001 * 10.0**-digits
 
 
-@pytest.mark.parametrize("name", NOTES)
-def test_the_byte_model_gives_the_table_of_the_notes(name: str) -> None:
-    macs, dense, convolutions, *mb = NOTES[name]
+@pytest.mark.parametrize("name", TABLE)
+def test_the_byte_model_gives_the_table_that_was_computed_before(name: str) -> None:
+    macs, dense, convolutions, *mb = TABLE[name]
     found = demand(published()[name])
     assert printed_as(found.macs / 1e6, macs)
     assert printed_as(found.dense_macs / 1e6, dense) or name == "IGCV3-D 1.0"  # 167.46, cut to 167
@@ -74,11 +74,11 @@ def test_the_byte_model_gives_the_table_of_the_notes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", UNFUSED)
-def test_unfused_bytes_differ_from_the_notes_by_the_copies_that_they_leave_out(name: str) -> None:
+def test_unfused_bytes_differ_from_that_table_by_the_copies_that_it_leaves_out(name: str) -> None:
     network = published()[name]
     kept = [layer for _, layer in network.layers()]
     copies = 0
-    for before, layer in zip(kept, kept[1:], strict=False):
+    for before, layer in itertools.pairwise(kept):
         if isinstance(layer, Permutation) and layer.name.endswith("_deinterleave"):
             assert isinstance(before, Convolution)
             copies += 4 * layer.channels * math.prod(before.out_size)
@@ -187,7 +187,6 @@ def test_an_image_of_the_loader_is_a_window_of_the_padded_one_mirrored_half_of_t
 def test_resident_batches_are_windows_too_and_see_each_image_once() -> None:
     work = Workload("synthetic-cifar:64", 1, 16)
     data = TrainingData.of(work.dataset, work.settings, CPU)
-    data = dataclasses.replace(data, labels=None) if hasattr(data, "labels") else data
     batches = ResidentBatches(data, 16)
     torch.manual_seed(0)
     images, labels = batches.augmented()
@@ -241,7 +240,7 @@ def test_random_networks_are_the_same_each_time_fixed_and_within_the_budget() ->
     assert len({network.architecture.id for network in one}) == 6
     assert all(0.4 * 300_000 <= network.macs <= 300_000 for network in one)
     assert not any(learns_groups(network.architecture) for network in one)
-    assert [network.name for network in known((3, 32, 32), 10, 1)][0] == "IGCV3-D 1.0"
+    assert next(network.name for network in known((3, 32, 32), 10, 1)) == "IGCV3-D 1.0"
     assert max(network.macs for network in known((1, 8, 8), 10, 500_000)) <= 500_000
 
 

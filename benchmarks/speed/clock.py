@@ -47,7 +47,7 @@ def interleaved(ways: Mapping[str, Call], device: torch.device, *, repeats: int,
     clock = _on_cuda if device.type == "cuda" else _on_cpu
     timings, ready = {}, {}
     for name, call in ways.items():
-        timings[name] = Timing(first=_once(call, device))
+        timings[name] = Timing(first=once(call, device))
         ready[name], timings[name].graphed = _prepared(call, device)
     counts = {name: max(1, int(seconds / max(clock(call, _WARM_UP, device), 1e-7))) for name, call in ready.items()}
     collects = gc.isenabled()
@@ -62,7 +62,8 @@ def interleaved(ways: Mapping[str, Call], device: torch.device, *, repeats: int,
     return timings
 
 
-def _once(call: Call, device: torch.device) -> float:
+def once(call: Call, device: torch.device) -> float:
+    """Seconds of one call, to its end on the device."""
     start = time.perf_counter()
     call()
     if device.type == "cuda":

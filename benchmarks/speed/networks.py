@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from igcnas import literature
-from igcnas.architecture import Architecture
+from igcnas.architecture import Architecture, Stage
 from igcnas.baselines import baselines
+from igcnas.blocks import BasicBlock, InvertedResidual
 from igcnas.canonical import canonical_id
 from igcnas.cost import count
 from igcnas.errors import BudgetError
+from igcnas.grouping import Dense, Group, Interleaved, SparseProduct
 from igcnas.plan import plan
 from igcnas.primitives import Convolution
 from igcnas.proposals import SpaceDomain
@@ -106,9 +108,18 @@ def _drawn(domain: SpaceDomain, budget: int, number: int, draws: random.Random) 
 
 
 def tiny(shape: tuple[int, int, int], classes: int) -> Architecture:
-    """A network that is in no list, to warm a process up on."""
-    channels, height, width = shape
-    return literature.resnet(width=4, depth=8, size=min(height, width), channels=channels, classes=classes)
+    """A network that is in no list, to warm a process up on: a block of each kind, both strides."""
+    blocks = (
+        BasicBlock(grouping=Dense()),
+        BasicBlock(grouping=Interleaved(L=4, M=2)),
+        BasicBlock(grouping=SparseProduct(K=(1, 2, 4))),
+        InvertedResidual(expansion=2, expand=Group(groups=2), project=Group(groups=2)),
+        InvertedResidual(expansion=2, expand=Dense(), project=Dense()),
+    )
+    stages = tuple(Stage(block=block, width=8, repeats=2, stride=1 + number % 2) for number, block in enumerate(blocks))
+    return Architecture(
+        family="warm-up", input_shape=shape, num_classes=classes, stem_channels=8, stages=stages, activation="relu6"
+    )
 
 
 def learns_groups(architecture: Architecture) -> bool:

@@ -1,8 +1,8 @@
 """One operator made ready to be timed: its inputs, forward, forward with all gradients, and its error to float64.
 
 What is computed, whatever the way: y = conv(x); permuted, conv(x[:, p]); normed, conv(relu(batch_norm(x))) with the
-statistics of the batch. The gradients are those of x, of the weights, and, if normed, of scale and shift. Ways that fuse
-take the statistics of x from the kernel that made x and give those of y instead: the same work for each layer of a chain.
+statistics of the batch. The gradients are those of x, of the weights, and, if normed, of scale and shift. Ways that
+fuse take the statistics of x from the kernel that made x and give those of y: the same work for each layer of a chain.
 """
 
 from __future__ import annotations

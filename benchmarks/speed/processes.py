@@ -114,7 +114,8 @@ class Throughput:
 
 
 def run_fleet(setting: Setting, networks: Sequence[Named], *, processes: int, repeat: int, limit: float) -> Throughput:
-    """Train all networks with so many processes; each takes the next one when it is done. The clock starts when all are warm.
+    """Train all networks with so many processes; each takes the next one when it is done. The clock starts when all are
+    warm.
 
     limit: seconds for all; what is not done by then is a failure.
     """

@@ -1,8 +1,8 @@
-"""The shapes at which operators are timed: CUDA's are those of MobileNetV2 and IGCV3-D on CIFAR, the CPU's those of digits.
+"""The shapes at which operators are timed: on CUDA those of MobileNetV2 and IGCV3-D on CIFAR, on a CPU of digits.
 
 Kinds: pointwise (a grouped 1x1), depthwise (3x3), dense (3x3), block (the two convolutions of an IGC V1 block, with L
-primary groups). Settings: alone; permuted, behind the permutation that interleaves the groups; normed, behind batch norm
-and ReLU of its input.
+primary groups). Settings: alone; permuted, behind the permutation that interleaves the groups; normed, behind batch
+norm and ReLU of its input.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Case:
         )
 
     def least_elements(self, both: bool) -> int:
-        """What must be read and written at least: X + Y forward; with both gradients as in `traffic`, fused2 if normed."""
+        """What must be read and written at least: X + Y forward; with gradients as in `traffic`, fused2 if normed."""
         x, y = self.elements
         if not both:
             return x + y

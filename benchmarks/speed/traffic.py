@@ -2,8 +2,7 @@
 
 X and Y are the elements of input and output of a convolution, R those of a sum. Four ways to run the same network:
 
-- unfused: a kernel for each operator, as eager PyTorch. Convolution 3X + 3Y (forward, gradient of the input, gradient of
-  the weight); norm 3Y forward (statistics, then read and write) and 5Y backward; activation 2Y and 3Y; permutation 2X
+- unfused: a kernel for each operator, as eager PyTorch. Convolution 3X + 3Y (forward and both gradients); norm 3Y forward (statistics, then read and write) and 5Y backward; activation 2Y and 3Y; permutation 2X
   each way; sum 3R each way. Pooling, concatenation and zero-padded shortcuts are copies each way.
 - pointwise: norm, activation and sum are one kernel each way: 8Y for a norm, 2R more for a sum. No permutations.
 - fused2: affine and activation are applied where the next convolution reads, statistics come from the epilogue; the
@@ -11,7 +10,7 @@ X and Y are the elements of input and output of a convolution, R those of a sum.
 - fused1: both gradients come from one reading: 3X + 3Y a convolution, 2R a sum.
 
 Weights, the optimizer, global pooling and the classifier are not counted; all convolutions count alike, with or without
-a norm behind them. The same model as that of the table in the project's notes on speed, which tests reproduce.
+a norm behind them.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ LOADER, EAGER, FAST = "loader", "eager", "fast"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a process trains. loaders: loader processes that it may start. threads: None leaves them to the variant."""
+    """Where a process trains. loaders: processes that it may start. threads: None leaves them to the variant."""
 
     device: torch.device
     loaders: int
@@ -42,10 +42,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One way to train. ours: igcnas, of which one process a core is the intended use. slow: devices on which few networks
-    are enough.
+    """One way to train. ours: igcnas, of which one process a core is the intended use.
 
-    needs: says in words why it cannot run here; None if it can.
+    slow: devices on which few networks are enough. needs: says in words why it cannot run here; None if it can.
     """
 
     name: str
@@ -158,7 +157,7 @@ def _needs_compiler() -> str | None:
 _ROWS = (
     Variant(
         name=LOADER,
-        what="as Optuna's PyTorch example and pytorch-cifar: images one by one through PIL in 2 loader processes that are "
+        what="as Optuna's PyTorch example and pytorch-cifar: images one by one through PIL in 2 processes that are "
         "started for each epoch, eager float32, NCHW, torch.optim.SGD, the loss read after each step",
         prepare=loader(tuned=False),
         predicted={"cpu": "1", "cuda": "9 to 10 s"},
@@ -188,7 +187,7 @@ _ROWS = (
     ),
     Variant(
         name="compile, reduce-overhead",
-        what="resident, with torch.compile(mode='reduce-overhead'), which adds CUDA graphs; on a CPU that is the default",
+        what="resident, with torch.compile(mode='reduce-overhead'), which adds CUDA graphs",
         prepare=resident(compiles="reduce-overhead"),
         predicted={"cuda": "3 s and 60 s to compile"},
         devices=("cuda",),
