@@ -40,8 +40,10 @@ _ALLOWED = {torch.bfloat16: 2e-2, torch.float32: 1e-3}
 
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """One way at one case. failed: why there are no times; error: the largest relative one to float64; first: seconds of the
-    first call with all gradients, before anything else of this way and case."""
+    """One way at one case. failed: why there are no times. error: the largest relative one to float64.
+
+    first: seconds of the first call with all gradients, before anything else of this way and case.
+    """
 
     way: str
     error: float = math.nan
@@ -177,9 +179,9 @@ def page(results: Results, words: Sequence[str] | None) -> str:
         describe(results.machine, results.rates),
         "`forward` and `both` (forward and all gradients) are medians, with the interquartile range in percent; `first` "
         "is the first call of both. Ratios: the time of the first way of the table over that of the row; `to the best "
-        "stock`: that of the faster layout of the same stock call over it. The prediction is of `both, times`, alone. GB/s "
-        "and share are of `both`: what must move at least, over the time and over the copy rate above. Error is the "
-        "largest relative one, over the output and all gradients, to float64.\n",
+        "stock`: that of the faster layout of the same stock call over it. The prediction is of `both, times`, alone. "
+        "GB/s and share are of `both`: what must move at least, over the time and over the copy rate above. Error is "
+        "the largest relative one, over the output and all gradients, to float64.\n",
     ]
     for kind in KINDS:
         for setting in SETTINGS[kind]:

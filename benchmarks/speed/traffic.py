@@ -2,8 +2,9 @@
 
 X and Y are the elements of input and output of a convolution, R those of a sum. Four ways to run the same network:
 
-- unfused: a kernel for each operator, as eager PyTorch. Convolution 3X + 3Y (forward and both gradients); norm 3Y forward (statistics, then read and write) and 5Y backward; activation 2Y and 3Y; permutation 2X
-  each way; sum 3R each way. Pooling, concatenation and zero-padded shortcuts are copies each way.
+- unfused: a kernel for each operator, as eager PyTorch. Convolution 3X + 3Y (forward and both gradients); norm 3Y
+  forward (statistics, then read and write) and 5Y backward; activation 2Y and 3Y; permutation 2X each way; sum 3R each
+  way. Pooling, concatenation and zero-padded shortcuts are copies each way.
 - pointwise: norm, activation and sum are one kernel each way: 8Y for a norm, 2R more for a sum. No permutations.
 - fused2: affine and activation are applied where the next convolution reads, statistics come from the epilogue; the
   two gradients are separate kernels that read the raw tensors again: 4X + 5Y a convolution, 2R a sum.
