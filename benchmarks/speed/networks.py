@@ -6,8 +6,9 @@ On CIFAR-sized images the named ones are the published networks; on smaller ones
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from igcnas import literature
 from igcnas.architecture import Architecture, Stage
@@ -19,8 +20,6 @@ from igcnas.errors import BudgetError
 from igcnas.grouping import Dense, Group, Interleaved, SparseProduct
 from igcnas.plan import plan
 from igcnas.primitives import Convolution
-from igcnas.proposals import SpaceDomain
-from igcnas.proposals.choices import draw
 from igcnas.space import BasicFamily, InterleavedFamily, InvertedFamily, ProductFamily, SearchSpace, load_space
 from igcnas.width import widest
 
@@ -84,27 +83,29 @@ def sample(
     shape: tuple[int, int, int], classes: int, budget: int, number: int, *, seed: int = 0, space: str | None = None
 ) -> list[Named]:
     """So many different random networks of a space (None: FIXED) between 0.4 of the budget and all of it."""
-    domain = SpaceDomain(space=FIXED if space is None else load_space(space), input_shape=shape, num_classes=classes)
-    return list(_drawn(domain, budget, number, random.Random(seed)))
-
-
-def _drawn(domain: SpaceDomain, budget: int, number: int, draws: random.Random) -> Iterator[Named]:
-    seen: set[str] = set()
-    for _ in range(_TRIES * max(number, 1)):
-        if len(seen) == number:
-            return
+    chosen = FIXED if space is None else load_space(space)
+    draws = random.Random(seed)
+    found: dict[str, Named] = {}
+    for _ in range(_TRIES * number):
+        if len(found) == number:
+            break
         target = round(budget * draws.uniform(_LEAST, 1.0))
-        candidate = domain.solve(draw(domain, draws).parameters, target)
-        if candidate is None or candidate.key in seen or candidate.macs < _LEAST * budget:
+        fit = chosen.decode(_parameters(chosen, draws), shape, classes).fit(target)
+        if fit is None or fit.macs < _LEAST * budget:
             continue
-        seen.add(candidate.key)
-        yield Named(
-            name=f"random {len(seen)} {candidate.network.family}", architecture=candidate.network, macs=candidate.macs
-        )
-    if len(seen) < number:
+        name = f"random {len(found) + 1} {fit.architecture.family}"
+        found.setdefault(canonical_id(fit.architecture), Named(name=name, architecture=fit.architecture, macs=fit.macs))
+    if len(found) < number:
         raise BudgetError(
-            f"found no more than {len(seen)} networks up to {budget:,} MACs; ask for fewer, or for more MACs"
+            f"found no more than {len(found)} networks up to {budget:,} MACs; ask for fewer, or for more MACs"
         )
+    return list(found.values())
+
+
+def _parameters(space: SearchSpace, draws: random.Random) -> dict[str, Any]:
+    """A value of each choice, evenly; without Optuna, which a machine with a GPU may not have."""
+    family = draws.choice(space.families)
+    return {"block": family.name} | {axis: draws.choice(options) for axis, options in space.axes(family).items()}
 
 
 def tiny(shape: tuple[int, int, int], classes: int) -> Architecture:
@@ -125,11 +126,6 @@ def tiny(shape: tuple[int, int, int], classes: int) -> Architecture:
 def learns_groups(architecture: Architecture) -> bool:
     """Whether training decides a grouping of this network."""
     return any(isinstance(layer, Convolution) and layer.learned is not None for _, layer in plan(architecture).layers())
-
-
-def key(architecture: Architecture) -> str:
-    """Networks of one key are the same."""
-    return canonical_id(architecture)
 
 
 def _named(name: str, architecture: Architecture) -> Named:
