@@ -180,8 +180,8 @@ def page(results: Results, words: Sequence[str] | None) -> str:
         "`forward` and `both` (forward and all gradients) are medians, with the interquartile range in percent; "
         "`first` is the first call of both. Ratios: the time of the first way of the table over that of the row; `to "
         "the best stock`: that of the faster layout of the same stock call over it. The prediction is of `both, "
-        "times`, alone. GB/s and the share are of `both`: what must move at least, over the time and over the copy rate "
-        "above. Error is "
+        "times`, alone. GB/s and the share are of `both`: what must move at least, over the time and over the copy "
+        "rate above. Error is "
         "the largest relative one, over the output and all gradients, to float64.\n",
     ]
     for kind in KINDS:
