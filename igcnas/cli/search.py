@@ -12,6 +12,7 @@ from igcnas.cli.search_options import (
     EPILOG,
     add_arguments,
     allowed_repeats,
+    asked_workers,
     check_arguments,
     default_name,
     study_settings,
@@ -22,12 +23,13 @@ from igcnas.errors import IgcnasError
 if TYPE_CHECKING:
     import optuna
 
-    from igcnas.cli.progress import Clock
-    from igcnas.evaluation import ProcessEvaluator
+    from igcnas.cli.clock import Clock
+    from igcnas.evaluation import ProcessEvaluator, Slot
     from igcnas.records import TrialRecord
     from igcnas.search import Search, Summary
     from igcnas.space import SearchSpace
     from igcnas.study import StudySettings
+    from igcnas.worker import Probed
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,11 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.studies_dir / (arguments.study or default_name(settings))
     from igcnas.search import check_budget, check_pruner
     from igcnas.storage import lock_study
-    from igcnas.training import resolve_device
 
     limits = check_budget(space, settings)
     check_pruner(settings)
-    resolve_device(arguments.device)
+    slots = _slots(arguments, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,8 +89,22 @@ def run(arguments: argparse.Namespace) -> int:
                 "the budget cannot be filled"
             )
         study = open_study(folder, create_for=settings)
-        summary = _search(arguments, study, folder, space, settings, stop)
-        return finish(arguments, folder, settings, summary)
+        summary = _search(arguments, study, folder, space, settings, slots, stop)
+        return finish(arguments, folder, settings, summary, workers=len(slots))
+
+
+def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]:
+    """Where the workers run."""
+    from igcnas.evaluation import slots_for
+
+    _, height, width = settings.data.input_shape
+    return slots_for(
+        asked_workers(arguments),
+        device=arguments.device,
+        pixels=height * width,
+        batch_size=settings.training.batch_size,
+        undisturbed=settings.objective == "accuracy,latency",
+    )
 
 
 def _search(
@@ -98,6 +113,7 @@ def _search(
     folder: Path,
     space: SearchSpace,
     settings: StudySettings,
+    slots: list[Slot],
     stop: Stop,
 ) -> Summary:
     from igcnas.cli.progress import progress_for
@@ -115,8 +131,9 @@ def _search(
         latency=settings.objective == "accuracy,latency",
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
-    with ProcessEvaluator(setup, stop=stop) as evaluator:
+    with ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
         search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
+        evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
@@ -138,7 +155,7 @@ def _announce(
     every: list[TrialRecord],
 ) -> Clock:
     """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
-    from igcnas.cli.progress import Clock
+    from igcnas.cli.clock import Clock
     from igcnas.records import counted, repeats
 
     done, again = counted(every), allowed_repeats(arguments)
@@ -146,13 +163,17 @@ def _announce(
     seen = {record.architecture.id for record in every}
     new = [network for network in known if network.id not in seen][: max(0, arguments.networks - done)]
     samples = search.samples(3)
-    seconds = evaluator.probe((*samples, *new)) or [0.0] * (len(samples) + len(new))
+    probed = evaluator.probe((*samples, *new))
+    seconds = probed.seconds if probed is not None else (0.0,) * (len(samples) + len(new))
+    if probed is not None and arguments.workers == "auto":
+        _keep_affordable(evaluator, probed)
     clock = Clock(
         done,
         arguments.networks,
         sum(seconds[: len(samples)]) / max(1, len(samples)),
         {network.id: time for network, time in zip(new, seconds[len(samples) :], strict=True)},
         repeats=max(0, again - len(repeats(every))),
+        workers=evaluator.slots,
     )
     shape = "x".join(map(str, settings.data.input_shape))
     print(
@@ -171,12 +192,32 @@ def _announce(
         f"{settings.sampler}; {again or 'no'} repeats of the best at most"
     )
     print(f"known     {_names(search)}")
+    print(f"workers   {_workers(evaluator)}")
     print(
         f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of {len(seconds)} networks); "
         "Ctrl-C stops, the same command goes on",
         flush=True,
     )
     return clock
+
+
+def _keep_affordable(evaluator: ProcessEvaluator, probed: Probed) -> None:
+    """On a CPU no more workers than there is memory for, now that it is measured what one takes."""
+    from igcnas.evaluation import affordable
+
+    if probed.peak_memory_mb is None or not evaluator.devices <= {"cpu"}:
+        return
+    most = affordable(probed.peak_memory_mb)
+    if most is not None and most < evaluator.slots:
+        evaluator.keep(most)
+
+
+def _workers(evaluator: ProcessEvaluator) -> str:
+    """How many networks are trained at once, and where."""
+    count, where = evaluator.slots, ", ".join(sorted(evaluator.devices))
+    if count == 1:
+        return f"1 on {where}: the same seed proposes the same networks"
+    return f"{count} on {where}: what is proposed depends on which training ends first; --workers 1 repeats itself"
 
 
 def _names(search: Search) -> str:
@@ -197,7 +238,7 @@ class _Silent:
     def started(self, record: Any) -> None:
         """Nothing."""
 
-    def epoch(self, report: Any) -> None:
+    def epoch(self, number: int, report: Any) -> None:
         """Nothing."""
 
     def finished(self, record: Any) -> None:
