@@ -103,6 +103,7 @@ def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]
         device=arguments.device,
         pixels=height * width,
         batch_size=settings.training.batch_size,
+        networks=arguments.networks,
         undisturbed=settings.objective == "accuracy,latency",
     )
 

@@ -135,7 +135,9 @@ class ProcessEvaluator:
 
     def submit(self, number: int, architecture: Architecture, folder: Path, repeat: int = 0) -> None:
         """Hand in a training; it begins where a slot is free."""
-        self._add(_Task(number=number, job=Job(architecture=architecture, folder=str(folder.absolute()), repeat=repeat)))
+        self._add(
+            _Task(number=number, job=Job(architecture=architecture, folder=str(folder.absolute()), repeat=repeat))
+        )
 
     def wait(self, told: Told) -> tuple[int, Outcome]:
         """The next training that ends. `told` can end one where the workers were set up to wait (`prunes`)."""

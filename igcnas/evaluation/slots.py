@@ -4,6 +4,9 @@ On a CPU: one a core, with one thread each, as many as there is memory for. Core
 those of different trainings do not. On a GPU: one each, since kernels of two processes are not run at the same time
 there; but of small images (up to 256 pixels, in batches of up to 128) several, whose work between the kernels overlaps.
 That number is a prediction: it was not measured.
+
+A proposal knows nothing of the networks in training. So 'auto' keeps at most a tenth of the networks of a search in
+training at once, but always four: the first ten proposals are random in any case.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ STATED_NEED_MB = 700.0
 _SMALL_PIXELS, _SMALL_BATCH, _SMALL_WORKERS = 256, 128, 4
 # Workers of one GPU share this part of its memory evenly; contexts and the libraries' own buffers are not counted there.
 _SHARED_MEMORY = 0.9
+_FEW, _SHARE = 4, 10
 _SPARE = 0.9  # of the memory that is available
 
 
@@ -31,10 +35,12 @@ class Slot:
     memory_fraction: float | None = None
 
 
-def slots_for(workers: int | str, *, device: str, pixels: int, batch_size: int, undisturbed: bool = False) -> list[Slot]:
+def slots_for(
+    workers: int | str, *, device: str, pixels: int, batch_size: int, networks: int, undisturbed: bool = False
+) -> list[Slot]:
     """Slots for `--workers` (a number or 'auto') on `--device`, for images of so many pixels (height * width).
 
-    undisturbed: what is measured must not share its device, so at most one worker on each.
+    networks: how many the search is to train. undisturbed: what is measured must not share its device, so at most one worker on each.
     """
     devices = _devices(device)
     most = len(devices)
@@ -42,6 +48,7 @@ def slots_for(workers: int | str, *, device: str, pixels: int, batch_size: int, 
         count = most
         if not undisturbed:
             count = _auto(devices, small=pixels <= _SMALL_PIXELS and batch_size <= _SMALL_BATCH)
+            count = min(count, max(_FEW, networks // _SHARE))
     else:
         count = int(workers)
         if undisturbed and count > most:
