@@ -191,7 +191,8 @@ def main() -> int:
         while kinds.total() < arguments.kills:
             options = (
                 f"--budget-mflops {arguments.budget_mflops} --networks {arguments.networks} "
-                f"--epochs {arguments.epochs} --workers 1 --pruner halving --min-epochs 1 --seeds 3 --repeats 5 --seed {seed}"
+                f"--epochs {arguments.epochs} --pruner halving --min-epochs 1 --seeds 3 --repeats 5 --seed {seed} "
+                "--workers 1"
             ).split()
             alone = whole_search(studies, f"alone-{seed}", options)
             left = arguments.kills - kinds.total()

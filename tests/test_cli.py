@@ -20,10 +20,10 @@ import pytest
 
 from igcnas.architecture import Architecture
 from igcnas.cli import main
+from igcnas.cli.clock import Clock
 from igcnas.cli.common import duration, mega
 from igcnas.cli.count import _architecture
 from igcnas.cli.export import is_current
-from igcnas.cli.clock import Clock
 from igcnas.cli.progress import PlainProgress, progress_for
 from igcnas.records import TrialRecord
 from igcnas.study import open_study
@@ -34,9 +34,8 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 TINY = ("--budget-mflops", "0.03", "--epochs", "1", "--no-baselines", "--seeds", "1", "--study", "s")
 QUICK = ("search", *TINY, "--no-export")
 # A network takes a second or more, so that a signal hits it in the middle; one after the other, on any machine.
-SLOW = (
-    "--budget-mflops 0.05 --epochs 10 --networks 2 --workers 1 --no-baselines --no-export --study s".split()
-)  # fmt: skip
+ALONE = ("--workers", "1", "--no-baselines", "--no-export", "--study", "s")
+SLOW = ("--budget-mflops", "0.05", "--epochs", "10", "--networks", "2", *ALONE)
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,10 @@
-"""A search that keeps several slots busy, with a stand-in for training: its proposals, decisions, repeats and resumes."""
+"""A search that keeps several slots busy, with a stand-in for training: its proposals, decisions, repeats, resumes."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from test_search import BUDGET, SMALL, Quiet, raising
 
 from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError
-from igcnas.evaluation import InTurn, Interrupted, Outcome, Told
+from igcnas.evaluation import Interrupted, InTurn, Outcome, Told
 from igcnas.proposals import SAMPLERS
 from igcnas.records import TrialRecord, counted, records, repeats
 from igcnas.search import Repeating, Search, Summary, observations, replay
@@ -195,10 +196,8 @@ def test_three_networks_left_in_training_are_all_taken_up_under_their_numbers(tm
 def test_a_stop_is_no_fault_of_any_network_in_training(tmp_path: Path) -> None:
     for error in (Interrupted(), IgcnasError("no worker can start")):
         for _ in range(4):
-            try:
+            with suppress(IgcnasError):
                 assert run(tmp_path / "s", 6, AtOnce(Curves(raising(error, 1)))).interrupted
-            except IgcnasError:
-                pass
     assert run(tmp_path / "s", 6, AtOnce(Curves())).trained == 6
     assert {trial.user_attrs["starts"] for trial in open_study(tmp_path / "s").trials} == {1}
 

@@ -17,7 +17,7 @@ from igcnas.architecture import Architecture
 from igcnas.baselines import known_networks
 from igcnas.cost import count
 from igcnas.errors import IgcnasError
-from igcnas.evaluation import InTurn, Interrupted, OnEpoch, Outcome
+from igcnas.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.proposals import Judge, is_spared
 from igcnas.records import TrialRecord, best, champions, counted, networks, records, repeats
 from igcnas.search import Search, Summary, audit_spared, check_pruner, standing

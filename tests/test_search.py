@@ -20,7 +20,7 @@ from igcnas.baselines import baselines
 from igcnas.cost import count
 from igcnas.data import load_dataset
 from igcnas.errors import BudgetError, IgcnasError, TrainingError
-from igcnas.evaluation import InTurn, Interrupted, OnEpoch, Outcome
+from igcnas.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.proposals import Judge
 from igcnas.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
 from igcnas.search import Repeating, Search, Summary, check_budget, observations

@@ -1,10 +1,10 @@
-"""The controller's side of training: several networks at once, each in a worker process, replaced when it dies or hangs.
+"""The controller's side of training: networks at once, each in a worker process, replaced when it dies or hangs.
 
 seam: what a search needs of whoever trains. pool: that in processes. child: one process. slots: how many, and where.
 """
 
 from igcnas.evaluation.pool import ProcessEvaluator
-from igcnas.evaluation.seam import Evaluate, Evaluator, InTurn, Interrupted, OnEpoch, Outcome, Told
+from igcnas.evaluation.seam import Evaluate, Evaluator, Interrupted, InTurn, OnEpoch, Outcome, Told
 from igcnas.evaluation.slots import Slot, affordable, slots_for
 
 __all__ = [

@@ -48,7 +48,7 @@ class Evaluate(Protocol):
 
 
 class Evaluator(Protocol):
-    """Train several networks at once. slots: how many; it may shrink, and what was handed in is trained all the same."""
+    """Train several networks at once. slots: how many; it may shrink; what was handed in is trained all the same."""
 
     @property
     def slots(self) -> int:

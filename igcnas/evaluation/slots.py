@@ -20,7 +20,7 @@ AUTO = "auto"
 # A worker that trains on digits takes 500 MB; what is measured before a search begins takes its place there.
 STATED_NEED_MB = 700.0
 _SMALL_PIXELS, _SMALL_BATCH, _SMALL_WORKERS = 256, 128, 4
-# Workers of one GPU share this part of its memory evenly; contexts and the libraries' own buffers are not counted there.
+# Workers of one GPU share this part of its memory evenly; contexts and buffers of libraries are outside it.
 _SHARED_MEMORY = 0.9
 _FEW, _SHARE = 4, 10
 _SPARE = 0.9  # of the memory that is available
@@ -40,7 +40,8 @@ def slots_for(
 ) -> list[Slot]:
     """Slots for `--workers` (a number or 'auto') on `--device`, for images of so many pixels (height * width).
 
-    networks: how many the search is to train. undisturbed: what is measured must not share its device, so at most one worker on each.
+    networks: how many the search is to train. undisturbed: what is measured must not share its device, so at most one
+    worker on each.
     """
     devices = _devices(device)
     most = len(devices)
@@ -53,8 +54,8 @@ def slots_for(
         count = int(workers)
         if undisturbed and count > most:
             raise IgcnasError(
-                f"--workers {count} on {most} device{'s' * (most > 1)} would disturb each other's measured latency; use "
-                f"--workers {most}"
+                f"--workers {count} on {most} device{'s' * (most > 1)} would disturb each other's measured latency; "
+                f"use --workers {most}"
             )
     if devices == ["cpu"]:
         return [Slot(device="cpu", threads=None if count == 1 else 1)] * count

@@ -30,8 +30,8 @@ class Mirror:
     """Tells an in-memory study what the observations say. `targets`: the MAC target is a choice, from low to high.
 
     study: the Optuna study; read it only. generations: full populations of networks trained to the end. Networks in
-    training are running trials there, until the next update: TPE takes them for bad ones (its constant liar), so that it
-    does not propose what is like them.
+    training are running trials there, until the next update: TPE takes them for bad ones (its constant liar), so that
+    it does not propose what is like them.
     """
 
     def __init__(self, domain: Domain[Any], *, targets: tuple[int, int] | None) -> None:

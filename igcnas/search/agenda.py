@@ -1,8 +1,8 @@
 """What a search trains next: known networks, then proposals, then repeats, decided anew from the records each time.
 
 With several workers the phases still follow each other. Proposals need not wait for the last known networks, except
-where the study prunes: these lay the curve by which others are ended. Repeats wait until every first training has ended:
-until then it is not known who may be the best.
+where the study prunes: these lay the curve by which others are ended. Repeats wait until every first training has
+ended: until then it is not known who may be the best.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The proposals of a study once more, from its records alone: each network with what it was then known to follow from."""
+"""The proposals of a study once more, from its records alone: each with what was known when it was made."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import optuna
 
-from igcnas.proposals import Proposal, Proposer
 from igcnas.architecture import Architecture
+from igcnas.proposals import Proposal, Proposer
 from igcnas.records import TrialRecord, records
 from igcnas.search.observing import observations
 

@@ -47,7 +47,7 @@ def peak_memory_mb() -> float | None:
 
 
 def available_memory_mb() -> float | None:
-    """What new processes may take: of the machine, and of the control group that this process is in; None if unknown."""
+    """What new processes may take: of the machine, and of the control group of this process; None if unknown."""
     found = []
     meminfo = Path("/proc/meminfo")
     if meminfo.is_file() and (free := _field(meminfo, "MemAvailable")) is not None:

@@ -1,6 +1,6 @@
-"""What the controller and a worker tell each other. The first message is the WorkerSetup; then jobs go one way, words back.
+"""What the controller and a worker tell each other: first the WorkerSetup; then jobs go one way, words come back.
 
-A message of a worker is (word, content). It waits for GO or END after EPOCH where the study prunes, and for nothing else.
+A message of a worker is (word, content). It waits for GO or END after EPOCH where the study prunes, for nothing else.
 """
 
 from __future__ import annotations

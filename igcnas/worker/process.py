@@ -1,8 +1,8 @@
 """A worker as a process: it reads jobs from a connection, answers with messages, and ends with whoever started it.
 
 Its standard input is a lifeline: nothing is ever written there, and its end is the end of the controller, however that
-came about. The controller starts it as `python -m igcnas.worker`, not through multiprocessing, so that a controller that
-dies in that very moment leaves no traceback of a half-read start.
+came about. The controller starts it as `python -m igcnas.worker`, not through multiprocessing, so that a controller
+that dies in that very moment leaves no traceback of a half-read start.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def main(descriptor: int) -> None:
 
 
 def _end_with_controller() -> None:
-    """A worker without a controller would train for nobody. (os.read: a lock of sys.stdin would outlive this thread.)"""
+    """A worker without a controller would train for nobody."""
+    # Not sys.stdin: this thread would hold its lock to the end of the interpreter.
     os.read(0, 1)
     os._exit(1)
 
