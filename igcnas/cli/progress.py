@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from igcnas.records import TrialRecord
     from igcnas.training import EpochReport
 
+_SHOWN = 8  # trainings at once
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -142,7 +143,7 @@ class RichProgress(PlainProgress):
             label = self.best.baseline or self.best.architecture.label()
             text = f"best      {self.best.val_accuracy:.2f} %  {mega(self.best.final_macs)} MFLOPs  {label}"
             lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
-        for number, record in self.training.items():
+        for number, record in list(self.training.items())[:_SHOWN]:
             curve = self.curves[number]
             accuracy = f"{curve[-1]:.1f} %" if curve else "starting"
             text = (
@@ -150,6 +151,8 @@ class RichProgress(PlainProgress):
                 f"{mega(record.macs)} MFLOPs  {_name(record)}"
             )
             lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
+        if len(self.training) > _SHOWN:
+            lines.append(Text(f"training  and {len(self.training) - _SHOWN} more"))
         return Group(*lines)
 
 

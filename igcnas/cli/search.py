@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser, mega
+from igcnas.cli.common import Parser
 from igcnas.cli.search_options import (
     DESCRIPTION,
     EPILOG,
@@ -23,13 +23,10 @@ from igcnas.errors import IgcnasError
 if TYPE_CHECKING:
     import optuna
 
-    from igcnas.cli.clock import Clock
-    from igcnas.evaluation import ProcessEvaluator, Slot
-    from igcnas.records import TrialRecord
-    from igcnas.search import Search, Summary
+    from igcnas.evaluation import Slot
+    from igcnas.search import Summary
     from igcnas.space import SearchSpace
     from igcnas.study import StudySettings
-    from igcnas.worker import Probed
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -89,8 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "the budget cannot be filled"
             )
         study = open_study(folder, create_for=settings)
-        summary = _search(arguments, study, folder, space, settings, slots, stop)
-        return finish(arguments, folder, settings, summary, workers=len(slots))
+        summary, workers = _search(arguments, study, folder, space, settings, slots, stop)
+        return finish(arguments, folder, settings, summary, workers=workers)
 
 
 def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]:
@@ -116,8 +113,10 @@ def _search(
     settings: StudySettings,
     slots: list[Slot],
     stop: Stop,
-) -> Summary:
+) -> tuple[Summary, int]:
+    """How it ended, and with how many workers."""
     from igcnas.cli.progress import progress_for
+    from igcnas.cli.search_plan import announce
     from igcnas.evaluation import Interrupted, ProcessEvaluator
     from igcnas.records import best, counted, records, trained
     from igcnas.search import Search, Summary
@@ -138,95 +137,14 @@ def _search(
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
-            return search.run(arguments.networks, **allowed)
+            return search.run(arguments.networks, **allowed), evaluator.slots
         try:
-            clock = _announce(arguments, search, evaluator, settings, every)
+            clock = announce(arguments, search, evaluator, settings, every)
         except Interrupted:
-            return Summary(trained=len(trained(every)), failed=0, interrupted=True)
+            return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
         with progress_for(clock, best(every, settings.budget_macs), settings.budget_macs) as progress:
             search.progress = progress
-            return search.run(arguments.networks, **allowed)
-
-
-def _announce(
-    arguments: argparse.Namespace,
-    search: Search,
-    evaluator: ProcessEvaluator,
-    settings: StudySettings,
-    every: list[TrialRecord],
-) -> Clock:
-    """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
-    from igcnas.cli.clock import Clock
-    from igcnas.records import counted, repeats
-
-    done, again = counted(every), allowed_repeats(arguments)
-    known = [one.fit.architecture for one in search.known_networks()]
-    seen = {record.architecture.id for record in every}
-    new = [network for network in known if network.id not in seen][: max(0, arguments.networks - done)]
-    samples = search.samples(3)
-    probed = evaluator.probe((*samples, *new))
-    seconds = probed.seconds if probed is not None else (0.0,) * (len(samples) + len(new))
-    if probed is not None and arguments.workers == "auto":
-        _keep_affordable(evaluator, probed)
-    clock = Clock(
-        done,
-        arguments.networks,
-        sum(seconds[: len(samples)]) / max(1, len(samples)),
-        {network.id: time for network, time in zip(new, seconds[len(samples) :], strict=True)},
-        repeats=max(0, again - len(repeats(every))),
-        workers=evaluator.slots,
-    )
-    shape = "x".join(map(str, settings.data.input_shape))
-    print(
-        f"data      {settings.data.name}: {shape}, {len(settings.data.classes)} classes, "
-        f"{settings.data.validation_images} validation images"
-    )
-    print(
-        f"space     {settings.space['name']}, {mega(search.lowest_target)} to {mega(settings.budget_macs)} MFLOPs"
-        if settings.spread
-        else f"space     {settings.space['name']}, networks at {mega(settings.budget_macs)} MFLOPs"
-    )
-    pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
-    earlier = f" ({done} are there)" if done else ""
-    print(
-        f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{pruned}{earlier}; sampler "
-        f"{settings.sampler}; {again or 'no'} repeats of the best at most"
-    )
-    print(f"known     {_names(search)}")
-    print(f"workers   {_workers(evaluator)}")
-    print(
-        f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of {len(seconds)} networks); "
-        "Ctrl-C stops, the same command goes on",
-        flush=True,
-    )
-    return clock
-
-
-def _keep_affordable(evaluator: ProcessEvaluator, probed: Probed) -> None:
-    """On a CPU no more workers than there is memory for, now that it is measured what one takes."""
-    from igcnas.evaluation import affordable
-
-    if probed.peak_memory_mb is None or not evaluator.devices <= {"cpu"}:
-        return
-    most = affordable(probed.peak_memory_mb)
-    if most is not None and most < evaluator.slots:
-        evaluator.keep(most)
-
-
-def _workers(evaluator: ProcessEvaluator) -> str:
-    """How many networks are trained at once, and where."""
-    count, where = evaluator.slots, ", ".join(sorted(evaluator.devices))
-    if count == 1:
-        return f"1 on {where}: the same seed proposes the same networks"
-    return f"{count} on {where}: what is proposed depends on which training ends first; --workers 1 repeats itself"
-
-
-def _names(search: Search) -> str:
-    """The known networks at each target."""
-    targets: dict[int, list[str]] = {}
-    for known in search.known_networks():
-        targets.setdefault(known.target_macs, []).append(known.name)
-    return "; ".join(f"{', '.join(names)} at {mega(target)}" for target, names in targets.items()) or "none"
+            return search.run(arguments.networks, **allowed), evaluator.slots
 
 
 class _Silent:

@@ -1,6 +1,7 @@
 """The controller's side of training: networks at once, each in a worker process, replaced when it dies or hangs.
 
-seam: what a search needs of whoever trains. pool: that in processes. child: one process. slots: how many, and where.
+seam: what a search needs of whoever trains. pool: that in processes. place: one slot of it. child: one process. slots:
+how many, and where.
 """
 
 from igcnas.evaluation.pool import ProcessEvaluator

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import connection
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import igcnas
 from igcnas.worker import Job, Probe, WorkerSetup
@@ -31,8 +32,9 @@ class Child:
         self.pipe, theirs = Pipe()
         command = [sys.executable, "-m", "igcnas.worker", str(theirs.fileno())]
         with theirs, _ctrl_c_held():
+            inherited = _inherited(theirs.fileno())
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),), env=_environment(setup.threads)
+                command, stdin=subprocess.PIPE, env=_environment(setup.threads), **inherited
             )
         with suppress(OSError):  # if it is gone already, the pipe tells so to who listens
             self.pipe.send(setup)
@@ -75,11 +77,17 @@ class Child:
         return f"the training process ended with status {code}" + (" (killed; out of memory?)" if code == -9 else "")
 
 
-def listen(children: dict[Connection, Any], seconds: float) -> list[Connection]:
+def listen(pipes: Iterable[Connection], seconds: float) -> list[Connection]:
     """The pipes with something to say, or whose process is gone; at most so many seconds later."""
-    from multiprocessing import connection
+    return cast("list[Connection]", connection.wait(list(pipes), seconds))
 
-    return [pipe for pipe in connection.wait(list(children), seconds) if isinstance(pipe, Connection)]
+
+def _inherited(descriptor: int) -> dict[str, Any]:
+    """How the process gets its end of the pipe; no other process does."""
+    if sys.platform == "win32":  # not tested
+        os.set_handle_inheritable(descriptor, True)
+        return {"close_fds": False}
+    return {"pass_fds": (descriptor,)}
 
 
 def _environment(threads: int | None) -> dict[str, str]:

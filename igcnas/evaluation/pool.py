@@ -11,14 +11,14 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
 
 from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError
-from igcnas.evaluation.child import Child, listen
+from igcnas.evaluation.child import listen
+from igcnas.evaluation.place import Place, Task
 from igcnas.evaluation.seam import Interrupted, OnEpoch, Outcome, Told
 from igcnas.evaluation.slots import Slot
 from igcnas.worker import Job, Probe, Probed, WorkerSetup, messages
@@ -28,38 +28,6 @@ _POLL_SECONDS = 0.2
 _START_SECONDS = 1800.0
 _ATTEMPTS = 2
 _PROBE = -1
-
-
-@dataclass(slots=True, kw_only=True)
-class _Task:
-    number: int
-    job: Job | Probe
-    deaths: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class _Place:
-    """A slot, its process, and what that has to do."""
-
-    setup: WorkerSetup
-    child: Child | None = None
-    task: _Task | None = None
-    failed_starts: int = 0
-
-    def give(self, task: _Task) -> None:
-        """Give it something to do; a process that died meanwhile is replaced."""
-        self.task = task
-        if self.child is None or not self.child.send(task.job):
-            self.end()
-            self.child = Child(self.setup)
-            self.child.send(task.job)
-        self.child.silence = 0.0
-
-    def end(self) -> None:
-        """End its process."""
-        if self.child is not None:
-            self.child.end()
-        self.child = None
 
 
 class ProcessEvaluator:
@@ -80,10 +48,10 @@ class ProcessEvaluator:
         note: Callable[[str], None] = lambda _text: None,
     ) -> None:
         setups = [setup] if slots is None else [dataclasses.replace(setup, **dataclasses.asdict(s)) for s in slots]
-        self._places = [_Place(setup=each) for each in setups]
+        self._places = [Place(setup=each) for each in setups]
         self._stop, self._epoch_deadline, self.note = stop, epoch_deadline, note
         self._prunes = setup.prunes
-        self._queue: deque[_Task] = deque()
+        self._queue: deque[Task] = deque()
         self._ended: deque[tuple[int, Outcome]] = deque()
         self.device_name = ""
 
@@ -124,7 +92,7 @@ class ProcessEvaluator:
     def probe(self, architectures: tuple[Architecture, ...]) -> Probed | None:
         """What the training of each of these networks will take; None if it could not be measured."""
         # Once is enough: a second death would tell nothing more.
-        self._add(_Task(number=_PROBE, job=Probe(architectures=architectures), deaths=_ATTEMPTS - 1))
+        self._add(Task(number=_PROBE, job=Probe(architectures=architectures), deaths=_ATTEMPTS - 1))
         _, outcome = self.wait(lambda _number, _report: None)
         return None if outcome.results is None else outcome.results["probed"]
 
@@ -135,9 +103,7 @@ class ProcessEvaluator:
 
     def submit(self, number: int, architecture: Architecture, folder: Path, repeat: int = 0) -> None:
         """Hand in a training; it begins where a slot is free."""
-        self._add(
-            _Task(number=number, job=Job(architecture=architecture, folder=str(folder.absolute()), repeat=repeat))
-        )
+        self._add(Task(number=number, job=Job(architecture=architecture, folder=str(folder.absolute()), repeat=repeat)))
 
     def wait(self, told: Told) -> tuple[int, Outcome]:
         """The next training that ends. `told` can end one where the workers were set up to wait (`prunes`)."""
@@ -159,7 +125,7 @@ class ProcessEvaluator:
         self._queue.clear()
         self._ended.clear()
 
-    def _add(self, task: _Task) -> None:
+    def _add(self, task: Task) -> None:
         self._queue.append(task)
         self._hand_out()
 
@@ -187,7 +153,7 @@ class ProcessEvaluator:
                     self._lost(place, f"the training process was silent for {deadline:.0f} s and was ended")
         self._hand_out()
 
-    def _hear(self, place: _Place, told: Told) -> None:
+    def _hear(self, place: Place, told: Told) -> None:
         child, task = place.child, place.task
         assert child is not None
         message = child.receive()
@@ -216,16 +182,11 @@ class ProcessEvaluator:
                 outcome = Outcome(results=content, pruned=word == messages.PRUNED)
             self._ended.append((task.number, outcome))
 
-    def _lost(self, place: _Place, reason: str, *, told_so: bool = False) -> None:
+    def _lost(self, place: Place, reason: str, *, told_so: bool = False) -> None:
         """A process is gone, or is to go: with its training, or before it could begin."""
-        assert place.child is not None
-        started, task = place.child.ready, place.task
-        place.end()
-        place.task = None
-        if not started:
-            place.failed_starts += 1
-            if told_so or place.failed_starts == _ATTEMPTS:
-                self._give_up(place, reason)
+        task, started = place.lose()
+        if not started and (told_so or place.failed_starts == _ATTEMPTS):
+            self._give_up(place, reason)
         if task is None:
             return
         task.deaths += started
@@ -234,7 +195,7 @@ class ProcessEvaluator:
         else:
             self._ended.append((task.number, Outcome(reason=reason)))
 
-    def _give_up(self, place: _Place, reason: str) -> None:
+    def _give_up(self, place: Place, reason: str) -> None:
         """Go on without this slot, if there is another."""
         self._places.remove(place)
         if not self._places:

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import traceback
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from igcnas.errors import IgcnasError, TrainingError
 from igcnas.worker import messages
 from igcnas.worker.messages import Job, Probe, WorkerSetup
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 if TYPE_CHECKING:
     from igcnas.training import EpochReport
