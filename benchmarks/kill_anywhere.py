@@ -153,7 +153,7 @@ def _worker_of(pid: int) -> int | None:
     """The process of the controller that trains, if there is one (Linux)."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return next((int(c) for c in children if b"igcnas.worker" in Path(f"/proc/{c}/cmdline").read_bytes()), None)
+        return next((int(c) for c in children if b"igcnas.worker.process" in Path(f"/proc/{c}/cmdline").read_bytes()), None)
     except OSError:
         return None
 

@@ -20,6 +20,7 @@ from test_worker import LONG, is_gone, network, setup, wait_until
 from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError, TrainingError
 from igcnas.evaluation import Interrupted, Outcome, ProcessEvaluator, Slot, affordable, slots, slots_for
+from igcnas.evaluation.child import command
 from igcnas.training import EpochReport
 from igcnas.worker import Job, memory, messages
 from igcnas.worker.process import _work
@@ -127,6 +128,24 @@ def test_a_worker_that_is_killed_while_it_starts_is_started_again(tmp_path: Path
     assert outcome.results is not None
 
 
+def test_a_start_that_failed_is_no_attempt_of_the_training(tmp_path: Path) -> None:
+    def kill(_number: int, report: EpochReport) -> None:
+        if report.epoch == 1 and len(killed) == 1:
+            kill_now()
+
+    def kill_now() -> None:
+        killed.append(evaluator.pids[0])
+        os.kill(killed[-1], signal.SIGKILL)
+
+    killed: list[int] = []
+    with ProcessEvaluator(LONG) as evaluator:
+        evaluator.submit(0, network(), tmp_path / "0")
+        kill_now()
+        _, outcome = evaluator.wait(kill)
+    assert outcome.results is not None
+    assert len(set(killed)) == 2
+
+
 def test_a_slot_where_no_worker_starts_is_given_up_and_its_network_trained_elsewhere(tmp_path: Path) -> None:
     notes: list[str] = []
     bad = Slot(device="tpu")
@@ -159,14 +178,12 @@ def test_where_no_worker_can_start_the_reason_is_told_in_one_line(tmp_path: Path
 
 def test_a_worker_whose_controller_is_gone_before_it_has_said_a_word_ends_in_silence() -> None:
     ours, theirs = Pipe()
-    command = [sys.executable, "-m", "igcnas.worker", str(theirs.fileno())]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(theirs.fileno(),)
-    ) as process:
+    worker, pipes = command(theirs.fileno()), {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(worker, pass_fds=(theirs.fileno(),), **pipes) as process:  # type: ignore[call-overload]
         theirs.close()
         ours.close()
-        out, err = process.communicate(timeout=60)
-    assert (out, err) == (b"", b"")
+        assert process.wait(60) == 0  # its standard input, the other sign of life, is still open
+        assert process.stderr.read() == b""
 
 
 CONTROLLER = """
@@ -213,6 +230,16 @@ def test_threads_are_set_before_torch_is_imported(tmp_path: Path) -> None:
     Trainer(dataclasses.replace(setup(1), threads=3))
     assert torch.get_num_threads() == 3
     torch.set_num_threads(before)
+
+
+def test_a_worker_imports_what_its_controller_does_whatever_lies_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with ProcessEvaluator(setup(1)) as evaluator:
+        assert evaluator(network(), tmp_path / "0", lambda _: None).results is not None
 
 
 # Memory

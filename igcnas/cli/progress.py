@@ -144,7 +144,7 @@ class RichProgress(PlainProgress):
             text = f"best      {self.best.val_accuracy:.2f} %  {mega(self.best.final_macs)} MFLOPs  {label}"
             lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
         for number, record in list(self.training.items())[:_SHOWN]:
-            curve = self.curves[number]
+            curve = self.curves.get(number, [])  # this runs in a thread of the display
             accuracy = f"{curve[-1]:.1f} %" if curve else "starting"
             text = (
                 f"training  {sparkline(curve)} {accuracy}  epoch {len(curve)}/{record.epochs}  "

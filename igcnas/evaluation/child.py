@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from typing import Any, cast
 
-import igcnas
 from igcnas.worker import Job, Probe, WorkerSetup
 
-_ROOT = Path(igcnas.__file__).resolve().parents[1]
+# Modules are looked for where this process looks for them, so that both are the same igcnas.
+_START = "import sys; sys.path[:] = sys.argv[2:]; from igcnas.worker.process import main; main(int(sys.argv[1]))"
 # Read by the libraries that torch and numpy compute with, when they are loaded.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -30,11 +29,10 @@ class Child:
     def __init__(self, setup: WorkerSetup) -> None:
         self.ready, self.silence = False, 0.0
         self.pipe, theirs = Pipe()
-        command = [sys.executable, "-m", "igcnas.worker", str(theirs.fileno())]
         with theirs, _ctrl_c_held():
             inherited = _inherited(theirs.fileno())
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, env=_environment(setup.threads), **inherited
+                command(theirs.fileno()), stdin=subprocess.PIPE, env=_environment(setup.threads), **inherited
             )
         with suppress(OSError):  # if it is gone already, the pipe tells so to who listens
             self.pipe.send(setup)
@@ -77,6 +75,11 @@ class Child:
         return f"the training process ended with status {code}" + (" (killed; out of memory?)" if code == -9 else "")
 
 
+def command(descriptor: int) -> list[str]:
+    """How a worker is started that talks over this descriptor, which it must inherit."""
+    return [sys.executable, "-P", "-c", _START, str(descriptor), *sys.path]
+
+
 def listen(pipes: Iterable[Connection], seconds: float) -> list[Connection]:
     """The pipes with something to say, or whose process is gone; at most so many seconds later."""
     return cast("list[Connection]", connection.wait(list(pipes), seconds))
@@ -91,10 +94,8 @@ def _inherited(descriptor: int) -> dict[str, Any]:
 
 
 def _environment(threads: int | None) -> dict[str, str]:
-    """Where this package is, and how many threads its libraries start."""
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    own = {} if threads is None else dict.fromkeys(_THREADS, str(threads))
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | own
+    """How many threads its libraries start, beside what is there."""
+    return os.environ | ({} if threads is None else dict.fromkeys(_THREADS, str(threads)))
 
 
 @contextmanager

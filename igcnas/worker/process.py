@@ -1,8 +1,8 @@
 """A worker as a process: it reads jobs from a connection, answers with messages, and ends with whoever started it.
 
 Its standard input is a lifeline: nothing is ever written there, and its end is the end of the controller, however that
-came about. The controller starts it as `python -m igcnas.worker`, not through multiprocessing, so that a controller
-that dies in that very moment leaves no traceback of a half-read start.
+came about. The controller starts it as a program of its own (`evaluation.child`), not through multiprocessing: there a
+controller that dies in that very moment leaves a traceback of a half-read start.
 """
 
 from __future__ import annotations
