@@ -153,7 +153,8 @@ def _worker_of(pid: int) -> int | None:
     """The process of the controller that trains, if there is one (Linux)."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return next((int(c) for c in children if b"igcnas.worker.process" in Path(f"/proc/{c}/cmdline").read_bytes()), None)
+        name = b"igcnas.worker.process"
+        return next((int(c) for c in children if name in Path(f"/proc/{c}/cmdline").read_bytes()), None)
     except OSError:
         return None
 
