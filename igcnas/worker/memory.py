@@ -21,7 +21,6 @@ _CGROUP = Path("/sys/fs/cgroup")
 def forget_peak() -> bool:
     """Give back what earlier trainings left, and set the mark back; whether that could be done."""
     gc.collect()
-    gc.freeze()  # what is left between two trainings stays: looking through it again each time took 0.1 s
     with suppress(OSError, AttributeError):  # of glibc alone
         ctypes.CDLL(None).malloc_trim(0)
     try:
