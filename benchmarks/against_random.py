@@ -42,7 +42,7 @@ def search(work: Path, sampler: str, seed: int, networks: int, budget_mflops: fl
         return dict(json.loads(result.read_text()))
     words = ["--budget-mflops", f"{budget_mflops:g}", "--data", "digits", "--networks", str(networks)]
     words += ["--sampler", sampler, "--seed", str(seed), "--device", "cpu"]
-    _igcnas("search", *words, "--studies-dir", str(work), "--study", name)
+    _igcnas("search", *words, "--workers", "1", "--studies-dir", str(work), "--study", name)
     exported = _igcnas("evaluate", str(work / name / "best"), "--data", "digits", "--split", "test", "--json")
     test = json.loads(exported.splitlines()[-1])["test"]["top1"]
     found = {"sampler": sampler, "seed": seed, "test": test} | read_study(work / name, round(budget_mflops * 1e6))

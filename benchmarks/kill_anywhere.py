@@ -153,7 +153,8 @@ def _worker_of(pid: int) -> int | None:
     """The process of the controller that trains, if there is one (Linux)."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return next((int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()), None)
+        name = b"igcnas.worker.process"
+        return next((int(c) for c in children if name in Path(f"/proc/{c}/cmdline").read_bytes()), None)
     except OSError:
         return None
 
@@ -191,7 +192,8 @@ def main() -> int:
         while kinds.total() < arguments.kills:
             options = (
                 f"--budget-mflops {arguments.budget_mflops} --networks {arguments.networks} "
-                f"--epochs {arguments.epochs} --pruner halving --min-epochs 1 --seeds 3 --repeats 5 --seed {seed}"
+                f"--epochs {arguments.epochs} --pruner halving --min-epochs 1 --seeds 3 --repeats 5 --seed {seed} "
+                "--workers 1"
             ).split()
             alone = whole_search(studies, f"alone-{seed}", options)
             left = arguments.kills - kinds.total()

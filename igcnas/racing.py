@@ -120,6 +120,15 @@ def standing(accuracies: Accuracies, *, images: int) -> Standing:
     )
 
 
+def expected(accuracies: Accuracies, *, images: int) -> dict[str, float]:
+    """The expected true accuracy of each network, in percent: what a further training will give on average."""
+    posterior = _fit(accuracies, images)
+    return {
+        name: _percent(float(centre), float(spread))[0]
+        for name, centre, spread in zip(posterior.names, posterior.centres, posterior.deviations, strict=True)
+    }
+
+
 def next_repeat(accuracies: Accuracies, *, seeds: int, images: int, confidence: float = 0.95) -> str | None:
     """The network to train once more: the leader or its strongest challenger, whichever has fewer trainings.
 

@@ -20,10 +20,11 @@ import pytest
 
 from igcnas.architecture import Architecture
 from igcnas.cli import main
+from igcnas.cli.clock import Clock
 from igcnas.cli.common import duration, mega
 from igcnas.cli.count import _architecture
 from igcnas.cli.export import is_current
-from igcnas.cli.progress import Clock, PlainProgress, progress_for
+from igcnas.cli.progress import PlainProgress, progress_for
 from igcnas.records import TrialRecord
 from igcnas.study import open_study
 from igcnas.training import EpochReport
@@ -32,8 +33,9 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 TINY = ("--budget-mflops", "0.03", "--epochs", "1", "--no-baselines", "--seeds", "1", "--study", "s")
 QUICK = ("search", *TINY, "--no-export")
-# A network takes a second or more, so that a signal hits it in the middle.
-SLOW = ("--budget-mflops", "0.05", "--epochs", "10", "--networks", "2", "--no-baselines", "--no-export", "--study", "s")
+# A network takes a second or more, so that a signal hits it in the middle; one after the other, on any machine.
+ALONE = ("--workers", "1", "--no-baselines", "--no-export", "--study", "s")
+SLOW = ("--budget-mflops", "0.05", "--epochs", "10", "--networks", "2", *ALONE)
 
 
 @pytest.fixture(autouse=True)
@@ -443,8 +445,8 @@ def test_a_line_shows_each_epoch_once_even_where_a_training_was_taken_up(capsys:
     assert type(progress) is PlainProgress
     progress.started(record())
     for epoch, accuracy in ((1, 0.0), (2, 99.0), (1, 0.0), (2, 50.0)):
-        progress.epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=accuracy))
-    assert progress.curve == [0.0, 50.0]
+        progress.epoch(0, EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=accuracy))
+    assert progress.curves == {0: [0.0, 50.0]}
     progress.finished(dataclasses.replace(record(), curve=((1, 1.0, 0.0), (2, 1.0, 50.0))))
     line = capsys.readouterr().out
     assert "  ▁▅  " in line
@@ -485,24 +487,39 @@ def test_status_says_how_many_came_out_over_the_budget(capsys: pytest.CaptureFix
 
 def test_time_left_counts_known_and_searched_networks_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("igcnas.cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("igcnas.cli.clock.time.monotonic", lambda: now[0])
+
+    def ended(found: TrialRecord, seconds: float) -> None:
+        clock.started(found)
+        now[0] += seconds
+        clock.finished(found)
+
     resnet, igcv3 = (
         dataclasses.replace(record(), architecture=_architecture(name, [])) for name in ("resnet", "igcv3")
     )
     clock = Clock(2, 10, 3.0, {resnet.architecture.id: 20.0, igcv3.architecture.id: 40.0}, repeats=2)
     assert clock.seconds_left() == 20 + 40 + 6 * 3 + 2 * 3
-    clock.finished(resnet)
-    now[0] += 10.0  # it took half of what was expected
+    ended(resnet, 10.0)  # half of what was expected
     assert clock.seconds_left() == (40 + 6 * 3 + 2 * 3) / 2
-    clock.finished(dataclasses.replace(igcv3, state="failed"))
+    ended(dataclasses.replace(igcv3, state="failed"), 5.0)
     assert clock.seconds_left() == (7 * 3 + 2 * 3) / 2
-    clock.finished(dataclasses.replace(record(), state="pruned"))
-    clock.finished(record("failed", None))
-    now[0] += 13.0  # 23 s for 20 + 3
+    ended(dataclasses.replace(record(), state="pruned"), 13.0)  # 23 s for 20 + 3
+    ended(record("failed", None), 1.0)
     assert clock.seconds_left() == 6 * 3 + 2 * 3
     assert clock.left() == "24 s"
-    clock.finished(dataclasses.replace(record(), repeat=1, repeat_of=0))
+    ended(dataclasses.replace(record(), repeat=1, repeat_of=0), 3.0)
     assert (clock.done, clock.repeats) == (4, 1)
+
+
+def test_time_left_is_shared_by_the_workers_and_less_what_is_done_of_the_trainings_that_go_on() -> None:
+    clock = Clock(0, 8, 3.0, {}, workers=4)
+    assert clock.seconds_left() == 8 * 3 / 4
+    for number in range(2):
+        clock.started(dataclasses.replace(record(), number=number))
+    clock.reached(record(), 1)  # of two epochs
+    assert clock.seconds_left() == (8 * 3 - 1.5) / 4
+    last = Clock(6, 8, 3.0, {}, workers=4)  # two trainings cannot be shared by four
+    assert last.seconds_left() == 3.0
 
 
 def test_lines_of_pruned_spared_and_repeated_networks_say_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:

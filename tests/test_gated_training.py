@@ -52,7 +52,8 @@ from igcnas.training import (
     trainer,
 )
 from igcnas.training.torchvision import from_torchvision
-from igcnas.worker import Job, WorkerSetup, _Trainer
+from igcnas.worker import Job, WorkerSetup
+from igcnas.worker.trainer import Trainer
 
 # Training
 
@@ -113,7 +114,7 @@ def test_the_worker_measures_a_trained_network_on_the_validation_images(tmp_path
     training = settings_for(1)
     data = DataSettings.of(DIGITS, training, spec="digits", data_dir=None, image_size=None)
     threads = torch.get_num_threads()
-    worker = _Trainer(WorkerSetup(data=data, training=training, device="cpu"))
+    worker = Trainer(WorkerSetup(data=data, training=training, device="cpu"))
     architecture = network(InvertedResidual(expansion=2, expand=DENSE, project=spectral(4)))
     found, _ = worker.run(Job(architecture=architecture, folder=str(tmp_path)), lambda _report: False)
     torch.set_num_threads(threads)

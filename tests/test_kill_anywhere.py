@@ -11,7 +11,7 @@ import pytest
 from benchmarks.kill_anywhere import differences, fingerprint, killed_search, whole_search
 
 # Small, but with pruned networks and repeats; see benchmarks/results/kill-anywhere.md for many more interruptions.
-SEARCH = "--budget-mflops 0.05 --networks 5 --epochs 3 --no-baselines --sampler tpe"
+SEARCH = "--budget-mflops 0.05 --networks 5 --epochs 3 --no-baselines --sampler tpe --workers 1"
 RULES = "--pruner halving --min-epochs 1 --seeds 3 --repeats 2"
 OPTIONS = [*SEARCH.split(), *RULES.split()]
 

@@ -17,7 +17,7 @@ from igcnas.architecture import Architecture
 from igcnas.baselines import known_networks
 from igcnas.cost import count
 from igcnas.errors import IgcnasError
-from igcnas.evaluation import Interrupted, OnEpoch, Outcome
+from igcnas.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.proposals import Judge, is_spared
 from igcnas.records import TrialRecord, best, champions, counted, networks, records, repeats
 from igcnas.search import Search, Summary, audit_spared, check_pruner, standing
@@ -74,7 +74,9 @@ def run(
     folder.mkdir(exist_ok=True, parents=True)
     settings = settings_of(**other)
     study = open_study(folder, create_for=settings)
-    return Search(study, folder, SMALL, settings, evaluate or Curves(), Quiet()).run(networks, **(allowed or {}))
+    return Search(study, folder, SMALL, settings, InTurn(evaluate or Curves()), Quiet()).run(
+        networks, **(allowed or {})
+    )
 
 
 def history(folder: Path) -> list[Any]:

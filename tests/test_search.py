@@ -20,7 +20,7 @@ from igcnas.baselines import baselines
 from igcnas.cost import count
 from igcnas.data import load_dataset
 from igcnas.errors import BudgetError, IgcnasError, TrainingError
-from igcnas.evaluation import Interrupted, OnEpoch, Outcome
+from igcnas.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.proposals import Judge
 from igcnas.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
 from igcnas.search import Repeating, Search, Summary, check_budget, observations
@@ -72,7 +72,7 @@ class Quiet:
     def started(self, record: TrialRecord) -> None:
         pass
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, number: int, report: EpochReport) -> None:
         pass
 
     def finished(self, record: TrialRecord) -> None:
@@ -127,7 +127,7 @@ def search(
     """Everything opened anew, as another process would."""
     folder.mkdir(exist_ok=True)
     study = open_study(folder, create_for=settings)
-    return Search(study, folder, space, settings, evaluate, progress or Quiet())
+    return Search(study, folder, space, settings, InTurn(evaluate), progress or Quiet())
 
 
 def run(folder: Path, networks: int, evaluate: Trainings | None = None, **settings: Any) -> Summary:
@@ -321,11 +321,11 @@ def test_a_kill_between_the_queue_and_the_training_changes_nothing(tmp_path: Pat
     run(whole, 4)
     run(killed, 2)
     searched = search(killed, SMALL, settings_of(SMALL), Trainings())
-    assert searched._enqueue({record.canonical_id for record in records(searched.study)})
+    assert searched.agenda._add_proposal({record.canonical_id for record in records(searched.study)}, [])
     assert searched.study.trials[2].state is TrialState.WAITING
     run(killed, 3)
     searched = search(killed, SMALL, settings_of(SMALL), Trainings())
-    assert searched._next(4, NO_REPEATS) is not None  # asked for, but nothing of it is recorded yet
+    assert searched.agenda.next(4, NO_REPEATS, {}) is not None  # asked for, but nothing of it is recorded yet
     assert searched.study.trials[3].state is TrialState.RUNNING
     run(killed, 4)
     assert history(killed) == history(whole)
@@ -382,7 +382,7 @@ def test_a_stop_between_two_networks_leaves_none_unfinished(tmp_path: Path) -> N
     folder = tmp_path / "study"
     folder.mkdir()
     study = open_study(folder, create_for=settings)
-    stop = Search(study, folder, SMALL, settings, trainings, Quiet(), stop=lambda: len(trainings.networks) == 2)
+    stop = Search(study, folder, SMALL, settings, InTurn(trainings), Quiet(), stop=lambda: len(trainings.networks) == 2)
     summary = stop.run(5)
     assert (summary.interrupted, summary.exhausted, summary.trained) == (True, False, 2)
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2

@@ -1,7 +1,7 @@
 """One long training of a network of a study: as the search trained it, with more epochs and another seed.
 
-Same data, split, recipe and judgement (igcnas/worker.py). The seeds are none that a search uses, so that the short
-training is never a part of the truth that it is held against.
+Same data, split, recipe and judgement (igcnas/worker/trainer.py). The seeds are none that a search uses, so that the
+short training is never a part of the truth that it is held against.
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from igcnas.cli.common import duration, mega
+from igcnas.cli.clock import Clock
+from igcnas.cli.common import mega
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from igcnas.records import TrialRecord
     from igcnas.training import EpochReport
 
+_SHOWN = 8  # trainings at once
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -28,46 +29,13 @@ def sparkline(values: list[float]) -> str:
     return "".join(_BARS[min(len(_BARS) - 1, int(value / 100.0 * len(_BARS)))] for value in values)
 
 
-class Clock:
-    """How far a search is and how long it will take.
-
-    `each` is the seconds that a searched network is expected to take, `known` those of the known networks still to be
-    trained, by architecture id, `repeats` how many repeats may follow. What was expected of the networks so far,
-    against the time they took, corrects the rest; so pruning shortens it.
-    """
-
-    def __init__(self, done: int, total: int, each: float, known: dict[str, float], *, repeats: int = 0) -> None:
-        self.done, self.total, self.repeats, self._each, self._known = done, total, repeats, each, dict(known)
-        self._start, self._expected = time.monotonic(), 0.0
-
-    def finished(self, record: TrialRecord) -> None:
-        """One more training has ended; what failed is replaced by another network, a known one by none."""
-        expected = self._known.pop(record.architecture.id, self._each) if record.repeat == 0 else self._each
-        if record.repeat:
-            self.repeats = max(0, self.repeats - 1)
-        elif record.state != "failed":
-            self.done += 1
-        if record.state != "failed":
-            self._expected += expected
-
-    def left(self) -> str:
-        """Time left, in words."""
-        return duration(self.seconds_left()) if self._each else "an unknown time"  # where nothing could be measured
-
-    def seconds_left(self) -> float:
-        """Seconds left."""
-        pace = (time.monotonic() - self._start) / self._expected if self._expected else 1.0
-        searched = max(0, self.total - self.done - len(self._known))
-        return pace * (sum(self._known.values()) + self._each * (searched + self.repeats))
-
-
 class PlainProgress(AbstractContextManager["PlainProgress"]):
-    """One line a network; the search's Progress where nobody watches a terminal."""
+    """One line a network; the search's Progress where nobody watches a terminal. curves: of those in training."""
 
     def __init__(self, clock: Clock, best: TrialRecord | None, budget_macs: int) -> None:
         self.clock, self.best, self.budget_macs = clock, best, budget_macs
-        self.current: TrialRecord | None = None
-        self.curve: list[float] = []
+        self.training: dict[int, TrialRecord] = {}
+        self.curves: dict[int, list[float]] = {}
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -80,11 +48,14 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 
     def started(self, record: TrialRecord) -> None:
         """Remember what is being trained."""
-        self.current, self.curve = record, []
+        self.training[record.number], self.curves[record.number] = record, []
+        self.clock.started(record)
 
-    def epoch(self, report: EpochReport) -> None:
-        """One more point of the curve."""
-        self.curve[report.epoch - 1 :] = [report.val_accuracy]  # a training that is taken up tells its curve again
+    def epoch(self, number: int, report: EpochReport) -> None:
+        """One more point of the curve of network `number`."""
+        # A training that is taken up tells its curve again.
+        self.curves[number][report.epoch - 1 :] = [report.val_accuracy]
+        self.clock.reached(self.training[number], report.epoch)
 
     def finished(self, record: TrialRecord) -> None:
         """Print the network and what is left."""
@@ -93,8 +64,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             assert record.val_accuracy is not None
             if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
                 self.best = record
+        del self.training[record.number], self.curves[record.number]
         self._print(self._line(record))
-        self.current = None
 
     def _line(self, record: TrialRecord) -> str:
         head = f"{self.clock.done:>4}/{self.clock.total}"
@@ -129,7 +100,7 @@ def _name(record: TrialRecord) -> str:
 
 
 class RichProgress(PlainProgress):
-    """The same lines above a display: bar, time left, best so far, and the curve of the network in training."""
+    """The same lines above a display: bar, time left, best so far, and the curves of the networks in training."""
 
     def __init__(self, clock: Clock, best: TrialRecord | None, budget_macs: int) -> None:
         from rich.console import Console
@@ -172,13 +143,16 @@ class RichProgress(PlainProgress):
             label = self.best.baseline or self.best.architecture.label()
             text = f"best      {self.best.val_accuracy:.2f} %  {mega(self.best.final_macs)} MFLOPs  {label}"
             lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
-        if self.current is not None:
-            accuracy = f"{self.curve[-1]:.1f} %" if self.curve else "starting"
+        for number, record in list(self.training.items())[:_SHOWN]:
+            curve = self.curves.get(number, [])  # this runs in a thread of the display
+            accuracy = f"{curve[-1]:.1f} %" if curve else "starting"
             text = (
-                f"training  {sparkline(self.curve)} {accuracy}  epoch {len(self.curve)}/{self.current.epochs}  "
-                f"{mega(self.current.macs)} MFLOPs  {_name(self.current)}"
+                f"training  {sparkline(curve)} {accuracy}  epoch {len(curve)}/{record.epochs}  "
+                f"{mega(record.macs)} MFLOPs  {_name(record)}"
             )
             lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
+        if len(self.training) > _SHOWN:
+            lines.append(Text(f"training  and {len(self.training) - _SHOWN} more"))
         return Group(*lines)
 
 

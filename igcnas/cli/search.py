@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser, mega
+from igcnas.cli.common import Parser
 from igcnas.cli.search_options import (
     DESCRIPTION,
     EPILOG,
     add_arguments,
     allowed_repeats,
+    asked_workers,
     check_arguments,
     default_name,
     study_settings,
@@ -22,10 +23,8 @@ from igcnas.errors import IgcnasError
 if TYPE_CHECKING:
     import optuna
 
-    from igcnas.cli.progress import Clock
-    from igcnas.evaluation import ProcessEvaluator
-    from igcnas.records import TrialRecord
-    from igcnas.search import Search, Summary
+    from igcnas.evaluation import Slot
+    from igcnas.search import Summary
     from igcnas.space import SearchSpace
     from igcnas.study import StudySettings
 
@@ -66,11 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.studies_dir / (arguments.study or default_name(settings))
     from igcnas.search import check_budget, check_pruner
     from igcnas.storage import lock_study
-    from igcnas.training import resolve_device
 
     limits = check_budget(space, settings)
     check_pruner(settings)
-    resolve_device(arguments.device)
+    slots = _slots(arguments, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,8 +86,23 @@ def run(arguments: argparse.Namespace) -> int:
                 "the budget cannot be filled"
             )
         study = open_study(folder, create_for=settings)
-        summary = _search(arguments, study, folder, space, settings, stop)
-        return finish(arguments, folder, settings, summary)
+        summary, workers = _search(arguments, study, folder, space, settings, slots, stop)
+        return finish(arguments, folder, settings, summary, workers=workers)
+
+
+def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]:
+    """Where the workers run."""
+    from igcnas.evaluation import slots_for
+
+    _, height, width = settings.data.input_shape
+    return slots_for(
+        asked_workers(arguments),
+        device=arguments.device,
+        pixels=height * width,
+        batch_size=settings.training.batch_size,
+        networks=arguments.networks,
+        undisturbed=settings.objective == "accuracy,latency",
+    )
 
 
 def _search(
@@ -98,9 +111,12 @@ def _search(
     folder: Path,
     space: SearchSpace,
     settings: StudySettings,
+    slots: list[Slot],
     stop: Stop,
-) -> Summary:
+) -> tuple[Summary, int]:
+    """How it ended, and with how many workers."""
     from igcnas.cli.progress import progress_for
+    from igcnas.cli.search_plan import announce
     from igcnas.evaluation import Interrupted, ProcessEvaluator
     from igcnas.records import best, counted, records, trained
     from igcnas.search import Search, Summary
@@ -115,76 +131,20 @@ def _search(
         latency=settings.objective == "accuracy,latency",
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
-    with ProcessEvaluator(setup, stop=stop) as evaluator:
+    with ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
         search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
+        evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
-            return search.run(arguments.networks, **allowed)
+            return search.run(arguments.networks, **allowed), evaluator.slots
         try:
-            clock = _announce(arguments, search, evaluator, settings, every)
+            clock = announce(arguments, search, evaluator, settings, every)
         except Interrupted:
-            return Summary(trained=len(trained(every)), failed=0, interrupted=True)
+            return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
         with progress_for(clock, best(every, settings.budget_macs), settings.budget_macs) as progress:
             search.progress = progress
-            return search.run(arguments.networks, **allowed)
-
-
-def _announce(
-    arguments: argparse.Namespace,
-    search: Search,
-    evaluator: ProcessEvaluator,
-    settings: StudySettings,
-    every: list[TrialRecord],
-) -> Clock:
-    """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
-    from igcnas.cli.progress import Clock
-    from igcnas.records import counted, repeats
-
-    done, again = counted(every), allowed_repeats(arguments)
-    known = [one.fit.architecture for one in search.known_networks()]
-    seen = {record.architecture.id for record in every}
-    new = [network for network in known if network.id not in seen][: max(0, arguments.networks - done)]
-    samples = search.samples(3)
-    seconds = evaluator.probe((*samples, *new)) or [0.0] * (len(samples) + len(new))
-    clock = Clock(
-        done,
-        arguments.networks,
-        sum(seconds[: len(samples)]) / max(1, len(samples)),
-        {network.id: time for network, time in zip(new, seconds[len(samples) :], strict=True)},
-        repeats=max(0, again - len(repeats(every))),
-    )
-    shape = "x".join(map(str, settings.data.input_shape))
-    print(
-        f"data      {settings.data.name}: {shape}, {len(settings.data.classes)} classes, "
-        f"{settings.data.validation_images} validation images"
-    )
-    print(
-        f"space     {settings.space['name']}, {mega(search.lowest_target)} to {mega(settings.budget_macs)} MFLOPs"
-        if settings.spread
-        else f"space     {settings.space['name']}, networks at {mega(settings.budget_macs)} MFLOPs"
-    )
-    pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
-    earlier = f" ({done} are there)" if done else ""
-    print(
-        f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{pruned}{earlier}; sampler "
-        f"{settings.sampler}; {again or 'no'} repeats of the best at most"
-    )
-    print(f"known     {_names(search)}")
-    print(
-        f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of {len(seconds)} networks); "
-        "Ctrl-C stops, the same command goes on",
-        flush=True,
-    )
-    return clock
-
-
-def _names(search: Search) -> str:
-    """The known networks at each target."""
-    targets: dict[int, list[str]] = {}
-    for known in search.known_networks():
-        targets.setdefault(known.target_macs, []).append(known.name)
-    return "; ".join(f"{', '.join(names)} at {mega(target)}" for target, names in targets.items()) or "none"
+            return search.run(arguments.networks, **allowed), evaluator.slots
 
 
 class _Silent:
@@ -197,7 +157,7 @@ class _Silent:
     def started(self, record: Any) -> None:
         """Nothing."""
 
-    def epoch(self, report: Any) -> None:
+    def epoch(self, number: int, report: Any) -> None:
         """Nothing."""
 
     def finished(self, record: Any) -> None:

@@ -73,6 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add(
+        "--workers",
+        default="auto",
+        metavar="N",
+        help="networks trained at once, each in a process of its own; auto: on a CPU one a core, as many as there is "
+        "memory for; on CUDA one a GPU, of small images several. With 1 the same seed proposes the same networks each "
+        "time; with more it depends on which training ends first (default: auto)",
+    )
+    add(
         "--sampler",
         default="auto",
         metavar="NAME",
@@ -126,10 +134,21 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < least:
             raise IgcnasError(f"--{name.replace('_', '-')} {value} must be at least {least}")
+    asked_workers(arguments)
     for name, known in (("objective", OBJECTIVES), ("sampler", SAMPLERS), ("pruner", PRUNERS)):
         value = getattr(arguments, name)
         if value not in known:
             raise IgcnasError(unknown_name(name, value, known))
+
+
+def asked_workers(arguments: argparse.Namespace) -> int | str:
+    """A number, or 'auto'."""
+    value = str(arguments.workers)
+    if value == "auto":
+        return value
+    if not value.isdecimal() or int(value) < 1:
+        raise IgcnasError(f"--workers {value} must be a number of 1 or more, or auto")
+    return int(value)
 
 
 def allowed_repeats(arguments: argparse.Namespace) -> int:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from igcnas.study import StudySettings
 
 
-def finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings, summary: Summary) -> int:
+def finish(
+    arguments: argparse.Namespace, folder: Path, settings: StudySettings, summary: Summary, *, workers: int
+) -> int:
     """Say it; draw; export; the exit status."""
     from igcnas.cli import export, plot
     from igcnas.records import records
@@ -56,6 +58,7 @@ def finish(arguments: argparse.Namespace, folder: Path, settings: StudySettings,
         result |= {"pruned": summary.pruned, "repeats": summary.repeats, "exhausted": summary.exhausted}
         result |= {"val_accuracy": leader.first.mean, "sd": leader.first.sd, "n": leader.first.n}
         result |= {"macs": champion.final_macs, "id": champion.architecture.id}
+        result |= {"workers": workers}
         result |= {"standing": standing_json(leader), "spared": audit_json(audit), "proposals": asdict(tally)}
         print(json.dumps(result))
     return 0

@@ -71,6 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
     for line in (*audit_lines(audit), *(standing_lines(leader) if leader else ())):
         print(line)
     for record in every:
+        if record.state == "running":
+            again = f"seed {record.repeat + 1} of network {record.repeat_of}: " if record.repeat else ""
+            print(f"  {record.number:>4}  in training: {again}{record.baseline or record.architecture.label()}")
+    for record in every:
         if record.state == "failed":
             print(f"  {record.number:>4}  failed: {record.reason}")
     return 0

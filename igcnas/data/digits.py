@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
 
 from igcnas.data.dataset import Dataset, Split, held_out_indices, take
 
@@ -25,12 +29,24 @@ def _load_test() -> Split:
     return _read_part(test=True)
 
 
-def _read_part(*, test: bool) -> Split:
-    # Here, not on top: scikit-learn takes a second to import, which a search on other data need not wait for.
-    from sklearn.datasets import load_digits as read_scans
+def _scans() -> NDArray[np.float64]:
+    """(1797, 65): the pixels of each scan and its label.
+
+    The file itself: scikit-learn takes a second and 110 MB to import, and each worker of a search would.
+    """
+    package = find_spec("sklearn")
+    file = Path(package.origin or "").parent / "datasets" / "data" / "digits.csv.gz" if package else Path()
+    if file.is_file():
+        return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits as read_scans  # a version that keeps it elsewhere
 
     scans = read_scans()
-    images = np.rint(scans.images * (255 / _WHITE)).astype(np.uint8)[:, None]
-    everything = Split(images=images, labels=scans.target.astype(np.int64))
+    return np.column_stack([scans.data, scans.target])
+
+
+def _read_part(*, test: bool) -> Split:
+    scans = _scans()
+    images = np.rint(scans[:, :-1].reshape(-1, 1, 8, 8) * (255 / _WHITE)).astype(np.uint8)
+    everything = Split(images=images, labels=scans[:, -1].astype(np.int64))
     train, held_out = held_out_indices(everything.labels)
     return take(everything, held_out if test else train)

@@ -74,6 +74,8 @@ class GaussianProcess:
     weights: Array
     scale: float
     noise: float
+    scores: Array
+    uncertainty: Array
     factor: tuple[Array, bool]
     alpha: Array
 
@@ -85,13 +87,36 @@ class GaussianProcess:
         bounds = list(zip(start - _FARTHEST * spread, start + _FARTHEST * spread, strict=True))
         logs = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
         weights, scale, noise = np.exp(logs[:-2]), float(np.exp(logs[-2])), float(np.exp(logs[-1]))
+        return GaussianProcess._of(structures, scores, uncertainty, weights, scale, noise)
+
+    @staticmethod
+    def _of(
+        structures: Encoded, scores: Array, uncertainty: Array, weights: Array, scale: float, noise: float
+    ) -> GaussianProcess:
         apart = distances(structures, structures)
         covariance = scale * np.exp(-np.tensordot(weights, apart, 1)) + np.diag(noise * uncertainty + _JITTER)
         factor = cho_factor(covariance, lower=True)
         alpha = cho_solve(factor, scores)
         return GaussianProcess(
-            structures=structures, weights=weights, scale=scale, noise=noise, factor=factor, alpha=alpha
+            structures=structures,
+            weights=weights,
+            scale=scale,
+            noise=noise,
+            scores=scores,
+            uncertainty=uncertainty,
+            factor=factor,
+            alpha=alpha,
         )
+
+    def believing(self, structures: Encoded) -> GaussianProcess:
+        """The process as if these structures had already scored what it predicts of them.
+
+        Its means stay, it is surer near them, and so it looks elsewhere (Desautels et al., JMLR 2014).
+        """
+        both = Encoded(np.vstack([self.structures.values, structures.values]), self.structures.ordered)
+        scores = np.concatenate([self.scores, self.predict(structures)[0]])
+        uncertainty = np.concatenate([self.uncertainty, np.ones(len(structures.values))])
+        return GaussianProcess._of(both, scores, uncertainty, self.weights, self.scale, self.noise)
 
     def predict(self, structures: Encoded) -> tuple[Array, Array]:
         """Mean and standard deviation of the noiseless score of each structure."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import IntDistribution
+from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -29,7 +29,9 @@ _DROPPED = 200
 class Mirror:
     """Tells an in-memory study what the observations say. `targets`: the MAC target is a choice, from low to high.
 
-    study: the Optuna study; read it only. generations: full populations of networks trained to the end.
+    study: the Optuna study; read it only. generations: full populations of networks trained to the end. Networks in
+    training are running trials there, until the next update: TPE takes them for bad ones (its constant liar), so that
+    it does not propose what is like them.
     """
 
     def __init__(self, domain: Domain[Any], *, targets: tuple[int, int] | None) -> None:
@@ -37,6 +39,7 @@ class Mirror:
         self._told: list[Observation] = []
         self._judge: Judge | None = None
         self._dropped = 0
+        self._running: list[int] = []
         self.generations = 0
         self.study = self._empty()
 
@@ -51,15 +54,20 @@ class Mirror:
 
     def update(self, searched: Sequence[Observation], judge: Judge) -> None:
         """Tell what is new; begin anew where more has changed than that networks were added."""
+        pending = [network for network in searched if network.pending]
         searched = [network for network in searched if network.accuracies]
         known = len(self._told)
         stale = judge != self._judge or searched[:known] != self._told
         if stale or self._dropped > _DROPPED + known // 2:
-            self.study, self._told, self._dropped, known = self._empty(), [], 0, 0
+            self.study, self._told, self._dropped, self._running, known = self._empty(), [], 0, [], 0
+        for number in self._running:
+            self.study.tell(number, state=TrialState.FAIL)
+        self._dropped += len(self._running)
         complete = sum(network.complete for network in self._told)
         for network in searched[known:]:
             self.study.add_trial(self._trial(network, judge, generation=complete // POPULATION))
             complete += network.complete
+        self._running = [self._run(network) for network in pending]
         self._told, self._judge = searched, judge
         self.generations = complete // POPULATION
 
@@ -72,13 +80,15 @@ class Mirror:
         finally:
             optuna.logging.set_verbosity(verbosity)
 
-    def _suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
-        parameters = self._domain.suggest(trial)
-        if self._targets is not None:
-            parameters[TARGET] = trial.suggest_int(TARGET, *self._targets, log=True)
-        return parameters
+    def _run(self, network: Observation) -> int:
+        """Enter a network in training; the number of its trial."""
+        parameters, distributions = self._choices(network)
+        running = optuna.trial.create_trial(state=TrialState.RUNNING, params=parameters, distributions=distributions)
+        self.study.add_trial(running)
+        return len(self.study.get_trials(deepcopy=False)) - 1
 
-    def _trial(self, network: Observation, judge: Judge, *, generation: int) -> FrozenTrial:
+    def _choices(self, network: Observation) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+        """What was chosen, and among what."""
         parameters = dict(network.parameters)
         recorded = optuna.trial.FixedTrial(parameters)
         self._domain.suggest(recorded)
@@ -86,6 +96,17 @@ class Mirror:
         if self._targets is not None:
             parameters[TARGET] = network.target_macs
             distributions[TARGET] = IntDistribution(*self._targets, log=True)
+        return parameters, distributions
+
+    def _suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
+        parameters = self._domain.suggest(trial)
+        if self._targets is not None:
+            parameters[TARGET] = trial.suggest_int(TARGET, *self._targets, log=True)
+        return parameters
+
+    def _trial(self, network: Observation, judge: Judge, *, generation: int) -> FrozenTrial:
+        parameters, distributions = self._choices(network)
+        if self._targets is not None:
             values = [network.accuracies[-1], network.cost]
         else:
             values = [judge.score(network.accuracies[-1], network.cost)]

@@ -14,6 +14,7 @@ class Observation:
     parameters: the choices it was proposed with, empty for a known network. cost: what the front compares at (MACs,
     parameters or milliseconds). accuracies: validation accuracy in percent after each epoch so far. complete: trained
     to the end; if it is not, it was pruned, or failed where it has no accuracy. known: a network of the literature.
+    pending: it is in training, and nothing but its cost as planned is known.
     """
 
     parameters: Mapping[str, Any]
@@ -22,3 +23,4 @@ class Observation:
     accuracies: tuple[float, ...]
     complete: bool
     known: bool
+    pending: bool = False

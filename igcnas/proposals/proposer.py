@@ -1,7 +1,8 @@
 """Which network to train next: a new one that keeps its target, or the word that there is none.
 
 A proposal depends on (seed, how many networks were searched) and on what is known of them, on nothing else: a search
-that was interrupted proposes what an uninterrupted one would. (A sampler with a fixed seed repeats its first draws
+that was interrupted proposes what an uninterrupted one would. Those in training count as searched; samplers hear of
+them. (A sampler with a fixed seed repeats its first draws
 after each restart; optuna 5.0.0.) Asks that do not fit, or that repeat a network, cost microseconds and no training.
 """
 
@@ -118,6 +119,7 @@ class Proposer(Generic[NetworkT]):
         return Knowledge(
             domain=self.domain,
             scored=scored,
+            pending=[network for network in searched if network.pending],
             number=len(searched),
             target_macs=self.target(len(searched)),
             targets=(self.lowest_target, self.budget_macs),

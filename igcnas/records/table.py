@@ -24,6 +24,7 @@ def to_frame(all_records: Iterable[TrialRecord], parameters: Mapping[int, Mappin
             "architecture_id": record.architecture.id,
             "family": record.architecture.family,
             "label": record.architecture.label(),
+            "pending": " ".join(map(str, record.pending)),
             "curve": " ".join(f"{accuracy:.2f}" for accuracy in record.accuracies),
         }
         row |= {f"param_{key}": value for key, value in sorted(parameters.get(record.number, {}).items())}

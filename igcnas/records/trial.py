@@ -6,6 +6,7 @@ training of a network that the study holds, with another seed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ class TrialRecord:
     state is complete, pruned (ended after epoch pruned_at; val_accuracy is of that epoch), failed or running. repeat is
     0 for the first training of a network; for others repeat_of is the number of the first. spared_at: the epoch after
     which it would have been pruned, had it not been finished to see whether pruning is right. Equal networks have equal
-    canonical ids. latency_*: median and interquartile range in ms, where the study measures them.
+    canonical ids. latency_*: median and interquartile range in ms, where the study measures them. pending: the networks
+    of lower numbers that were still in training when this one was proposed.
     """
 
     number: int
@@ -41,6 +43,7 @@ class TrialRecord:
     canonical_id: str = ""
     repeat: int = 0
     repeat_of: int | None = None
+    pending: tuple[int, ...] = ()
     measured_macs: int | None = None
     measured_params: int | None = None
     val_accuracy: float | None = None
@@ -105,6 +108,7 @@ def proposal_attributes(
     canonical_id: str = "",
     repeat: int = 0,
     repeat_of: int | None = None,
+    pending: Sequence[int] = (),
 ) -> dict[str, Any]:
     """User attributes of a trial before it is trained: all that is needed to train it again."""
     return {
@@ -121,7 +125,7 @@ def proposal_attributes(
         "epochs": epochs,
         "repeat": repeat,
         "repeat_of": repeat_of,
-    }
+    } | ({"pending": list(pending)} if pending else {})
 
 
 RESULT_ATTRIBUTES = (
@@ -159,6 +163,7 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         canonical_id=attributes.get("canonical_id", ""),
         repeat=attributes.get("repeat", 0),
         repeat_of=attributes.get("repeat_of"),
+        pending=tuple(attributes.get("pending", ())),
         pruned_at=attributes.get("pruned_at") if state == "pruned" else None,
         spared_at=attributes.get("spared_at") if state == "complete" else None,
         reason=attributes.get("reason"),

@@ -1,6 +1,7 @@
 """Which training ends early: the rule of successive halving, applied to the records of a study.
 
-A decision depends on the networks of lower numbers and on the curve alone. So a training that is taken up after a kill,
+A decision depends on the networks of lower numbers that had ended when this one was proposed, and on the curve alone:
+not on what has ended since, in other workers. So a training that is taken up after a kill,
 which tells its curve again, hears the same; and what was spared can be read off a curve afterwards.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from igcnas.proposals import Halving, Judge, is_spared
 from igcnas.records import TrialRecord
+from igcnas.search.observing import known_records
 from igcnas.study import StudySettings
 
 
@@ -46,11 +48,12 @@ class Rule:
 def rule_for(record: TrialRecord, before: Sequence[TrialRecord], judge: Judge, settings: StudySettings) -> Rule:
     """The rule for this training. Known networks and repeats are never pruned.
 
-    before: every record; those of higher numbers do not count. Costs are the planned ones, which are known at any time.
+    before: every record; those of higher numbers, and those that were in training when this one was proposed, do not
+    count. Costs are the planned ones, which are known at any time.
     """
     prunes = settings.pruner == "halving" and record.searched
     halving = Halving(min_epochs=max(1, settings.min_epochs))
-    peers = [r for r in before if r.searched and r.number < record.number and r.state in ("complete", "pruned")]
+    peers = [r for r in known_records(list(before), record) if r.searched and r.state in ("complete", "pruned")]
     others = {
         epoch: [
             judge.score(peer.accuracies[epoch - 1], _planned(peer, settings), epoch=epoch)

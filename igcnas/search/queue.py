@@ -6,7 +6,7 @@ was left by a killed run (the study's lock keeps every other controller out) and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,14 @@ class Queue:
     def __init__(self, study: optuna.Study, settings: StudySettings, note: Callable[[str], None]) -> None:
         self.study, self.settings, self.note = study, settings, note
 
-    def unfinished(self) -> optuna.Trial | None:
-        """Adopt what a killed run left, under its number; close it where it keeps killing its process."""
+    def unfinished(self, training: Container[int]) -> optuna.Trial | None:
+        """Adopt what a killed run left, under its number; close it where it keeps killing its process.
+
+        training: numbers of those that this run has begun.
+        """
         for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if frozen.number in training:
+                continue
             starts = frozen.user_attrs.get("starts", 0)
             trial = optuna.Trial(self.study, frozen._trial_id)
             if "architecture" in frozen.user_attrs and starts < _MAX_STARTS:
@@ -58,8 +63,12 @@ class Queue:
         target_macs: int,
         parameters: Mapping[str, Any] | None = None,
         baseline: str | None = None,
+        pending: Sequence[int] = (),
     ) -> None:
-        """Queue the first training of a network; a known one, which has a name, has no parameters."""
+        """Queue the first training of a network; a known one, which has a name, has no parameters.
+
+        pending: the networks that are in training now.
+        """
         cost = count(architecture)
         training = self.settings.training
         attributes = proposal_attributes(
@@ -71,6 +80,7 @@ class Queue:
             seed=training.network_seed(architecture.id),
             epochs=training.epochs,
             canonical_id=canonical_id,
+            pending=pending,
         )
         self.study.enqueue_trial(dict(parameters or {}), user_attrs=attributes)
 

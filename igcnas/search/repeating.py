@@ -1,7 +1,9 @@
 """The racing phase: who may be the best is trained again with further seeds, until it is known.
 
 A repeat is a trial without parameters: no sampler ever sees it. Which network is next follows from the accuracies in
-the study alone, so that a study that was interrupted here, too, goes on as an uninterrupted one.
+the study alone, so that a study that was interrupted here, too, goes on as an uninterrupted one. A repeat that is in
+training in another worker counts as if it had ended at the accuracy that is expected of its network: so the next one is
+chosen for what it would add.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class Repeating:
     allowance: int = 0
 
     def next(self, every: Sequence[TrialRecord]) -> tuple[TrialRecord, int] | None:
-        """The network to train again, and the number of that repeat; None where nothing more is to be learned.
+        """The network to train again, and the number of that repeat; None where nothing more is to be learned now.
 
         A network of which a repeat has failed is not repeated again.
         """
@@ -34,6 +36,11 @@ class Repeating:
         if self.seeds < 2 or len(done) >= self.allowance or len(contenders) < 2 or not named:
             return None
         accuracies = {name: one.accuracies for name, one in named.items()}
+        training = [r.repeat_of for r in done if r.state == "running"]
+        if training:
+            expected = racing.expected(accuracies, images=self.images)
+            for name, one in named.items():
+                accuracies[name] += (expected[name],) * training.count(one.record.number)
         chosen = racing.next_repeat(accuracies, seeds=self.seeds, images=self.images)
         if chosen is None:
             return None

@@ -3,6 +3,7 @@
 The choices of the pool are ranked by expected improvement at the MAC target that is due, and given in that order; who
 asks takes the first that fits and is new. So the constraint costs nothing and teaches nothing wrong: no misfit is ever
 told as a bad value. Scores enter by their ranks, as normal quantiles: a diverged training must not decide the scale.
+Networks in training are believed to score what is expected of them.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ def gp(known: Knowledge) -> Iterator[dict[str, Any]]:
         yield from _of_every_kind(known, *kinds)
     told = _told(known.scored)
     asked = [recall(known.domain, scored.network.parameters) for scored in told]
+    running = [recall(known.domain, network.parameters) for network in known.pending]
     pool = list(_pool(known))
     with threadpool_limits(1):  # matrices are small; threads that wait for each other took a hundred times as long
-        improvement = _Model(known, told, asked, pool).improvement()
+        improvement = _Model(known, told, asked, running, pool).improvement()
     for index in np.argsort(-improvement, kind="stable"):
         yield pool[index].parameters
 
@@ -51,7 +53,7 @@ def _of_every_kind(known: Knowledge, name: str, options: Options) -> Iterator[di
     A process that has never seen a block type believes it to be average, and improves what it knows to be good.
     """
     draws = known.draws("start")
-    tried = Counter(scored.network.parameters[name] for scored in known.scored)
+    tried = Counter(network.parameters[name] for network in (*(s.network for s in known.scored), *known.pending))
     least = [value for value in options if tried[value] == min(tried[each] for each in options)]
     for value in draws.sample(least, len(least)):
         for _ in range(_TRIES):
@@ -62,15 +64,25 @@ def _of_every_kind(known: Knowledge, name: str, options: Options) -> Iterator[di
 class _Model:
     """The process in terms of structures at a MAC target."""
 
-    def __init__(self, known: Knowledge, told: Sequence[Scored], asked: Sequence[Asked], pool: Sequence[Asked]) -> None:
+    def __init__(
+        self,
+        known: Knowledge,
+        told: Sequence[Scored],
+        asked: Sequence[Asked],
+        running: Sequence[Asked],
+        pool: Sequence[Asked],
+    ) -> None:
         self._known, self._codes = known, dict[Any, float]()
-        self._axes = list(_axes([*asked, *pool]))
+        self._axes = list(_axes([*asked, *running, *pool]))
         self._asked, self._pool = asked, pool
         ranks = rankdata([scored.score for scored in told])
         scores = norm.ppf((ranks - 0.5) / len(ranks))
         uncertainty = np.array([1.0 if scored.network.complete else _PRUNED_NOISE for scored in told])
         structures = self._encode(asked, [scored.network.target_macs for scored in told])
         self._process = GaussianProcess.fit(structures, scores / scores.std(), uncertainty)
+        if running:
+            at = [network.target_macs for network in known.pending]
+            self._process = self._process.believing(self._encode(running, at))
 
     def improvement(self) -> Array:
         """Expected improvement of each structure of the pool over the best known one, both at the target."""

@@ -25,12 +25,13 @@ class Scored:
 class Knowledge:
     """The searched networks so far with their scores, and the MAC target of the next, which lies in `targets`.
 
-    number: of the next network; with the seed it fixes every draw. mirror() is the same as an Optuna study, which is
-    built up only for those who ask.
+    pending: those in training, of which nothing is known yet. number: of the next network; with the seed it fixes
+    every draw. mirror() is the same as an Optuna study, which is built up only for those who ask.
     """
 
     domain: Domain[Any]
     scored: Sequence[Scored]
+    pending: Sequence[Observation]
     number: int
     target_macs: int
     targets: tuple[int, int]

@@ -1,0 +1,97 @@
+"""What igcnas search is about to do, and how long that will take, from a few steps of the networks that will come."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from igcnas.cli.clock import Clock
+from igcnas.cli.common import mega
+from igcnas.cli.search_options import allowed_repeats
+
+if TYPE_CHECKING:
+    from igcnas.evaluation import ProcessEvaluator
+    from igcnas.records import TrialRecord
+    from igcnas.search import Search
+    from igcnas.study import StudySettings
+    from igcnas.worker import Probed
+
+
+def announce(
+    arguments: argparse.Namespace,
+    search: Search,
+    evaluator: ProcessEvaluator,
+    settings: StudySettings,
+    every: list[TrialRecord],
+) -> Clock:
+    """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
+    from igcnas.records import counted, repeats
+
+    done, again = counted(every), allowed_repeats(arguments)
+    known = [one.fit.architecture for one in search.known_networks()]
+    seen = {record.architecture.id for record in every}
+    new = [network for network in known if network.id not in seen][: max(0, arguments.networks - done)]
+    samples = search.samples(3)
+    probed = evaluator.probe((*samples, *new))
+    seconds = probed.seconds if probed is not None else (0.0,) * (len(samples) + len(new))
+    if probed is not None and arguments.workers == "auto":
+        _keep_affordable(evaluator, probed)
+    clock = Clock(
+        done,
+        arguments.networks,
+        sum(seconds[: len(samples)]) / max(1, len(samples)),
+        {network.id: time for network, time in zip(new, seconds[len(samples) :], strict=True)},
+        repeats=max(0, again - len(repeats(every))),
+        workers=evaluator.slots,
+    )
+    shape = "x".join(map(str, settings.data.input_shape))
+    print(
+        f"data      {settings.data.name}: {shape}, {len(settings.data.classes)} classes, "
+        f"{settings.data.validation_images} validation images"
+    )
+    print(
+        f"space     {settings.space['name']}, {mega(search.lowest_target)} to {mega(settings.budget_macs)} MFLOPs"
+        if settings.spread
+        else f"space     {settings.space['name']}, networks at {mega(settings.budget_macs)} MFLOPs"
+    )
+    pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
+    earlier = f" ({done} are there)" if done else ""
+    print(
+        f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{pruned}{earlier}; sampler "
+        f"{settings.sampler}; {again or 'no'} repeats of the best at most"
+    )
+    print(f"known     {_names(search)}")
+    print(f"workers   {_workers(evaluator)}")
+    print(
+        f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of {len(seconds)} networks); "
+        "Ctrl-C stops, the same command goes on",
+        flush=True,
+    )
+    return clock
+
+
+def _keep_affordable(evaluator: ProcessEvaluator, probed: Probed) -> None:
+    """On a CPU no more workers than there is memory for, now that it is measured what one takes."""
+    from igcnas.evaluation import affordable
+
+    if probed.peak_memory_mb is None or not evaluator.devices <= {"cpu"}:
+        return
+    most = affordable(probed.peak_memory_mb)
+    if most is not None and most < evaluator.slots:
+        evaluator.keep(most)
+
+
+def _workers(evaluator: ProcessEvaluator) -> str:
+    """How many networks are trained at once, and where."""
+    count, where = evaluator.slots, ", ".join(sorted(evaluator.devices))
+    if count == 1:
+        return f"1 on {where}: the same seed proposes the same networks"
+    return f"{count} on {where}: what is proposed depends on which training ends first; --workers 1 repeats itself"
+
+
+def _names(search: Search) -> str:
+    """The known networks at each target."""
+    targets: dict[int, list[str]] = {}
+    for known in search.known_networks():
+        targets.setdefault(known.target_macs, []).append(known.name)
+    return "; ".join(f"{', '.join(names)} at {mega(target)}" for target, names in targets.items()) or "none"

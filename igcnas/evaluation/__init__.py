@@ -1,0 +1,23 @@
+"""The controller's side of training: networks at once, each in a worker process, replaced when it dies or hangs.
+
+seam: what a search needs of whoever trains. pool: that in processes. place: one slot of it. child: one process. slots:
+how many, and where.
+"""
+
+from igcnas.evaluation.pool import ProcessEvaluator
+from igcnas.evaluation.seam import Evaluate, Evaluator, Interrupted, InTurn, OnEpoch, Outcome, Told
+from igcnas.evaluation.slots import Slot, affordable, slots_for
+
+__all__ = [
+    "Evaluate",
+    "Evaluator",
+    "InTurn",
+    "Interrupted",
+    "OnEpoch",
+    "Outcome",
+    "ProcessEvaluator",
+    "Slot",
+    "Told",
+    "affordable",
+    "slots_for",
+]

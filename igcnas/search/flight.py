@@ -1,0 +1,65 @@
+"""One training while it goes on: its start, its epochs, and its end in the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+from optuna.trial import TrialState
+
+from igcnas.evaluation import Outcome
+from igcnas.records import TrialRecord
+from igcnas.search.pruning import Rule
+from igcnas.search.queue import Attempt
+from igcnas.study import OBJECTIVES, StudySettings
+from igcnas.training.engine import EpochReport
+
+
+class Flight:
+    """A training that was begun. From the moment it is made, a start of this network counts (`Attempt`)."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        settings: StudySettings,
+        trial: optuna.Trial,
+        record: TrialRecord,
+        rule: Rule,
+        checkpoint: Path,
+    ) -> None:
+        self.record = record
+        self._study, self._settings, self._trial, self._rule = study, settings, trial, rule
+        self._attempt = Attempt(trial, checkpoint)
+
+    def epoch(self, report: EpochReport) -> bool:
+        """Hear an epoch; whether the training ends after it."""
+        self._attempt.epoch(report.epoch)
+        return self._rule.ends(report.epoch, report.val_accuracy)
+
+    def stopped(self) -> None:
+        """The run ends before the training: that is no fault of the network."""
+        self._attempt.stopped()
+
+    def tell(self, outcome: Outcome) -> None:
+        """Its end, to the study."""
+        self._attempt.forgive()
+        results, trial = outcome.results, self._trial
+        if results is None:
+            trial.set_user_attr("reason", outcome.reason)
+            self._study.tell(trial, state=TrialState.FAIL)
+            return
+        told = trial.user_attrs
+        for key, value in results.items():
+            if key not in told or told[key] != value:  # else by an earlier run, killed before it had told all
+                trial.set_user_attr(key, value)
+        accuracies = [accuracy for _, _, accuracy in results["curve"]]
+        if outcome.pruned:
+            trial.set_user_attr("pruned_at", len(accuracies))
+            self._study.tell(trial, state=TrialState.PRUNED)
+            return
+        trial.set_user_attr("spared_at", self._rule.spared_at(accuracies))
+        trial.set_user_attr("within_budget", results["measured_macs"] <= self._settings.budget_macs)
+        cost = OBJECTIVES[self._settings.objective]
+        measured = {"macs": "measured_macs", "params": "measured_params"}
+        values = [results["val_accuracy"]] + ([] if cost is None else [results[measured.get(cost, cost)]])
+        self._study.tell(trial, values)

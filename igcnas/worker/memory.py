@@ -1,0 +1,72 @@
+"""Memory of this process and of this machine, in megabytes (10^6 bytes), as the kernel counts it.
+
+On Linux the high-water mark of a process can be set back to what it now holds (/proc/self/clear_refs), so that each
+training has a peak of its own. Elsewhere the mark is of all trainings of the process so far. A peak on a CPU is of the
+whole process: interpreter, torch and data included.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_KIB = 1024 / 1e6
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def forget_peak() -> bool:
+    """Give back what earlier trainings left, and set the mark back; whether that could be done."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory_mb() -> float | None:
+    """The high-water mark of this process; None where nothing tells it (Windows)."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        mark = _field(status, "VmHWM")
+        if mark is not None:
+            return round(mark * _KIB, 1)
+    try:
+        import resource
+    except ImportError:
+        return None
+    mark = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(mark / 1e6 if sys.platform == "darwin" else mark * _KIB, 1)  # bytes on macOS, else KiB
+
+
+def available_memory_mb() -> float | None:
+    """What new processes may take: of the machine, and of the control group of this process; None if unknown."""
+    found = []
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file() and (free := _field(meminfo, "MemAvailable")) is not None:
+        found.append(free * _KIB)
+    with suppress(OSError, ValueError):  # no limit reads "max"
+        limit, used = ((_CGROUP / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
+        found.append((int(limit) - int(used)) / 1e6)
+    return min(found, default=None)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _field(path: Path, name: str) -> int | None:
+    """The number behind `name:` in one of the kernel's lists, in KiB there."""
+    with suppress(OSError):
+        for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key == name:
+                return int(value.split()[0])
+    return None

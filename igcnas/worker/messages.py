@@ -1,0 +1,61 @@
+"""What the controller and a worker tell each other: first the WorkerSetup; then jobs go one way, words come back.
+
+A message of a worker is (word, content). It waits for GO or END after EPOCH where the study prunes, for nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from igcnas.architecture import Architecture
+from igcnas.settings import TrainingSettings
+from igcnas.study import DataSettings
+
+# Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a Probed, a
+# reason. BROKEN: the worker ends, and what it was given may succeed in another one.
+READY, EPOCH, DONE, PRUNED, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "pruned", "failed", "broken", "probed"
+# The controller's answers to EPOCH, where the study prunes.
+GO, END = "go", "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSetup:
+    """What a worker needs to know once.
+
+    prunes: it waits after each epoch. latency: it measures that, too. checkpoint_seconds: None for the usual. threads:
+    of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
+    more is an out-of-memory error of its own. None: all.
+    """
+
+    data: DataSettings
+    training: TrainingSettings
+    device: str
+    prunes: bool = False
+    latency: bool = False
+    checkpoint_seconds: float | None = None
+    threads: int | None = None
+    memory_fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Train this network, with the seed of this repeat, and leave its files in this folder."""
+
+    architecture: Architecture
+    folder: str
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Time a few steps of these networks, to say beforehand how long a search will take."""
+
+    architectures: tuple[Architecture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """seconds: what the training of each network will take. peak_memory_mb: most that the process took, if known."""
+
+    seconds: tuple[float, ...]
+    peak_memory_mb: float | None

@@ -1,0 +1,134 @@
+"""What a worker does with a job: train the network, settle it, count it, leave its files; or time a few steps.
+
+It decides nothing itself: whether a training goes on after an epoch, it asks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from igcnas.cost import count_plan
+from igcnas.errors import TrainingError
+from igcnas.lowering import lower
+from igcnas.plan import Plan, plan
+from igcnas.training import EpochReport, TrainingData, prepare_device, resolve_device, settled_accuracy, train
+from igcnas.training.checkpoint import write_weights
+from igcnas.training.device import describe
+from igcnas.worker.memory import forget_peak, peak_memory_mb
+from igcnas.worker.messages import Job, Probe, Probed, WorkerSetup
+from igcnas.worker.result import CHECKPOINT, WEIGHTS, leave_result, read_result
+
+
+class Trainer:
+    """The data on the device, and everything that outlives a job. An IgcnasError says why it cannot be."""
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self.setup = setup
+        self.device = resolve_device(setup.device)
+        self.device_name = describe(self.device)
+        _, height, width = setup.data.input_shape
+        prepare_device(self.device, height * width)
+        if setup.threads is not None:
+            torch.set_num_threads(setup.threads)
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+            if setup.memory_fraction is not None:
+                torch.cuda.set_per_process_memory_fraction(setup.memory_fraction, self.device)
+        self.data = TrainingData.of(setup.data.load(), setup.training, self.device)
+
+    def run(self, job: Job, on_epoch: Callable[[EpochReport], bool]) -> tuple[dict[str, Any], bool]:
+        """Train; write weights.safetensors, then result.json; what the study stores, and whether it was pruned.
+
+        A pruned network leaves no weights.
+        """
+        folder = Path(job.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        known = read_result(folder, job.architecture)
+        if known is not None:
+            return known
+        self._forget_peak()
+        result = train(
+            job.architecture,
+            self.data,
+            self.setup.training,
+            repeat=job.repeat,
+            on_epoch=on_epoch,
+            checkpoint=folder / CHECKPOINT,
+            checkpoint_seconds=self.setup.checkpoint_seconds,
+        )
+        outcome = {
+            "architecture_id": job.architecture.id,
+            "val_accuracy": result.val_accuracy,
+            "seconds": round(result.seconds, 3),
+            "device": self.device_name,
+            "peak_memory_mb": self._peak_memory_mb(),  # of the training: what follows takes no gradients
+            "curve": [[r.epoch, round(r.train_loss, 6), r.val_accuracy] for r in result.curve],
+        }
+        if result.ended_early:
+            return leave_result(folder, outcome | {"pruned": True}), True
+        network = plan(job.architecture)
+        outcome["val_accuracy"] = settled_accuracy(network, result.network, self.data, result.val_accuracy)
+        lowered = lower(network, result.network)
+        measured = count_plan(lowered.plan)
+        outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
+        outcome |= self._latency(lowered.plan, lowered.state)
+        metadata = {"architecture": job.architecture.to_json()}
+        write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
+        return leave_result(folder, outcome), False
+
+    def _latency(self, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:
+        """Milliseconds for one image on this device, of the network as it would run."""
+        if not self.setup.latency:
+            return {"latency_ms": None, "latency_iqr_ms": None}
+        from igcnas.latency import measure
+        from igcnas.network import build
+
+        network = build(lowered)
+        network.load_state_dict(state)
+        found = measure(network.eval().to(self.device), self.setup.data.input_shape, self.device, batch=1)
+        return {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
+
+    def probe(self, job: Probe) -> Probed:
+        """Seconds that the training of each of these networks will take, and what memory the largest step took."""
+        self._forget_peak()
+        settings = dataclasses.replace(self.setup.training, epochs=1)
+        images = min(len(self.data.training), 4 * settings.batch_size)
+        few = self.data.training.images[:images], self.data.training.labels[:images]
+        data = dataclasses.replace(
+            self.data,
+            training=type(self.data.training)(*few),
+            validation=type(self.data.validation)(*few),
+        )
+        # A training image costs about three times a validation image; the probe saw as many of one as of the other.
+        share = 0.75 * len(self.data.training) + 0.25 * len(self.data.validation)
+        seconds = []
+        for architecture in job.architectures:
+            train(architecture, data, settings)  # the first run of a shape is slower
+            start = time.perf_counter()
+            train(architecture, data, settings)
+            seconds.append((time.perf_counter() - start) * share / images * self.setup.training.epochs)
+        return Probed(seconds=tuple(seconds), peak_memory_mb=self._peak_memory_mb())
+
+    @staticmethod
+    def is_out_of_memory(error: TrainingError) -> bool:
+        """Whether the device had too little memory for this training at this moment."""
+        return isinstance(error.__cause__, torch.OutOfMemoryError)
+
+    def _forget_peak(self) -> None:
+        """Begin a measurement of memory."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        else:
+            forget_peak()
+
+    def _peak_memory_mb(self) -> float | None:
+        """Of the tensors on a GPU; of the whole process on a CPU."""
+        if self.device.type == "cuda":
+            return round(torch.cuda.max_memory_allocated(self.device) / 1e6, 1)
+        return peak_memory_mb()

@@ -1,0 +1,355 @@
+"""Several workers at once, for real: killed, hung, stopped, and as good as one; and how many of them there are."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from multiprocessing.connection import Pipe
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_worker import LONG, is_gone, network, setup, wait_until
+
+from igcnas.architecture import Architecture
+from igcnas.errors import IgcnasError, TrainingError
+from igcnas.evaluation import Interrupted, Outcome, ProcessEvaluator, Slot, affordable, slots, slots_for
+from igcnas.evaluation.child import command
+from igcnas.training import EpochReport
+from igcnas.worker import Job, memory, messages
+from igcnas.worker.process import _work
+from igcnas.worker.trainer import Trainer
+
+ONE_THREAD = Slot(device="cpu", threads=1)
+NETWORKS = [network(L) for L in (2, 3, 4, 5, 6)]
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[ProcessEvaluator]:
+    with ProcessEvaluator(setup(2), slots=[ONE_THREAD] * 3) as evaluator:
+        yield evaluator
+
+
+def train_all(evaluator: ProcessEvaluator, folder: Path, networks: list[Architecture]) -> dict[int, Outcome]:
+    for number, architecture in enumerate(networks):
+        evaluator.submit(number, architecture, folder / str(number))
+    return dict(evaluator.wait(lambda _number, _report: None) for _ in networks)
+
+
+def test_what_three_workers_train_is_to_the_bit_what_one_trains(three: ProcessEvaluator, tmp_path: Path) -> None:
+    def told(outcome: Outcome) -> dict[str, Any]:
+        assert outcome.results is not None
+        assert outcome.results["peak_memory_mb"] < 700
+        return {k: v for k, v in outcome.results.items() if k not in ("seconds", "peak_memory_mb")}
+
+    at_once = train_all(three, tmp_path / "three", NETWORKS)
+    assert len(set(three.pids)) == 3
+    with ProcessEvaluator(setup(2)) as one:
+        in_turn = train_all(one, tmp_path / "one", NETWORKS)
+        assert len(one.pids) == 1
+    for number in range(len(NETWORKS)):
+        assert told(at_once[number]) == told(in_turn[number])
+        files = (tmp_path / name / str(number) / "weights.safetensors" for name in ("three", "one"))
+        assert len({file.read_bytes() for file in files}) == 1
+
+
+def test_of_three_workers_one_is_killed_and_only_its_training_begins_again(
+    three: ProcessEvaluator, tmp_path: Path
+) -> None:
+    begun: list[int] = []
+    pids: list[tuple[int, ...]] = []
+
+    def kill_one(number: int, report: EpochReport) -> None:
+        if report.epoch == 1:
+            begun.append(number)
+        if not pids and number == 1:
+            pids.append(three.pids)
+            os.kill(three.pids[1], signal.SIGKILL)
+
+    for number in range(3):
+        three.submit(number, NETWORKS[number], tmp_path / str(number))
+    outcomes = dict(three.wait(kill_one) for _ in range(3))
+    assert all(outcome.results is not None for outcome in outcomes.values())
+    assert begun.count(1) == 2  # the first was reported before the kill
+    assert (begun.count(0), begun.count(2)) == (1, 1)
+    assert set(pids[0]) - set(three.pids) == {pids[0][1]}
+
+
+def test_a_worker_that_hangs_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    hung: list[int] = []
+
+    def hang(number: int, report: EpochReport) -> None:
+        if number == 0 and report.epoch == 1:
+            hung.append(evaluator.pids[0])
+            os.kill(evaluator.pids[0], signal.SIGSTOP)
+
+    def patience() -> bool:  # asked several times a second; a busy machine may need seconds for an epoch
+        evaluator._epoch_deadline = 1.0 if ended and hung and hung[-1] in evaluator.pids else 600.0
+        return False
+
+    ended: list[int] = []
+    with ProcessEvaluator(LONG, slots=[ONE_THREAD] * 2, stop=patience) as evaluator:
+        evaluator.submit(0, network(), tmp_path / "0")
+        evaluator.submit(1, network(3), tmp_path / "1")
+        number, outcome = evaluator.wait(hang)
+        assert (number, outcome.reason) == (1, None)
+        ended.append(number)
+        number, outcome = evaluator.wait(hang)
+    assert number == 0
+    assert outcome.reason == "the training process was silent for 1 s and was ended"
+    assert len(set(hung)) == 2
+    assert all(is_gone(pid) for pid in hung)
+
+
+def test_a_stop_ends_all_workers_and_leaves_their_checkpoints(tmp_path: Path) -> None:
+    reached: set[int] = set()
+    often = dataclasses.replace(LONG, checkpoint_seconds=0.0)
+    with ProcessEvaluator(often, slots=[ONE_THREAD] * 2, stop=lambda: len(reached) == 2) as evaluator:
+        for number in range(2):
+            evaluator.submit(number, NETWORKS[number], tmp_path / str(number))
+        pids = evaluator.pids
+        with pytest.raises(Interrupted):
+            evaluator.wait(lambda number, _report: reached.add(number))
+        assert evaluator.pids == ()
+    assert all(is_gone(pid) for pid in pids)
+    assert all((tmp_path / str(number) / "checkpoint.pt").exists() for number in range(2))
+
+
+# Starting
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    with ProcessEvaluator(setup(1)) as evaluator:
+        evaluator.submit(0, network(), tmp_path / "0")
+        killed = evaluator.pids[0]
+        os.kill(killed, signal.SIGKILL)
+        _, outcome = evaluator.wait(lambda _number, _report: None)
+        assert evaluator.pid not in (None, killed)
+    assert outcome.results is not None
+
+
+def test_a_start_that_failed_is_no_attempt_of_the_training(tmp_path: Path) -> None:
+    def kill(_number: int, report: EpochReport) -> None:
+        if report.epoch == 1 and len(killed) == 1:
+            kill_now()
+
+    def kill_now() -> None:
+        killed.append(evaluator.pids[0])
+        os.kill(killed[-1], signal.SIGKILL)
+
+    killed: list[int] = []
+    with ProcessEvaluator(LONG) as evaluator:
+        evaluator.submit(0, network(), tmp_path / "0")
+        kill_now()
+        _, outcome = evaluator.wait(kill)
+    assert outcome.results is not None
+    assert len(set(killed)) == 2
+
+
+def test_a_slot_where_no_worker_starts_is_given_up_and_its_network_trained_elsewhere(tmp_path: Path) -> None:
+    notes: list[str] = []
+    bad = Slot(device="tpu")
+    with ProcessEvaluator(setup(1), slots=[bad, ONE_THREAD], note=notes.append) as evaluator:
+        outcomes = train_all(evaluator, tmp_path, NETWORKS[:2])
+        assert evaluator.slots == 1
+    assert all(outcome.results is not None for outcome in outcomes.values())
+    assert len(notes) == 1
+    assert notes[0].startswith("a worker cannot start (unknown device 'tpu'; ")
+
+
+def test_where_no_worker_can_start_the_reason_is_told_in_one_line(tmp_path: Path) -> None:
+    with ProcessEvaluator(setup(1), slots=[ONE_THREAD]) as evaluator:
+        evaluator.submit(0, network(), tmp_path / "0")
+        killed: list[int] = []
+
+        def kill() -> bool:  # asked again and again
+            if evaluator.pid is not None and evaluator.pid not in killed:
+                killed.append(evaluator.pid)
+                os.kill(evaluator.pid, signal.SIGKILL)
+            return False
+
+        evaluator._stop = kill
+        with pytest.raises(
+            IgcnasError, match=r"^the training process ended with status -9 \(killed; out of memory\?\)$"
+        ):
+            evaluator.wait(lambda _number, _report: None)
+    assert len(killed) == 2
+
+
+def test_a_worker_whose_controller_is_gone_before_it_has_said_a_word_ends_in_silence() -> None:
+    ours, theirs = Pipe()
+    worker, pipes = command(theirs.fileno()), {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(worker, pass_fds=(theirs.fileno(),), **pipes) as process:  # type: ignore[call-overload]
+        theirs.close()
+        ours.close()
+        assert process.wait(60) == 0  # its standard input, the other sign of life, is still open
+        assert process.stderr.read() == b""
+
+
+CONTROLLER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_worker as t
+from igcnas.evaluation import ProcessEvaluator
+
+with ProcessEvaluator(t.setup(1)) as evaluator:
+    evaluator.submit(0, t.network(), Path(sys.argv[2]))
+    print(evaluator.pid, flush=True)
+    evaluator.wait(lambda number, report: None)
+"""
+
+
+def test_a_controller_killed_while_a_worker_starts_leaves_no_process_and_no_word(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CONTROLLER, str(Path(__file__).parent), str(tmp_path / "0")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as controller:
+        assert controller.stdout is not None
+        pid = int(controller.stdout.readline())
+        controller.kill()
+        _, err = controller.communicate(timeout=60)  # the worker has the same stderr: this waits for its end, too
+    assert err == ""
+    assert wait_until(lambda: is_gone(pid))
+
+
+def test_the_worker_loads_no_more_than_training_needs() -> None:
+    code = (
+        "import igcnas.worker.trainer, sys; from igcnas.data import load_dataset as d; d('digits'); print(*sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    tops = {name.partition(".")[0] for name in run.stdout.split()}
+    assert {"torch", "numpy", "safetensors"} <= tops
+    assert tops.isdisjoint({"optuna", "pandas", "matplotlib", "sklearn", "scipy", "onnx", "onnxruntime", "PIL", "rich"})
+
+
+def test_threads_are_set_before_torch_is_imported(tmp_path: Path) -> None:
+    with ProcessEvaluator(setup(1), slots=[Slot(device="cpu", threads=3)]) as evaluator:
+        evaluator.submit(0, network(), tmp_path / "0")
+        environment = Path(f"/proc/{evaluator.pid}/environ").read_bytes().split(b"\0")
+        assert {b"OMP_NUM_THREADS=3", b"MKL_NUM_THREADS=3"} <= set(environment)
+    before = torch.get_num_threads()
+    Trainer(dataclasses.replace(setup(1), threads=3))
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+
+
+def test_a_worker_imports_what_its_controller_does_whatever_lies_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with ProcessEvaluator(setup(1)) as evaluator:
+        assert evaluator(network(), tmp_path / "0", lambda _: None).results is not None
+
+
+# Memory
+
+
+class Pipes:
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+
+class Broken(Trainer):
+    def __init__(self, error: TrainingError) -> None:
+        self.error = error
+
+    def run(self, job: Job, on_epoch: Any) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize(("cause", "word", "fit"), [(True, messages.BROKEN, False), (False, messages.FAILED, True)])
+def test_only_a_lack_of_memory_is_worth_another_worker(cause: bool, word: str, fit: bool) -> None:
+    error, pipe = TrainingError("out of memory: 3 GiB" if cause else "diverged: loss inf"), Pipes()
+    error.__cause__ = torch.OutOfMemoryError("CUDA out of memory") if cause else None
+    job = Job(architecture=network(), folder="nowhere")
+    assert _work(pipe, Broken(error), job, waits=False) is fit  # type: ignore[arg-type]
+    assert pipe.sent == [(word, str(error))]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the mark cannot be set back elsewhere")
+def test_the_peak_of_a_training_is_its_own() -> None:
+    memory.forget_peak()
+    before = memory.peak_memory_mb()
+    block = np.ones(40_000_000)  # 320 MB
+    high = memory.peak_memory_mb()
+    del block
+    assert memory.forget_peak()
+    after = memory.peak_memory_mb()
+    assert before is not None
+    assert high is not None
+    assert after is not None
+    assert high > before + 300
+    assert after < before + 50
+
+
+# How many
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    facts: dict[str, Any] = {"cores": 8, "memory": 64_000.0, "devices": ["cpu"]}
+    monkeypatch.setattr(slots, "usable_cores", lambda: facts["cores"])
+    monkeypatch.setattr(slots, "available_memory_mb", lambda: facts["memory"])
+    monkeypatch.setattr(slots, "_devices", lambda _name: facts["devices"])
+    return facts
+
+
+def chosen(
+    workers: int | str, *, pixels: int = 64, batch_size: int = 64, networks: int = 1000, **other: Any
+) -> list[Slot]:
+    return slots_for(workers, device="any", pixels=pixels, batch_size=batch_size, networks=networks, **other)
+
+
+def test_a_cpu_gets_a_worker_a_core_with_a_thread_each(machine: dict[str, Any]) -> None:
+    assert chosen("auto") == [ONE_THREAD] * 8
+    assert chosen(3) == [ONE_THREAD] * 3
+    assert chosen(1) == [Slot(device="cpu", threads=None)]
+    machine["cores"] = 1
+    assert chosen("auto") == [Slot(device="cpu", threads=None)]
+
+
+def test_there_are_no_more_workers_than_there_is_memory_for(machine: dict[str, Any]) -> None:
+    machine["memory"] = 2500.0
+    assert len(chosen("auto")) == 3
+    assert len(chosen(5)) == 5  # who says five means five
+    machine["memory"] = 100.0
+    assert len(chosen("auto")) == affordable() == 1
+    machine["memory"] = None  # nothing tells
+    assert len(chosen("auto")) == 8
+
+
+def test_a_short_search_has_few_workers_so_that_proposals_know_something(machine: dict[str, Any]) -> None:
+    assert len(chosen("auto", networks=60)) == 6
+    assert len(chosen("auto", networks=5)) == 4
+    assert len(chosen(8, networks=5)) == 8
+
+
+def test_a_gpu_gets_one_worker_and_of_small_images_several_with_a_limit_of_memory(machine: dict[str, Any]) -> None:
+    machine["devices"] = ["cuda:0", "cuda:1"]
+    assert chosen("auto", pixels=1024) == [Slot(device="cuda:0"), Slot(device="cuda:1")]
+    assert chosen("auto", batch_size=512) == [Slot(device="cuda:0"), Slot(device="cuda:1")]
+    small = chosen("auto")
+    assert [slot.device for slot in small] == ["cuda:0", "cuda:1"] * 4
+    assert all(slot.memory_fraction == pytest.approx(0.9 / 4, abs=1e-4) for slot in small)
+    three = chosen(3, pixels=1024)
+    assert [(slot.device, slot.memory_fraction) for slot in three] == [
+        ("cuda:0", 0.45), ("cuda:1", None), ("cuda:0", 0.45),
+    ]  # fmt: skip
+
+
+def test_where_latency_is_measured_workers_do_not_share_a_device(machine: dict[str, Any]) -> None:
+    assert len(chosen("auto", undisturbed=True)) == 1
+    with pytest.raises(IgcnasError, match=r"^--workers 2 on 1 device would disturb .*; use --workers 1$"):
+        chosen(2, undisturbed=True)
+    machine["devices"] = ["cuda:0", "cuda:1"]
+    assert len(chosen("auto", undisturbed=True)) == len(chosen(2, undisturbed=True)) == 2
