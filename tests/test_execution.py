@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -349,6 +349,20 @@ def _pool(name: str, channels: int, largest: bool, size: tuple[int, int]) -> Poo
     return Pool(name, "max", channels, 3, 2, size) if largest else Pool(name, "average", channels, 2, 2, size)
 
 
+def _example() -> Plan:
+    """A permuted value that a norm and a shortcut read."""
+    body = (Norm("norm", 4, (2, 2)),)
+    layers = (
+        Convolution("conv", 3, 4, 1, 1, 1, (2, 2)),
+        Permutation("permute", 4, 2),
+        Residual("residual", Sequence("body", body), Sequence("shortcut", ())),
+        GlobalPool("pool", 4, (2, 2)),
+        Linear("classifier", 4, 5),
+    )
+    return Plan(Sequence("", layers), (3, 2, 2))
+
+
+@example(network=_example())
 @given(network=_plans())
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_tree_of_layers_has_the_loss_and_gradients_of_stock_pytorch(network: Plan) -> None:

@@ -100,6 +100,9 @@ class Operators(Protocol):
     def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
         """Add channels start.. of a gradient to that of the used value."""
 
+    def accumulate(self, gradient: Gradient, use: Use, into: Storage) -> None:
+        """Add a gradient that is in the order of storage to that of the used value."""
+
     def settled(self, gradient: Gradient, value: Value) -> Storage:
         """The gradient of this value, not lazy any more."""
 

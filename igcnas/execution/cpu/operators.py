@@ -198,6 +198,13 @@ class CpuOperators(Buffers):
         elementwise.moments(storage.flat, value.storage.flat, value.rows, value.mean, value.gsums)
 
     def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
+        self._add(gradient, start, use, into, use.value.rows)
+
+    def accumulate(self, gradient: Gradient, use: Use, into: Storage) -> None:
+        self._add(gradient, 0, use, into, self.identity(len(into.flat)))
+
+    def _add(self, gradient: Gradient, start: int, use: Use, into: Storage, rows: np.ndarray) -> None:
+        """rows: where each channel of the gradient from `start` on goes."""
         x = use.value
         channels = len(gradient.g.flat)
         coefficients = (gradient.a, gradient.b, gradient.c, True) if gradient.lazy else self._plain(channels)
@@ -207,7 +214,7 @@ class CpuOperators(Buffers):
             *coefficients,
             start,
             x.storage.flat,
-            x.rows,
+            rows,
             x.scale,
             x.shift,
             x.code,
