@@ -26,6 +26,7 @@ setup: .venv/ready
 .venv/ready: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m igcnas.execution.cpu
 	touch $@
 
 .venv/ready-dev: .venv/ready

@@ -70,6 +70,7 @@ def train_long(
             checkpoint=checkpoint_path(folder, number, seed),
             checkpoint_seconds=_CHECKPOINT_SECONDS,
             stop=stop,
+            engine=settings.engine,
         )
         engine.load()
     except torch.OutOfMemoryError as error:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from igcnas.cli.common import add_studies_dir
+from igcnas.cli.common import add_engine, add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.space import known_spaces
@@ -80,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "memory for; on CUDA one a GPU, of small images several. With 1 the same seed proposes the same networks each "
         "time; with more it depends on which training ends first (default: auto)",
     )
+    add_engine(parser)
     add(
         "--sampler",
         default="auto",
@@ -165,6 +167,7 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
     from igcnas.study import DataSettings, StudySettings
 
     training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
+    training = replace(training, engine=arguments.engine)
     min_epochs = arguments.min_epochs or 0
     if arguments.pruner != "none" and arguments.min_epochs is None:
         min_epochs = math.ceil(training.epochs / _FIRST_RUNG)

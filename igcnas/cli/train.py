@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture
-from igcnas.cli.common import command_line, mega
+from igcnas.cli.common import add_engine, command_line, mega
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.errors import IgcnasError
 from igcnas.literature import family
@@ -69,6 +69,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="auto",
         help="auto: bfloat16 where it pays, on CUDA (default: %(default)s)",
     )
+    add_engine(parser)
     add("--out", type=Path, metavar="DIR", help="folder of this training (default: runs/FAMILY-RECIPE-DATA-ID-SEED)")
     add(
         "--checkpoint-seconds",
@@ -240,6 +241,7 @@ def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe:
         seed=arguments.seed,
         pretrained=None if arguments.pretrained is None else file_hash(arguments.pretrained),
         precision=arguments.precision,
+        engine=arguments.engine,
     )
 
 

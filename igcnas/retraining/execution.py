@@ -156,6 +156,7 @@ class Retraining:
             checkpoint=checkpoint,
             checkpoint_seconds=self.checkpoint_seconds,
             stop=self.stop,
+            engine=self.settings.training.engine,
         )
         try:
             engine.load()

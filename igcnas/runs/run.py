@@ -98,6 +98,7 @@ def train_run(
         detailed=True,
         keep_best=True,
         mixed=settings.precision == "auto",
+        engine=settings.engine,
         stop=stop,
     )
     engine.load()

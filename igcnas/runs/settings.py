@@ -16,6 +16,7 @@ from igcnas.study import flatten
 FILE = "settings.json"
 _FORMAT = 1
 _MAY_CHANGE = ("data.spec", "data.data_dir")
+_FIRST_ENGINE = "eager"  # of trainings from before there were two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +44,13 @@ class RunSettings:
     seed: int
     pretrained: str | None = None
     precision: str = "auto"
+    engine: str = "fast"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for settings.json."""
         data = {"format": _FORMAT, "architecture": self.architecture.to_dict(), "recipe": self.recipe.to_dict()}
         data |= {"data": asdict(self.data), "seed": self.seed, "pretrained": self.pretrained}
-        plain: dict[str, Any] = json.loads(json.dumps({**data, "precision": self.precision}))
+        plain: dict[str, Any] = json.loads(json.dumps({**data, "precision": self.precision, "engine": self.engine}))
         return plain
 
     @staticmethod
@@ -64,6 +66,7 @@ class RunSettings:
                 seed=data["seed"],
                 pretrained=data["pretrained"],
                 precision=data["precision"],
+                engine=data.get("engine", _FIRST_ENGINE),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise StudyError(f"settings of a training are damaged ({error})") from None
@@ -77,7 +80,7 @@ class RunSettings:
 
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
     """One level; the architecture, whose stages would be a hundred lines, as its label."""
-    flat = flatten({key: value for key, value in data.items() if key != "architecture"})
+    flat = flatten({"engine": _FIRST_ENGINE} | {key: value for key, value in data.items() if key != "architecture"})
     architecture = Architecture.from_dict(data["architecture"])
     return {**flat, "architecture": f"{architecture.label()} (id {architecture.id})"}
 
