@@ -20,6 +20,7 @@ LAYERS = """
 errors
 checks keywords settings statistics
 recipes
+kernels
 primitives
 grouping
 blocks
