@@ -51,7 +51,7 @@ def test_channels_are_dropped_between_a_twelfth_and_three_quarters_of_training(p
     conv = layer()
     conv.begin_step(progress)
     assert conv.kept == kept
-    saliency = conv.saliency(torch.rand(3, 24, 5, 4))
+    saliency = conv.saliency(torch.rand(3, 24))
     assert torch.equal(conv.choose(saliency).sum(2), torch.full((3, 4), float(kept)))
 
 
@@ -122,7 +122,7 @@ def test_the_penalty_is_the_mean_saliency_added_over_heads_and_layers() -> None:
     found: list[torch.Tensor] = []
     for child in module.modules():
         if isinstance(child, DynamicConv):
-            child.register_forward_hook(lambda child, inputs, _out: found.append(child.saliency(inputs[0])))
+            child.register_forward_hook(lambda child, inputs, _out: found.append(child.saliency(inputs[0].mean((2, 3)))))
     module(torch.rand(4, 1, 8, 8))
     expected = sum(saliency[:, head].mean() for saliency in found for head in range(4))
     assert len(found) == 3

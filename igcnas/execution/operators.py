@@ -121,5 +121,5 @@ class Operators(Protocol):
     def gate(self, value: Value, gates: torch.Tensor, out: Value) -> None:
         """Each head's copy times gates (batch, heads * channels)."""
 
-    def gate_backward(self, gradient: Storage, gates: torch.Tensor, use: Use, into: Storage) -> torch.Tensor:
-        """Into the input's gradient; returns that of the gates."""
+    def gate_backward(self, gradient: Storage, gates: torch.Tensor, use: Use, into: Storage | None) -> torch.Tensor:
+        """Into the input's gradient unless None; returns that of the gates."""

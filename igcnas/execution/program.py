@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from igcnas.execution.nodes import Gate
 from igcnas.execution.operators import Operators
 from igcnas.execution.reading import Reading
 from igcnas.execution.values import Value
@@ -29,12 +28,12 @@ class Program:
         reading.sequence(network_plan.root.layers, self.images)
         assert reading.pooled is not None, "a network ends with a pooling and a classifier"
         self.nodes, self.pooled = reading.nodes, reading.pooled
-        # The loss may hang on gates whose graph is gone through once more from behind, when their gradients are known.
-        self._twice = any(isinstance(node, Gate) for node in self.nodes)
         self.classifier = network.get_submodule(reading.classifier)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         self.ops.load(images, self.images.storage)
+        if self.images.statistics and self.network.training:
+            self.ops.statistics(self.images)
         for node in self.nodes:
             node.forward(self.network.training)
         logits: torch.Tensor = self.classifier(self.pooled.leaf)
@@ -47,7 +46,7 @@ class Program:
         """
         logits = self._logits(images)
         loss = loss_of(logits)
-        loss.backward(retain_graph=self._twice)  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         for node in reversed(self.nodes):
             node.backward()
         self.logits = logits.detach()

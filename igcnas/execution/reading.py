@@ -71,7 +71,7 @@ class Reading:
     @layer.register
     def _(self, layer: primitives.Concat, value: Value) -> Value:
         body = self._branch("body", layer.body, value)
-        return self._add(Append(self.ops, value.use(), body.use()))
+        return self._add(Append(self.ops, (value.use(), body.use())))
 
     def _branch(self, name: str, layer: primitives.Sequence | primitives.Gated, value: Value) -> Value:
         self.path.append(name)
@@ -122,8 +122,7 @@ class Reading:
 
     def _stored(self, value: Value) -> Value:
         """The same value with nothing pending."""
-        empty = Value(self.ops, 0, value.size, self.ops.allocate(0, value.size))
-        return self._add(Append(self.ops, value.use(), empty.use()))
+        return self._add(Append(self.ops, (value.use(),)))
 
     @layer.register
     def _(self, layer: primitives.Pool, value: Value) -> Value:

@@ -21,6 +21,8 @@ class DynamicConv(LearnedModule, SalientConv):
     The generators are trained like any weights, with weight decay, as in the authors' code: nothing is in `decides`.
     """
 
+    remembers = ("mean_saliency",)
+
     def __init__(self, layer: Convolution) -> None:
         assert isinstance(layer.learned, DynamicChannels)
         super().__init__(**gated_arguments(layer))

@@ -30,6 +30,7 @@ class MultiSpectralConv(LearnedModule, GatedConv):
     """
 
     decides = ("mask_generator",)
+    remembers = ("kept",)
     budgeted = "hinge"
 
     def __init__(self, layer: Convolution) -> None:

@@ -40,9 +40,8 @@ class FlatSGD:
                 parameter.grad = self.gradients[start:stop].view(parameter.shape)
                 start = stop
             decay, scale = getattr(recipe.decay, kind), recipe.rate(kind)
-            self.param_groups.append(
-                {"lr": 0.0, "lr_scale": scale, "weight_decay": decay, "slice": slice(first, start)}
-            )
+            group = {"params": parameters, "lr": 0.0, "lr_scale": scale, "weight_decay": decay}
+            self.param_groups.append(group | {"slice": slice(first, start)})
         self.momentum, self.nesterov = recipe.optimizer.momentum, recipe.optimizer.nesterov
 
     def zero_grad(self) -> None:

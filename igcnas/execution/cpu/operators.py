@@ -278,13 +278,18 @@ class CpuOperators:
             gates.t().contiguous().numpy(), self._pixels(out.storage),
         )
 
-    def gate_backward(self, gradient: Storage, gates: torch.Tensor, use: Use, into: Storage) -> torch.Tensor:
+    def gate_backward(self, gradient: Storage, gates: torch.Tensor, use: Use, into: Storage | None) -> torch.Tensor:
         x = use.value
+        unwanted = self.take_like(x.storage) if into is None else None
+        target = into or unwanted
+        assert target is not None
         dgates = np.empty((gates.shape[1], self.batch), np.float32)
         elementwise.gate_backward(
             self._pixels(gradient), gates.t().contiguous().numpy(), self._pixels(x.storage), x.rows, x.scale, x.shift,
-            x.code, x.mean, dgates, self._pixels(into), use.first, use.last, x.gsums, self._near, self._piece,
+            x.code, x.mean, dgates, self._pixels(target), use.first, use.last, x.gsums, self._near, self._piece,
         )
+        if unwanted is not None:
+            self.release(unwanted)
         return torch.from_numpy(dgates).t()
 
 

@@ -46,25 +46,30 @@ class Sum(Node):
 
 
 class Append(Node):
-    """The channels of one value, then those of the other."""
+    """The channels of one value after those of another; of a single value, itself with nothing pending."""
 
-    def __init__(self, ops: Operators, one: Use, other: Use) -> None:
+    def __init__(self, ops: Operators, uses: tuple[Use, ...]) -> None:
         super().__init__(ops)
-        self.one, self.other = one, other
-        channels = one.value.channels + other.value.channels
-        self.out = Value(ops, channels, one.value.size, ops.allocate(channels, one.value.size))
+        self.uses = uses
+        channels = sum(use.value.channels for use in uses)
+        size = uses[0].value.size
+        self.out = Value(ops, channels, size, ops.allocate(channels, size))
 
     def forward(self, training: bool) -> None:
         """Copy, each with what is pending on it."""
-        self.ops.copy(self.one.value, self.out, 0)
-        self.ops.copy(self.other.value, self.out, self.one.value.channels)
+        start = 0
+        for use in self.uses:
+            self.ops.copy(use.value, self.out, start)
+            start += use.value.channels
         if training and self.out.statistics:
             self.ops.statistics(self.out)
 
     def backward(self) -> None:
         """Each has its part."""
         gradient = self.taken(self.out)
-        for use, start in ((self.one, 0), (self.other, self.one.value.channels)):
+        start = 0
+        for use in self.uses:
             if use.value.wanted:
                 self.ops.distribute(gradient, start, use, self.buffer(use))
+            start += use.value.channels
         self.done(self.out)

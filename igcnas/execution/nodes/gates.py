@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class Gate(Node):
-    """One gated copy of the input for each head. The generators are small, and stay with autograd."""
+    """One gated copy of the input for each head. The generators are small, and stay with autograd.
+
+    What the loss wants of a generator (a penalty, a share) is read from leaves that stand in for what it remembers, so
+    that one pass goes back through all generators that share a context: that of the context's mean.
+    """
 
     def __init__(self, ops: Operators, use: Use, module: GatedConv | SalientConv, context: Mean) -> None:
         super().__init__(ops)
@@ -29,11 +34,23 @@ class Gate(Node):
     def forward(self, training: bool) -> None:
         """Ask the generators; multiply."""
         self.gates = self.module.gates(self.context.leaf)
+        if training:
+            self.context.pending += [(made, leaf) for made, leaf in self._leaves()]
         self.ops.gate(self.use.value, self.gates.detach(), self.out)
 
+    def _leaves(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """What the module remembers, and the leaf that stands in for it now."""
+        for name in getattr(self.module, "remembers", ()):
+            made = getattr(self.module, name)
+            leaf = made.detach().requires_grad_()
+            setattr(self.module, name, leaf)
+            yield made, leaf
+
     def backward(self) -> None:
-        """To the input, and through the generators to their parameters and the context."""
+        """To the input; the gates' gradient waits for those of the others with this context."""
         gradient = self.ops.settled(self.taken(self.out), self.out)
-        dgates = self.ops.gate_backward(gradient, self.gates.detach(), self.use, self.buffer(self.use))
-        torch.autograd.backward([self.gates], [dgates])
+        into = self.buffer(self.use) if self.use.value.wanted else None
+        leaf = self.gates.detach()
+        leaf.grad = self.ops.gate_backward(gradient, leaf, self.use, into)
+        self.context.pending.append((self.gates, leaf))
         self.done(self.out)

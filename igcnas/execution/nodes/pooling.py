@@ -31,8 +31,9 @@ class Pooling(Node):
 
     def backward(self) -> None:
         """To the pixels that were taken."""
-        gradient = self.ops.settled(self.taken(self.out), self.out)
-        self.ops.pool_backward(self.layer, gradient, self.use, self.places, self.buffer(self.use))
+        if self.use.value.wanted:
+            gradient = self.ops.settled(self.taken(self.out), self.out)
+            self.ops.pool_backward(self.layer, gradient, self.use, self.places, self.buffer(self.use))
         self.done(self.out)
 
 
@@ -55,26 +56,36 @@ class Sample(Node):
 
     def backward(self) -> None:
         """To the pixels that were taken."""
-        gradient = self.ops.settled(self.taken(self.out), self.out)
-        self.ops.sample_backward(gradient, self.stride, self.before, self.use, self.buffer(self.use))
+        if self.use.value.wanted:
+            gradient = self.ops.settled(self.taken(self.out), self.out)
+            self.ops.sample_backward(gradient, self.stride, self.before, self.use, self.buffer(self.use))
         self.done(self.out)
 
 
 class Mean(Node):
-    """Mean over the pixels, as a torch leaf (batch, channels) for what autograd does behind it."""
+    """Mean over the pixels, as a torch leaf (batch, channels) for what autograd does behind it.
+
+    `pending`: tensors made from it, each with the leaf that has its gradient.
+    """
 
     def __init__(self, ops: Operators, use: Use) -> None:
         super().__init__(ops)
         self.use = use
         self.held = ops.means(use.value.channels)
         self.leaf: torch.Tensor
+        self.pending: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def forward(self, training: bool) -> None:
         """The mean."""
         self.ops.mean(self.use.value, self.held)
         self.leaf = self.ops.leaf(self.held).requires_grad_(training)
+        self.pending = []
 
     def backward(self) -> None:
-        """Equally to all pixels."""
+        """Through what was made from it; then equally to all pixels."""
+        found = [(made, leaf.grad) for made, leaf in self.pending if leaf.grad is not None]
+        self.pending = []
+        if found:
+            torch.autograd.backward(*zip(*found, strict=True))  # type: ignore[misc]
         if self.use.value.wanted:
             self.ops.mean_backward(self.leaf.grad, self.use, self.buffer(self.use))

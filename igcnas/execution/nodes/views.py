@@ -24,7 +24,7 @@ class Normalise(Node):
         self.out = Value(ops, source.channels, source.size, source.storage, like=source)
         self.out.scale, self.out.shift = ops.ones(len(source.rows)), ops.zeros(len(source.rows))
         self.out.mean, self.out.inverse = ops.zeros(len(source.rows)), ops.ones(len(source.rows))
-        self.out.code, self.out.normed = AFFINE, True
+        self.out.code, self.out.normed, self.out.wanted = AFFINE, True, True  # its parameters want a gradient
         self.a, self.b, self.c = (ops.ones(len(source.rows)) for _ in range(3))
 
     def forward(self, training: bool) -> None:
@@ -58,8 +58,9 @@ class Activate(Node):
 
     def backward(self) -> None:
         """The last consumer has applied the derivative."""
-        self.hand_over(self.use, self.taken(self.out), self.out.gsums)
-        self.done(self.out)
+        if self.out.wanted:
+            self.hand_over(self.use, self.taken(self.out), self.out.gsums)
+            self.done(self.out)
 
 
 class Permute(Node):
@@ -77,5 +78,6 @@ class Permute(Node):
 
     def backward(self) -> None:
         """Gradients are in the order of storage."""
-        self.hand_over(self.use, self.taken(self.out), self.out.gsums)
-        self.done(self.out)
+        if self.out.wanted:
+            self.hand_over(self.use, self.taken(self.out), self.out.gsums)
+            self.done(self.out)
