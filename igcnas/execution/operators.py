@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Pool, Size
+from igcnas.primitives import Convolution, Pool, Size
 
 if TYPE_CHECKING:
     from igcnas.execution.nodes.convolution import Convolve
@@ -24,6 +24,9 @@ class Operators(Protocol):
 
     def reorder(self, rows: Any, indices: tuple[int, ...]) -> Any:
         """rows[indices]."""
+
+    def in_order(self, rows: Any) -> bool:
+        """Whether these are the rows of a value in its own order."""
 
     def ones(self, channels: int) -> Any:
         """A vector of ones."""
@@ -66,6 +69,24 @@ class Operators(Protocol):
 
     def norm(self, module: nn.BatchNorm2d) -> Any:
         """The parameters and buffers of a norm."""
+
+    def cost(self, layer: Convolution) -> float:
+        """Of a convolution in a training step, to compare with that of others on this device."""
+
+    def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
+        """Once, when a convolution is made: how it is computed, and in which order its output is stored.
+
+        wanted: the order of channels in which it would be read without a permutation, None for its own.
+        """
+
+    def begin(self, training: bool) -> None:
+        """Before each forward pass: parameters may have changed."""
+
+    def finish(self) -> None:
+        """After each backward pass: gradients of parameters must be in their places."""
+
+    def forget(self) -> None:
+        """Let go of what a pass has left behind."""
 
     def convolve(self, node: Convolve, taken: bool) -> None:
         """node.out from node.use; statistics where `taken`."""

@@ -55,3 +55,4 @@ class MaskedWeight:
     def finish(self) -> None:
         """On to the parameters."""
         torch.autograd.backward([self.made], [self._gradient])
+        del self.made  # and its graph

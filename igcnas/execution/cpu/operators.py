@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from igcnas.cost import layer_cost
 from igcnas.execution.cpu import convolution, depthwise, elementwise, norm
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.nodes.convolution import Convolve
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Pool, Size
+from igcnas.primitives import Convolution, Pool, Size
 
 
 class _Norm(NamedTuple):
@@ -44,6 +45,9 @@ class CpuOperators:
 
     def reorder(self, rows: np.ndarray, indices: tuple[int, ...]) -> np.ndarray:
         return np.ascontiguousarray(rows[list(indices)])
+
+    def in_order(self, rows: np.ndarray) -> bool:
+        return bool((rows == np.arange(len(rows))).all())
 
     def ones(self, channels: int) -> np.ndarray:
         return np.ones(channels, np.float32)
@@ -114,6 +118,21 @@ class CpuOperators:
             module.momentum,
             module.eps,
         )
+
+    def cost(self, layer: Convolution) -> float:
+        return layer_cost(layer).macs
+
+    def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
+        """Any order is read without a copy."""
+
+    def begin(self, training: bool) -> None:
+        """Parameters are read in place."""
+
+    def finish(self) -> None:
+        """Gradients were put in their places."""
+
+    def forget(self) -> None:
+        """Buffers stay with the program."""
 
     def _scratch(self, numbers: int) -> np.ndarray:
         if len(self._ring) < numbers:
