@@ -36,7 +36,10 @@ from igcnas.primitives import (
 from igcnas.proposals import Proposer, SpaceDomain
 from igcnas.settings import GroupingRules
 from igcnas.space import known_spaces, load_space
+from igcnas.training.augment import crop, padded
+from igcnas.training.gather import gather
 from igcnas.training.objective import GroupingObjective
+from igcnas.training.tensors import ImageTensors, TrainingData
 
 ACTIVATIONS = (lambda x: x, lambda x: x, torch.relu, lambda x: functional.hardtanh(x, 0.0, 6.0))
 
@@ -336,3 +339,25 @@ def _pool(name: str, channels: int, largest: bool, size: tuple[int, int]) -> Poo
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_tree_of_layers_has_the_loss_and_gradients_of_stock_pytorch(network: Plan) -> None:
     _Compared(network).check()
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_batches_made_in_one_pass_are_those_of_the_batched_operations_to_the_bit(flip: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (30, 3, 9, 8), dtype=torch.uint8, generator=generator)
+    part = ImageTensors(images, torch.arange(30) % 5)
+    data = TrainingData(
+        training=part,
+        validation=part,
+        num_classes=5,
+        mean=torch.tensor([0.1, 0.4, 0.7]),
+        std=torch.tensor([0.2, 0.3, 0.9]),
+        flip=flip,
+        pad=2,
+    )
+    chosen, offsets = torch.randperm(30, generator=generator)[:12], torch.randint(5, (2, 12), generator=generator)
+    flips = torch.rand(12, generator=generator) < 0.5 if flip else None
+    base = padded(images, 2, None)
+    wanted = data.normalize(crop(base, chosen, offsets, flips, images.shape[2:]))
+    found = gather(base, chosen, offsets, flips, images.shape[2:], data._levels())
+    assert torch.equal(found, wanted)

@@ -52,6 +52,9 @@ class Operators(Protocol):
     def take_like(self, storage: Storage) -> Storage:
         """A buffer of this shape for a gradient, from the pool."""
 
+    def duplicate(self, storage: Storage) -> Storage:
+        """A copy, in a buffer from the pool."""
+
     def release(self, storage: Storage) -> None:
         """One user less; back to the pool without any."""
 
@@ -138,6 +141,9 @@ class Operators(Protocol):
 
     def mean_backward(self, gradient: torch.Tensor | None, use: Use, into: Storage) -> None:
         """(batch, channels), equally to the pixels."""
+
+    def generate(self, generator: nn.Sequential, context: torch.Tensor) -> torch.Tensor:
+        """What a generator of gates answers to (batch, features), in training, through autograd."""
 
     def gate(self, value: Value, gates: torch.Tensor, out: Value) -> None:
         """Each head's copy times gates (batch, heads * channels)."""

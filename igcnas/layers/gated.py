@@ -53,7 +53,10 @@ class GatedConv(nn.Module):
 
     def mask(self, context_BC: torch.Tensor) -> torch.Tensor:
         """Ones where a head keeps a channel, else zeros: (B, heads * in)."""
-        logits: torch.Tensor = self.mask_generator(context_BC)
+        return self.decide(self.mask_generator(context_BC))
+
+    def decide(self, logits: torch.Tensor) -> torch.Tensor:
+        """The mask that the generator's logits mean."""
         return (logits >= 0).to(logits.dtype)
 
     def gates(self, context_BC: torch.Tensor) -> torch.Tensor:

@@ -62,14 +62,17 @@ class MultiSpectralConv(LearnedModule, GatedConv):
     def mask(self, context_BC: torch.Tensor) -> torch.Tensor:
         """(B, heads * in), exactly 0 or 1; in training a sample with the gradient of its sigmoid."""
         with torch.autocast(context_BC.device.type, enabled=False):
-            logits = self.mask_generator(context_BC.float())
-            if self.training:
-                soft = torch.sigmoid((logits + self._noise(logits)) / self.rules.gumbel_temperature)
-                # soft minus itself is exactly 0: the mask is exactly binary, and its gradient is that of soft.
-                mask = (soft >= 0.5).to(soft.dtype) + (soft - soft.detach())
-            else:
-                mask = (logits >= 0).to(logits.dtype)
-        self.kept = mask.view(len(mask), self.heads, -1)
+            return self.decide(self.mask_generator(context_BC.float()))
+
+    def decide(self, logits: torch.Tensor) -> torch.Tensor:
+        """The mask, which is remembered."""
+        if self.training:
+            soft = torch.sigmoid((logits + self._noise(logits)) / self.rules.gumbel_temperature)
+            # soft minus itself is exactly 0: the mask is exactly binary, and its gradient is that of soft.
+            mask = (soft >= 0.5).to(soft.dtype) + (soft - soft.detach())
+        else:
+            mask = super().decide(logits)
+        self.kept = mask.reshape(len(mask), self.heads, -1)
         return mask
 
     def _noise(self, logits: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from igcnas.recipes import Augmentation
 from igcnas.settings import TrainingSettings
 from igcnas.training.augment import crop, jitter, padded, resize_windows
 from igcnas.training.distributed import ALONE, World
+from igcnas.training.gather import gather
 from igcnas.training.source import Batches
 
 EVALUATION_BATCH = 500
@@ -86,6 +87,11 @@ class TrainingData:
         scaled = images_BCHW.float() / 255.0
         return (scaled - self.mean[:, None, None]) / self.std[:, None, None]
 
+    def _levels(self) -> torch.Tensor:
+        """What each of the 256 levels of each channel is normalised to: (channels, 256)."""
+        channels = len(self.mean)
+        return self.normalize(torch.arange(256).view(256, 1, 1, 1).expand(256, channels, 1, 1))[:, :, 0, 0].t().contiguous()
+
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch."""
         return max(1, len(self.training) // batch_size)
@@ -118,10 +124,14 @@ class TrainingData:
         size = self.training.images.shape[2:]
         fill = self.mean if self.augmentation.fill == "mean" else None
         base = padded(self.training.images, pad, fill)
+        levels = self._levels() if device.type == "cpu" and places is None and colours is None else None
         for start in range(first * batch_size, count - batch_size + 1, batch_size):
             begin = start + world.rank * part
             chosen = order[begin : begin + part]
             flip = mirrored[chosen] if mirrored is not None else None
+            if levels is not None:
+                yield gather(base, chosen, offsets[:, chosen], flip, size, levels), self.training.labels[chosen]
+                continue
             if places is not None:
                 boxes = [random_window(self.augmentation, size[1], size[0], places[index]) for index in chosen.tolist()]
                 images = resize_windows(base[chosen], torch.tensor(boxes, device=device), flip)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from igcnas.cost import layer_cost
-from igcnas.execution.cpu import convolution, depthwise, elementwise, norm
+from igcnas.execution.cpu import convolution, depthwise, elementwise, generators, norm
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.nodes.convolution import Convolve
 from igcnas.execution.values import Gradient, Storage, Use, Value
@@ -78,6 +78,11 @@ class CpuOperators:
             found.users = 1
             return found
         return self.allocate(storage.key[0], (storage.key[1], storage.key[2]))
+
+    def duplicate(self, storage: Storage) -> Storage:
+        found = self.take_like(storage)
+        np.copyto(found.flat, storage.flat)
+        return found
 
     def release(self, storage: Storage) -> None:
         storage.users -= 1
@@ -290,6 +295,9 @@ class CpuOperators:
             gradient.t().contiguous().numpy(), self._pixels(x.storage), x.rows, x.scale, x.shift, x.code, x.mean,
             self._pixels(into), use.first, use.last, x.gsums, self._acc,
         )
+
+    def generate(self, generator: nn.Sequential, context: torch.Tensor) -> torch.Tensor:
+        return generators.generate(generator, context)
 
     def gate(self, value: Value, gates: torch.Tensor, out: Value) -> None:
         elementwise.gate_forward(

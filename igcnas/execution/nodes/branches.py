@@ -25,10 +25,7 @@ class Sum(Node):
         self.ops.add(self.one.value, self.other.value, self.out, training and self.out.statistics)
 
     def backward(self) -> None:
-        """Both branches have the gradient of the sum: where nothing has to be applied to it, the same buffer.
-
-        A shortcut's value takes further gradients into that buffer only when the body has read it.
-        """
+        """Both branches have the gradient of the sum: where nothing has to be applied to it, the same buffer."""
         gradient = self.taken(self.out)
         for use in (self.one, self.other):
             value = use.value

@@ -33,10 +33,20 @@ class Gate(Node):
 
     def forward(self, training: bool) -> None:
         """Ask the generators; multiply."""
-        self.gates = self.module.gates(self.context.leaf)
+        if training and isinstance(self.module, GatedConv):
+            self.gates = self._generated(self.module, self.context.leaf)
+        else:
+            self.gates = self.module.gates(self.context.leaf)
         if training:
             self.context.pending += [(made, leaf) for made, leaf in self._leaves()]
         self.ops.gate(self.use.value, self.gates.detach(), self.out)
+
+    def _generated(self, module: GatedConv, context: torch.Tensor) -> torch.Tensor:
+        """As `module.gates`, with the device's way to run a generator."""
+        gates = module.decide(self.ops.generate(module.mask_generator, context))
+        if module.attention_generator is not None:
+            gates = gates * self.ops.generate(module.attention_generator, context)
+        return gates
 
     def _leaves(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """What the module remembers, and the leaf that stands in for it now."""

@@ -36,11 +36,18 @@ class Node:
             value.gradient = None
 
     def buffer(self, use: Use) -> Storage:
-        """Where the gradient of the used value is gathered; made by the first that adds to it."""
+        """Where the gradient of the used value is gathered; made by the first that adds to it.
+
+        A buffer that somebody else still reads is not added to, but to a copy of it.
+        """
         value = use.value
         if use.first:
             self.give(value, self.ops.take_like(value.storage))
         assert value.gradient is not None
+        shared = value.gradient.g
+        if shared.users > 1:
+            self.give(value, self.ops.duplicate(shared))
+            self.ops.release(shared)
         return value.gradient.g
 
     def give(self, value: Value, storage: Storage) -> None:
