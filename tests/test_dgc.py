@@ -122,7 +122,9 @@ def test_the_penalty_is_the_mean_saliency_added_over_heads_and_layers() -> None:
     found: list[torch.Tensor] = []
     for child in module.modules():
         if isinstance(child, DynamicConv):
-            child.register_forward_hook(lambda child, inputs, _out: found.append(child.saliency(inputs[0].mean((2, 3)))))
+            child.register_forward_hook(
+                lambda child, inputs, _out: found.append(child.saliency(inputs[0].mean((2, 3))))
+            )
     module(torch.rand(4, 1, 8, 8))
     expected = sum(saliency[:, head].mean() for saliency in found for head in range(4))
     assert len(found) == 3

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional
 
 from igcnas.architecture import Architecture
 from igcnas.execution import make_program
 from igcnas.execution.cpu import convolution, depthwise, elementwise
 from igcnas.execution.cpu.tiles import PIECE
+from igcnas.execution.program import Program
 from igcnas.grouping import DynamicChannels
 from igcnas.layers import LEARNED, LearnedModule
 from igcnas.network import build
@@ -139,7 +142,18 @@ def test_a_convolution_of_any_shape_equals_torch_in_float64_forwards_and_backwar
         gradient = (g.reshape(outs, -1), y.reshape(outs, -1), a, b, c, lazy)
         dw_flat = dw.reshape(outs, -1)
         convolution.pointwise_backward(
-            x.reshape(ins, -1), *value, mean, flat, groups, *gradient, dx.reshape(ins, -1), *end, dw_flat, True, ring, acc
+            x.reshape(ins, -1),
+            *value,
+            mean,
+            flat,
+            groups,
+            *gradient,
+            dx.reshape(ins, -1),
+            *end,
+            dw_flat,
+            True,
+            ring,
+            acc,
         )
     elif is_depthwise and stride == 1:
         depthwise.backward(x, *value, mean, weight, stride, *gradient, dx, *end, dw, ring, acc)
@@ -162,10 +176,17 @@ def test_a_large_mean_does_not_drown_the_variance() -> None:
     assert np.allclose(variance, x.astype(np.float64).var(1), rtol=1e-3)
 
 
-class _Compared:
+class Compared:
     """Loss, gradients and state of one batch, by stock modules in float64, and by both engines."""
 
-    def __init__(self, network_plan: Plan, *, batch: int = 12, rules: GroupingRules | None = None) -> None:
+    def __init__(
+        self,
+        network_plan: Plan,
+        *,
+        batch: int = 12,
+        rules: GroupingRules | None = None,
+        make: Callable[[Plan, nn.Module, int], Program] = make_program,
+    ) -> None:
         rules = rules or GroupingRules(gate_scale=0.1, group_lasso=1e-3)
         torch.manual_seed(0)
         network = build(network_plan)
@@ -191,7 +212,7 @@ class _Compared:
 
             copied.train()
             if name == "fast":
-                program = make_program(network_plan, copied, batch)
+                program = make(network_plan, copied, batch)
                 loss = program.loss(pictures, loss_of)
                 gradients = {key: p.grad.clone() for key, p in copied.named_parameters() if p.grad is not None}
                 objective.begin_step(0.3)
@@ -248,7 +269,7 @@ SEARCHED = {f"{one.family}-{one.id}": one for name in known_spaces() for one in 
 
 @pytest.mark.parametrize("name", SEARCHED)
 def test_a_searched_network_has_the_loss_gradients_and_statistics_of_stock_pytorch(name: str) -> None:
-    _Compared(plan(SEARCHED[name])).check()
+    Compared(plan(SEARCHED[name])).check()
 
 
 def test_every_kind_of_learned_grouping_is_among_the_networks_compared() -> None:
@@ -272,11 +293,11 @@ def test_dynamic_groups_have_the_loss_and_gradients_of_stock_pytorch() -> None:
         GlobalPool("pool", 6, (3, 3)),
         Linear("classifier", 6, 5),
     )
-    _Compared(Plan(Sequence("", layers), (3, 6, 6))).check()
+    Compared(Plan(Sequence("", layers), (3, 6, 6))).check()
 
 
 @st.composite
-def _plans(draw: st.DrawFn) -> Plan:
+def plans(draw: st.DrawFn) -> Plan:
     """Any tree of layers that a block could be made of."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7)))
     count = 0
@@ -335,10 +356,10 @@ def _pool(name: str, channels: int, largest: bool, size: tuple[int, int]) -> Poo
     return Pool(name, "max", channels, 3, 2, size) if largest else Pool(name, "average", channels, 2, 2, size)
 
 
-@given(network=_plans())
+@given(network=plans())
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_tree_of_layers_has_the_loss_and_gradients_of_stock_pytorch(network: Plan) -> None:
-    _Compared(network).check()
+    Compared(network).check()
 
 
 @pytest.mark.parametrize("flip", [True, False])

@@ -182,9 +182,7 @@ class Folding:
         self._ready = True
 
 
-def places(
-    shape: torch.Size, groups: int, in_rows: tuple[int, ...], out_rows: tuple[int, ...]
-) -> torch.Tensor:
+def places(shape: torch.Size, groups: int, in_rows: tuple[int, ...], out_rows: tuple[int, ...]) -> torch.Tensor:
     """For each number of a weight of this shape, in order, its place in the dense kernel, counted through all of it."""
     outs, ins, height, width = shape
     group = torch.arange(outs) // (outs // groups)
@@ -210,9 +208,7 @@ def _index(rows: tuple[int, ...], device: torch.device) -> torch.Tensor | None:
     return None if in_order(rows) else torch.tensor(rows, device=device)
 
 
-def _reordered(
-    kernel: torch.Tensor, inputs: torch.Tensor | None, outputs: torch.Tensor | None
-) -> torch.Tensor:
+def _reordered(kernel: torch.Tensor, inputs: torch.Tensor | None, outputs: torch.Tensor | None) -> torch.Tensor:
     if inputs is not None:
         kernel = kernel.index_select(1, inputs)
     return kernel if outputs is None else kernel.index_select(0, outputs)

@@ -76,6 +76,11 @@ class ChannelsLast:
     def take_like(self, storage: Storage) -> Storage:
         return Storage(None, None, storage.key)
 
+    def duplicate(self, storage: Storage) -> Storage:
+        found = self.take_like(storage)
+        found.array = storage.array  # tensors are replaced, never written to
+        return found
+
     def release(self, storage: Storage) -> None:
         storage.users -= 1
         if storage.users == 0:
@@ -171,8 +176,7 @@ class ChannelsLast:
             itemsize=self.dtype.itemsize,
         )
 
-    def cost(self, layer: Convolution, alone: bool) -> float:
-        """Seconds of a training step; `alone`: whether a norm follows, as it does behind a run of convolutions."""
+    def cost(self, layer: Convolution) -> float:
         shape = rule.Shape(
             in_channels=layer.in_channels,
             out_channels=layer.out_channels,
@@ -321,7 +325,10 @@ class ChannelsLast:
 
     def settled(self, gradient: Gradient, value: Value) -> Storage:
         if gradient.lazy:
-            gradient.g.array, gradient.lazy = tensors.settled(gradient), False
+            found = self.take_like(gradient.g)
+            found.array = tensors.settled(gradient)
+            self.release(gradient.g)  # somebody else may read it
+            gradient.g, gradient.lazy = found, False
         return gradient.g
 
     def pool(self, layer: Pool, value: Value, out: Value, places: Cell) -> None:
@@ -369,6 +376,10 @@ class ChannelsLast:
         else:
             dx.copy_((gradient / (height * width))[:, :, None, None].expand_as(dx))
         self._deposit_ordered(use, into, dx)
+
+    def generate(self, generator: nn.Sequential, context: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = generator(context)
+        return found
 
     def gate(self, value: Value, gates: torch.Tensor, out: Value) -> None:
         x = tensors.ordered(value).permute(0, 2, 3, 1).unsqueeze(3)
