@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_execution import SEARCHED, Compared, plans
 from torch import nn
 
 from igcnas.execution.cuda.operators import ChannelsLast
@@ -13,7 +14,6 @@ from igcnas.execution.cuda.rule import Way
 from igcnas.execution.program import Program
 from igcnas.plan import Plan, plan
 from igcnas.primitives import Convolution
-from test_execution import SEARCHED, Compared, plans
 
 CPU = torch.device("cpu")
 

@@ -77,28 +77,7 @@ def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, take
 
 @njit(**OPTIONS)
 def pointwise_backward(  # type: ignore[no-untyped-def]
-    x,
-    rows,
-    scale,
-    shift,
-    code,
-    mean,
-    weight,
-    groups,
-    g,
-    y,
-    a,
-    b,
-    c,
-    lazy,
-    dx,
-    first,
-    last,
-    gsums,
-    dw,
-    wanted,
-    ring,
-    acc,
+    x, rows, scale, shift, code, mean, weight, groups, g, y, a, b, c, lazy, dx, first, last, gsums, dw, wanted, ring, acc
 ):
     """Both gradients of `pointwise_forward` in one pass over x and g. dx is written or added to, dw (as weight) set.
 
@@ -211,21 +190,7 @@ def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(
-                    ring,
-                    (h + pad) % kernel,
-                    x.shape,
-                    flat_x,
-                    h,
-                    rows,
-                    group * ins,
-                    ins,
-                    scale,
-                    shift,
-                    code,
-                    pad,
-                    stride,
-                )
+                _load_input(ring, (h + pad) % kernel, x.shape, flat_x, h, rows, group * ins, ins, scale, shift, code, pad, stride)
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for s in range(0, span, PIECE):
@@ -263,28 +228,12 @@ def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b,
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(
-                    ring,
-                    (h + pad) % kernel,
-                    x.shape,
-                    flat_x,
-                    h,
-                    rows,
-                    group * ins,
-                    ins,
-                    scale,
-                    shift,
-                    code,
-                    pad,
-                    stride,
-                )
+                _load_input(ring, (h + pad) % kernel, x.shape, flat_x, h, rows, group * ins, ins, scale, shift, code, pad, stride)
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for o in range(group * outs, (group + 1) * outs):
                 at, here = lines[o], (o * height_o + ho) * span
-                combine(
-                    line[at : at + span], flat_g[here : here + span], flat_y[here : here + span], a[o], b[o], c[o], lazy
-                )
+                combine(line[at : at + span], flat_g[here : here + span], flat_y[here : here + span], a[o], b[o], c[o], lazy)
             for s in range(0, span, PIECE):
                 m = min(PIECE, span - s)
                 correlate(out, group * outs, outs, line, lines, s, ring, starts, s, m)
@@ -351,20 +300,7 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
                     high = (h + pad) // stride
                     for ho in range(max(loaded + 1, low), high + 1):
                         _load_grad(
-                            ring,
-                            (ho + slots) % slots,
-                            g.shape,
-                            flat_g,
-                            flat_y,
-                            a,
-                            b,
-                            c,
-                            lazy,
-                            ho,
-                            group * outs,
-                            outs,
-                            left,
-                            places,
+                            ring, (ho + slots) % slots, g.shape, flat_g, flat_y, a, b, c, lazy, ho, group * outs, outs, left, places
                         )
                     loaded = high
                     t = 0
@@ -387,15 +323,8 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
                                 line, source = flat_dx[here : here + many], flat_x[here : here + many]
                                 if stride == 1:
                                     total, moment = deposit(
-                                        line[s : s + m],
-                                        acc[i, :m],
-                                        source[s : s + m],
-                                        scale[r],
-                                        shift[r],
-                                        code,
-                                        mean[r],
-                                        first,
-                                        last,
+                                        line[s : s + m], acc[i, :m], source[s : s + m], scale[r], shift[r], code,
+                                        mean[r], first, last,
                                     )
                                     gsums[r, 0] += total
                                     gsums[r, 1] += moment
@@ -406,15 +335,8 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
                                     many = min(batch - begin, m - j)
                                     at = (wp + stride * pixel) * batch + begin
                                     total, moment = deposit(
-                                        line[at : at + many],
-                                        acc[i, j : j + many],
-                                        source[at : at + many],
-                                        scale[r],
-                                        shift[r],
-                                        code,
-                                        mean[r],
-                                        first,
-                                        last,
+                                        line[at : at + many], acc[i, j : j + many], source[at : at + many], scale[r],
+                                        shift[r], code, mean[r], first, last,
                                     )
                                     gsums[r, 0] += total
                                     gsums[r, 1] += moment

@@ -185,21 +185,9 @@ def backward(  # type: ignore[no-untyped-def]
             activate(_piece(ring, near, span), source, scale[r], shift[r], code)
             for s in range(0, span, PIECE):
                 m = min(PIECE, span - s)
-                d0, d1, d2 = (
-                    _piece(ring, r0 + s, m),
-                    _piece(ring, r0 + batch + s, m),
-                    _piece(ring, r0 + 2 * batch + s, m),
-                )
-                d3, d4, d5 = (
-                    _piece(ring, r1 + s, m),
-                    _piece(ring, r1 + batch + s, m),
-                    _piece(ring, r1 + 2 * batch + s, m),
-                )
-                d6, d7, d8 = (
-                    _piece(ring, r2 + s, m),
-                    _piece(ring, r2 + batch + s, m),
-                    _piece(ring, r2 + 2 * batch + s, m),
-                )
+                d0, d1, d2 = _piece(ring, r0 + s, m), _piece(ring, r0 + batch + s, m), _piece(ring, r0 + 2 * batch + s, m)
+                d3, d4, d5 = _piece(ring, r1 + s, m), _piece(ring, r1 + batch + s, m), _piece(ring, r1 + 2 * batch + s, m)
+                d6, d7, d8 = _piece(ring, r2 + s, m), _piece(ring, r2 + batch + s, m), _piece(ring, r2 + 2 * batch + s, m)
                 _nine_dots(sums, _piece(ring, near + s, m), d0, d1, d2, d3, d4, d5, d6, d7, d8, m)
                 _nine(piece, d0, d1, d2, d3, d4, d5, d6, d7, d8, turned, m)
                 t, q = deposit(

@@ -88,9 +88,7 @@ def distribute(g, y, a, b, c, lazy, start, x, rows, scale, shift, code, mean, dx
         for s in range(0, x.shape[1], PIECE):
             m = min(PIECE, x.shape[1] - s)
             combine(acc[0, :m], g[o, s : s + m], y[o, s : s + m], a[o], b[o], c[o], lazy)
-            t, q = deposit(
-                dx[r, s : s + m], acc[0, :m], x[r, s : s + m], scale[r], shift[r], code, mean[r], first, last
-            )
+            t, q = deposit(dx[r, s : s + m], acc[0, :m], x[r, s : s + m], scale[r], shift[r], code, mean[r], first, last)
             total += t
             moment += q
         gsums[r, 0], gsums[r, 1] = total, moment

@@ -112,17 +112,8 @@ class _Generate(torch.autograd.Function):
         assert norm.num_batches_tracked is not None
         weights = tuple(tensor.numpy() for tensor in (first, gamma, beta, last, bias))
         _forward(
-            x,
-            *weights[:3],
-            norm.running_mean.numpy(),
-            norm.running_var.numpy(),
-            norm.num_batches_tracked.view(1).numpy(),
-            norm.momentum,
-            norm.eps,
-            *weights[3:],
-            hidden,
-            active,
-            out,
+            x, *weights[:3], norm.running_mean.numpy(), norm.running_var.numpy(),
+            norm.num_batches_tracked.view(1).numpy(), norm.momentum, norm.eps, *weights[3:], hidden, active, out,
         )
         ctx.held = x, weights, hidden, active
         return torch.from_numpy(out).t()
