@@ -89,7 +89,7 @@ class TrainingSettings:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> TrainingSettings:
-        """The settings whose `dataclasses.asdict` this is; those from before there were two engines mean stock PyTorch."""
+        """The settings whose `dataclasses.asdict` this is; those from before there were two engines mean 'eager'."""
         return TrainingSettings(**{"engine": "eager", **data, "grouping": GroupingRules(**data.get("grouping", {}))})
 
     def __post_init__(self) -> None:

@@ -159,7 +159,7 @@ def test_a_convolution_of_any_shape_equals_torch_in_float64_forwards_and_backwar
         depthwise.backward(x, *value, mean, weight, stride, *gradient, dx, *end, dw, ring, acc)
     else:
         convolution.spatial_weight_grad(x, *value, stride, groups, *gradient, dw, ring, line)
-        convolution.spatial_input_grad(x, *value, mean, weight, stride, groups, *gradient, dx, *end, ring, acc)
+        convolution.spatial_input_grad(x, *value, mean, weight, stride, groups, *gradient, dx, *end, ring, line, acc)
     _close(dw, dw_wanted)
     _close(dx, dx_wanted)
     if last:

@@ -1,8 +1,8 @@
 """The fast reading of a plan: forward and backward steps run by hand, without autograd on activations.
 
-A stock network makes a pass over memory for each layer: convolution, norm, activation, permutation, sum. Here a value is
-stored raw, and what is pending on it - the norm's affine map, the activation, the order of the channels - is applied by
-whoever reads it. Gradients are the same: a norm's gradient is linear in two tensors that exist, and is never stored.
+A stock network makes a pass over memory for each layer: convolution, norm, activation, permutation, sum. Here a value
+is stored raw, and what is pending on it - the norm's affine map, the activation, the order of the channels - is applied
+by whoever reads it. Gradients are the same: a norm's gradient is linear in two tensors that exist, and is never stored.
 
 values: a stored tensor and what is pending on it. nodes/: the steps, each with its own backward. weights: where a
 convolution gets its kernel from. reading: from a plan and its torch module to the list of steps. program: runs them.

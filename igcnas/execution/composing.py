@@ -8,9 +8,9 @@ have a kernel or a stride: two cut the border twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import nn
@@ -20,7 +20,12 @@ from igcnas.layers.masked import MaskedConv
 from igcnas.primitives import Convolution, Gather, Permutation
 
 Linear: TypeAlias = Convolution | Permutation | Gather
-Cost: TypeAlias = Callable[[Convolution], float]
+
+
+class Cost(Protocol):
+    """See `Operators.cost`."""
+
+    def __call__(self, layer: Convolution, *, begins: bool, ends: bool) -> float: ...
 
 
 def first(row: tuple[Linear, ...], cost: Cost) -> tuple[Linear, ...]:
@@ -42,7 +47,9 @@ def first(row: tuple[Linear, ...], cost: Cost) -> tuple[Linear, ...]:
             alone = run[0]
             assert isinstance(alone, Convolution)
             rest = best[len(best) - length]
-            ways.append((cost(alone if length == 1 else composition(run)) + rest[0], 1 + rest[1], length))
+            layer = alone if length == 1 else composition(run)
+            own = cost(layer, begins=start == 0, ends=start + length == len(places))
+            ways.append((own + rest[0], 1 + rest[1], length))
         best.append(min(ways))
     length = best[-1][2]
     return row[: places[length - 1] + 1] if length > 1 else ()

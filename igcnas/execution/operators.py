@@ -73,8 +73,11 @@ class Operators(Protocol):
     def norm(self, module: nn.BatchNorm2d) -> Any:
         """The parameters and buffers of a norm."""
 
-    def cost(self, layer: Convolution) -> float:
-        """Of a convolution in a training step, to compare with that of others on this device."""
+    def cost(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
+        """Of a convolution in a training step, to compare with that of others on this device.
+
+        begins, ends: whether it is the first, the last of a row of convolutions: inside, no norm is pending.
+        """
 
     def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
         """Once, when a convolution is made: how it is computed, and in which order its output is stored.

@@ -33,7 +33,7 @@ class Reading:
 
     def __init__(self, ops: Operators, network: nn.Module) -> None:
         self.ops = ops
-        self.modules = dict(network.named_modules())
+        self.modules: dict[str, nn.Module] = dict(network.named_modules())
         self.nodes: list[Node] = []
         self.path: list[str] = []
         self.context: Mean | None = None
@@ -85,7 +85,8 @@ class Reading:
         return order
 
     def _at(self, layer: primitives.Layer) -> nn.Module:
-        return self.modules[".".join((*self.path, layer.name))]
+        module: nn.Module = self.modules[".".join((*self.path, layer.name))]
+        return module
 
     def _add(self, node: Node) -> Value:
         self.nodes.append(node)

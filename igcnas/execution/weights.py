@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
-from torch import nn
 
 
 class Weight(Protocol):
@@ -25,7 +24,7 @@ class Weight(Protocol):
 class PlainWeight:
     """A parameter, read and given its gradient in place."""
 
-    def __init__(self, parameter: nn.Parameter, view: Any) -> None:
+    def __init__(self, parameter: torch.Tensor, view: Callable[[torch.Tensor], Any]) -> None:
         assert parameter.grad is not None, "gradients have their places before a program is made"
         self.value, self.gradient = view(parameter.detach()), view(parameter.grad)
 
@@ -43,7 +42,7 @@ class MadeWeight:
     are one convolution with the composed kernel (igcnas/composition.py).
     """
 
-    def __init__(self, make: Callable[[], torch.Tensor], view: Any) -> None:
+    def __init__(self, make: Callable[[], torch.Tensor], view: Callable[[torch.Tensor], Any]) -> None:
         self.make, self.view = make, view
         self.made: torch.Tensor
         with torch.no_grad():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from igcnas.grouping import KroneckerGrouping
 from igcnas.layers.masked import MaskedConv

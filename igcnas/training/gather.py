@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
+
+from igcnas.execution.cpu.compiled import kernel
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _gather(images, chosen, tops, lefts, mirrored, table, out):  # type: ignore[no-untyped-def]
+@kernel
+def _gather(images, chosen, tops, lefts, mirrored, table, out):
     count, channels, height, width = out.shape
     for i in range(count):
         n, top, left = chosen[i], tops[i], lefts[i]

@@ -47,24 +47,27 @@ class EagerSteps:
     def __init__(self, network: nn.Module, recipe: Recipe, mixed: AbstractContextManager[object]) -> None:
         self.network, self.recipe, self.mixed = network, recipe, mixed
         self.parameters = list(network.parameters())
-        self.optimizer = make_optimizer(network, recipe)
+        self.optimizer: Optimizer | FlatSGD = make_optimizer(network, recipe)
 
     def gradients(self, images: torch.Tensor, loss_of: LossOf) -> tuple[torch.Tensor, torch.Tensor]:
+        """By autograd."""
         if images.device.type == "cuda":
             images = images.contiguous(memory_format=torch.channels_last)
         with self.mixed:
             logits = self.network(images)
             loss = loss_of(logits)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), logits.detach()
 
     def update(self) -> None:
+        """Stock clipping and optimizer."""
         if self.recipe.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.gradient_clip)
         self.optimizer.step()
 
     def answer(self, images: torch.Tensor) -> torch.Tensor:
+        """Of the module."""
         logits: torch.Tensor = self.network(images)
         return logits
 
@@ -90,6 +93,7 @@ class FastSteps:
         return self._program
 
     def gradients(self, images: torch.Tensor, loss_of: LossOf) -> tuple[torch.Tensor, torch.Tensor]:
+        """By the program."""
         if isinstance(self.optimizer, FlatSGD):
             self.optimizer.zero_grad()
         else:
@@ -98,6 +102,7 @@ class FastSteps:
         return program.loss(images, loss_of), program.logits
 
     def update(self) -> None:
+        """On the flat buffers where the optimizer has them."""
         clip = self.recipe.gradient_clip
         if clip is not None:
             if isinstance(self.optimizer, FlatSGD):
@@ -107,4 +112,5 @@ class FastSteps:
         self.optimizer.step()
 
     def answer(self, images: torch.Tensor) -> torch.Tensor:
+        """Of the program."""
         return self.program(min(self.recipe.batch_size, len(images))).answer(images)

@@ -90,7 +90,11 @@ class TrainingData:
     def _levels(self) -> torch.Tensor:
         """What each of the 256 levels of each channel is normalised to: (channels, 256)."""
         channels = len(self.mean)
-        return self.normalize(torch.arange(256).view(256, 1, 1, 1).expand(256, channels, 1, 1))[:, :, 0, 0].t().contiguous()
+        return (
+            self.normalize(torch.arange(256).view(256, 1, 1, 1).expand(256, channels, 1, 1))[:, :, 0, 0]
+            .t()
+            .contiguous()
+        )
 
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch."""

@@ -1,0 +1,1 @@
+"""The operators on a CPU: kernels in numba, on arrays (channels, height, width, batch)."""

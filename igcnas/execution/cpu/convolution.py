@@ -13,14 +13,14 @@ b, c, lazy). ring, acc: scratch.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from igcnas.execution.cpu.compiled import kernel
 from igcnas.execution.cpu.lazy import COPY, activate, combine, deposit
-from igcnas.execution.cpu.tiles import OPTIONS, PIECE, correlate, multiply
+from igcnas.execution.cpu.tiles import PIECE, correlate, multiply
 
 
-@njit(**OPTIONS)
-def _store(y, sums, o, acc, start, m, taken):  # type: ignore[no-untyped-def]
+@kernel
+def _store(y, sums, o, acc, start, m, taken):
     """Write one row piece of an output channel; where wanted, add to its statistics."""
     if taken:
         if start == 0:
@@ -43,13 +43,13 @@ def _store(y, sums, o, acc, start, m, taken):  # type: ignore[no-untyped-def]
             y[j] = acc[j]
 
 
-@njit(**OPTIONS)
-def _rows_at_once(left):  # type: ignore[no-untyped-def]
+@kernel
+def _rows_at_once(left):
     return 4 if left >= 4 else (2 if left >= 2 else 1)
 
 
-@njit(**OPTIONS)
-def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, taken, ring, acc):  # type: ignore[no-untyped-def]
+@kernel
+def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, taken, ring, acc):
     """1x1, stride 1. x (stored, n), weight (out, in / groups), y (out, n)."""
     n = x.shape[1]
     outs, ins = weight.shape
@@ -75,9 +75,30 @@ def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, take
                 o += step
 
 
-@njit(**OPTIONS)
-def pointwise_backward(  # type: ignore[no-untyped-def]
-    x, rows, scale, shift, code, mean, weight, groups, g, y, a, b, c, lazy, dx, first, last, gsums, dw, wanted, ring, acc
+@kernel
+def pointwise_backward(
+    x,
+    rows,
+    scale,
+    shift,
+    code,
+    mean,
+    weight,
+    groups,
+    g,
+    y,
+    a,
+    b,
+    c,
+    lazy,
+    dx,
+    first,
+    last,
+    gsums,
+    dw,
+    wanted,
+    ring,
+    acc,
 ):
     """Both gradients of `pointwise_forward` in one pass over x and g. dx is written or added to, dw (as weight) set.
 
@@ -127,8 +148,8 @@ def pointwise_backward(  # type: ignore[no-untyped-def]
                 dw[group * outs + i, k] = local[i, k]
 
 
-@njit(**OPTIONS)
-def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, pad, stride):  # type: ignore[no-untyped-def]
+@kernel
+def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, pad, stride):
     """Row h of the channels first.. of a group into the ring, padded, its columns split by their remainder."""
     _, height, width, batch = shape
     places = (width + 2 * pad + stride - 1) // stride
@@ -159,8 +180,8 @@ def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, p
                     ring[j] = 0.0
 
 
-@njit(**OPTIONS)
-def _input_starts(starts, ho, ins, kernel, stride, places, batch):  # type: ignore[no-untyped-def]
+@kernel
+def _input_starts(starts, ho, ins, kernel, stride, places, batch):
     """Where the piece of each (channel, tap) begins for output row ho."""
     length = stride * places * batch
     i = 0
@@ -172,8 +193,8 @@ def _input_starts(starts, ho, ins, kernel, stride, places, batch):  # type: igno
                 i += 1
 
 
-@njit(**OPTIONS)
-def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums, taken, ring, acc):  # type: ignore[no-untyped-def]
+@kernel
+def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums, taken, ring, acc):
     """Any odd kernel and any stride, padded by kernel // 2."""
     _, _, width, batch = x.shape
     total_outs, ins, kernel, _ = weight.shape
@@ -190,7 +211,21 @@ def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(ring, (h + pad) % kernel, x.shape, flat_x, h, rows, group * ins, ins, scale, shift, code, pad, stride)
+                _load_input(
+                    ring,
+                    (h + pad) % kernel,
+                    x.shape,
+                    flat_x,
+                    h,
+                    rows,
+                    group * ins,
+                    ins,
+                    scale,
+                    shift,
+                    code,
+                    pad,
+                    stride,
+                )
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for s in range(0, span, PIECE):
@@ -205,8 +240,8 @@ def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums
                     o += step
 
 
-@njit(**OPTIONS)
-def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b, c, lazy, dw, ring, line):  # type: ignore[no-untyped-def]
+@kernel
+def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b, c, lazy, dw, ring, line):
     """dw (out, in / groups, k, k) of `spatial_forward`. line: scratch for one row of the gradients of a group."""
     _, _, width, batch = x.shape
     total_outs, ins, kernel, _ = dw.shape
@@ -228,19 +263,35 @@ def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b,
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(ring, (h + pad) % kernel, x.shape, flat_x, h, rows, group * ins, ins, scale, shift, code, pad, stride)
+                _load_input(
+                    ring,
+                    (h + pad) % kernel,
+                    x.shape,
+                    flat_x,
+                    h,
+                    rows,
+                    group * ins,
+                    ins,
+                    scale,
+                    shift,
+                    code,
+                    pad,
+                    stride,
+                )
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for o in range(group * outs, (group + 1) * outs):
                 at, here = lines[o], (o * height_o + ho) * span
-                combine(line[at : at + span], flat_g[here : here + span], flat_y[here : here + span], a[o], b[o], c[o], lazy)
+                combine(
+                    line[at : at + span], flat_g[here : here + span], flat_y[here : here + span], a[o], b[o], c[o], lazy
+                )
             for s in range(0, span, PIECE):
                 m = min(PIECE, span - s)
                 correlate(out, group * outs, outs, line, lines, s, ring, starts, s, m)
 
 
-@njit(**OPTIONS)
-def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, places):  # type: ignore[no-untyped-def]
+@kernel
+def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, places):
     """Row ho of the gradients of a group into the ring, with `left` columns of zeros in front, zeros behind."""
     _, height_o, width_o, batch = shape
     length = places * batch
@@ -261,22 +312,77 @@ def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, pl
             ring[j] = 0.0
 
 
-@njit(**OPTIONS)
-def spatial_input_grad(  # type: ignore[no-untyped-def]
-    x, rows, scale, shift, code, mean, weight, stride, groups, g, y, a, b, c, lazy, dx, first, last, gsums, ring, acc
+@kernel
+def _pack(packed, weight, first, outs, top, side, stride):
+    """packed[k, t]: the weights to input channel k of the taps (output, kh, kw) that pixels of one remainder meet."""
+    _, ins, kernel, _ = weight.shape
+    taps = 0
+    for i in range(outs):
+        for kh in range(top, kernel, stride):
+            for kw in range(side, kernel, stride):
+                for k in range(ins):
+                    packed[k, taps] = weight[first + i, k, kh, kw]
+                taps += 1
+
+
+@kernel
+def _spread(line, base, piece, start, m, first, stride, batch):
+    """Pixels start.. of a piece to every stride-th place of a row."""
+    if stride == 1:
+        for j in range(m):
+            line[base + start + j] = piece[j]
+        return
+    j = 0
+    while j < m:
+        pixel, begin = (start + j) // batch, (start + j) % batch
+        many = min(batch - begin, m - j)
+        to = base + (first + stride * pixel) * batch + begin
+        for i in range(many):
+            line[to + i] = piece[j + i]
+        j += many
+
+
+@kernel
+def spatial_input_grad(
+    x,
+    rows,
+    scale,
+    shift,
+    code,
+    mean,
+    weight,
+    stride,
+    groups,
+    g,
+    y,
+    a,
+    b,
+    c,
+    lazy,
+    dx,
+    first,
+    last,
+    gsums,
+    ring,
+    line,
+    acc,
 ):
-    """dx of `spatial_forward`, as in `pointwise_backward`. Input pixels of equal remainder by the stride go together."""
+    """dx of `spatial_forward`, as in `pointwise_backward`. Input pixels of equal remainder by the stride go together.
+
+    line: scratch for one row of the input of a group.
+    """
     _, height, width, batch = x.shape
     total_outs, ins, kernel, _ = weight.shape
     outs = total_outs // groups
-    height_o, width_o = g.shape[1], g.shape[2]
+    width_o = g.shape[2]
     pad = kernel // 2
     left = (kernel - 1 - pad) // stride + 1
     places = left + width_o + pad // stride + 1
     length = places * batch
     slots = kernel + 1
     flat_x, flat_dx, flat_g, flat_y = x.reshape(-1), dx.reshape(-1), g.reshape(-1), y.reshape(-1)
-    packed = np.empty((ins, outs * kernel * kernel), np.float32)
+    across = width * batch
+    packed = np.empty((stride, ins, outs * kernel * kernel), np.float32)
     starts = np.empty(outs * kernel * kernel, np.int64)
     for group in range(groups):
         for k in range(ins):
@@ -285,60 +391,47 @@ def spatial_input_grad(  # type: ignore[no-untyped-def]
             gsums[r, 1] = 0.0
         for hp in range(min(stride, height)):
             for wp in range(min(stride, width)):
-                taps = 0
-                for i in range(outs):
-                    for kh in range((hp + pad) % stride, kernel, stride):
-                        for kw in range((wp + pad) % stride, kernel, stride):
-                            for k in range(ins):
-                                packed[k, taps] = weight[group * outs + i, k, kh, kw]
-                            taps += 1
-                across = (width - wp + stride - 1) // stride
-                span = across * batch
-                loaded = -kernel
-                for h in range(hp, height, stride):
-                    low = (h + pad - (kernel - 1) + stride * kernel) // stride - kernel  # floor of a negative number
-                    high = (h + pad) // stride
-                    for ho in range(max(loaded + 1, low), high + 1):
-                        _load_grad(
-                            ring, (ho + slots) % slots, g.shape, flat_g, flat_y, a, b, c, lazy, ho, group * outs, outs, left, places
-                        )
-                    loaded = high
-                    t = 0
+                _pack(packed[wp], weight, group * outs, outs, (hp + pad) % stride, (wp + pad) % stride, stride)
+            loaded = -kernel
+            for h in range(hp, height, stride):
+                low = (h + pad - (kernel - 1) + stride * kernel) // stride - kernel  # floor of a negative number
+                high = (h + pad) // stride
+                for ho in range(max(loaded + 1, low), high + 1):
+                    slot = (ho + slots) % slots
+                    _load_grad(ring, slot, g.shape, flat_g, flat_y, a, b, c, lazy, ho, group * outs, outs, left, places)
+                loaded = high
+                for wp in range(min(stride, width)):
+                    taps = 0
                     for i in range(outs):
                         for kh in range((hp + pad) % stride, kernel, stride):
                             slot = ((h + pad - kh) // stride + slots) % slots
                             for kw in range((wp + pad) % stride, kernel, stride):
                                 offset = (wp + pad - kw) // stride + left
-                                starts[t] = (slot * outs + i) * length + offset * batch
-                                t += 1
+                                starts[taps] = (slot * outs + i) * length + offset * batch
+                                taps += 1
+                    span = (width - wp + stride - 1) // stride * batch
                     for s in range(0, span, PIECE):
                         m = min(PIECE, span - s)
                         k = 0
                         while k < ins:
                             step = _rows_at_once(ins - k)
-                            multiply(acc, packed, k, step, ring, starts[:taps], s, m)
+                            multiply(acc, packed[wp], k, step, ring, starts[:taps], s, m)
                             for i in range(step):
-                                r = rows[group * ins + k + i]
-                                here, many = (r * height + h) * width * batch, width * batch
-                                line, source = flat_dx[here : here + many], flat_x[here : here + many]
-                                if stride == 1:
-                                    total, moment = deposit(
-                                        line[s : s + m], acc[i, :m], source[s : s + m], scale[r], shift[r], code,
-                                        mean[r], first, last,
-                                    )
-                                    gsums[r, 0] += total
-                                    gsums[r, 1] += moment
-                                    continue
-                                j = 0
-                                while j < m:  # pieces of one pixel
-                                    pixel, begin = (s + j) // batch, (s + j) % batch
-                                    many = min(batch - begin, m - j)
-                                    at = (wp + stride * pixel) * batch + begin
-                                    total, moment = deposit(
-                                        line[at : at + many], acc[i, j : j + many], source[at : at + many], scale[r],
-                                        shift[r], code, mean[r], first, last,
-                                    )
-                                    gsums[r, 0] += total
-                                    gsums[r, 1] += moment
-                                    j += many
+                                _spread(line, (k + i) * across, acc[i], s, m, wp, stride, batch)
                             k += step
+                for k in range(ins):
+                    r = rows[group * ins + k]
+                    here = (r * height + h) * across
+                    total, moment = deposit(
+                        flat_dx[here : here + across],
+                        line[k * across : (k + 1) * across],
+                        flat_x[here : here + across],
+                        scale[r],
+                        shift[r],
+                        code,
+                        mean[r],
+                        first,
+                        last,
+                    )
+                    gsums[r, 0] += total
+                    gsums[r, 1] += moment

@@ -7,22 +7,22 @@ gradient: dx = sum over taps of w[t] * d[t], and dw[t] = sum over pixels of x * 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from igcnas.execution.cpu.compiled import kernel
 from igcnas.execution.cpu.lazy import activate, combine, deposit
-from igcnas.execution.cpu.tiles import OPTIONS, PIECE
+from igcnas.execution.cpu.tiles import PIECE
 
 PAD = 1
 
 
-@njit(**OPTIONS)
-def _clear(ring, start, stop):  # type: ignore[no-untyped-def]
+@kernel
+def _clear(ring, start, stop):
     for j in range(start, stop):
         ring[j] = 0.0
 
 
-@njit(**OPTIONS)
-def _nine(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m):  # type: ignore[no-untyped-def]
+@kernel
+def _nine(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m):
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
     for j in range(m):
         y[j] = (
@@ -32,8 +32,8 @@ def _nine(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m):  # type: ignore[no-untyp
         )
 
 
-@njit(**OPTIONS)
-def _nine_summed(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, centre, m):  # type: ignore[no-untyped-def]
+@kernel
+def _nine_summed(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, centre, m):
     """As `_nine`; returns the sums of y - centre and of its square."""
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
     total = squares = np.float32(0.0)
@@ -50,8 +50,8 @@ def _nine_summed(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, centre, m):  # type: 
     return total, squares
 
 
-@njit(**OPTIONS)
-def _nine_dots(out, g, x0, x1, x2, x3, x4, x5, x6, x7, x8, m):  # type: ignore[no-untyped-def]
+@kernel
+def _nine_dots(out, g, x0, x1, x2, x3, x4, x5, x6, x7, x8, m):
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = np.float32(0.0)
     for j in range(m):
         c = g[j]
@@ -75,13 +75,13 @@ def _nine_dots(out, g, x0, x1, x2, x3, x4, x5, x6, x7, x8, m):  # type: ignore[n
     out[8] += a8
 
 
-@njit(**OPTIONS)
-def _piece(ring, start, m):  # type: ignore[no-untyped-def]
+@kernel
+def _piece(ring, start, m):
     return ring[start : start + m]
 
 
-@njit(**OPTIONS)
-def forward(x, rows, scale, shift, code, weight, stride, y, sums, taken, ring):  # type: ignore[no-untyped-def]
+@kernel
+def forward(x, rows, scale, shift, code, weight, stride, y, sums, taken, ring):
     """y of a depthwise 3x3; ring holds three padded rows of one channel, their columns split by their remainder."""
     _, height, width, batch = x.shape
     channels, height_o, width_o, _ = y.shape
@@ -139,8 +139,8 @@ def forward(x, rows, scale, shift, code, weight, stride, y, sums, taken, ring): 
             sums[c, 0], sums[c, 1], sums[c, 2] = total, squares, centre
 
 
-@njit(**OPTIONS)
-def _load_grads(ring, base, shape, g, y, a, b, c, lazy, o, ho, left, places):  # type: ignore[no-untyped-def]
+@kernel
+def _load_grads(ring, base, shape, g, y, a, b, c, lazy, o, ho, left, places):
     _, height_o, width_o, batch = shape
     if ho < 0 or ho >= height_o:
         _clear(ring, base, base + places * batch)
@@ -154,8 +154,8 @@ def _load_grads(ring, base, shape, g, y, a, b, c, lazy, o, ho, left, places):  #
     _clear(ring, end, base + places * batch)
 
 
-@njit(**OPTIONS)
-def backward(  # type: ignore[no-untyped-def]
+@kernel
+def backward(
     x, rows, scale, shift, code, mean, weight, stride, g, y, a, b, c, lazy, dx, first, last, gsums, dw, ring, acc
 ):
     """dx (as in convolution.pointwise_backward) and dw of a depthwise 3x3 of stride 1 in one pass."""
@@ -185,9 +185,21 @@ def backward(  # type: ignore[no-untyped-def]
             activate(_piece(ring, near, span), source, scale[r], shift[r], code)
             for s in range(0, span, PIECE):
                 m = min(PIECE, span - s)
-                d0, d1, d2 = _piece(ring, r0 + s, m), _piece(ring, r0 + batch + s, m), _piece(ring, r0 + 2 * batch + s, m)
-                d3, d4, d5 = _piece(ring, r1 + s, m), _piece(ring, r1 + batch + s, m), _piece(ring, r1 + 2 * batch + s, m)
-                d6, d7, d8 = _piece(ring, r2 + s, m), _piece(ring, r2 + batch + s, m), _piece(ring, r2 + 2 * batch + s, m)
+                d0, d1, d2 = (
+                    _piece(ring, r0 + s, m),
+                    _piece(ring, r0 + batch + s, m),
+                    _piece(ring, r0 + 2 * batch + s, m),
+                )
+                d3, d4, d5 = (
+                    _piece(ring, r1 + s, m),
+                    _piece(ring, r1 + batch + s, m),
+                    _piece(ring, r1 + 2 * batch + s, m),
+                )
+                d6, d7, d8 = (
+                    _piece(ring, r2 + s, m),
+                    _piece(ring, r2 + batch + s, m),
+                    _piece(ring, r2 + 2 * batch + s, m),
+                )
                 _nine_dots(sums, _piece(ring, near + s, m), d0, d1, d2, d3, d4, d5, d6, d7, d8, m)
                 _nine(piece, d0, d1, d2, d3, d4, d5, d6, d7, d8, turned, m)
                 t, q = deposit(

@@ -6,14 +6,14 @@ Arrays are (channels, height, width, batch). Values and gradients are given as i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from igcnas.execution.cpu.compiled import kernel
 from igcnas.execution.cpu.lazy import activate, combine, deposit
-from igcnas.execution.cpu.tiles import OPTIONS, PIECE
+from igcnas.execution.cpu.tiles import PIECE
 
 
-@njit(**OPTIONS)
-def statistics(x, sums):  # type: ignore[no-untyped-def]
+@kernel
+def statistics(x, sums):
     """sums (channels, 3) of x (channels, n): sum and sum of squares of x - x0, and x0."""
     for r in range(x.shape[0]):
         centre = x[r, 0]
@@ -29,33 +29,32 @@ def statistics(x, sums):  # type: ignore[no-untyped-def]
             sums[r, 1] += squares
 
 
-@njit(**OPTIONS)
-def moments(g, x, rows, mean, gsums):  # type: ignore[no-untyped-def]
+@kernel
+def moments(g, x, rows, mean, gsums):
     """gsums[rows[c]] = sums of g[c] and of g[c] * (x[rows[c]] - mean): what the norm behind x needs. g, x: (., n)."""
     for c in range(g.shape[0]):
         r = rows[c]
-        all_total, all_moment = 0.0, 0.0
+        gsums[r, 0], gsums[r, 1] = 0.0, 0.0
         for s in range(0, g.shape[1], PIECE):
             piece, source = g[c, s : s + PIECE], x[r, s : s + PIECE]
             total = moment = np.float32(0.0)
             for j in range(len(piece)):
                 total += piece[j]
                 moment += piece[j] * (source[j] - mean[r])
-            all_total += total
-            all_moment += moment
-        gsums[r, 0], gsums[r, 1] = all_total, all_moment
+            gsums[r, 0] += total
+            gsums[r, 1] += moment
 
 
-@njit(**OPTIONS)
-def copy(x, rows, scale, shift, code, out, first):  # type: ignore[no-untyped-def]
+@kernel
+def copy(x, rows, scale, shift, code, out, first):
     """out[first + c] = the value's channel c. x (stored, n), out (., n)."""
     for c in range(len(rows)):
         r = rows[c]
         activate(out[first + c], x[r], scale[r], shift[r], code)
 
 
-@njit(**OPTIONS)
-def add(x, rows, scale, shift, code, z, rows_z, scale_z, shift_z, code_z, out, sums, taken, acc):  # type: ignore[no-untyped-def]
+@kernel
+def add(x, rows, scale, shift, code, z, rows_z, scale_z, shift_z, code_z, out, sums, taken, acc):
     """out = one value + another; with the statistics of the sum where they are wanted. All (., n)."""
     for c in range(out.shape[0]):
         r, q = rows[c], rows_z[c]
@@ -79,8 +78,8 @@ def add(x, rows, scale, shift, code, z, rows_z, scale_z, shift_z, code_z, out, s
                 sums[c, 1] += squares
 
 
-@njit(**OPTIONS)
-def distribute(g, y, a, b, c, lazy, start, x, rows, scale, shift, code, mean, dx, first, last, gsums, acc):  # type: ignore[no-untyped-def]
+@kernel
+def distribute(g, y, a, b, c, lazy, start, x, rows, scale, shift, code, mean, dx, first, last, gsums, acc):
     """Add the gradient's channels start.. to a value's gradient, as `deposit` does. All (., n)."""
     for k in range(len(rows)):
         r, o = rows[k], start + k
@@ -88,14 +87,16 @@ def distribute(g, y, a, b, c, lazy, start, x, rows, scale, shift, code, mean, dx
         for s in range(0, x.shape[1], PIECE):
             m = min(PIECE, x.shape[1] - s)
             combine(acc[0, :m], g[o, s : s + m], y[o, s : s + m], a[o], b[o], c[o], lazy)
-            t, q = deposit(dx[r, s : s + m], acc[0, :m], x[r, s : s + m], scale[r], shift[r], code, mean[r], first, last)
+            t, q = deposit(
+                dx[r, s : s + m], acc[0, :m], x[r, s : s + m], scale[r], shift[r], code, mean[r], first, last
+            )
             total += t
             moment += q
         gsums[r, 0], gsums[r, 1] = total, moment
 
 
-@njit(**OPTIONS)
-def mean_forward(x, rows, scale, shift, code, out, acc):  # type: ignore[no-untyped-def]
+@kernel
+def mean_forward(x, rows, scale, shift, code, out, acc):
     """out (channels, batch) = mean over the pixels of x (stored, pixels, batch)."""
     _, pixels, batch = x.shape
     for c in range(len(rows)):
@@ -112,8 +113,8 @@ def mean_forward(x, rows, scale, shift, code, out, acc):  # type: ignore[no-unty
             to[j] /= pixels
 
 
-@njit(**OPTIONS)
-def mean_backward(g, x, rows, scale, shift, code, mean, dx, first, last, gsums, acc):  # type: ignore[no-untyped-def]
+@kernel
+def mean_backward(g, x, rows, scale, shift, code, mean, dx, first, last, gsums, acc):
     """Gradient of `mean_forward`: g (channels, batch) over the pixels."""
     _, pixels, batch = x.shape
     for c in range(len(rows)):
@@ -132,9 +133,9 @@ def mean_backward(g, x, rows, scale, shift, code, mean, dx, first, last, gsums, 
         gsums[r, 0], gsums[r, 1] = total, moment
 
 
-@njit(**OPTIONS)
-def gate_forward(x, rows, scale, shift, code, gates, out):  # type: ignore[no-untyped-def]
-    """out[h * C + c] = value[c] * gates[h * C + c], image by image. x (stored, pixels, batch), gates (heads * C, batch)."""
+@kernel
+def gate_forward(x, rows, scale, shift, code, gates, out):
+    """out[h * C + c] = value[c] * gates[h * C + c] for each image. x (stored, pixels, batch), gates (., batch)."""
     channels = len(rows)
     for i in range(out.shape[0]):
         r = rows[i % channels]
@@ -145,8 +146,8 @@ def gate_forward(x, rows, scale, shift, code, gates, out):  # type: ignore[no-un
                 to[j] *= gates[i, j]
 
 
-@njit(**OPTIONS)
-def gate_backward(g, gates, x, rows, scale, shift, code, mean, dgates, dx, first, last, gsums, near, piece):  # type: ignore[no-untyped-def]
+@kernel
+def gate_backward(g, gates, x, rows, scale, shift, code, mean, dgates, dx, first, last, gsums, near, piece):
     """Gradients of `gate_forward`; near, piece: scratch of a batch each."""
     channels, heads = len(rows), gates.shape[0] // len(rows)
     dgates[:] = 0.0
@@ -168,8 +169,8 @@ def gate_backward(g, gates, x, rows, scale, shift, code, mean, dgates, dx, first
         gsums[r, 0], gsums[r, 1] = total, moment
 
 
-@njit(**OPTIONS)
-def sample_forward(x, rows, scale, shift, code, stride, before, out):  # type: ignore[no-untyped-def]
+@kernel
+def sample_forward(x, rows, scale, shift, code, stride, before, out):
     """Every stride-th pixel; `before` channels of zeros in front, as many as there is room for behind. 4-D."""
     out[:] = 0.0
     for c in range(len(rows)):
@@ -179,8 +180,8 @@ def sample_forward(x, rows, scale, shift, code, stride, before, out):  # type: i
                 activate(out[before + c, h, w], x[r, h * stride, w * stride], scale[r], shift[r], code)
 
 
-@njit(**OPTIONS)
-def sample_backward(g, stride, before, channels, out):  # type: ignore[no-untyped-def]
+@kernel
+def sample_backward(g, stride, before, channels, out):
     """Gradient of `sample_forward` with respect to the activated value, in its own order of channels. 4-D."""
     out[:] = 0.0
     for c in range(channels):
@@ -191,8 +192,8 @@ def sample_backward(g, stride, before, channels, out):  # type: ignore[no-untype
                     to[j] = piece[j]
 
 
-@njit(**OPTIONS)
-def pool_forward(x, rows, scale, shift, code, kernel, stride, pad, largest, out, places, near):  # type: ignore[no-untyped-def]
+@kernel
+def pool_forward(x, rows, scale, shift, code, kernel, stride, pad, largest, out, places, near):
     """Largest number or mean of the pixels of a window that lie in the image. places: which, for the gradient. 4-D."""
     _, height, width, batch = x.shape
     for c in range(len(rows)):
@@ -219,8 +220,8 @@ def pool_forward(x, rows, scale, shift, code, kernel, stride, pad, largest, out,
                         to[j] /= count
 
 
-@njit(**OPTIONS)
-def pool_backward(g, kernel, stride, pad, largest, places, out):  # type: ignore[no-untyped-def]
+@kernel
+def pool_backward(g, kernel, stride, pad, largest, places, out):
     """Gradient of `pool_forward` with respect to the activated value, in its own order of channels. 4-D."""
     _, height, width, batch = out.shape
     out[:] = 0.0

@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import nn
 
-from igcnas.execution.cpu.tiles import OPTIONS
+from igcnas.execution.cpu.compiled import kernel
 
 
-@njit(**OPTIONS)
-def _product(weight, x, out):  # type: ignore[no-untyped-def]
+@kernel
+def _product(weight, x, out):
     """out = weight @ x."""
     for o in range(weight.shape[0]):
         row = out[o]
@@ -28,8 +27,8 @@ def _product(weight, x, out):  # type: ignore[no-untyped-def]
                 row[j] += w * source[j]
 
 
-@njit(**OPTIONS)
-def _outer(g, x, out):  # type: ignore[no-untyped-def]
+@kernel
+def _outer(g, x, out):
     """out = g @ x transposed."""
     for o in range(g.shape[0]):
         for i in range(x.shape[0]):
@@ -39,8 +38,8 @@ def _outer(g, x, out):  # type: ignore[no-untyped-def]
             out[o, i] = total
 
 
-@njit(**OPTIONS)
-def _forward(x, first, gamma, beta, running_mean, running_var, tracked, momentum, eps, last, bias, hidden, active, out):  # type: ignore[no-untyped-def]
+@kernel
+def _forward(x, first, gamma, beta, running_mean, running_var, tracked, momentum, eps, last, bias, hidden, active, out):
     batch = x.shape[1]
     tracked[0] += 1
     _product(first, x, hidden)
@@ -67,8 +66,8 @@ def _forward(x, first, gamma, beta, running_mean, running_var, tracked, momentum
             out[o, j] += bias[o]
 
 
-@njit(**OPTIONS)
-def _backward(g, x, first, gamma, last, hidden, active, dx, dfirst, dgamma, dbeta, dlast, dbias, scratch):  # type: ignore[no-untyped-def]
+@kernel
+def _backward(g, x, first, gamma, last, hidden, active, dx, dfirst, dgamma, dbeta, dlast, dbias, scratch):
     batch = x.shape[1]
     _outer(g, active[:, :batch], dlast)
     for o in range(g.shape[0]):
@@ -92,7 +91,7 @@ def _backward(g, x, first, gamma, last, hidden, active, dx, dfirst, dgamma, dbet
 
 class _Generate(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         context_BC: torch.Tensor,
         first: torch.Tensor,
@@ -112,8 +111,17 @@ class _Generate(torch.autograd.Function):
         assert norm.num_batches_tracked is not None
         weights = tuple(tensor.numpy() for tensor in (first, gamma, beta, last, bias))
         _forward(
-            x, *weights[:3], norm.running_mean.numpy(), norm.running_var.numpy(),
-            norm.num_batches_tracked.view(1).numpy(), norm.momentum, norm.eps, *weights[3:], hidden, active, out,
+            x,
+            *weights[:3],
+            norm.running_mean.numpy(),
+            norm.running_var.numpy(),
+            norm.num_batches_tracked.view(1).numpy(),
+            norm.momentum,
+            norm.eps,
+            *weights[3:],
+            hidden,
+            active,
+            out,
         )
         ctx.held = x, weights, hidden, active
         return torch.from_numpy(out).t()
@@ -134,7 +142,7 @@ def generate(generator: nn.Sequential, context_BC: torch.Tensor) -> torch.Tensor
     assert isinstance(first, nn.Linear)
     assert isinstance(norm, nn.BatchNorm1d)
     assert isinstance(last, nn.Linear)
-    found: torch.Tensor = _Generate.apply(  # type: ignore[no-untyped-call]
+    found: torch.Tensor = _Generate.apply(
         context_BC, first.weight, norm.weight, norm.bias, last.weight, last.bias, norm
     )
     return found

@@ -7,15 +7,13 @@ behind the norm and in the raw output, dy = a * g + b * y + c, and is never stor
 
 from __future__ import annotations
 
-from numba import njit
-
-from igcnas.execution.cpu.tiles import OPTIONS
+from igcnas.execution.cpu.compiled import kernel
 
 COPY, AFFINE, RELU, RELU6 = 0, 1, 2, 3
 
 
-@njit(**OPTIONS)
-def activate(out, x, scale, shift, code):  # type: ignore[no-untyped-def]
+@kernel
+def activate(out, x, scale, shift, code):
     """out = act(scale * x + shift) for contiguous pieces of one channel. Not a number stays what it is."""
     if code == COPY:
         for j in range(len(out)):
@@ -34,8 +32,8 @@ def activate(out, x, scale, shift, code):  # type: ignore[no-untyped-def]
             out[j] = 6.0 if v > 6.0 else v
 
 
-@njit(**OPTIONS)
-def combine(out, g, y, a, b, c, lazy):  # type: ignore[no-untyped-def]
+@kernel
+def combine(out, g, y, a, b, c, lazy):
     """out = a * g + b * y + c, or g itself where the gradient is not lazy."""
     if lazy:
         for j in range(len(out)):
@@ -45,8 +43,8 @@ def combine(out, g, y, a, b, c, lazy):  # type: ignore[no-untyped-def]
             out[j] = g[j]
 
 
-@njit(**OPTIONS)
-def deposit(into, piece, x, scale, shift, code, mean, first, last):  # type: ignore[no-untyped-def]
+@kernel
+def deposit(into, piece, x, scale, shift, code, mean, first, last):
     """Add a piece of a gradient to its place; returns (sum of g, sum of g * (x - mean)), zeros before the last.
 
     first: nothing is there yet. last: no other consumer adds to it, so the activation's derivative is applied.

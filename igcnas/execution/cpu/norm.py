@@ -6,13 +6,11 @@ epilogues of convolutions and sums have left (convolution.py).
 
 from __future__ import annotations
 
-from numba import njit
-
-from igcnas.execution.cpu.tiles import OPTIONS
+from igcnas.execution.cpu.compiled import kernel
 
 
-@njit(**OPTIONS)
-def training(  # type: ignore[no-untyped-def]
+@kernel
+def training(
     sums, count, rows, weight, bias, running_mean, running_var, tracked, momentum, epsilon, scale, shift, mean, inverse
 ):
     """scale, shift, mean, inverse standard deviation of the batch; the running statistics take part of it."""
@@ -33,8 +31,8 @@ def training(  # type: ignore[no-untyped-def]
         running_var[j] += momentum * (unbiased - running_var[j])
 
 
-@njit(**OPTIONS)
-def evaluating(rows, weight, bias, running_mean, running_var, epsilon, scale, shift):  # type: ignore[no-untyped-def]
+@kernel
+def evaluating(rows, weight, bias, running_mean, running_var, epsilon, scale, shift):
     """scale and shift of the running statistics."""
     for j in range(len(rows)):
         factor = weight[j] / (running_var[j] + epsilon) ** 0.5
@@ -42,8 +40,8 @@ def evaluating(rows, weight, bias, running_mean, running_var, epsilon, scale, sh
         shift[rows[j]] = bias[j] - factor * running_mean[j]
 
 
-@njit(**OPTIONS)
-def backward(gsums, count, rows, weight, mean, inverse, dweight, dbias, a, b, c):  # type: ignore[no-untyped-def]
+@kernel
+def backward(gsums, count, rows, weight, mean, inverse, dweight, dbias, a, b, c):
     """Gradients of the parameters, and the coefficients of dy = a * g + b * y + c."""
     for j in range(len(rows)):
         r = rows[j]

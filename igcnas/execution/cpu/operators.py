@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -124,7 +124,7 @@ class CpuOperators:
             module.eps,
         )
 
-    def cost(self, layer: Convolution) -> float:
+    def cost(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
         return layer_cost(layer).macs
 
     def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
@@ -173,9 +173,20 @@ class CpuOperators:
         target = x.storage if into is None else into
         if kernel == 1 and stride == 1:
             convolution.pointwise_backward(
-                x.storage.flat, *seen, x.mean, weight.reshape(outs, -1), groups, gradient.g.flat, gradient.y.flat,
-                *coefficients, target.flat, *order, dw.reshape(outs, -1), into is not None,
-                self._scratch((ins + outs // groups) * PIECE), self._acc,
+                x.storage.flat,
+                *seen,
+                x.mean,
+                weight.reshape(outs, -1),
+                groups,
+                gradient.g.flat,
+                gradient.y.flat,
+                *coefficients,
+                target.flat,
+                *order,
+                dw.reshape(outs, -1),
+                into is not None,
+                self._scratch((ins + outs // groups) * PIECE),
+                self._acc,
             )
             return
         widest = x.size[1] + 2 * kernel + stride
@@ -186,13 +197,24 @@ class CpuOperators:
                 x.storage.array, *seen, x.mean, weight, stride, *slope, target.array, *order, dw, ring, self._acc
             )
             return
-        needed = outs // groups * node.out.size[1] * self.batch
+        needed = max(outs // groups * node.out.size[1], ins * x.size[1]) * self.batch
         if len(self._line) < needed:
             self._line = np.zeros(needed, np.float32)
         convolution.spatial_weight_grad(x.storage.array, *seen, stride, groups, *slope, dw, ring, self._line)
         if into is not None:
             convolution.spatial_input_grad(
-                x.storage.array, *seen, x.mean, weight, stride, groups, *slope, target.array, *order, ring, self._acc
+                x.storage.array,
+                *seen,
+                x.mean,
+                weight,
+                stride,
+                groups,
+                *slope,
+                target.array,
+                *order,
+                ring,
+                self._line,
+                self._acc,
             )
 
     def _plain(self, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
@@ -204,15 +226,25 @@ class CpuOperators:
         count = source.size[0] * source.size[1] * self.batch
         n = norm_
         norm.training(
-            source.sums, count, source.rows, n.weight, n.bias, n.running_mean, n.running_var, n.tracked, n.momentum,
-            n.epsilon, out.scale, out.shift, out.mean, out.inverse,
+            source.sums,
+            count,
+            source.rows,
+            n.weight,
+            n.bias,
+            n.running_mean,
+            n.running_var,
+            n.tracked,
+            n.momentum,
+            n.epsilon,
+            out.scale,
+            out.shift,
+            out.mean,
+            out.inverse,
         )
 
     def normalise_by_running(self, norm_: _Norm, out: Value) -> None:
         n = norm_
-        norm.evaluating(
-            out.rows, n.weight, n.bias, n.running_mean, n.running_var, n.epsilon, out.scale, out.shift
-        )
+        norm.evaluating(out.rows, n.weight, n.bias, n.running_mean, n.running_var, n.epsilon, out.scale, out.shift)
 
     def norm_backward(self, norm_: _Norm, out: Value, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
         count = out.size[0] * out.size[1] * self.batch
@@ -221,15 +253,24 @@ class CpuOperators:
 
     def add(self, one: Value, other: Value, out: Value, taken: bool) -> None:
         elementwise.add(
-            one.storage.flat, one.rows, one.scale, one.shift, one.code,
-            other.storage.flat, other.rows, other.scale, other.shift, other.code,
-            out.storage.flat, out.sums, taken, self._acc,
+            one.storage.flat,
+            one.rows,
+            one.scale,
+            one.shift,
+            one.code,
+            other.storage.flat,
+            other.rows,
+            other.scale,
+            other.shift,
+            other.code,
+            out.storage.flat,
+            out.sums,
+            taken,
+            self._acc,
         )
 
     def copy(self, value: Value, out: Value, start: int) -> None:
-        elementwise.copy(
-            value.storage.flat, value.rows, value.scale, value.shift, value.code, out.storage.flat, start
-        )
+        elementwise.copy(value.storage.flat, value.rows, value.scale, value.shift, value.code, out.storage.flat, start)
 
     def statistics(self, value: Value) -> None:
         elementwise.statistics(value.storage.flat, value.sums)
@@ -242,8 +283,21 @@ class CpuOperators:
         channels = len(gradient.g.flat)
         coefficients = (gradient.a, gradient.b, gradient.c, True) if gradient.lazy else self._plain(channels)
         elementwise.distribute(
-            gradient.g.flat, gradient.y.flat, *coefficients, start, x.storage.flat, x.rows, x.scale, x.shift, x.code,
-            x.mean, into.flat, use.first, use.last, x.gsums, self._acc,
+            gradient.g.flat,
+            gradient.y.flat,
+            *coefficients,
+            start,
+            x.storage.flat,
+            x.rows,
+            x.scale,
+            x.shift,
+            x.code,
+            x.mean,
+            into.flat,
+            use.first,
+            use.last,
+            x.gsums,
+            self._acc,
         )
 
     def settled(self, gradient: Gradient, value: Value) -> Storage:
@@ -257,8 +311,18 @@ class CpuOperators:
     def pool(self, layer: Pool, value: Value, out: Value, places: np.ndarray) -> None:
         largest = layer.kind == "max"
         elementwise.pool_forward(
-            value.storage.array, value.rows, value.scale, value.shift, value.code, layer.kernel, layer.stride,
-            layer.kernel // 2 if largest else 0, largest, out.storage.array, places, self._near,
+            value.storage.array,
+            value.rows,
+            value.scale,
+            value.shift,
+            value.code,
+            layer.kernel,
+            layer.stride,
+            layer.kernel // 2 if largest else 0,
+            largest,
+            out.storage.array,
+            places,
+            self._near,
         )
 
     def pool_backward(self, layer: Pool, gradient: Storage, use: Use, places: np.ndarray, into: Storage) -> None:
@@ -281,7 +345,8 @@ class CpuOperators:
         self.release(whole)
 
     def _pixels(self, storage: Storage) -> np.ndarray:
-        return storage.array.reshape(len(storage.array), -1, self.batch)
+        pixels: np.ndarray = storage.array.reshape(len(storage.array), -1, self.batch)
+        return pixels
 
     def mean(self, value: Value, held: np.ndarray) -> None:
         x = self._pixels(value.storage)
@@ -292,8 +357,18 @@ class CpuOperators:
         if gradient is None:
             gradient = torch.zeros(self.batch, x.channels)
         elementwise.mean_backward(
-            gradient.t().contiguous().numpy(), self._pixels(x.storage), x.rows, x.scale, x.shift, x.code, x.mean,
-            self._pixels(into), use.first, use.last, x.gsums, self._acc,
+            gradient.t().contiguous().numpy(),
+            self._pixels(x.storage),
+            x.rows,
+            x.scale,
+            x.shift,
+            x.code,
+            x.mean,
+            self._pixels(into),
+            use.first,
+            use.last,
+            x.gsums,
+            self._acc,
         )
 
     def generate(self, generator: nn.Sequential, context: torch.Tensor) -> torch.Tensor:
@@ -301,8 +376,13 @@ class CpuOperators:
 
     def gate(self, value: Value, gates: torch.Tensor, out: Value) -> None:
         elementwise.gate_forward(
-            self._pixels(value.storage), value.rows, value.scale, value.shift, value.code,
-            gates.t().contiguous().numpy(), self._pixels(out.storage),
+            self._pixels(value.storage),
+            value.rows,
+            value.scale,
+            value.shift,
+            value.code,
+            gates.t().contiguous().numpy(),
+            self._pixels(out.storage),
         )
 
     def gate_backward(self, gradient: Storage, gates: torch.Tensor, use: Use, into: Storage | None) -> torch.Tensor:
@@ -312,8 +392,21 @@ class CpuOperators:
         assert target is not None
         dgates = np.empty((gates.shape[1], self.batch), np.float32)
         elementwise.gate_backward(
-            self._pixels(gradient), gates.t().contiguous().numpy(), self._pixels(x.storage), x.rows, x.scale, x.shift,
-            x.code, x.mean, dgates, self._pixels(target), use.first, use.last, x.gsums, self._near, self._piece,
+            self._pixels(gradient),
+            gates.t().contiguous().numpy(),
+            self._pixels(x.storage),
+            x.rows,
+            x.scale,
+            x.shift,
+            x.code,
+            x.mean,
+            dgates,
+            self._pixels(target),
+            use.first,
+            use.last,
+            x.gsums,
+            self._near,
+            self._piece,
         )
         if unwanted is not None:
             self.release(unwanted)
@@ -323,4 +416,4 @@ class CpuOperators:
 def _is_depthwise(node: Convolve) -> bool:
     """Whether the depthwise kernels do this one."""
     outs, ins, kernel, _ = node.weight.value.shape
-    return kernel == 3 and ins == 1 and outs == node.groups
+    return bool(kernel == 3 and ins == 1 and outs == node.groups)

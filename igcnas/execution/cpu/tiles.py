@@ -9,15 +9,14 @@ first cache. The compiler makes vector code of the innermost loops, whatever the
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-# 'nnan' and 'ninf' are missing on purpose: a training that diverges must be seen to.
-OPTIONS = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "cache": True, "error_model": "numpy", "nogil": True}
+from igcnas.execution.cpu.compiled import kernel
+
 PIECE = 512
 
 
-@njit(**OPTIONS)
-def _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m):  # type: ignore[no-untyped-def]
+@kernel
+def _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m):
     a00, a01, a02, a03 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     a10, a11, a12, a13 = weight[o + 1, k], weight[o + 1, k + 1], weight[o + 1, k + 2], weight[o + 1, k + 3]
     a20, a21, a22, a23 = weight[o + 2, k], weight[o + 2, k + 1], weight[o + 2, k + 2], weight[o + 2, k + 3]
@@ -30,8 +29,8 @@ def _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m):  # type: ignore[n
         y3[j] += a30 * b0 + a31 * b1 + a32 * b2 + a33 * b3
 
 
-@njit(**OPTIONS)
-def _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m):  # type: ignore[no-untyped-def]
+@kernel
+def _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m):
     a00, a01, a02, a03 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     a10, a11, a12, a13 = weight[o + 1, k], weight[o + 1, k + 1], weight[o + 1, k + 2], weight[o + 1, k + 3]
     for j in range(m):
@@ -40,15 +39,15 @@ def _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m):  # type: ignore[no-untype
         y1[j] += a10 * b0 + a11 * b1 + a12 * b2 + a13 * b3
 
 
-@njit(**OPTIONS)
-def _add_1x4(y0, x0, x1, x2, x3, weight, o, k, m):  # type: ignore[no-untyped-def]
+@kernel
+def _add_1x4(y0, x0, x1, x2, x3, weight, o, k, m):
     a0, a1, a2, a3 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     for j in range(m):
         y0[j] += a0 * x0[j] + a1 * x1[j] + a2 * x2[j] + a3 * x3[j]
 
 
-@njit(**OPTIONS)
-def _add_4x1(y0, y1, y2, y3, x0, weight, o, k, m):  # type: ignore[no-untyped-def]
+@kernel
+def _add_4x1(y0, y1, y2, y3, x0, weight, o, k, m):
     a0, a1, a2, a3 = weight[o, k], weight[o + 1, k], weight[o + 2, k], weight[o + 3, k]
     for j in range(m):
         b = x0[j]
@@ -58,15 +57,15 @@ def _add_4x1(y0, y1, y2, y3, x0, weight, o, k, m):  # type: ignore[no-untyped-de
         y3[j] += a3 * b
 
 
-@njit(**OPTIONS)
-def _add_1x1(y0, x0, weight, o, k, m):  # type: ignore[no-untyped-def]
+@kernel
+def _add_1x1(y0, x0, weight, o, k, m):
     a = weight[o, k]
     for j in range(m):
         y0[j] += a * x0[j]
 
 
-@njit(**OPTIONS)
-def multiply(acc, weight, o, rows, buffer, starts, shift, m):  # type: ignore[no-untyped-def]
+@kernel
+def multiply(acc, weight, o, rows, buffer, starts, shift, m):
     """acc[i, :m] = sum over k of weight[o + i, k] * buffer[starts[k] + shift :][:m], for i < rows (1, 2 or 4)."""
     taps = len(starts)
     y0, y1, y2, y3 = acc[0], acc[1], acc[2], acc[3]
@@ -96,8 +95,8 @@ def multiply(acc, weight, o, rows, buffer, starts, shift, m):  # type: ignore[no
         k += 1
 
 
-@njit(**OPTIONS)
-def _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o, k, m):  # type: ignore[no-untyped-def]
+@kernel
+def _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o, k, m):
     zero = np.float32(0.0)
     a00 = a01 = a02 = a03 = zero
     a10 = a11 = a12 = a13 = zero
@@ -140,8 +139,8 @@ def _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o, k, m):  # type: ignore[no-
     out[o + 3, k + 3] += a33
 
 
-@njit(**OPTIONS)
-def _dots_1x4(g0, x0, x1, x2, x3, out, o, k, m):  # type: ignore[no-untyped-def]
+@kernel
+def _dots_1x4(g0, x0, x1, x2, x3, out, o, k, m):
     a0 = a1 = a2 = a3 = np.float32(0.0)
     for j in range(m):
         c = g0[j]
@@ -155,16 +154,16 @@ def _dots_1x4(g0, x0, x1, x2, x3, out, o, k, m):  # type: ignore[no-untyped-def]
     out[o, k + 3] += a3
 
 
-@njit(**OPTIONS)
-def _dot(g0, x0, m):  # type: ignore[no-untyped-def]
+@kernel
+def _dot(g0, x0, m):
     a = np.float32(0.0)
     for j in range(m):
         a += g0[j] * x0[j]
     return a
 
 
-@njit(**OPTIONS)
-def correlate(out, o, rows, grads, grad_starts, shift_g, buffer, starts, shift_x, m):  # type: ignore[no-untyped-def]
+@kernel
+def correlate(out, o, rows, grads, grad_starts, shift_g, buffer, starts, shift_x, m):
     """out[o + i, k] += grads[grad_starts[o + i] + shift_g :][:m] . buffer[starts[k] + shift_x :][:m], for i < rows."""
     taps = len(starts)
     i = 0

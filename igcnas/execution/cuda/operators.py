@@ -22,7 +22,7 @@ from igcnas.execution.values import COPY, Gradient, Storage, Use, Value
 from igcnas.execution.weights import PlainWeight
 from igcnas.kernels import norm
 from igcnas.kernels.depthwise import KERNELS, STRIDES
-from igcnas.kernels.lazy import Affine, BatchNorm
+from igcnas.kernels.lazy import Activation, Affine, BatchNorm
 from igcnas.kernels.switch import available
 from igcnas.primitives import Convolution, Pool, Size
 
@@ -131,7 +131,8 @@ class ChannelsLast:
             return
         shape = self._shape(node, permuted=not order.ordered, arranged=wanted is not None)
         ways = rule.POINTWISE if shape.kernel == 1 and node.stride == 1 else rule.SPATIAL
-        way = self.way if self.way in ways else rule.choose(shape, self.machine)
+        forced = self.way is not None and self.way in ways
+        way = self.way if forced and self.way is not None else rule.choose(shape, self.machine)
         node.way = self._computation(node, way, wanted)
 
     def _computation(self, node: Convolve, way: rule.Way, wanted: tuple[int, ...] | None) -> Computation:
@@ -176,7 +177,7 @@ class ChannelsLast:
             itemsize=self.dtype.itemsize,
         )
 
-    def cost(self, layer: Convolution) -> float:
+    def cost(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
         shape = rule.Shape(
             in_channels=layer.in_channels,
             out_channels=layer.out_channels,
@@ -184,6 +185,9 @@ class ChannelsLast:
             kernel=layer.kernel,
             pixels=self.batch * layer.out_size[0] * layer.out_size[1],
             in_pixels=self.batch * layer.in_size[0] * layer.in_size[1],
+            permuted=not begins and layer.groups > 1,  # as it is between complementary convolutions
+            pending=begins,
+            statistics=ends,
             itemsize=self.dtype.itemsize,
         )
         if _depthwise_layer(layer):
@@ -290,7 +294,7 @@ class ChannelsLast:
         if taken:
             self.statistics(out)
 
-    def _operand(self, value: Value) -> tuple[torch.Tensor, Affine | None, tensors.Activation]:
+    def _operand(self, value: Value) -> tuple[torch.Tensor, Affine | None, Activation]:
         """A tensor in order with what is pending on it."""
         if value.rows.ordered:
             return value.storage.array, tensors.affine(value), tensors.NAMES[value.code]
@@ -393,7 +397,8 @@ class ChannelsLast:
         g = gradient.array.permute(0, 2, 3, 1).unflatten(3, (-1, value.channels))
         if into is not None:
             self._deposit_ordered(use, into, (g * heads).sum(3).permute(0, 3, 1, 2))
-        return (g * x).sum((1, 2), dtype=gates.dtype).flatten(1)
+        dgates: torch.Tensor = (g * x).sum((1, 2), dtype=gates.dtype).flatten(1)
+        return dgates
 
 
 def _is_depthwise(node: Convolve) -> bool:

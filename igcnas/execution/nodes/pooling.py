@@ -86,6 +86,6 @@ class Mean(Node):
         found = [(made, leaf.grad) for made, leaf in self.pending if leaf.grad is not None]
         self.pending = []
         if found:
-            torch.autograd.backward(*zip(*found, strict=True))  # type: ignore[misc]
+            torch.autograd.backward([made for made, _ in found], [gradient for _, gradient in found])
         if self.use.value.wanted:
             self.ops.mean_backward(self.leaf.grad, self.use, self.buffer(self.use))
