@@ -121,8 +121,11 @@ class Operators(Protocol):
     def moments(self, storage: Storage, value: Value) -> None:
         """The value's gradient sums, of a gradient that is in this storage."""
 
-    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
-        """Add channels start.. of a gradient to that of the used value."""
+    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage, *, stored: bool = False) -> None:
+        """Add channels start.. of a gradient to that of the used value.
+
+        The gradient has the channels of the value in the value's order; `stored`: in that of its storage.
+        """
 
     def settled(self, gradient: Gradient, value: Value) -> Storage:
         """The gradient of this value, not lazy any more."""

@@ -278,7 +278,7 @@ class CpuOperators:
     def moments(self, storage: Storage, value: Value) -> None:
         elementwise.moments(storage.flat, value.storage.flat, value.rows, value.mean, value.gsums)
 
-    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
+    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage, *, stored: bool = False) -> None:
         x = use.value
         channels = len(gradient.g.flat)
         coefficients = (gradient.a, gradient.b, gradient.c, True) if gradient.lazy else self._plain(channels)
