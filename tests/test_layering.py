@@ -37,6 +37,7 @@ network
 composition
 lowering latency
 reorganised
+execution
 data
 training
 scores

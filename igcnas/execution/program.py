@@ -54,6 +54,10 @@ class Program:
         self.logits = logits.detach()
         return loss.detach()
 
+    def logits_of(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits of a batch in evaluation mode, without gradients and without waiting for the device."""
+        return self._logits(images)
+
     @torch.inference_mode()
     def answer(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of any number of images, in evaluation mode."""

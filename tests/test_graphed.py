@@ -1,0 +1,202 @@
+"""Steps that are recorded on CUDA, here computed one by one: against the eager engine, and over stops."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from igcnas.architecture import Architecture, Stage
+from igcnas.blocks import BasicBlock, Block, InvertedResidual
+from igcnas.data import load_dataset
+from igcnas.execution.cuda.operators import ChannelsLast
+from igcnas.execution.program import Program
+from igcnas.grouping import Condensing, DynamicChannels, Group, Grouping, Interleaved, LearnedGrouping, MultiSpectral
+from igcnas.layers import FullyLearnableGroupConv, LearnedModule
+from igcnas.plan import Plan, plan
+from igcnas.recipes import RECIPES, Augmentation, Optimizer, Recipe
+from igcnas.training import Engine, Stopped, TrainingData
+from igcnas.training.graphed import GraphedSteps, recordable
+from igcnas.training.tensors import ImageTensors
+
+CPU = torch.device("cpu")
+RECIPE = RECIPES["flgc-cifar"].adapted(epochs=2, batch_size=128, learning_rate=0.1)
+DIGITS = load_dataset("digits")
+
+
+def data(augmentation: Augmentation | None = None) -> TrainingData:
+    """Digits that may be mirrored."""
+    chosen = augmentation or RECIPE.augmentation
+    found = TrainingData.split(DIGITS, CPU, fraction=0.25, seed=0, augmentation=chosen)
+    return dataclasses.replace(found, flip=True)
+
+
+def network(project: Grouping, *, block: Block | None = None) -> Architecture:
+    block = block or InvertedResidual(expansion=2, expand=Group(groups=2), project=project)
+    stages = (Stage(block=block, width=8, repeats=2, stride=2),)
+    return Architecture(family="test", input_shape=(1, 8, 8), num_classes=10, stem_channels=8, stages=stages)
+
+
+def program(network_plan: Plan, module: nn.Module, batch: int, *, mixed: bool) -> Program:
+    return Program(network_plan, module, ChannelsLast(batch, CPU, torch.float32))
+
+
+def graphed(architecture: Architecture, source: TrainingData, recipe: Recipe = RECIPE, **settings: object) -> Engine:
+    """An engine with the steps that it takes on CUDA, not recorded."""
+    network_plan = plan(architecture)
+    engine = Engine(network_plan, source, recipe, seed=3, detailed=True, **settings)  # type: ignore[arg-type]
+    engine.steps = GraphedSteps(
+        network_plan, engine.network, recipe, source, engine.objective, mixed=False, detailed=True, record=False,
+        make=program,
+    )  # fmt: skip
+    engine.optimizer = engine.steps.optimizer
+    return engine
+
+
+class Losses:
+    """The losses of a training, step by step, and its curve."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.losses: list[float] = []
+        engine.run(on_step=lambda _report: self.losses.append(engine._losses[-1].item()))
+        self.curve = engine.curve
+        self.state = {name: tensor.clone() for name, tensor in engine.network.state_dict().items()}
+
+
+NETWORKS = {
+    "fixed": network(Group(groups=2)),
+    "interleaved": network(Group(groups=2), block=BasicBlock(grouping=Interleaved(L=4, M=2))),
+    "flgc": network(LearnedGrouping(groups=2)),
+    "condensed": network(Condensing(groups=2, factor=4)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("plain", [True, False])
+def test_steps_on_the_device_are_those_of_the_eager_engine(name: str, plain: bool) -> None:
+    recipe = RECIPE
+    if not plain:
+        recipe = dataclasses.replace(
+            RECIPE, label_smoothing=0.1, gradient_clip=1.0, optimizer=Optimizer(nesterov=False)
+        )
+    source = data()
+    found = Losses(graphed(NETWORKS[name], source, recipe))
+    eager = Losses(Engine(plan(NETWORKS[name]), source, recipe, seed=3, detailed=True, engine="eager"))
+    assert len(found.losses) == 16
+    # Rounding grows from step to step, and a learned choice may turn on it.
+    assert found.losses[:6] == pytest.approx(eager.losses[:6], rel=2e-3)
+    assert found.losses == pytest.approx(eager.losses, rel=0.1)
+    for mine, theirs in zip(found.curve, eager.curve, strict=True):
+        assert mine.learning_rate == theirs.learning_rate
+        assert mine.val_accuracy == pytest.approx(theirs.val_accuracy, abs=4.0)
+        assert mine.val_top5 == pytest.approx(theirs.val_top5, abs=4.0)
+        assert mine.train_accuracy == pytest.approx(theirs.train_accuracy, abs=2.0)
+
+
+class StopAt:
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("step", [0, 3, 8, 13])
+def test_a_training_stopped_before_any_step_goes_on_to_the_same_bits(tmp_path: Path, step: int) -> None:
+    source, architecture = data(), NETWORKS["condensed"]
+    whole = Losses(graphed(architecture, source))
+    with pytest.raises(Stopped):
+        graphed(architecture, source, checkpoint=tmp_path / "c.pt", stop=StopAt(step)).run()
+    resumed = graphed(architecture, source, checkpoint=tmp_path / "c.pt")
+    assert resumed.load()
+    assert (len(resumed.curve), resumed.steps_done) == divmod(step, 8)
+    again = Losses(resumed)
+    assert again.losses == whole.losses[step:]
+    assert again.curve == whole.curve
+    assert all(torch.equal(again.state[name], tensor) for name, tensor in whole.state.items())
+
+
+def test_a_batch_made_on_the_device_is_the_batch_of_the_source() -> None:
+    source = data(Augmentation(pad=2, fill="mean"))
+    engine = graphed(NETWORKS["fixed"], source)
+    steps = engine.steps
+    assert isinstance(steps, GraphedSteps)
+    steps.begin(seed=11, epoch=0, first=2)
+    wanted = list(source.epoch(128, 11, first=2))[:2]
+    for images, labels in wanted:
+        found, found_labels = steps._training.batch(steps._at, 128, torch.float32)
+        assert torch.equal(found, images)
+        assert torch.equal(found_labels, labels)
+        steps._at += 1
+
+
+@pytest.mark.parametrize("count", [7, 999, 1000, 1001, 1347])
+def test_evaluation_counts_every_image_once(count: int) -> None:
+    whole = data()
+    part = ImageTensors(whole.training.images[:count], whole.training.labels[:count])
+    source = dataclasses.replace(whole, validation=part)
+    engine = graphed(NETWORKS["fixed"], source)
+    found = engine.evaluate()
+    engine.steps.close()
+    plain = Engine(plan(NETWORKS["fixed"]), source, RECIPE, seed=3, engine="eager")
+    assert found == plain.evaluate()
+
+
+def test_warming_up_has_no_effect_once_it_is_undone() -> None:
+    engine = graphed(NETWORKS["condensed"], data())
+    steps = engine.steps
+    assert isinstance(steps, GraphedSteps)
+    engine.network.train()
+    steps.begin(seed=1, epoch=0, first=0)
+    steps.step()
+    before = copy.deepcopy(engine.network.state_dict())
+    kept = [tensor.clone() for tensor in steps._state()]
+    first = steps.step()[0].item()
+    after = copy.deepcopy(engine.network.state_dict())
+    steps.undo(kept)
+    assert all(torch.equal(before[name], tensor) for name, tensor in engine.network.state_dict().items())
+    steps._done -= 1
+    assert steps.step()[0].item() == first
+    assert all(torch.equal(after[name], tensor) for name, tensor in engine.network.state_dict().items())
+
+
+def test_only_trainings_whose_steps_are_all_alike_are_recorded() -> None:
+    def fits(grouping: Grouping, recipe: Recipe = RECIPE, augmentation: Augmentation | None = None) -> bool:
+        source = data(augmentation)
+        engine = Engine(plan(network(grouping)), source, recipe, seed=0)
+        return recordable(recipe, source, engine.objective)
+
+    assert fits(Group(groups=2))
+    assert fits(LearnedGrouping(groups=2))
+    assert fits(Condensing(groups=2, factor=4))
+    assert not fits(DynamicChannels(heads=2, keep=0.5))
+    assert not fits(MultiSpectral(heads=2, keep=0.5))
+    change = partial(dataclasses.replace, RECIPE)
+    assert not fits(Group(groups=2), change(dropout=0.1))
+    assert not fits(Group(groups=2), change(optimizer=Optimizer(kind="rmsprop")))
+    assert not fits(Group(groups=2), augmentation=Augmentation(crop="area"))
+    assert not fits(Group(groups=2), augmentation=Augmentation(jitter=(0.1, 0.0, 0.0, 0.0)))
+
+
+def test_the_temperature_of_a_recorded_step_changes_in_place() -> None:
+    engine = graphed(network(LearnedGrouping(groups=2)), data())
+    layer = next(module for module in engine.network.modules() if isinstance(module, FullyLearnableGroupConv))
+    tensor = layer.temperature
+    assert isinstance(tensor, torch.Tensor)
+    seen = []
+    for progress in (0.0, 0.5):
+        engine.objective.begin_step(progress)
+        seen.append(tensor.item())
+    assert layer.temperature is tensor
+    assert seen[0] != seen[1]
+    plain = copy.deepcopy(layer)
+    plain.temperature = seen[1]
+    LearnedModule.begin_step(plain, 0.5)
+    plain.begin_step(0.5)
+    assert plain.temperature == pytest.approx(seen[1])
