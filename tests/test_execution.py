@@ -362,6 +362,13 @@ def test_any_tree_of_layers_has_the_loss_and_gradients_of_stock_pytorch(network:
     Compared(network).check()
 
 
+def test_a_permuted_value_that_a_norm_and_another_layer_read_has_its_gradient_in_order() -> None:
+    both = Concat("both", Sequence("body", (Norm("norm", 4, (3, 3)),)))
+    layers = (Convolution("conv", 2, 4, 1, 1, 1, (3, 3)), Permutation("permute", 4, 2), both)
+    end = (GlobalPool("pool", 8, (3, 3)), Linear("classifier", 8, 5))
+    Compared(Plan(Sequence("", (*layers, *end)), (2, 3, 3))).check()
+
+
 @pytest.mark.parametrize("flip", [True, False])
 def test_batches_made_in_one_pass_are_those_of_the_batched_operations_to_the_bit(flip: bool) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -17,7 +17,7 @@ from igcnas.data import load_dataset
 from igcnas.execution.cuda.operators import ChannelsLast
 from igcnas.execution.program import Program
 from igcnas.grouping import Condensing, DynamicChannels, Group, Grouping, Interleaved, LearnedGrouping, MultiSpectral
-from igcnas.layers import FullyLearnableGroupConv, LearnedModule
+from igcnas.layers import FullyLearnableGroupConv
 from igcnas.plan import Plan, plan
 from igcnas.recipes import RECIPES, Augmentation, Optimizer, Recipe
 from igcnas.training import Engine, Stopped, TrainingData
@@ -185,7 +185,8 @@ def test_only_trainings_whose_steps_are_all_alike_are_recorded() -> None:
 
 
 def test_the_temperature_of_a_recorded_step_changes_in_place() -> None:
-    engine = graphed(network(LearnedGrouping(groups=2)), data())
+    rules = dataclasses.replace(RECIPE.grouping, temperature_end=0.1)
+    engine = graphed(network(LearnedGrouping(groups=2)), data(), dataclasses.replace(RECIPE, grouping=rules))
     layer = next(module for module in engine.network.modules() if isinstance(module, FullyLearnableGroupConv))
     tensor = layer.temperature
     assert isinstance(tensor, torch.Tensor)
@@ -195,8 +196,7 @@ def test_the_temperature_of_a_recorded_step_changes_in_place() -> None:
         seen.append(tensor.item())
     assert layer.temperature is tensor
     assert seen[0] != seen[1]
-    plain = copy.deepcopy(layer)
-    plain.temperature = seen[1]
-    LearnedModule.begin_step(plain, 0.5)
-    plain.begin_step(0.5)
-    assert plain.temperature == pytest.approx(seen[1])
+    plain = Engine(plan(network(LearnedGrouping(groups=2))), data(), engine.recipe, seed=3)
+    plain.objective.begin_step(0.5)
+    other = next(module for module in plain.network.modules() if isinstance(module, FullyLearnableGroupConv))
+    assert other.temperature == pytest.approx(seen[1])

@@ -280,6 +280,7 @@ class CpuOperators:
 
     def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage, *, stored: bool = False) -> None:
         x = use.value
+        rows = self.identity(len(x.rows)) if stored else x.rows
         channels = len(gradient.g.flat)
         coefficients = (gradient.a, gradient.b, gradient.c, True) if gradient.lazy else self._plain(channels)
         elementwise.distribute(
@@ -288,7 +289,7 @@ class CpuOperators:
             *coefficients,
             start,
             x.storage.flat,
-            x.rows,
+            rows,
             x.scale,
             x.shift,
             x.code,

@@ -315,12 +315,15 @@ class ChannelsLast:
     def moments(self, storage: Storage, value: Value) -> None:
         value.gsums.held = norm.backward_reduce(storage.array, value.storage.array, centre=tensors.centre(value))[1]
 
-    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
+    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage, *, stored: bool = False) -> None:
         value = use.value
         piece = tensors.settled(gradient)
         if piece.shape[1] != value.channels:
             piece = piece[:, start : start + value.channels]
-        self._deposit_ordered(use, into, piece)
+        if stored:
+            self._deposit(use, into, tensors.last(piece))
+        else:
+            self._deposit_ordered(use, into, piece)
 
     def _deposit_ordered(self, use: Use, into: Storage, piece: torch.Tensor) -> None:
         order: Order = use.value.rows
