@@ -21,7 +21,7 @@ def connections(network: nn.Module, images: torch.Tensor) -> dict[str, Connectio
     choices: dict[str, torch.Tensor] = {}
 
     def remember(name: str, module: SalientConv, x: torch.Tensor) -> None:
-        choices[name] = module.choose(module.saliency(x))
+        choices[name] = module.choose(module.saliency(x.mean((2, 3))))
 
     hooks = [
         module.register_forward_pre_hook(lambda module, inputs, name=name: remember(name, module, inputs[0]))

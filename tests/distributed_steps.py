@@ -39,7 +39,9 @@ def steps(world: World, dtype: torch.dtype) -> dict[str, Any]:
         ),
     )
     recipe = RECIPES["igc-cifar"].adapted(epochs=2, batch_size=16, learning_rate=0.05)
-    engine = Engine(plan(architecture), source, recipe, seed=1, world=world, detailed=True, keep_best=True)
+    engine = Engine(
+        plan(architecture), source, recipe, seed=1, world=world, detailed=True, keep_best=True, engine="eager"
+    )
     if dtype == torch.float64:
         engine.network.double()
         epoch, validation = TrainingData.epoch, TrainingData.validation_batches

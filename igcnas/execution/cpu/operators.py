@@ -1,4 +1,4 @@
-"""The operators on a CPU: numpy arrays (channels, height, width, batch) and one thread."""
+"""The operators on a CPU, in one thread: which kernel does what, and with which arguments."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch import nn
 
 from igcnas.cost import layer_cost
 from igcnas.execution.cpu import convolution, depthwise, elementwise, generators, norm
+from igcnas.execution.cpu.buffers import Buffers
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.nodes.convolution import Convolve
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Convolution, Pool, Size
+from igcnas.primitives import Convolution, Pool
 
 
 class _Norm(NamedTuple):
@@ -28,82 +29,15 @@ class _Norm(NamedTuple):
     epsilon: float
 
 
-class CpuOperators:
+class CpuOperators(Buffers):
     """See `igcnas.execution.operators.Operators`."""
 
     def __init__(self, batch: int) -> None:
-        self.batch = batch
-        self._free: dict[tuple[int, ...], list[Storage]] = {}
+        super().__init__(batch)
         self._acc = np.zeros((4, PIECE), np.float32)
         self._ring = np.zeros(1, np.float32)
         self._line = np.zeros(1, np.float32)
-        self._none = np.zeros(1, np.float32)
         self._near, self._piece = np.zeros(batch, np.float32), np.zeros(batch, np.float32)
-
-    def identity(self, channels: int) -> np.ndarray:
-        return np.arange(channels)
-
-    def reorder(self, rows: np.ndarray, indices: tuple[int, ...]) -> np.ndarray:
-        return np.ascontiguousarray(rows[list(indices)])
-
-    def in_order(self, rows: np.ndarray) -> bool:
-        return bool((rows == np.arange(len(rows))).all())
-
-    def ones(self, channels: int) -> np.ndarray:
-        return np.ones(channels, np.float32)
-
-    def zeros(self, channels: int) -> np.ndarray:
-        return np.zeros(channels, np.float32)
-
-    def sums(self, channels: int) -> np.ndarray:
-        return np.zeros((channels, 3))
-
-    def gradient_sums(self, channels: int) -> np.ndarray:
-        return np.zeros((channels, 2))
-
-    def places(self, channels: int, size: Size) -> np.ndarray:
-        return np.zeros((channels, *size, self.batch), np.int32)
-
-    def means(self, channels: int) -> np.ndarray:
-        return np.zeros((channels, self.batch), np.float32)
-
-    def allocate(self, channels: int, size: Size) -> Storage:
-        array = np.zeros((channels, *size, self.batch), np.float32)
-        return Storage(array, array.reshape(channels, -1), array.shape)
-
-    def take_like(self, storage: Storage) -> Storage:
-        free = self._free.get(storage.key)
-        if free:
-            found = free.pop()
-            found.users = 1
-            return found
-        return self.allocate(storage.key[0], (storage.key[1], storage.key[2]))
-
-    def duplicate(self, storage: Storage) -> Storage:
-        found = self.take_like(storage)
-        np.copyto(found.flat, storage.flat)
-        return found
-
-    def release(self, storage: Storage) -> None:
-        storage.users -= 1
-        if storage.users == 0:
-            self._free.setdefault(storage.key, []).append(storage)
-
-    def plain_gradient(self, storage: Storage) -> Gradient:
-        return Gradient(storage, storage, self._none, self._none, self._none, False)
-
-    def view(self, tensor: torch.Tensor) -> np.ndarray:
-        array: np.ndarray = tensor.numpy()
-        return array
-
-    def load(self, images: torch.Tensor, storage: Storage) -> None:
-        array, count = storage.array, len(images)
-        np.copyto(array[..., :count], images.permute(1, 2, 3, 0).numpy())
-        if count < self.batch:
-            array[..., count:] = array[..., count - 1 : count]
-
-    def leaf(self, means: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(means).t().contiguous()
 
     def norm(self, module: nn.BatchNorm2d) -> _Norm:
         assert module.weight.grad is not None
@@ -218,9 +152,10 @@ class CpuOperators:
             )
 
     def _plain(self, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-        if len(self._none) < channels:
-            self._none = np.zeros(channels, np.float32)
-        return self._none, self._none, self._none, False
+        """Coefficients that nobody reads: the gradient is not lazy."""
+        if len(self.none) < channels:
+            self.none = np.zeros(channels, np.float32)
+        return self.none, self.none, self.none, False
 
     def normalise(self, norm_: _Norm, source: Value, out: Value) -> None:
         count = source.size[0] * source.size[1] * self.batch
