@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +80,9 @@ def same(value: Any, other: Any) -> bool:
     if isinstance(value, tuple):
         return all(same(*pair) for pair in zip(value, other, strict=True))
     return value is other if value is None else torch.equal(value, other)
+
+
+def launched(program: str) -> list[str]:
+    """The kernels of a program, as opposed to the functions that they call."""
+    source = (Path(__file__).parent.parent / "igcnas" / "kernels" / "source" / f"{program}.py").read_text()
+    return re.findall(r"^@kernel\ndef (\w+)", source, re.MULTILINE)

@@ -110,16 +110,17 @@ def test_a_nan_stays_one():
     assert not y[0, :3].isnan().any()
 
 
-def test_many_tiles_are_shared_by_few_programs(monkeypatch):
-    monkeypatch.setattr("igcnas.kernels.sizes.PROGRAMS", 2)
-    monkeypatch.setattr("igcnas.kernels.sizes.parts", lambda tiles, blocks, programs=2: min(tiles, 3))
-    x, weight, g, _ = case((5, 8, 9, 7), 3, 1)
-    y, moments = depthwise.forward(x, weight, 1, statistics=True)
+@pytest.mark.parametrize(("stride", "shape"), [(1, (5, 8, 18, 5)), (2, (5, 8, 35, 9))])
+def test_many_tiles_are_shared_by_few_programs_and_meet_at_their_seams(monkeypatch, stride, shape):
+    monkeypatch.setattr("igcnas.kernels.sizes.parts", lambda tiles, blocks: min(tiles, 3))
+    assert depthwise.rows(18) == 9
+    x, weight, g, _ = case(shape, 3, stride)
+    y, moments = depthwise.forward(x, weight, stride, statistics=True)
     assert moments.partials.shape == (3, 3, 8)
-    assert near((y, moments), exact(depthwise.forward, x, weight, 1, statistics=True))
-    assert near(depthwise.weight_grad(x, g, 1, 3), exact(depthwise.weight_grad, x, g, 1, 3))
-    given = depthwise.input_grad(g, weight, 1, (9, 7), x=x)
-    assert near(given, exact(depthwise.input_grad, g, weight, 1, (9, 7), x=x))
+    assert near((y, moments), exact(depthwise.forward, x, weight, stride, statistics=True))
+    assert near(depthwise.weight_grad(x, g, stride, 3), exact(depthwise.weight_grad, x, g, stride, 3))
+    given = depthwise.input_grad(g, weight, stride, shape[2:], x=x)
+    assert near(given, exact(depthwise.input_grad, g, weight, stride, shape[2:], x=x))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import torch
 
-from igcnas.kernels import reference
+from igcnas.kernels import reference, sizes
 from igcnas.kernels.switch import chosen
 
 ELEMENTS = 1024
@@ -97,6 +97,6 @@ def batch(
         ELEMENTS=ELEMENTS,
         FLIP=flips is not None,
         LABELS=labels is not None,
-        num_warps=4,
+        **sizes.launch(4),
     )
     return out, out_labels

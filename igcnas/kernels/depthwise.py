@@ -39,7 +39,7 @@ def forward(
     from igcnas.kernels.source import depthwise as source
 
     size = x.shape[2], x.shape[3]
-    geometry = _Geometry(x, weight, stride, size, rows(weight.shape[2], stride, size[0]))
+    geometry = _Geometry(x, weight, stride, size, "forward")
     y = sizes.output(x, x.shape[1], *geometry.out_size)
     moments = Moments(geometry.partials(3, x)) if statistics else None
     source.forward[geometry.grid](
@@ -53,7 +53,7 @@ def forward(
         **geometry.constants,
         AFFINE=affine is not None,
         STATISTICS=statistics,
-        num_warps=geometry.warps,
+        **sizes.launch(geometry.warps),
     )
     return y, moments
 
@@ -97,7 +97,7 @@ def input_grad(
         )
     from igcnas.kernels.source import depthwise as source
 
-    geometry = _Geometry(g, weight, stride, size, rows(weight.shape[2], stride, size[0], square=True))
+    geometry = _Geometry(g, weight, stride, size, "input_grad")
     out = sizes.output(g, g.shape[1], *size)
     sums = Sums(geometry.partials(2, g)) if x is not None else None
     source.input_grad[geometry.grid](
@@ -116,7 +116,7 @@ def input_grad(
         DERIVATIVE=x is not None,
         AFFINE=affine is not None,
         CENTRED=centre is not None,
-        num_warps=geometry.warps,
+        **sizes.launch(geometry.warps),
     )
     return out, sums
 
@@ -147,7 +147,7 @@ def weight_grad(
     from igcnas.kernels.source import depthwise as source
 
     size = x.shape[2], x.shape[3]
-    geometry = _Geometry(x, out, stride, size, rows(kernel, stride, size[0]))
+    geometry = _Geometry(x, out, stride, size, "weight_grad")
     partials = torch.empty(geometry.parts, out.numel(), dtype=torch.float32, device=x.device)
     source.weight_grad[geometry.grid](
         x,
@@ -160,44 +160,42 @@ def weight_grad(
         **geometry.constants,
         LAZY=gradient_affine is not None,
         AFFINE=affine is not None,
-        num_warps=geometry.warps,
+        **sizes.launch(geometry.warps),
     )
     return total(partials, out=out)
 
 
-def rows(kernel: int, stride: int, height: int, *, square: bool = False) -> int:
-    """Rows of a tile: more save loads at the seams, fewer save registers and code; small maps need no more than 4.
+def rows(height: int) -> int:
+    """Rows of a tile, for an output of this height: all, or equal parts of at most 16; a seam costs k - 1 rows."""
+    return -(-height // -(-height // 16))
 
-    Eight for a 3x3 with stride 1; with stride 2 rows share little, and the gradient of the input holds four values for
-    each of its own (`square`).
-    """
-    if kernel == 3 and stride == 1 and height > 4:
-        return 8
-    return 2 if square and stride == 2 else 4
+
+def unroll(kind: str, kernel: int, stride: int) -> int:
+    """Rows whose loads are under way together: two where that leaves nothing on the stack and registers to spare."""
+    return 2 if stride == 1 and (kind == "forward" or (kind == "weight_grad" and kernel == 3)) else 1
 
 
 class _Geometry:
     """What all three have in common: sizes, tiles, programs."""
 
-    def __init__(
-        self, like: torch.Tensor, weight: torch.Tensor, stride: int, size: tuple[int, int], rows_of_tile: int
-    ) -> None:
+    def __init__(self, like: torch.Tensor, weight: torch.Tensor, stride: int, size: tuple[int, int], kind: str) -> None:
         batch, channels = like.shape[:2]
         kernel = weight.shape[2]
         self.channels = channels
         self.out_size = -(-size[0] // stride), -(-size[1] // stride)
         block = sizes.channel_block(channels)
         blocks = -(-channels // block)
-        tiles = -(-batch * self.out_size[1] // COLUMNS) * -(-self.out_size[0] // rows_of_tile)
+        height = rows(self.out_size[0])
+        tiles = -(-batch * self.out_size[1] // COLUMNS) * -(-self.out_size[0] // height)
         self.parts = sizes.parts(tiles, blocks)
         self.grid = (self.parts * blocks,)
         unit = sizes.unit(channels)
-        self.arguments = (batch, *size, *self.out_size, channels // unit)
+        self.arguments = (batch, *size, *self.out_size, channels // unit, height)
         self.constants = {
             "UNIT": unit,
             "K": kernel,
             "STRIDE": stride,
-            "ROWS": rows_of_tile,
+            "UNROLL": unroll(kind, kernel, stride),
             "COLUMNS": COLUMNS,
             "CHANNELS": block,
         }

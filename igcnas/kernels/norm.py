@@ -95,6 +95,7 @@ def finish(
         RUNNING=running_mean is not None,
         PARTS=sizes.PARTS,
         CHANNELS=sizes.PART_CHANNELS,
+        **sizes.launch(4),
     )
     return BatchNorm(mean, inverse, Affine(scale, shift))
 
@@ -272,6 +273,7 @@ def coefficients(
         CENTRED=centre is not None,
         PARTS=sizes.PARTS,
         CHANNELS=sizes.PART_CHANNELS,
+        **sizes.launch(4),
     )
     return Backward(A, B, C, weight_gradient, bias_gradient)
 
@@ -339,7 +341,8 @@ def total(partials: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
     from igcnas.kernels.source import norm as source
 
     parts, size = partials.shape
-    source.total[(-(-size // TOTAL_COLUMNS),)](partials, out, parts, size, PARTS=TOTAL_PARTS, COLUMNS=TOTAL_COLUMNS)
+    tile = {"PARTS": TOTAL_PARTS, "COLUMNS": TOTAL_COLUMNS}
+    source.total[(-(-size // TOTAL_COLUMNS),)](partials, out, parts, size, **tile, **sizes.launch(4))
     return out
 
 
@@ -347,10 +350,15 @@ def total(partials: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
 TOTAL_PARTS, TOTAL_COLUMNS = 16, 64
 
 
+def warps(block: int) -> int:
+    """Eight values a thread."""
+    return ROWS * block // 256
+
+
 def _elements(rows: int, channels: int) -> tuple[tuple[int], dict[str, Any]]:
     block = sizes.channel_block(channels)
     grid = (-(-rows // ROWS) * -(-channels // block),)
-    return grid, {"UNIT": sizes.unit(channels), "ROWS": ROWS, "CHANNELS": block, "num_warps": block // 8}
+    return grid, {"UNIT": sizes.unit(channels), "ROWS": ROWS, "CHANNELS": block, **sizes.launch(warps(block))}
 
 
 def _reduction(rows: int, channels: int) -> tuple[tuple[int], int, dict[str, Any]]:

@@ -201,7 +201,7 @@ def arithmetic(dtype: torch.dtype, allow_tf32: bool) -> dict[str, Any]:
     import triton.language as tl
 
     operand = tl.bfloat16 if dtype == torch.bfloat16 and not interpreted() else tl.float32
-    return {"OPERAND": operand, "PRECISION": "tf32" if allow_tf32 else "ieee", "num_warps": 4}
+    return {"OPERAND": operand, "PRECISION": "tf32" if allow_tf32 else "ieee", **sizes.launch(4)}
 
 
 def _product(

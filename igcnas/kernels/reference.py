@@ -8,7 +8,7 @@ fp32, so that a float64 operand makes a float64 reference.
 from __future__ import annotations
 
 import torch
-from torch.nn import functional, grad
+from torch.nn import functional
 
 from igcnas.kernels.lazy import Activation, Affine, Backward, BatchNorm, GradientAffine, Moments, Sums, bounds
 
@@ -44,7 +44,7 @@ def depthwise_input_grad(
     """depthwise.input_grad"""
     d = gradient(g, gradient_affine).to(g.dtype)
     pad = weight.shape[2] // 2
-    da = grad.conv2d_input((*g.shape[:2], *size), weight.to(g.dtype), d, stride=stride, padding=pad, groups=g.shape[1])
+    da = _convolution_backward(d, g.new_empty(*g.shape[:2], *size), weight.to(g.dtype), stride, pad, g.shape[1], 0)
     return _before_activation(da, x, affine, activation, centre)
 
 
@@ -63,7 +63,7 @@ def depthwise_weight_grad(
     a = activated(x, affine, activation).to(x.dtype)
     d = gradient(g, gradient_affine).to(x.dtype)
     shape = (x.shape[1], 1, kernel, kernel)
-    dw = grad.conv2d_weight(a, shape, d, stride=stride, padding=kernel // 2, groups=x.shape[1])
+    dw = _convolution_backward(d, a, a.new_empty(shape), stride, kernel // 2, x.shape[1], 1)
     return _put(dw, out)
 
 
@@ -101,7 +101,8 @@ def pointwise_input_grad(
     """pointwise.input_grad; whether TF32 is taken is torch's setting."""
     d = gradient(g, gradient_affine).to(g.dtype)
     shape = (g.shape[0], weight.shape[1] * groups, *g.shape[2:])
-    da = grad.conv2d_input(shape, weight.to(g.dtype).view(*weight.shape[:2], 1, 1), d, groups=groups)
+    kernel = weight.to(g.dtype).view(*weight.shape[:2], 1, 1)
+    da = _convolution_backward(d, g.new_empty(shape), kernel, 1, 0, groups, 0)
     if index is not None:
         da = torch.empty_like(da).index_copy_(1, index.long(), da)
     return _before_activation(da, x, affine, activation, centre)
@@ -122,7 +123,8 @@ def pointwise_weight_grad(
     """pointwise.weight_grad; whether TF32 is taken is torch's setting."""
     a = _permuted(activated(x, affine, activation).to(x.dtype), index)
     d = gradient(g, gradient_affine).to(x.dtype)
-    return _put(grad.conv2d_weight(a, (g.shape[1], x.shape[1] // groups, 1, 1), d, groups=groups), out)
+    kernel = a.new_empty(g.shape[1], x.shape[1] // groups, 1, 1)
+    return _put(_convolution_backward(d, a, kernel, 1, 0, groups, 1), out)
 
 
 def statistics(x: torch.Tensor) -> Moments:
@@ -296,6 +298,20 @@ def gradient(g: torch.Tensor, lazy: GradientAffine | None) -> torch.Tensor:
         return _wide(g)
     A, B, C = (vector.view(1, -1, 1, 1) for vector in lazy[1:])
     return A * _wide(g) + B * _wide(lazy.y) + C
+
+
+def _convolution_backward(
+    d: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: int, pad: int, groups: int, which: int
+) -> torch.Tensor:
+    """The gradient of the input (which = 0) or of the weights (1); of the other operand only the shape matters."""
+    x = x.contiguous(memory_format=torch.channels_last)
+    strides, pads, ones = [stride, stride], [pad, pad], [1, 1]
+    wanted = [which == 0, which == 1, False]
+    gradients = torch.ops.aten.convolution_backward(
+        d, x, weight, None, strides, pads, ones, False, [0, 0], groups, wanted
+    )
+    gradient: torch.Tensor = gradients[which]
+    return gradient
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:

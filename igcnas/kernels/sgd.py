@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from igcnas.kernels import reference
+from igcnas.kernels import reference, sizes
 from igcnas.kernels.switch import chosen
 
 ELEMENTS = 1024
@@ -24,7 +24,8 @@ def nesterov(
 ) -> None:
     """Update in place as torch.optim.SGD(nesterov=True) does; momenta begin as zeros.
 
-    All buffers are (size,), parameters and momenta fp32; weight decay takes the first `decayed` of them. rates: fp32,
+    All buffers are (size,), parameters and momenta fp32, read 16 bytes at a time where 8 divides the size;
+    weight decay takes the first `decayed` of them. rates: fp32,
     one a step; step: int64 (1,), on the device, not changed; past the end the last rate holds. `shadow`: a copy of the
     parameters of another type, written in the same pass. Reads three buffers and writes two (and the shadow).
     """
@@ -44,6 +45,7 @@ def nesterov(
     from igcnas.kernels.source import sgd as source
 
     size = parameters.numel()
+    unit = sizes.unit(size)
     source.nesterov[(-(-size // ELEMENTS),)](
         parameters,
         gradients,
@@ -51,12 +53,13 @@ def nesterov(
         parameters if shadow is None else shadow,
         rates,
         step,
-        size,
+        size // unit,
         decayed,
         rates.numel() - 1,
         float(momentum),
         float(weight_decay),
+        UNIT=unit,
         SHADOW=shadow is not None,
         ELEMENTS=ELEMENTS,
-        num_warps=4,
+        **sizes.launch(4),
     )

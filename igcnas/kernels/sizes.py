@@ -28,6 +28,11 @@ def parts(tiles: int, blocks: int, programs: int = PROGRAMS) -> int:
     return -(-tiles // each)
 
 
+def launch(warps: int) -> dict[str, int | bool]:
+    """Options of a launch. A product and a sum are one operation: versions of Triton differ in what they assume."""
+    return {"num_warps": warps, "enable_fp_fusion": True}
+
+
 def empty_vectors(number: int, channels: int, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """fp32 vectors over channels, on the device of `like`, in one allocation each."""
     return tuple(torch.empty(channels, dtype=torch.float32, device=like.device) for _ in range(number))

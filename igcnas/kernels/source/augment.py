@@ -33,7 +33,7 @@ def gather(
 ):
     """Crop, mirror and normalise images `order[step * batch ...]`, one program a part of an image.
 
-    Reads a byte and writes a value for each element. The output is written in its own order, 16 bytes at a time.
+    Reads a byte and writes a value for each element, in the order of the output.
     """
     parts = tl.cdiv(channels * height * width, ELEMENTS)
     b = tl.program_id(0) // parts

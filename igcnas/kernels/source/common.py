@@ -12,10 +12,7 @@ NUMBERS = [
     *("in_units", "out_units", "in_group_units", "out_group_units", "in_blocks", "count", "batch", "channels", "pad"),
     *("image_stride", "channel_stride", "row_stride", "column_stride", "decayed", "last"),
 ]
-PARAMETERS = [
-    *("bias", "running_mean", "running_variance", "weight_gradient", "bias_gradient", "scale", "shift", "mean"),
-    *("inverse", "centre", "A", "B", "C", "residual_scale", "residual_shift", "first", "second", "third"),
-]
+PARAMETERS = ["filters", "gain", "bias", "running_mean", "running_variance", "weight_gradient", "bias_gradient"]
 
 
 def kernel(function):

@@ -51,7 +51,7 @@ def statistics(x, partials, rows, units, UNIT: tl.constexpr, ROWS: tl.constexpr,
 @kernel
 def finish(
     partials,
-    weight,
+    gain,
     bias,
     mean,
     inverse,
@@ -95,7 +95,7 @@ def finish(
     scales = inverses
     shifts = -centre * inverses
     if WEIGHTED:
-        scales = tl.load(weight + channels, mask=real, other=0.0) * inverses
+        scales = tl.load(gain + channels, mask=real, other=0.0) * inverses
         shifts = tl.load(bias + channels, mask=real, other=0.0) - centre * scales
     tl.store(mean + channels, centre, mask=real)
     tl.store(inverse + channels, inverses, mask=real)
@@ -211,7 +211,7 @@ def backward_reduce(
 @kernel
 def coefficients(
     partials,
-    weight,
+    gain,
     mean,
     inverse,
     centre,
@@ -250,7 +250,7 @@ def coefficients(
     products = (tl.sum(second, axis=0) - away * sums) * inverses
     a = inverses
     if WEIGHTED:
-        a = tl.load(weight + channels, mask=real, other=0.0) * inverses
+        a = tl.load(gain + channels, mask=real, other=0.0) * inverses
     b = -a * inverses * products / count
     tl.store(A + channels, a, mask=real)
     tl.store(B + channels, b, mask=real)

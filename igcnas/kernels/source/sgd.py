@@ -13,17 +13,18 @@ def nesterov(
     shadow,
     rates,
     step,
-    size,
+    units,
     decayed,
     last,
     momentum,
     weight_decay,
+    UNIT: tl.constexpr,
     SHADOW: tl.constexpr,
     ELEMENTS: tl.constexpr,
 ):
     """Nesterov SGD with weight decay on the first `decayed` parameters. Reads three buffers, writes two or three."""
     at = tl.program_id(0) * ELEMENTS + tl.arange(0, ELEMENTS)
-    inside = at < size
+    inside = at < units * UNIT
     rate = tl.load(rates + tl.minimum(tl.load(step), last))
     p = tl.load(parameters + at, mask=inside, other=0.0)
     g = tl.load(gradients + at, mask=inside, other=0.0).to(tl.float32)
