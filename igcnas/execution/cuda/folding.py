@@ -162,9 +162,10 @@ class Folding:
         numbers = sum(fold.source.numel() for fold in self._folds)
         dense = sum(_numel(fold.shape) for fold in self._folds)
         self._flat = torch.zeros(1 + numbers, dtype=self.dtype, device=self.device)
-        self._flat_gradients = torch.zeros(numbers, device=self.device)
+        wide = self._folds[0].source_gradient.dtype if self._folds else torch.float32
+        self._flat_gradients = torch.zeros(numbers, dtype=wide, device=self.device)
         self._dense = torch.zeros(dense, dtype=self.dtype, device=self.device)
-        self._dense_gradients = torch.zeros(dense, device=self.device)
+        self._dense_gradients = torch.zeros(dense, dtype=wide, device=self.device)
         table, back = torch.zeros(dense, dtype=torch.int64), torch.zeros(numbers, dtype=torch.int64)
         self._blocks: list[torch.Tensor] = []
         self._block_gradients: list[torch.Tensor] = []
