@@ -34,8 +34,9 @@ CPU = torch.device("cpu")
 @given(data=st.data())
 def test_every_way_has_the_output_and_both_gradients_of_the_plain_form(data: st.DataObject) -> None:
     draw = data.draw
+    torch.manual_seed(draw(st.integers(0, 2**31), label="seed"))
     groups = draw(st.integers(1, 4), label="groups")
-    per_group = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)), label="channels of a group")
+    per_group = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)), label="channels of a group")
     ins, outs = per_group[0] * groups, per_group[1] * groups
     kernel, stride = draw(st.sampled_from([(1, 1), (1, 1), (1, 1), (1, 2), (3, 1), (3, 2)]), label="kernel, stride")
     size = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)), label="size")
@@ -44,22 +45,21 @@ def test_every_way_has_the_output_and_both_gradients_of_the_plain_form(data: st.
     batch = draw(st.integers(2, 5), label="batch")
     mixed = Convolution("mixed", ins, outs, kernel, stride, groups, size)
     layers: list[Layer] = [Convolution("before", 2, ins, 3, 1, 1, size)]
-    if draw(st.booleans(), label="a norm before"):
+    if draw(st.sampled_from([True, True, False]), label="a norm before"):
         layers.append(Norm("norm", ins, size))
         if draw(st.booleans(), label="and an activation"):
             layers.append(Activation("act", draw(st.sampled_from(["relu", "relu6"])), ins, size))
-    if draw(st.booleans(), label="permuted"):
-        layers.append(Gather("permute", tuple(draw(st.permutations(range(ins))))))
+    if draw(st.sampled_from([True, True, False]), label="permuted"):
+        layers.append(Gather("permute", tuple(torch.randperm(ins).tolist())))
     # Without a norm between, rows of convolutions would be composed; that is tested elsewhere.
     alone = len(layers) > 1 and isinstance(layers[1], Norm)
     layers.append(mixed)
-    if draw(st.booleans(), label="a norm behind"):
+    if draw(st.sampled_from([True, True, False]), label="a norm behind"):
         layers.append(Norm("norm2", outs, mixed.out_size))
-    if draw(st.booleans(), label="permuted behind"):
-        layers.append(Gather("back", tuple(draw(st.permutations(range(outs))))))
+    if draw(st.sampled_from([True, True, False]), label="permuted behind"):
+        layers.append(Gather("back", tuple(torch.randperm(outs).tolist())))
     end = (Activation("act2", "relu", outs, mixed.out_size), GlobalPool("pool", outs, mixed.out_size))
     network_plan = Plan(Sequence("", (*layers, *end, Linear("classifier", outs, 3))), (2, *size))
-    torch.manual_seed(draw(st.integers(0, 99), label="seed"))
     plain = build(network_plan).to(dtype).train()
     fast = copy.deepcopy(plain)
     for parameter in fast.parameters():
@@ -158,9 +158,9 @@ def test_what_a_permutation_behind_a_dense_product_asks_for_is_how_it_is_stored(
         Convolution("stem", 3, 12, 3, 1, 1, (4, 4)),
         Norm("norm", 12, (4, 4)),
         Convolution("mix", 12, 12, 1, 1, 3, (4, 4)),
-        Gather("first", (3, 1, 2, 0, 7, 5, 6, 4, 11, 9, 10, 8)),
+        Gather("first", (1, 2, 3, 4, 5, 6, 0, 8, 7, 11, 9, 10)),
         Norm("norm2", 12, (4, 4)),
-        Gather("second", tuple(reversed(range(12)))),
+        Gather("second", (5, 0, 1, 9, 2, 3, 4, 6, 8, 10, 11, 7)),
         GlobalPool("pool", 12, (4, 4)),
         Linear("classifier", 12, 10),
     )

@@ -18,9 +18,11 @@ from igcnas.execution.cuda.operators import ChannelsLast
 from igcnas.execution.program import Program
 from igcnas.grouping import Condensing, DynamicChannels, Group, Grouping, Interleaved, LearnedGrouping, MultiSpectral
 from igcnas.layers import FullyLearnableGroupConv
+from igcnas.network import build
 from igcnas.plan import Plan, plan
-from igcnas.recipes import RECIPES, Augmentation, Optimizer, Recipe
+from igcnas.recipes import RECIPES, Augmentation, Optimizer, PerKind, Recipe
 from igcnas.training import Engine, Stopped, TrainingData
+from igcnas.training.flat import FlatSGD
 from igcnas.training.graphed import GraphedSteps, recordable
 from igcnas.training.tensors import ImageTensors
 
@@ -96,6 +98,24 @@ def test_steps_on_the_device_are_those_of_the_eager_engine(name: str, plain: boo
         assert mine.val_accuracy == pytest.approx(theirs.val_accuracy, abs=4.0)
         assert mine.val_top5 == pytest.approx(theirs.val_top5, abs=4.0)
         assert mine.train_accuracy == pytest.approx(theirs.train_accuracy, abs=2.0)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_an_optimizer_step_by_tables_is_that_by_numbers(nesterov: bool) -> None:
+    kinds = PerKind(weights=0.3, biases=0.0, norms=0.1, deciding=0.0)
+    recipe = dataclasses.replace(RECIPE, decay=kinds, rates=(1.0, 2.0, 0.5), optimizer=Optimizer(nesterov=nesterov))
+    module = build(plan(NETWORKS["flgc"]))
+    one, other = FlatSGD(module, recipe), FlatSGD(copy.deepcopy(module), recipe)
+    tables = [torch.tensor([9.0, 0.1 * group["lr_scale"], 0.2 * group["lr_scale"]]) for group in one.param_groups]
+    for step in (1, 2):
+        one.gradients.normal_()
+        other.gradients.copy_(one.gradients)
+        for group, table in zip(one.param_groups, tables, strict=True):
+            group["lr"] = table[step].item()
+        one.step()
+        other.step_at(tables, torch.tensor([step]))
+    assert torch.allclose(one.values, other.values, rtol=1e-5, atol=1e-6)
+    assert torch.allclose(one.momenta, other.momenta, rtol=1e-5, atol=1e-6)
 
 
 class StopAt:
