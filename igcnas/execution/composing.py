@@ -1,9 +1,9 @@
 """Which convolutions in a row become one: those with nothing between them but permutations, where one is cheaper.
 
-IGC V1 is a spatial group convolution, a permutation, and a pointwise one: one dense spatial convolution. That costs more
-multiply-accumulates and fewer passes over memory, so the device's rule decides (`Operators.cost`). Of the ways to cut a
-row into runs the cheapest is taken, the one with fewer convolutions where they cost the same. Only one of a run may
-have a kernel or a stride: two cut the border twice.
+IGC V1 is a spatial group convolution, a permutation, and a pointwise one: one dense spatial convolution. That costs
+more multiply-accumulates and fewer passes over memory, so the device's rule decides (`Operators.cost`). Of the ways to
+cut a row into runs the cheapest is taken, the one with fewer convolutions where they cost the same. Only one of a run
+may have a kernel or a stride: two cut the border twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ Linear: TypeAlias = Convolution | Permutation | Gather
 class Cost(Protocol):
     """See `Operators.cost`."""
 
-    def __call__(self, layer: Convolution, *, begins: bool, ends: bool) -> float: ...
+    def __call__(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
+        """Of a convolution at this place of a row."""
+        ...
 
 
 def first(row: tuple[Linear, ...], cost: Cost) -> tuple[Linear, ...]:

@@ -175,7 +175,8 @@ class GraphedSteps(FastSteps):
 
     def _recorded(self, compute: Callable[[], None]) -> torch.cuda.CUDAGraph:
         """Warm up on the stream of the recording, undo, record; nothing of it has an effect."""
-        stream, current = torch.cuda.Stream(self.device), torch.cuda.current_stream(self.device)
+        stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        current = torch.cuda.current_stream(self.device)
         kept = [tensor.clone() for tensor in self._state()]
         stream.wait_stream(current)
         with torch.cuda.stream(stream):

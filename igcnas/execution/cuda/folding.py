@@ -1,4 +1,4 @@
-"""Weights as a way wants them: of the type of the activations, groups and orders of channels folded into a dense kernel.
+"""Weights as a way wants them: of the type of the activations, groups and orders folded into a dense kernel.
 
 A dense kernel is (stored outputs, stored inputs, k, k): what the layer calls input channel c lies in row in_rows[c] of
 the storage, and its output channel o is put in row out_rows[o]. Blocks are scattered by one gather for all layers of a

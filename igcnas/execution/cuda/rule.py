@@ -27,7 +27,7 @@ _PASSES = 3
 
 class Way(StrEnum):
     """library: one dense product or convolution of cuBLAS or cuDNN, groups and permutations folded into its weight.
-    tiled: our kernel on the same dense weight, which applies what is pending on load and takes statistics on the way out.
+    tiled: our kernel on the same dense weight; it applies what is pending on load and takes statistics on the way out.
     grouped: our kernel on the groups as they are, with an index vector where channels are permuted.
     batched: one product for each group, on views with strides.
     groups: the group convolution of the library. depthwise: our depthwise kernel.

@@ -1,4 +1,4 @@
-"""The ways of rule.py, each forward and backward: output and statistics, gradient of the weight, gradient of the input."""
+"""The ways of rule.py, forward and backward: output and statistics, gradient of the weight, that of the input."""
 
 from __future__ import annotations
 
