@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -184,6 +186,70 @@ def test_warming_up_has_no_effect_once_it_is_undone() -> None:
     steps._done -= 1
     assert steps.step()[0].item() == first
     assert all(torch.equal(after[name], tensor) for name, tensor in engine.network.state_dict().items())
+
+
+class Recording:
+    """Stands in for CUDA's streams and graphs: what is recorded has no effect, what is replayed is computed again."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, steps: GraphedSteps) -> None:
+        self.steps = steps
+        self.events: list[str] = []
+        recording = self
+
+        class Stream:
+            def __init__(self, *_device: torch.device) -> None:
+                pass
+
+            def wait_stream(self, _other: object) -> None:
+                recording.events.append("wait")
+
+        class Graph:
+            def replay(self) -> None:
+                name = next(name for name, graph in steps._graphs.items() if graph is self)
+                recording.events.append(name)
+                {"step": steps._step, "evaluation": steps._evaluation}[name]()
+
+            def reset(self) -> None:
+                recording.events.append("reset")
+
+        @contextmanager
+        def record(_graph: Graph, **options: object) -> Iterator[None]:
+            assert options["capture_error_mode"] == "thread_local"
+            kept = [tensor.clone() for tensor in steps._state()]
+            yield
+            steps.undo(kept)
+            recording.events.append("record")
+
+        for name, value in {
+            "Stream": Stream, "current_stream": Stream, "stream": lambda _stream: nullcontext(), "CUDAGraph": Graph,
+            "graph": record,
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, value)
+        steps.record = True
+
+
+@pytest.mark.parametrize("name", ["flgc", "condensed"])
+def test_recording_and_replaying_is_computing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    source = data()
+    computed = Losses(graphed(NETWORKS[name], source))
+    engine = graphed(NETWORKS[name], source)
+    assert isinstance(engine.steps, GraphedSteps)
+    recording = Recording(monkeypatch, engine.steps)
+    replayed = Losses(engine)
+    assert replayed.losses == computed.losses
+    assert replayed.curve == computed.curve
+    assert all(torch.equal(replayed.state[key], tensor) for key, tensor in computed.state.items())
+    once = ["wait", "wait", "record"]
+    assert recording.events == [
+        *once,
+        *["step"] * 8,
+        *once,
+        "evaluation",
+        *["step"] * 8,
+        "evaluation",
+        "reset",
+        "reset",
+    ]
 
 
 def test_only_trainings_whose_steps_are_all_alike_are_recorded() -> None:
