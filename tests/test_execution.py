@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -401,3 +403,21 @@ def test_images_of_another_shape_are_refused_and_not_repeated() -> None:
     for shape in ((4, 3, 8, 8), (4, 1, 8, 1), (5, 1, 8, 8)):
         with pytest.raises(ValueError, match="do not fit"):
             program.loss(torch.randn(shape), torch.sum)
+
+
+def test_what_kernels_call_is_inlined_so_that_compiled_and_loaded_kernels_give_the_same_bits() -> None:
+    folder = Path(convolution.__file__).parent
+    decorated: dict[str, set[str]] = {"kernel": set(), "inlined": set()}
+    calls: set[str] = set()
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                kinds = {ast.unparse(decorator) for decorator in node.decorator_list} & set(decorated)
+                for kind in kinds:
+                    decorated[kind].add(node.name)
+                if kinds:
+                    inner = (call.func for call in ast.walk(node) if isinstance(call, ast.Call))
+                    calls |= {function.id for function in inner if isinstance(function, ast.Name)}
+    assert len(decorated["kernel"]) > 20
+    assert decorated["inlined"] <= calls
+    assert not calls & decorated["kernel"]

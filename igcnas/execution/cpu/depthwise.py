@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from igcnas.execution.cpu.compiled import kernel
+from igcnas.execution.cpu.compiled import inlined, kernel
 from igcnas.execution.cpu.lazy import activate, combine, deposit
 from igcnas.execution.cpu.tiles import PIECE
 
 PAD = 1
 
 
-@kernel
+@inlined
 def _clear(ring, start, stop):
     for j in range(start, stop):
         ring[j] = 0.0
 
 
-@kernel
+@inlined
 def _nine(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m):
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
     for j in range(m):
@@ -32,7 +32,7 @@ def _nine(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m):
         )
 
 
-@kernel
+@inlined
 def _nine_summed(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, centre, m):
     """As `_nine`; returns the sums of y - centre and of its square."""
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
@@ -50,7 +50,7 @@ def _nine_summed(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, centre, m):
     return total, squares
 
 
-@kernel
+@inlined
 def _nine_dots(out, g, x0, x1, x2, x3, x4, x5, x6, x7, x8, m):
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = np.float32(0.0)
     for j in range(m):
@@ -75,7 +75,7 @@ def _nine_dots(out, g, x0, x1, x2, x3, x4, x5, x6, x7, x8, m):
     out[8] += a8
 
 
-@kernel
+@inlined
 def _piece(ring, start, m):
     return ring[start : start + m]
 
@@ -139,7 +139,7 @@ def forward(x, rows, scale, shift, code, weight, stride, y, sums, taken, ring):
             sums[c, 0], sums[c, 1], sums[c, 2] = total, squares, centre
 
 
-@kernel
+@inlined
 def _load_grads(ring, base, shape, g, y, a, b, c, lazy, o, ho, left, places):
     _, height_o, width_o, batch = shape
     if ho < 0 or ho >= height_o:

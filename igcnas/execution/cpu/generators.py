@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from igcnas.execution.cpu.compiled import kernel
+from igcnas.execution.cpu.compiled import inlined, kernel
 
 
-@kernel
+@inlined
 def _product(weight, x, out):
     """out = weight @ x."""
     for o in range(weight.shape[0]):
@@ -27,7 +27,7 @@ def _product(weight, x, out):
                 row[j] += w * source[j]
 
 
-@kernel
+@inlined
 def _outer(g, x, out):
     """out = g @ x transposed."""
     for o in range(g.shape[0]):

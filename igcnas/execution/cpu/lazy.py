@@ -7,12 +7,12 @@ behind the norm and in the raw output, dy = a * g + b * y + c, and is never stor
 
 from __future__ import annotations
 
-from igcnas.execution.cpu.compiled import kernel
+from igcnas.execution.cpu.compiled import inlined
 
 COPY, AFFINE, RELU, RELU6 = 0, 1, 2, 3
 
 
-@kernel
+@inlined
 def activate(out, x, scale, shift, code):
     """out = act(scale * x + shift) for contiguous pieces of one channel. Not a number stays what it is."""
     if code == COPY:
@@ -32,7 +32,7 @@ def activate(out, x, scale, shift, code):
             out[j] = 6.0 if v > 6.0 else v
 
 
-@kernel
+@inlined
 def combine(out, g, y, a, b, c, lazy):
     """out = a * g + b * y + c, or g itself where the gradient is not lazy."""
     if lazy:
@@ -43,7 +43,7 @@ def combine(out, g, y, a, b, c, lazy):
             out[j] = g[j]
 
 
-@kernel
+@inlined
 def deposit(into, piece, x, scale, shift, code, mean, first, last):
     """Add a piece of a gradient to its place; returns (sum of g, sum of g * (x - mean)), zeros before the last.
 

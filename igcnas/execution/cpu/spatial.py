@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from igcnas.execution.cpu.compiled import kernel
+from igcnas.execution.cpu.compiled import inlined, kernel
 from igcnas.execution.cpu.lazy import activate, combine
 from igcnas.execution.cpu.stored import rows_at_once, store
 from igcnas.execution.cpu.tiles import PIECE, correlate, multiply
 
 
-@kernel
+@inlined
 def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, pad, stride):
     """Row h of the channels first.. of a group into the ring, padded, its columns split by their remainder."""
     _, height, width, batch = shape
@@ -45,7 +45,7 @@ def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, p
                     ring[j] = 0.0
 
 
-@kernel
+@inlined
 def _input_starts(starts, ho, ins, kernel, stride, places, batch):
     """Where the piece of each (channel, tap) begins for output row ho."""
     length = stride * places * batch

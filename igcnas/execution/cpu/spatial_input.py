@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from igcnas.execution.cpu.compiled import kernel
+from igcnas.execution.cpu.compiled import inlined, kernel
 from igcnas.execution.cpu.lazy import combine, deposit
 from igcnas.execution.cpu.stored import rows_at_once
 from igcnas.execution.cpu.tiles import PIECE, multiply
 
 
-@kernel
+@inlined
 def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, places):
     """Row ho of the gradients of a group into the ring, with `left` columns of zeros in front, zeros behind."""
     _, height_o, width_o, batch = shape
@@ -35,7 +35,7 @@ def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, pl
             ring[j] = 0.0
 
 
-@kernel
+@inlined
 def _pack(packed, weight, first, outs, top, side, stride):
     """packed[k, t]: the weights to input channel k of the taps (output, kh, kw) that pixels of one remainder meet."""
     _, ins, kernel, _ = weight.shape
@@ -48,7 +48,7 @@ def _pack(packed, weight, first, outs, top, side, stride):
                 taps += 1
 
 
-@kernel
+@inlined
 def _spread(line, base, piece, start, m, first, stride, batch):
     """Pixels start.. of a piece to every stride-th place of a row."""
     if stride == 1:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from igcnas.execution.cpu.compiled import kernel
+from igcnas.execution.cpu.compiled import inlined
 
 
-@kernel
+@inlined
 def store(y, sums, o, acc, start, m, taken):
     """Write one row piece of an output channel; where wanted, add to its statistics."""
     if taken:
@@ -31,7 +31,7 @@ def store(y, sums, o, acc, start, m, taken):
             y[j] = acc[j]
 
 
-@kernel
+@inlined
 def rows_at_once(left):
     """How many outputs a tile takes of those that are left."""
     return 4 if left >= 4 else (2 if left >= 2 else 1)

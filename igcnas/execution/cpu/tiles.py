@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from igcnas.execution.cpu.compiled import kernel
+from igcnas.execution.cpu.compiled import inlined
 
 PIECE = 512
 
 
-@kernel
+@inlined
 def _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m):
     a00, a01, a02, a03 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     a10, a11, a12, a13 = weight[o + 1, k], weight[o + 1, k + 1], weight[o + 1, k + 2], weight[o + 1, k + 3]
@@ -29,7 +29,7 @@ def _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m):
         y3[j] += a30 * b0 + a31 * b1 + a32 * b2 + a33 * b3
 
 
-@kernel
+@inlined
 def _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m):
     a00, a01, a02, a03 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     a10, a11, a12, a13 = weight[o + 1, k], weight[o + 1, k + 1], weight[o + 1, k + 2], weight[o + 1, k + 3]
@@ -39,14 +39,14 @@ def _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m):
         y1[j] += a10 * b0 + a11 * b1 + a12 * b2 + a13 * b3
 
 
-@kernel
+@inlined
 def _add_1x4(y0, x0, x1, x2, x3, weight, o, k, m):
     a0, a1, a2, a3 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     for j in range(m):
         y0[j] += a0 * x0[j] + a1 * x1[j] + a2 * x2[j] + a3 * x3[j]
 
 
-@kernel
+@inlined
 def _add_4x1(y0, y1, y2, y3, x0, weight, o, k, m):
     a0, a1, a2, a3 = weight[o, k], weight[o + 1, k], weight[o + 2, k], weight[o + 3, k]
     for j in range(m):
@@ -57,14 +57,14 @@ def _add_4x1(y0, y1, y2, y3, x0, weight, o, k, m):
         y3[j] += a3 * b
 
 
-@kernel
+@inlined
 def _add_1x1(y0, x0, weight, o, k, m):
     a = weight[o, k]
     for j in range(m):
         y0[j] += a * x0[j]
 
 
-@kernel
+@inlined
 def multiply(acc, weight, o, rows, buffer, starts, shift, m):
     """acc[i, :m] = sum over k of weight[o + i, k] * buffer[starts[k] + shift :][:m], for i < rows (1, 2 or 4)."""
     taps = len(starts)
@@ -95,7 +95,7 @@ def multiply(acc, weight, o, rows, buffer, starts, shift, m):
         k += 1
 
 
-@kernel
+@inlined
 def _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o, k, m):
     zero = np.float32(0.0)
     a00 = a01 = a02 = a03 = zero
@@ -139,7 +139,7 @@ def _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o, k, m):
     out[o + 3, k + 3] += a33
 
 
-@kernel
+@inlined
 def _dots_1x4(g0, x0, x1, x2, x3, out, o, k, m):
     a0 = a1 = a2 = a3 = np.float32(0.0)
     for j in range(m):
@@ -154,7 +154,7 @@ def _dots_1x4(g0, x0, x1, x2, x3, out, o, k, m):
     out[o, k + 3] += a3
 
 
-@kernel
+@inlined
 def _dot(g0, x0, m):
     a = np.float32(0.0)
     for j in range(m):
@@ -162,7 +162,7 @@ def _dot(g0, x0, m):
     return a
 
 
-@kernel
+@inlined
 def correlate(out, o, rows, grads, grad_starts, shift_g, buffer, starts, shift_x, m):
     """out[o + i, k] += grads[grad_starts[o + i] + shift_g :][:m] . buffer[starts[k] + shift_x :][:m], for i < rows."""
     taps = len(starts)
