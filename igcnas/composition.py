@@ -56,7 +56,7 @@ def composed_kernel(module: nn.Module) -> torch.Tensor:
     dtype = next((parameter.dtype for parameter in module.parameters()), torch.get_default_dtype())
     kernel, *rest = (dense_kernel(layer).to(dtype) for layer in layers)
     for following in rest:
-        kernel = _after(following, kernel)
+        kernel = after(following, kernel)
     return kernel
 
 
@@ -69,8 +69,8 @@ def _flat(module: nn.Module) -> Iterator[nn.Module]:
         yield module
 
 
-def _after(second: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-    """Kernel of `second` after `first`, of which at least one is 1x1."""
+def after(second: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+    """The dense kernel of `second` behind `first`, both dense, (out, in, k, k), at least one of them 1x1."""
     if second.shape[-1] == 1:
         return torch.einsum("om,mikl->oikl", second[:, :, 0, 0], first)
     return torch.einsum("omkl,mi->oikl", second, first[:, :, 0, 0])

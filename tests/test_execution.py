@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional
 
 from igcnas.architecture import Architecture
 from igcnas.execution import make_program
 from igcnas.execution.cpu import convolution, depthwise, elementwise
 from igcnas.execution.cpu.tiles import PIECE
+from igcnas.execution.program import Program
 from igcnas.grouping import DynamicChannels
 from igcnas.layers import LEARNED, LearnedModule
 from igcnas.network import build
@@ -48,7 +51,7 @@ ACTIVATIONS = (lambda x: x, lambda x: x, torch.relu, lambda x: functional.hardta
 
 def _close(found: np.ndarray, wanted: torch.Tensor, tolerance: float = 2e-6) -> None:
     difference = np.linalg.norm(found.astype(np.float64) - wanted.detach().numpy())
-    assert difference <= tolerance * max(1e-3, float(wanted.detach().norm())), f"relative {difference}"
+    assert difference <= tolerance * max(0.1, float(wanted.detach().norm())), f"relative {difference}"
 
 
 @given(
@@ -176,10 +179,17 @@ def test_a_large_mean_does_not_drown_the_variance() -> None:
     assert np.allclose(variance, x.astype(np.float64).var(1), rtol=1e-3)
 
 
-class _Compared:
+class Compared:
     """Loss, gradients and state of one batch, by stock modules in float64, and by both engines."""
 
-    def __init__(self, network_plan: Plan, *, batch: int = 12, rules: GroupingRules | None = None) -> None:
+    def __init__(
+        self,
+        network_plan: Plan,
+        *,
+        batch: int = 12,
+        rules: GroupingRules | None = None,
+        make: Callable[[Plan, nn.Module, int], Program] = make_program,
+    ) -> None:
         rules = rules or GroupingRules(gate_scale=0.1, group_lasso=1e-3)
         torch.manual_seed(0)
         network = build(network_plan)
@@ -205,7 +215,7 @@ class _Compared:
 
             copied.train()
             if name == "fast":
-                program = make_program(network_plan, copied, batch)
+                program = make(network_plan, copied, batch)
                 loss = program.loss(pictures, loss_of)
                 gradients = {key: p.grad.clone() for key, p in copied.named_parameters() if p.grad is not None}
                 objective.begin_step(0.3)
@@ -262,7 +272,7 @@ SEARCHED = {f"{one.family}-{one.id}": one for name in known_spaces() for one in 
 
 @pytest.mark.parametrize("name", SEARCHED)
 def test_a_searched_network_has_the_loss_gradients_and_statistics_of_stock_pytorch(name: str) -> None:
-    _Compared(plan(SEARCHED[name])).check()
+    Compared(plan(SEARCHED[name])).check()
 
 
 def test_every_kind_of_learned_grouping_is_among_the_networks_compared() -> None:
@@ -286,11 +296,11 @@ def test_dynamic_groups_have_the_loss_and_gradients_of_stock_pytorch() -> None:
         GlobalPool("pool", 6, (3, 3)),
         Linear("classifier", 6, 5),
     )
-    _Compared(Plan(Sequence("", layers), (3, 6, 6))).check()
+    Compared(Plan(Sequence("", layers), (3, 6, 6))).check()
 
 
 @st.composite
-def _plans(draw: st.DrawFn) -> Plan:
+def plans(draw: st.DrawFn) -> Plan:
     """Any tree of layers that a block could be made of."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7)))
     count = 0
@@ -349,24 +359,29 @@ def _pool(name: str, channels: int, largest: bool, size: tuple[int, int]) -> Poo
     return Pool(name, "max", channels, 3, 2, size) if largest else Pool(name, "average", channels, 2, 2, size)
 
 
-def _example() -> Plan:
-    """A permuted value that a norm and a shortcut read."""
-    body = (Norm("norm", 4, (2, 2)),)
+@given(network=plans())
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_tree_of_layers_has_the_loss_and_gradients_of_stock_pytorch(network: Plan) -> None:
+    Compared(network).check()
+
+
+def test_a_permuted_value_that_a_norm_and_another_layer_read_has_its_gradient_in_order() -> None:
+    both = Concat("both", Sequence("body", (Norm("norm", 4, (3, 3)),)))
+    layers = (Convolution("conv", 2, 4, 1, 1, 1, (3, 3)), Permutation("permute", 4, 2), both)
+    end = (GlobalPool("pool", 8, (3, 3)), Linear("classifier", 8, 5))
+    Compared(Plan(Sequence("", (*layers, *end)), (2, 3, 3))).check()
+
+
+def test_a_gradient_that_two_branches_share_is_not_changed_by_the_first() -> None:
+    shortcut = (Pool("pool", "average", 4, 2, 2, (4, 4)), Norm("norm", 4, (2, 2)))
+    body = (Convolution("conv", 4, 4, 3, 2, 1, (4, 4)),)
     layers = (
-        Convolution("conv", 3, 4, 1, 1, 1, (2, 2)),
-        Permutation("permute", 4, 2),
-        Residual("residual", Sequence("body", body), Sequence("shortcut", ())),
+        Convolution("stem", 2, 4, 1, 1, 1, (4, 4)),
+        Residual("residual", Sequence("body", body), Sequence("shortcut", shortcut)),
         GlobalPool("pool", 4, (2, 2)),
         Linear("classifier", 4, 5),
     )
-    return Plan(Sequence("", layers), (3, 2, 2))
-
-
-@example(network=_example())
-@given(network=_plans())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_tree_of_layers_has_the_loss_and_gradients_of_stock_pytorch(network: Plan) -> None:
-    _Compared(network).check()
+    Compared(Plan(Sequence("", layers), (2, 4, 4))).check()
 
 
 @pytest.mark.parametrize("flip", [True, False])

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Pool, Size
+from igcnas.primitives import Convolution, Pool, Size
 
 if TYPE_CHECKING:
     from igcnas.execution.nodes.convolution import Convolve
@@ -24,6 +24,9 @@ class Operators(Protocol):
 
     def reorder(self, rows: Any, indices: tuple[int, ...]) -> Any:
         """rows[indices]."""
+
+    def in_order(self, rows: Any) -> bool:
+        """Whether these are the rows of a value in its own order."""
 
     def ones(self, channels: int) -> Any:
         """A vector of ones."""
@@ -70,6 +73,27 @@ class Operators(Protocol):
     def norm(self, module: nn.BatchNorm2d) -> Any:
         """The parameters and buffers of a norm."""
 
+    def cost(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
+        """Of a convolution in a training step, to compare with that of others on this device.
+
+        begins, ends: whether it is the first, the last of a row of convolutions: inside, no norm is pending.
+        """
+
+    def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
+        """Once, when a convolution is made: how it is computed, and in which order its output is stored.
+
+        wanted: the order of channels in which it would be read without a permutation, None for its own.
+        """
+
+    def begin(self, training: bool) -> None:
+        """Before each forward pass: parameters may have changed."""
+
+    def finish(self) -> None:
+        """After each backward pass: gradients of parameters must be in their places."""
+
+    def forget(self) -> None:
+        """Let go of what a pass has left behind."""
+
     def convolve(self, node: Convolve, taken: bool) -> None:
         """node.out from node.use; statistics where `taken`."""
 
@@ -97,11 +121,11 @@ class Operators(Protocol):
     def moments(self, storage: Storage, value: Value) -> None:
         """The value's gradient sums, of a gradient that is in this storage."""
 
-    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
-        """Add channels start.. of a gradient to that of the used value."""
+    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage, *, stored: bool = False) -> None:
+        """Add channels start.. of a gradient to that of the used value.
 
-    def accumulate(self, gradient: Gradient, use: Use, into: Storage) -> None:
-        """Add a gradient that is in the order of storage to that of the used value."""
+        The gradient has the channels of the value in the value's order; `stored`: in that of its storage.
+        """
 
     def settled(self, gradient: Gradient, value: Value) -> Storage:
         """The gradient of this value, not lazy any more."""

@@ -7,6 +7,7 @@ from functools import singledispatchmethod
 from torch import nn
 
 from igcnas import primitives
+from igcnas.execution import composing
 from igcnas.execution.nodes import (
     Activate,
     Append,
@@ -22,7 +23,7 @@ from igcnas.execution.nodes import (
 )
 from igcnas.execution.operators import Operators
 from igcnas.execution.values import COPY, Value
-from igcnas.execution.weights import MaskedWeight, PlainWeight, Weight
+from igcnas.execution.weights import MadeWeight, PlainWeight, Weight
 from igcnas.layers.gated import GatedConv, SalientConv
 from igcnas.layers.masked import MaskedConv
 
@@ -38,14 +39,54 @@ class Reading:
         self.context: Mean | None = None
         self.pooled: Mean | None = None
         self.classifier = ""
+        self.behind: tuple[primitives.Layer, ...] = ()
 
     def sequence(self, layers: tuple[primitives.Layer, ...], value: Value) -> Value:
         """Layers in order."""
-        for layer in layers:
-            self.path.append(layer.name)
-            value = self.layer(layer, value)
-            self.path.pop()
+        place = 0
+        while place < len(layers):
+            run = self._composed(layers[place:])
+            self.behind = layers[place + max(1, len(run)) :]
+            if len(run) > 1:
+                value = self._composition(run, value)
+            else:
+                self.path.append(layers[place].name)
+                value = self.layer(layers[place], value)
+                self.path.pop()
+            place += max(1, len(run))
         return value
+
+    def _composed(self, layers: tuple[primitives.Layer, ...]) -> tuple[composing.Linear, ...]:
+        """The first of these, as many as are one convolution here; several, or none."""
+        run: list[composing.Linear] = []
+        for layer in layers:
+            linear = isinstance(layer, primitives.Permutation | primitives.Gather) or (
+                isinstance(layer, primitives.Convolution) and isinstance(self._at(layer), nn.Conv2d | MaskedConv)
+            )
+            if not linear:
+                break
+            run.append(layer)  # type: ignore[arg-type]
+        return composing.first(tuple(run), self.ops.cost)
+
+    def _composition(self, run: tuple[composing.Linear, ...], value: Value) -> Value:
+        layer, modules = composing.composition(run), [self._at(part) for part in run]
+        weight = MadeWeight(lambda: composing.kernel(run, modules), self.ops.view)
+        return self._add(Convolve(self.ops, value.use(), layer, 1, weight, self._wanted()))
+
+    def _wanted(self) -> tuple[int, ...] | None:
+        """The order that permutations behind a convolution bring its output into, before anything mixes channels."""
+        order: tuple[int, ...] | None = None
+        for layer in self.behind:
+            if isinstance(layer, primitives.Permutation | primitives.Gather):
+                indices = layer.indices
+                order = indices if order is None else tuple(order[index] for index in indices)
+            elif not isinstance(layer, primitives.Norm | primitives.Activation):
+                break
+        return order
+
+    def _at(self, layer: primitives.Layer) -> nn.Module:
+        module: nn.Module = self.modules[".".join((*self.path, layer.name))]
+        return module
 
     def _add(self, node: Node) -> Value:
         self.nodes.append(node)
@@ -98,11 +139,11 @@ class Reading:
         if isinstance(module, GatedConv | SalientConv):
             return self._gated(layer, module, value)
         if isinstance(module, MaskedConv):
-            weight = MaskedWeight(module, self.ops.view)
-            return self._add(Convolve(self.ops, value.use(), layer, 1, weight))
+            weight = MadeWeight(module.masked_weight, self.ops.view)
+            return self._add(Convolve(self.ops, value.use(), layer, 1, weight, self._wanted()))
         assert isinstance(module, nn.Conv2d)
         weight = PlainWeight(module.weight, self.ops.view)
-        return self._add(Convolve(self.ops, value.use(), layer, layer.groups, weight))
+        return self._add(Convolve(self.ops, value.use(), layer, layer.groups, weight, self._wanted()))
 
     def _gated(self, layer: primitives.Convolution, module: GatedConv | SalientConv, value: Value) -> Value:
         context = self.context
@@ -112,10 +153,11 @@ class Reading:
         assert context is not None, "a gated convolution stands in a Gated sequence"
         gated = self._add(Gate(self.ops, value.use(), module, context))
         weight = PlainWeight(module.weight, self.ops.view)
-        return self._add(Convolve(self.ops, gated.use(), layer, module.heads, weight))
+        return self._add(Convolve(self.ops, gated.use(), layer, module.heads, weight, self._wanted()))
 
-    @layer.register
-    def _(self, layer: primitives.Permutation, value: Value) -> Value:
+    @layer.register(primitives.Permutation)
+    @layer.register(primitives.Gather)
+    def _(self, layer: primitives.Permutation | primitives.Gather, value: Value) -> Value:
         return self._add(Permute(self.ops, value.use(), layer.indices))
 
     @layer.register

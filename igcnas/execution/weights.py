@@ -1,4 +1,4 @@
-"""Where a convolution gets its kernel from: a parameter as it is, or what a learned layer makes of its parameters."""
+"""Where a convolution gets its kernel from: a parameter as it is, or what is made of several."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
-
-from igcnas.layers.masked import MaskedConv
 
 
 class Weight(Protocol):
@@ -37,21 +35,26 @@ class PlainWeight:
         """It is in its place."""
 
 
-class MaskedWeight:
-    """What a layer with learned groups multiplies by; autograd brings the gradient to its parameters."""
+class MadeWeight:
+    """What is made of parameters at each step; autograd brings the gradient to them.
 
-    def __init__(self, module: MaskedConv, view: Callable[[torch.Tensor], Any]) -> None:
-        self.module, self.view = module, view
+    A layer with learned groups multiplies by a masked weight. Layers in a row with nothing between them but
+    permutations are one convolution with the composed kernel (igcnas/composition.py).
+    """
+
+    def __init__(self, make: Callable[[], torch.Tensor], view: Callable[[torch.Tensor], Any]) -> None:
+        self.make, self.view = make, view
         self.made: torch.Tensor
-        shape = module.masked_weight().shape
-        self._gradient = torch.zeros(shape, device=next(module.parameters()).device)
+        with torch.no_grad():
+            self._gradient = torch.zeros_like(make(), memory_format=torch.contiguous_format)
         self.value, self.gradient = view(self._gradient.clone()), view(self._gradient)
 
     def refresh(self) -> None:
         """Made anew: the parameters have changed."""
-        self.made = self.module.masked_weight()
+        self.made = self.make()
         self.value = self.view(self.made.detach().contiguous())
 
     def finish(self) -> None:
         """On to the parameters."""
         torch.autograd.backward([self.made], [self._gradient])
+        del self.made  # and its graph

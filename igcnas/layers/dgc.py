@@ -37,6 +37,11 @@ class DynamicConv(LearnedModule, SalientConv):
         assert self.expand.bias is not None
         nn.init.ones_(self.expand.bias)
 
+    @property
+    def recordable(self) -> bool:
+        """No: the number of channels that are kept is one of the host, and changes the selection itself."""
+        return False
+
     def begin_step(self, progress: float) -> None:
         """The number of channels follows the progress: from all at dgc_from to those that stay at dgc_until."""
         start, end = self.rules.dgc_from, self.rules.dgc_until

@@ -66,7 +66,7 @@ class FullyLearnableGroupConv(MaskedConv):
         assert isinstance(layer.learned, LearnedGrouping)
         self.stride = layer.stride
         self.grouping = layer.learned
-        self.temperature = self.rules.temperature_start
+        self.temperature: float | torch.Tensor = self.rules.temperature_start
         self.weight = nn.Parameter(torch.empty(layer.out_channels, layer.in_channels, 1, 1))
         self.in_logits = nn.Parameter(torch.empty(layer.in_channels, layer.learned.groups))
         self.out_logits = nn.Parameter(torch.empty(layer.out_channels, layer.learned.groups))
@@ -87,7 +87,15 @@ class FullyLearnableGroupConv(MaskedConv):
     def begin_step(self, progress: float) -> None:
         """The temperature goes geometrically from start to end. It shapes the gradient, never the groups."""
         start, end = self.rules.temperature_start, self.rules.temperature_end
-        self.temperature = start * (end / start) ** progress
+        temperature = start * (end / start) ** progress
+        if isinstance(self.temperature, torch.Tensor):
+            self.temperature.fill_(temperature)
+        else:
+            self.temperature = temperature
+
+    def record(self) -> None:
+        """The temperature lies on the device."""
+        self.temperature = torch.full((), float(self.temperature), device=self.weight.device)
 
     def assignments(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Group of each input channel (in,) and of each filter (out,)."""

@@ -31,6 +31,14 @@ class LearnedModule(nn.Module):
     def begin_step(self, progress: float) -> None:
         """Called before each training step with the share of training that is done, in [0, 1)."""
 
+    @property
+    def recordable(self) -> bool:
+        """Whether its steps are the same operations on the device each time, once `record` was called."""
+        return True
+
+    def record(self) -> None:
+        """From now on, numbers of the host that change from step to step lie in tensors."""
+
     def settles(self) -> float:
         """Share of training from which on its schedule aims at what was planned: before, accuracies compare nothing."""
         return 0.0

@@ -51,6 +51,11 @@ class MultiSpectralConv(LearnedModule, GatedConv):
             nn.init.zeros_(last.weight)
             nn.init.ones_(last.bias)
 
+    @property
+    def recordable(self) -> bool:
+        """No: the seed of the noise is made on the host at each step."""
+        return False
+
     def begin_step(self, progress: float) -> None:
         """The noise depends on the progress, and on the number of the forward pass within the step."""
         self.progress, self.passes = progress, 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ from igcnas.primitives import Linear
 from igcnas.recipes import Recipe
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.distributed import ALONE, GradientAverage, World
+from igcnas.training.graphed import GraphedSteps, make_steps
 from igcnas.training.metrics import Scores, score
 from igcnas.training.objective import GroupingObjective
 from igcnas.training.schedule import rate_factor
 from igcnas.training.source import Source
-from igcnas.training.steps import EagerSteps, FastSteps, Steps
+from igcnas.training.steps import EagerSteps, Steps
 from igcnas.training.syncnorm import synchronise_norms
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
@@ -73,8 +74,8 @@ class Engine:
     seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
     nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
     the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
-    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes, and for
-    the time being CUDA, run eagerly (`fast` says what it is).
+    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes run eagerly
+    (`fast` says what it is). On CUDA the fast steps are graphs where the training can be recorded.
     """
 
     def __init__(
@@ -102,20 +103,22 @@ class Engine:
         self.network = build(network_plan)
         pretrained(self.network)
         self.network = self.network.to(self.device)
-        if self.device.type == "cuda":
-            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         synchronise_norms(self.network, world)
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
         self.average = GradientAverage(self.network.parameters(), world) if world.size > 1 else None
         self.draws = recipe.dropout > 0 or bool(self.objective.modules)
         if recipe.dropout:
             self._drop_before_classifier(network_plan)
-        self.fast = engine == "fast" and world.size == 1 and self.device.type == "cpu"
+        self.fast = engine == "fast" and world.size == 1
+        cuda = self.device.type == "cuda"
         self.steps: Steps
         if self.fast:
-            self.steps = FastSteps(network_plan, self.network, recipe)
+            self.steps = make_steps(
+                network_plan, self.network, recipe, source, self.objective, mixed=mixed and cuda, detailed=detailed
+            )
         else:
-            cuda = self.device.type == "cuda"
+            if cuda:
+                self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             context = torch.autocast(self.device.type, torch.bfloat16, enabled=mixed and cuda)
             self.steps = EagerSteps(self.network, recipe, context)
         self.optimizer = self.steps.optimizer
@@ -160,22 +163,25 @@ class Engine:
                 on_epoch(report)
         except torch.OutOfMemoryError as error:
             raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
+        finally:
+            self.steps.close()
         self.network.eval()
 
     def evaluate(self) -> Scores:
         """The network on the validation images of the source, all processes together."""
         self.network.eval()
+        if isinstance(self.steps, GraphedSteps):
+            return self.steps.evaluate()
         batches = self.source.validation_batches(world=self.world)
         return score(self.steps.answer, batches, device=self.device, world=self.world)
 
     def _epoch(self, epoch: int) -> EpochReport:
         self.network.train()
         first = len(self._losses)
-        batches = self.source.epoch(self.recipe.batch_size, self.seed + epoch, first=first, world=self.world)
-        for step, (images, labels) in enumerate(batches, start=first):
+        for step, batch in enumerate(self._batches(epoch, first), start=first):
             done = epoch * self.steps_per_epoch + step
             self._pause(done)
-            self._step(done, images, labels)
+            self._step(done, batch)
             self.on_step(StepReport(epoch=epoch + 1, step=step + 1, steps=self.steps_per_epoch))
         if epoch + 1 == self.recipe.epochs:
             self.objective.finish()
@@ -197,11 +203,27 @@ class Engine:
             learning_rate=self.optimizer.param_groups[0]["lr"] / self.optimizer.param_groups[0]["lr_scale"],
         )
 
-    def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:
+    def _batches(self, epoch: int, first: int) -> Iterator[tuple[torch.Tensor, torch.Tensor] | None]:
+        """Those of an epoch from the `first` on; None for one that the device makes."""
+        seed = self.seed + epoch
+        if isinstance(self.steps, GraphedSteps):
+            self.steps.begin(seed, epoch, first)
+            return iter([None] * (self.steps_per_epoch - first))
+        return self.source.epoch(self.recipe.batch_size, seed, first=first, world=self.world)
+
+    def _step(self, done: int, batch: tuple[torch.Tensor, torch.Tensor] | None) -> None:
         self._set_learning_rate(done)
         self.objective.begin_step(done / (self.recipe.epochs * self.steps_per_epoch))
         if self.draws:
             torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
+        if isinstance(self.steps, GraphedSteps):
+            loss, right = self.steps.step()
+            self._losses.append(loss)
+            if self.detailed:
+                self._right.append(right)
+            return
+        assert batch is not None
+        images, labels = batch
 
         def loss_of(logits: torch.Tensor) -> torch.Tensor:
             loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)

@@ -11,7 +11,7 @@ from torch import nn
 from igcnas.training.distributed import ALONE, World
 from igcnas.training.tensors import EVALUATION_BATCH, ImageTensors
 
-_TOP = 5
+TOP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Scores:
 
 def answers_top5(classes: int) -> bool:
     """Whether the first five answers say anything."""
-    return classes > _TOP
+    return classes > TOP
 
 
 @torch.inference_mode()
@@ -48,7 +48,7 @@ def score(
         right[0] += len(labels)
         right[1] += (logits.argmax(1) == labels).sum()
         if answers_top5(classes):
-            right[2] += (logits.topk(_TOP, 1).indices == labels[:, None]).sum()
+            right[2] += (logits.topk(TOP, 1).indices == labels[:, None]).sum()
     total, first, among = world.total(right).tolist()
     shows = answers_top5(int(world.largest(classes)))
     return Scores(images=total, top1=100.0 * first / total, top5=100.0 * among / total if shows else None)

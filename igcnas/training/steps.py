@@ -40,6 +40,10 @@ class Steps(Protocol):
         """Logits of images, in evaluation mode."""
         ...
 
+    def close(self) -> None:
+        """Let go of memory that the training alone needs."""
+        ...
+
 
 class EagerSteps:
     """Stock modules; `mixed` is the context of the forward pass."""
@@ -71,12 +75,23 @@ class EagerSteps:
         logits: torch.Tensor = self.network(images)
         return logits
 
+    def close(self) -> None:
+        """Nothing is held but the network."""
+
 
 class FastSteps:
     """A program, made for the first batch that comes; the batches of a training are all of one size."""
 
-    def __init__(self, network_plan: Plan, network: nn.Module, recipe: Recipe) -> None:
-        self.plan, self.network, self.recipe = network_plan, network, recipe
+    def __init__(
+        self,
+        network_plan: Plan,
+        network: nn.Module,
+        recipe: Recipe,
+        *,
+        mixed: bool = False,
+        make: Callable[..., Program] = make_program,
+    ) -> None:
+        self.plan, self.network, self.recipe, self.mixed, self.make = network_plan, network, recipe, mixed, make
         self.optimizer: Optimizer | FlatSGD
         if recipe.optimizer.kind == "sgd":
             self.optimizer = FlatSGD(network, recipe)
@@ -89,7 +104,7 @@ class FastSteps:
     def program(self, batch: int) -> Program:
         """The program; `batch` counts where there is none yet."""
         if self._program is None:
-            self._program = make_program(self.plan, self.network, batch)
+            self._program = self.make(self.plan, self.network, batch, mixed=self.mixed)
         return self._program
 
     def gradients(self, images: torch.Tensor, loss_of: LossOf) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,3 +129,9 @@ class FastSteps:
     def answer(self, images: torch.Tensor) -> torch.Tensor:
         """Of the program."""
         return self.program(min(self.recipe.batch_size, len(images))).answer(images)
+
+    def close(self) -> None:
+        """Let go of the program and its buffers; a further step makes another."""
+        if self._program is not None:
+            self._program.ops.forget()
+            self._program = None

@@ -34,6 +34,19 @@ class ImageTensors:
         return len(self.labels)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draws:
+    """What is random in an epoch, on the CPU: order (n,), and for each image its offsets (2, n), whether it is mirrored
+    (n,), where its window is (n, DRAWS) and its colours (n, 4); None for what is not asked for.
+    """
+
+    order: torch.Tensor
+    offsets: torch.Tensor
+    mirrored: torch.Tensor | None
+    places: torch.Tensor | None
+    colours: torch.Tensor | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
     """Training and validation images on the device; a Source for the engine.
@@ -100,6 +113,41 @@ class TrainingData:
         """Batches of an epoch."""
         return max(1, len(self.training) // batch_size)
 
+    @property
+    def padding(self) -> int:
+        """Pixels on each side of a training image before its window is cut."""
+        if self.augmentation.crop != "pad":
+            return 0
+        return self.pad if self.augmentation.pad is None else self.augmentation.pad
+
+    @property
+    def flips(self) -> bool:
+        """Whether training images are mirrored."""
+        return self.flip and self.augmentation.flip
+
+    @property
+    def fill(self) -> torch.Tensor:
+        """The colour of the padding, uint8 (channels,)."""
+        colour = self.mean if self.augmentation.fill == "mean" else torch.zeros_like(self.mean)
+        return (colour * 255).round().to(torch.uint8)
+
+    @property
+    def resident(self) -> bool:
+        """Whether a batch is windows and mirrors of the images on the device, and nothing else."""
+        return self.augmentation.crop in ("none", "pad") and not any(self.augmentation.jitter)
+
+    def draws(self, seed: int) -> Draws:
+        """The random numbers of an epoch."""
+        count, generator = len(self.training), torch.Generator().manual_seed(seed)
+        windows = self.augmentation.crop in ("area", "short-side")
+        return Draws(
+            order=torch.randperm(count, generator=generator),
+            offsets=torch.randint(2 * self.padding + 1, (2, count), generator=generator),
+            mirrored=torch.rand(count, generator=generator) < 0.5 if self.flips else None,
+            places=torch.rand(count, DRAWS, generator=generator) if windows else None,
+            colours=torch.rand(count, 4, generator=generator) if any(self.augmentation.jitter) else None,
+        )
+
     def epoch(self, batch_size: int, seed: int, *, first: int = 0, world: World = ALONE) -> Batches:
         """Augmented float batches in random order; the last, incomplete one is left out unless it is the only one.
 
@@ -110,24 +158,14 @@ class TrainingData:
         device, count = self.training.images.device, len(self.training)
         batch_size = min(batch_size, count)
         part = world.part(batch_size)
-        windows = self.augmentation.crop in ("area", "short-side")
-        pad = (
-            0
-            if self.augmentation.crop != "pad"
-            else self.pad
-            if self.augmentation.pad is None
-            else self.augmentation.pad
-        )
-        generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(count, generator=generator).to(device)
-        offsets = torch.randint(2 * pad + 1, (2, count), generator=generator).to(device)
-        flips = self.flip and self.augmentation.flip
-        mirrored = (torch.rand(count, generator=generator) < 0.5).to(device) if flips else None
-        places = torch.rand(count, DRAWS, generator=generator).tolist() if windows else None
-        colours = torch.rand(count, 4, generator=generator).to(device) if any(self.augmentation.jitter) else None
+        draws = self.draws(seed)
+        order, offsets = draws.order.to(device), draws.offsets.to(device)
+        mirrored = None if draws.mirrored is None else draws.mirrored.to(device)
+        places = None if draws.places is None else draws.places.tolist()
+        colours = None if draws.colours is None else draws.colours.to(device)
         size = self.training.images.shape[2:]
         fill = self.mean if self.augmentation.fill == "mean" else None
-        base = padded(self.training.images, pad, fill)
+        base = padded(self.training.images, self.padding, fill)
         levels = self._levels() if device.type == "cpu" and places is None and colours is None else None
         for start in range(first * batch_size, count - batch_size + 1, batch_size):
             begin = start + world.rank * part

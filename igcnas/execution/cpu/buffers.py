@@ -23,6 +23,10 @@ class Buffers:
     def reorder(self, rows: np.ndarray, indices: tuple[int, ...]) -> np.ndarray:
         return np.ascontiguousarray(rows[list(indices)])
 
+    def in_order(self, rows: np.ndarray) -> bool:
+        """Whether nothing is permuted."""
+        return bool((rows == np.arange(len(rows))).all())
+
     def ones(self, channels: int) -> np.ndarray:
         return np.ones(channels, np.float32)
 

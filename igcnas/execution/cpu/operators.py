@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from igcnas.cost import layer_cost
 from igcnas.execution.cpu import convolution, depthwise, elementwise, generators, norm
 from igcnas.execution.cpu.buffers import Buffers
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.nodes.convolution import Convolve
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Pool
+from igcnas.primitives import Convolution, Pool
 
 
 class _Norm(NamedTuple):
@@ -56,6 +57,21 @@ class CpuOperators(Buffers):
             module.momentum,
             module.eps,
         )
+
+    def cost(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
+        return layer_cost(layer).macs
+
+    def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
+        """Any order is read without a copy."""
+
+    def begin(self, training: bool) -> None:
+        """Parameters are read in place."""
+
+    def finish(self) -> None:
+        """Gradients were put in their places."""
+
+    def forget(self) -> None:
+        """Buffers stay with the program."""
 
     def _scratch(self, numbers: int) -> np.ndarray:
         if len(self._ring) < numbers:
@@ -197,15 +213,9 @@ class CpuOperators(Buffers):
     def moments(self, storage: Storage, value: Value) -> None:
         elementwise.moments(storage.flat, value.storage.flat, value.rows, value.mean, value.gsums)
 
-    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage) -> None:
-        self._add(gradient, start, use, into, use.value.rows)
-
-    def accumulate(self, gradient: Gradient, use: Use, into: Storage) -> None:
-        self._add(gradient, 0, use, into, self.identity(len(into.flat)))
-
-    def _add(self, gradient: Gradient, start: int, use: Use, into: Storage, rows: np.ndarray) -> None:
-        """rows: where each channel of the gradient from `start` on goes."""
+    def distribute(self, gradient: Gradient, start: int, use: Use, into: Storage, *, stored: bool = False) -> None:
         x = use.value
+        rows = self.identity(len(x.rows)) if stored else x.rows
         channels = len(gradient.g.flat)
         coefficients = (gradient.a, gradient.b, gradient.c, True) if gradient.lazy else self._plain(channels)
         elementwise.distribute(
@@ -228,10 +238,12 @@ class CpuOperators(Buffers):
 
     def settled(self, gradient: Gradient, value: Value) -> Storage:
         if gradient.lazy:
-            g, y = gradient.g.flat, gradient.y.flat
-            np.multiply(g, gradient.a[:, None], out=g)
-            g += gradient.b[:, None] * y + gradient.c[:, None]
-            gradient.lazy = False
+            into = gradient.g if gradient.g.users == 1 else self.take_like(gradient.g)  # others still read it
+            np.multiply(gradient.g.flat, gradient.a[:, None], out=into.flat)
+            into.flat += gradient.b[:, None] * gradient.y.flat + gradient.c[:, None]
+            if into is not gradient.g:
+                self.release(gradient.g)
+            gradient.g, gradient.lazy = into, False
         return gradient.g
 
     def pool(self, layer: Pool, value: Value, out: Value, places: np.ndarray) -> None:

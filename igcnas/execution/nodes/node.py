@@ -63,4 +63,4 @@ class Node:
             gradient.g.users += 1
             value.gradient, value.gsums = gradient, gsums
         else:
-            self.ops.accumulate(gradient, use, self.buffer(use))
+            self.ops.distribute(gradient, 0, use, self.buffer(use), stored=True)

@@ -71,7 +71,8 @@ class Permute(Node):
         self.use = use
         source = use.value
         self.out = Value(ops, source.channels, source.size, source.storage, like=source)
-        self.out.rows, self.out.ordered = ops.reorder(source.rows, indices), False
+        self.out.rows = ops.reorder(source.rows, indices)
+        self.out.ordered = ops.in_order(self.out.rows)
 
     def forward(self, training: bool) -> None:
         """Nothing to do."""
