@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from igcnas.architecture import Architecture
 from igcnas.execution import make_program
-from igcnas.execution.cpu import convolution, depthwise, elementwise
+from igcnas.execution.cpu import convolution, depthwise, depthwise_gradients, elementwise
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.program import Program
 from igcnas.grouping import DynamicChannels
@@ -159,7 +159,9 @@ def test_a_convolution_of_any_shape_equals_torch_in_float64_forwards_and_backwar
             acc,
         )
     elif is_depthwise and stride == 1:
-        depthwise.backward(x, *value, mean, weight, stride, *gradient, dx, *end, dw, ring, acc)
+        depthwise_gradients.backward(x, *value, mean, weight, *gradient, dx, *end, dw, ring, acc)
+    elif is_depthwise and stride == 2:
+        depthwise_gradients.backward_strided(x, *value, mean, weight, *gradient, dx, *end, dw, ring, line)
     else:
         convolution.spatial_weight_grad(x, *value, stride, groups, *gradient, dw, ring, line)
         convolution.spatial_input_grad(x, *value, mean, weight, stride, groups, *gradient, dx, *end, ring, line, acc)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from igcnas.cost import layer_cost
-from igcnas.execution.cpu import convolution, depthwise, elementwise, generators, norm
+from igcnas.execution.cpu import convolution, depthwise, depthwise_gradients, elementwise, generators, norm
 from igcnas.execution.cpu.buffers import Buffers
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.nodes.convolution import Convolve
@@ -127,13 +127,19 @@ class CpuOperators(Buffers):
         ring = self._scratch((kernel + 1) * max(ins, outs // groups) * widest * self.batch)
         slope = (gradient.g.array, gradient.y.array, *coefficients)
         if _is_depthwise(node) and stride == 1 and into is not None:
-            depthwise.backward(
-                x.storage.array, *seen, x.mean, weight, stride, *slope, target.array, *order, dw, ring, self._acc
+            depthwise_gradients.backward(
+                x.storage.array, *seen, x.mean, weight, *slope, target.array, *order, dw, ring, self._acc
             )
             return
-        needed = max(outs // groups * node.out.size[1], ins * x.size[1]) * self.batch
+        needed = max(outs // groups * node.out.size[1], (ins + 1) * x.size[1]) * self.batch
         if len(self._line) < needed:
             self._line = np.zeros(needed, np.float32)
+        if _is_depthwise(node) and stride == 2 and into is not None:
+            ring = self._scratch((node.out.size[0] + 1) * (node.out.size[1] + 1) * self.batch)
+            depthwise_gradients.backward_strided(
+                x.storage.array, *seen, x.mean, weight, *slope, target.array, *order, dw, ring, self._line
+            )
+            return
         convolution.spatial_weight_grad(x.storage.array, *seen, stride, groups, *slope, dw, ring, self._line)
         if into is not None:
             convolution.spatial_input_grad(
