@@ -23,6 +23,7 @@ from igcnas.cli import main
 from igcnas.cli.clock import Clock
 from igcnas.cli.common import duration, mega
 from igcnas.cli.count import _architecture
+from igcnas.cli.engine import begun_engine, chosen_engine
 from igcnas.cli.export import is_current
 from igcnas.cli.progress import PlainProgress, progress_for
 from igcnas.records import TrialRecord
@@ -544,3 +545,32 @@ def test_durations_are_said_as_people_say_them(seconds: float, text: str) -> Non
 
 def test_macs_are_shown_in_millions_with_three_digits() -> None:
     assert [mega(macs) for macs in (28_755_840, 5_194, 200_000)] == ["28.8", "0.00519", "0.2"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "begun", "processes", "engine"),
+    [
+        ("auto", "cpu", None, 1, "fast"),
+        ("auto", "cpu", None, 2, "eager"),
+        ("auto", "cuda", None, 1, "eager"),  # until it has been run on one
+        ("auto", "cuda", "fast", 1, "fast"),
+        ("auto", "cpu", "eager", 1, "eager"),
+        ("fast", "cuda", "eager", 1, "fast"),
+        ("eager", "cpu", "fast", 1, "eager"),
+    ],
+)
+def test_the_engine_is_the_one_asked_for_else_that_of_the_study_else_what_the_device_has(
+    asked: str, device: str, begun: str | None, processes: int, engine: str
+) -> None:
+    assert chosen_engine(asked, device=device, begun=begun, processes=processes) == engine
+
+
+def test_a_study_from_before_there_were_engines_is_eager(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    assert begun_engine(path, "training") is None
+    path.write_text('{"training": {"epochs": 3}}')
+    assert begun_engine(path, "training") == "eager"
+    path.write_text('{"training": {"engine": "fast"}}')
+    assert begun_engine(path, "training") == "fast"
+    path.write_text("{")
+    assert begun_engine(path, "training") is None

@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from igcnas.settings import ENGINES
-
 STUDIES = Path("studies")
 
 
@@ -32,17 +30,6 @@ def add_studies_dir(parser: argparse.ArgumentParser) -> None:
     """Where studies are."""
     parser.add_argument(
         "--studies-dir", type=Path, default=STUDIES, metavar="DIR", help="folder of all studies (default: %(default)s)"
-    )
-
-
-def add_engine(parser: argparse.ArgumentParser) -> None:
-    """How a training computes."""
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="fast",
-        help="fast: igcnas's own kernels, on a CPU in one thread, compiled at their first use; eager: stock "
-        "PyTorch, which several processes also take. They differ by rounding alone (default: %(default)s)",
     )
 
 

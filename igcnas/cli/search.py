@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import Parser
+from igcnas.cli.engine import begun_engine, chosen_engine
 from igcnas.cli.search_options import (
     DESCRIPTION,
     EPILOG,
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
     settings = study_settings(arguments, space, dataset)
     folder = arguments.studies_dir / (arguments.study or default_name(settings))
+    settings = _with_engine(settings, arguments, folder)
     from igcnas.search import check_budget, check_pruner
     from igcnas.storage import lock_study
 
@@ -88,6 +90,20 @@ def run(arguments: argparse.Namespace) -> int:
         study = open_study(folder, create_for=settings)
         summary, workers = _search(arguments, study, folder, space, settings, slots, stop)
         return finish(arguments, folder, settings, summary, workers=workers)
+
+
+def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder: Path) -> StudySettings:
+    """The settings with the engine that the options mean for this study."""
+    from dataclasses import replace
+
+    from igcnas.training import resolve_device
+
+    engine = chosen_engine(
+        arguments.engine,
+        device=resolve_device(arguments.device).type,
+        begun=begun_engine(folder / "settings.json", "training"),
+    )
+    return replace(settings, training=replace(settings.training, engine=engine))
 
 
 def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from igcnas.cli.common import add_engine, add_studies_dir
+from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
+from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.space import known_spaces
 from igcnas.study import OBJECTIVES, PRUNERS
@@ -167,7 +167,6 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
     from igcnas.study import DataSettings, StudySettings
 
     training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
-    training = replace(training, engine=arguments.engine)
     min_epochs = arguments.min_epochs or 0
     if arguments.pruner != "none" and arguments.min_epochs is None:
         min_epochs = math.ceil(training.epochs / _FIRST_RUNG)

@@ -6,12 +6,14 @@ import argparse
 import contextlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture
-from igcnas.cli.common import add_engine, command_line, mega
+from igcnas.cli.common import command_line, mega
 from igcnas.cli.data_options import add_data_arguments, open_named_data
+from igcnas.cli.engine import add_engine, begun_engine, chosen_engine
 from igcnas.errors import IgcnasError
 from igcnas.literature import family
 from igcnas.recipes import Recipe, choose_recipe, short_settings
@@ -105,6 +107,13 @@ def run(arguments: argparse.Namespace) -> int:
         world.part(recipe.batch_size)
         settings = _settings(arguments, architecture, recipe, data)
         folder = arguments.out or RUNS / _default_name(arguments, settings)
+        engine = chosen_engine(
+            arguments.engine,
+            device=world.device.type,
+            begun=begun_engine(folder / "settings.json"),
+            processes=world.size,
+        )
+        settings = replace(settings, engine=engine)
         return _train(arguments, settings, data, folder, world)
 
 
@@ -241,7 +250,6 @@ def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe:
         seed=arguments.seed,
         pretrained=None if arguments.pretrained is None else file_hash(arguments.pretrained),
         precision=arguments.precision,
-        engine=arguments.engine,
     )
 
 

@@ -34,8 +34,8 @@ class Trainer:
         self.device_name = describe(self.device)
         _, height, width = setup.data.input_shape
         prepare_device(self.device, height * width)
-        if setup.threads is not None:
-            torch.set_num_threads(setup.threads)
+        if setup.threads is not None or (self.device.type == "cpu" and setup.training.engine == "fast"):
+            torch.set_num_threads(setup.threads or 1)  # the fast engine has one thread, and what is left is small
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
             if setup.memory_fraction is not None:
