@@ -122,6 +122,19 @@ def test_a_checkpoint_of_another_training_is_not_taken(digits: TrainingData, tmp
         Engine(plan(network()), digits, RECIPE, seed=1, checkpoint=tmp_path / "c.pt").load()
 
 
+def test_a_checkpoint_of_the_other_engine_is_not_taken(digits: TrainingData, tmp_path: Path) -> None:
+    recipe = RECIPES["igc-cifar"].adapted(epochs=1, batch_size=256)
+    path = tmp_path / "checkpoint.pt"
+
+    def engine(name: str) -> Engine:
+        return Engine(plan(network()), digits, recipe, seed=3, checkpoint=path, engine=name)
+
+    for wrote, other in (("fast", "eager"), ("eager", "fast")):
+        engine(wrote).save()
+        assert not engine(other).load()
+        assert engine(wrote).load()
+
+
 def test_dropout_is_before_the_classifier_and_only_in_training(digits: TrainingData) -> None:
     engine = Engine(plan(network()), digits, dataclasses.replace(RECIPE, dropout=0.5), seed=0)
     images = torch.rand(4, 1, 8, 8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,11 +40,14 @@ from igcnas.primitives import (
     Sequence,
 )
 from igcnas.proposals import Proposer, SpaceDomain
+from igcnas.recipes import short_recipe, short_settings
 from igcnas.settings import GroupingRules
 from igcnas.space import known_spaces, load_space
 from igcnas.training.augment import crop, padded
+from igcnas.training.flat import FlatSGD
 from igcnas.training.gather import gather
 from igcnas.training.objective import GroupingObjective
+from igcnas.training.optimizer import make_optimizer
 from igcnas.training.tensors import ImageTensors, TrainingData
 
 ACTIVATIONS = (lambda x: x, lambda x: x, torch.relu, lambda x: functional.hardtanh(x, 0.0, 6.0))
@@ -89,6 +93,8 @@ def test_a_convolution_of_any_shape_equals_torch_in_float64_forwards_and_backwar
     scale, shift, mean = (rng.normal(size=ins).astype(np.float32) for _ in range(3))
     if code == 0:
         scale[:], shift[:] = 1.0, 0.0
+    if code == 3:
+        scale, shift = 4.0 * scale, shift + 3.0  # about as many beyond six as below zero
     seen = torch.tensor(x, dtype=torch.float64) * torch.tensor(scale).view(-1, 1, 1, 1) + torch.tensor(shift).view(
         -1, 1, 1, 1
     )
@@ -374,6 +380,18 @@ def test_a_permuted_value_that_a_norm_and_another_layer_read_has_its_gradient_in
     Compared(Plan(Sequence("", (*layers, *end)), (2, 3, 3))).check()
 
 
+def test_a_gradient_that_is_still_read_is_copied_before_another_is_added_to_it() -> None:
+    inner = Sequence("body", (Convolution("conv", 4, 4, 1, 1, 1, (3, 3)),))
+    nested = Residual("inner", inner, Sequence("shortcut", ()))
+    layers = (
+        Convolution("stem", 2, 4, 1, 1, 1, (3, 3)),
+        Residual("outer", Sequence("body", (nested,)), Sequence("shortcut", ())),
+        GlobalPool("pool", 4, (3, 3)),
+        Linear("classifier", 4, 5),
+    )
+    Compared(Plan(Sequence("", layers), (2, 3, 3))).check()
+
+
 def test_a_gradient_that_two_branches_share_is_not_changed_by_the_first() -> None:
     shortcut = (Pool("pool", "average", 4, 2, 2, (4, 4)), Norm("norm", 4, (2, 2)))
     body = (Convolution("conv", 4, 4, 3, 2, 1, (4, 4)),)
@@ -406,6 +424,30 @@ def test_batches_made_in_one_pass_are_those_of_the_batched_operations_to_the_bit
     wanted = data.normalize(crop(base, chosen, offsets, flips, images.shape[2:]))
     found = gather(base, chosen, offsets, flips, images.shape[2:], data._levels())
     assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_the_flat_optimizer_is_torchs_sgd_with_its_clipping(nesterov: bool) -> None:
+    recipe = short_recipe(short_settings(100, epochs=1))
+    recipe = dataclasses.replace(recipe, optimizer=dataclasses.replace(recipe.optimizer, nesterov=nesterov))
+    torch.manual_seed(0)
+    network = build(plan(next(iter(SEARCHED.values()))))
+    stock = copy.deepcopy(network)
+    flat, wanted = FlatSGD(network, recipe), make_optimizer(stock, recipe)
+    for step, size in enumerate((0.02, 3.0, 0.5)):  # below what is clipped, and above
+        for mine, other in zip(network.parameters(), stock.parameters(), strict=True):
+            gradient = size * torch.randn_like(other) / 50
+            assert mine.grad is not None
+            mine.grad.copy_(gradient)
+            other.grad = gradient
+        flat.clip(0.4)
+        torch.nn.utils.clip_grad_norm_(stock.parameters(), 0.4)
+        for optimizer in (flat, wanted):
+            for group in optimizer.param_groups:
+                group["lr"] = 0.1 * (step + 1) * group["lr_scale"]
+            optimizer.step()
+    for (name, mine), other in zip(network.named_parameters(), stock.parameters(), strict=True):
+        assert torch.allclose(mine, other, rtol=1e-5, atol=1e-6), name
 
 
 def test_images_of_another_shape_are_refused_and_not_repeated() -> None:
