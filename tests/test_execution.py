@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from torch.nn import functional
 
 from igcnas.architecture import Architecture
 from igcnas.execution import make_program
-from igcnas.execution.cpu import convolution, depthwise, depthwise_gradients, elementwise
+from igcnas.execution.cpu import compiled, convolution, depthwise, depthwise_gradients, elementwise
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.program import Program
 from igcnas.grouping import DynamicChannels
@@ -477,3 +478,14 @@ def test_what_kernels_call_is_inlined_so_that_compiled_and_loaded_kernels_give_t
     assert len(decorated["kernel"]) > 20
     assert decorated["inlined"] <= calls
     assert not calls & decorated["kernel"]
+
+
+def test_compiled_kernels_are_kept_under_a_hash_of_all_that_is_inlined_into_them(tmp_path: Path) -> None:
+    source = Path(compiled.__file__).parent
+    copied = tmp_path / "cpu"
+    shutil.copytree(source, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compiled.sources_hash(copied) == compiled.sources_hash(source)
+    assert compiled.FOLDER.name.endswith(compiled.sources_hash(source))
+    lazy = copied / "lazy.py"
+    lazy.write_text(lazy.read_text().replace("6.0", "6.5"))
+    assert compiled.sources_hash(copied) != compiled.sources_hash(source)
