@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import math
+import pickle
 import sys
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from benchmarks.speed.ways import WAYS, ways_of
 from benchmarks.speed.workload import Workload, synthetic_images
 from igcnas import literature
 from igcnas.data import Split
-from igcnas.errors import IgcnasError
+from igcnas.errors import DataError, IgcnasError
 from igcnas.network import build
 from igcnas.plan import Plan, plan
 from igcnas.primitives import Activation, Convolution, Norm, Permutation, Residual, Sequence
@@ -200,6 +201,13 @@ def test_resident_batches_are_windows_too_and_see_each_image_once() -> None:
         for window in (image[:, t : t + 32, w : w + 32], image[:, t : t + 32, w : w + 32][..., ::-1])
     }
     assert all(image.numpy().tobytes() in held for image in images)
+
+
+def test_made_up_images_go_to_another_process() -> None:
+    sent = pickle.loads(pickle.dumps(Workload("synthetic-cifar:40", 1, 16).dataset))
+    assert len(sent.train.labels) == 40
+    with pytest.raises(DataError, match="no test split"):
+        sent.load_test()
 
 
 def test_synthetic_images_can_be_told_apart() -> None:

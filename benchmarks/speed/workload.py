@@ -60,6 +60,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _no_test() -> Split:
+    raise DataError("made-up images have no test split; this is a benchmark of speed")
+
+
 def _synthetic(count: int) -> Dataset:
     path = Path(tempfile.gettempdir()) / f"igcnas-synthetic-cifar-{count}.npy"
     labels = np.arange(count, dtype=np.int64) % _CLASSES
@@ -70,14 +74,11 @@ def _synthetic(count: int) -> Dataset:
             np.save(file, images)
         Path(file.name).replace(path)
 
-    def no_test() -> Split:
-        raise DataError("made-up images have no test split; this is a benchmark of speed")
-
     return Dataset(
         name="synthetic-cifar",
         classes=tuple(map(str, range(_CLASSES))),
         train=Split(images=images, labels=labels),
-        load_test=no_test,
+        load_test=_no_test,
         flip=True,
         pad=4,
     )
