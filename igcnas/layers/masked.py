@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch.nn import functional
 
 from igcnas.layers.learned import LearnedModule
 
 
-class MaskedConv(LearnedModule):
+class MaskedConv(LearnedModule, ABC):
     """A dense convolution with a masked weight. Input (B, in, H, W), output (B, out, H', W')."""
 
     weight: torch.nn.Parameter
     stride: int
 
+    @abstractmethod
     def mask(self) -> torch.Tensor:
         """(out, in) matrix of zeros and ones."""
-        raise NotImplementedError
 
     def masked_weight(self) -> torch.Tensor:
         """The weight that convolves, (out, in, k, k), with the gradients of weight and mask."""

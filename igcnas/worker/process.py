@@ -65,7 +65,7 @@ def _serve(pipe: Connection) -> None:
     except IgcnasError as error:
         pipe.send((messages.BROKEN, str(error)))
         return
-    except Exception:
+    except Exception:  # a driver, a library, the data: whatever it is, the controller must hear it in one line
         pipe.send((messages.BROKEN, f"the training process cannot start: {_in_one_line()}"))
         return
     pipe.send((messages.READY, trainer.device_name))

@@ -1,7 +1,7 @@
 """The generators of gates in one go: linear, batch norm, ReLU, linear, for a batch of small vectors.
 
-Stock PyTorch spends ten microseconds on each of the two dozen operations that these are forwards and backwards, on
-vectors of a few dozen numbers. Here they are one autograd function; arrays are (features, batch).
+To stock PyTorch these are two dozen operations, forwards and backwards, on vectors so short that calling them is most
+of the work. Here they are one autograd function; arrays are (features, batch).
 """
 
 from __future__ import annotations

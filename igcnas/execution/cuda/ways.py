@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -108,7 +109,7 @@ class Depthwise:
         )  # fmt: skip
 
 
-class _Library:
+class _Library(ABC):
     """Products of a library, between passes that apply what is pending and take statistics.
 
     `in_rows`: whether the weight reads the order of storage; else the input is brought in order. The activated input is
@@ -135,12 +136,13 @@ class _Library:
             return found, None
         return tensors.select(found, value.rows.back), None
 
+    @abstractmethod
     def _output(self, node: Convolve, a: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """Of the activated input."""
 
+    @abstractmethod
     def _gradients(self, node: Convolve, a: torch.Tensor, g: torch.Tensor, wanted: bool) -> torch.Tensor | None:
         """The weight's into its place; the input's is returned."""
-        raise NotImplementedError
 
     def _matrix(self) -> torch.Tensor:
         return self.kernel.value.flatten(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from igcnas.execution.values import Gradient, Storage, Use, Value
@@ -10,19 +11,19 @@ if TYPE_CHECKING:
     from igcnas.execution.operators import Operators
 
 
-class Node:
+class Node(ABC):
     """One step. `out` is what it makes."""
 
     def __init__(self, ops: Operators) -> None:
         self.ops = ops
 
+    @abstractmethod
     def forward(self, training: bool) -> None:
         """Compute the output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self) -> None:
         """From the gradient of the output to those of the inputs and of the parameters."""
-        raise NotImplementedError
 
     def taken(self, value: Value) -> Gradient:
         """The gradient of a value that is complete; give its buffer back with `done`."""
