@@ -77,8 +77,8 @@ def test_every_way_has_the_output_and_both_gradients_of_the_plain_form(data: st.
         assert mine.grad is not None
         assert theirs.grad is not None
         off = float((mine.grad.double() - theirs.grad).norm())
-        # Norms of a handful of numbers blow float32's rounding up.
-        assert off <= tolerance * scale, f"{name} is off by {off} of {scale}"
+        # Norms of a handful of numbers blow float32's rounding up. Gradients can all be zero: labels in equal numbers.
+        assert off <= tolerance * max(scale, 1e-3), f"{name} is off by {off} of {scale}"
     for name, buffer in exact.named_buffers():
         assert torch.allclose(fast.get_buffer(name).double(), buffer.double(), rtol=tolerance, atol=tolerance), name
     if alone and way is not None and way is not Way.DEPTHWISE:
