@@ -49,6 +49,7 @@ evaluation
 search
 figures drawing export importance runs
 audit retraining
+report
 cli
 __main__
 """
