@@ -1,0 +1,107 @@
+"""The figure of IGC V3: widths that a budget allows, over the expansion and over the paths of a pair."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from analysis.width.canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
+from analysis.width.igcv3 import PAPER_EXPANSION, PUBLISHED_GROUPS, Question, pairs_of_groups, widest
+
+PATHS = ((1, BLUE), (4, GREEN), (16, PURPLE), (36, VERMILION))
+
+
+def figure(*, T: int, S: int) -> Figure:
+    """Left: the widest c over t for several least numbers of paths. Right: every block of t = 6 over its paths."""
+    page = Figure(figsize=(10.6, 4.6), layout="constrained")
+    left, right = page.subplots(1, 2)
+    _draw_expansions(left, T, S)
+    _draw_paths(right, T, S)
+    return page
+
+
+def _draw_expansions(ax: Axes, T: int, S: int) -> None:
+    real = np.linspace(1, 8.3, 200)
+    for number, colour in PATHS:
+
+        def bound(t: float, paths: int = number) -> float:
+            return _real_bound(t, paths, T, S)
+
+        ax.plot(real, [bound(t) for t in real], color=colour, linewidth=1.3)
+        whole = range(1, 9)
+        widths = [widest(Question(t=t, S=S, paths=number), T)[0] for t in whole]
+        noun = "path" if number == 1 else "paths"
+        ax.plot(whole, widths, "o", color=colour, markersize=5, label=f"{number} {noun} a pair or more")
+    ax.set_xlabel("expansion t")
+    ax.set_ylabel("width c, channels")
+    ax.set_ylim(0, None)
+    ax.set_title(
+        f"Widest block of {T:,} weights, S = {S}\nlines: the bound; dots: integer blocks", fontsize=10.5, loc="left"
+    )
+    ax.legend(frameon=False, fontsize=9)
+    plain(ax)
+
+
+def _real_bound(t: float, paths: int, T: int, S: int) -> float:
+    """The bound for a real expansion, by the root of 2 sqrt(t P) c^(3/2) + S t c = T."""
+    low, high = 0.0, T / (S * t)
+    for _ in range(80):
+        middle = (low + high) / 2
+        spent = 2 * (t * paths) ** 0.5 * middle**1.5 + S * t * middle
+        low, high = (low, middle) if spent > T else (middle, high)
+    return high
+
+
+def _draw_paths(ax: Axes, T: int, S: int) -> None:
+    t = PAPER_EXPANSION
+    question = Question(t=t, S=S)
+    most = int(question.bound(T))
+    every = [
+        (t * c / (G1 * G2), c, G1 == G2)
+        for c in range(1, most + 1)
+        for G1, G2 in pairs_of_groups(c, question)
+        if question.cost(c, G1, G2) <= T
+    ]
+    unequal = [point for point in every if not point[2]]
+    equal = [point for point in every if point[2]]
+    high = max(point[0] for point in every)
+    paths = np.geomspace(1, high, 200)
+    ax.plot(paths, [_real_bound(t, P, T, S) for P in paths], color=INK, linewidth=1.3, label="bound for as many paths")
+    for points, colour, label in ((unequal, CLOUD, "G1 other than G2"), (equal, BLUE, "G1 = G2")):
+        ax.plot([p[0] for p in points], [p[1] for p in points], ".", color=colour, markersize=5, label=label)
+    for name, (G1, G2) in PUBLISHED_GROUPS.items():
+        fits = [c for c in range(1, most + 1) if c % max(G1, G2) == 0 and question.cost(c, G1, G2) <= T]
+        if not fits:
+            continue
+        c = max(fits)
+        place = (t * c / (G1 * G2), c)
+        ax.plot(*place, "s", color=VERMILION, markersize=8, fillstyle="none")
+        left = G1 != G2  # the others are on the curve, and it falls
+        ax.annotate(
+            f"{name}: ({G1}, {G2}), c = {c}",
+            place,
+            (0, -15) if left else (8, 8),
+            textcoords="offset points",
+            ha="center" if left else "left",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+        )
+    c, G1, G2 = widest(question, T)
+    place = (t * c / (G1 * G2), c)
+    ring = {"color": ORANGE, "markersize": 12, "fillstyle": "none", "markeredgewidth": 1.8}
+    ax.plot(*place, "o", **ring)  # type: ignore[arg-type]
+    ax.annotate(f"widest: ({G1}, {G2}), c = {c}", place, (10, 2), textcoords="offset points", fontsize=8)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlim(0.75, 6 * high)
+    ax.set_ylim(0, 1.12 * question.bound(T))
+    ax.set_xlabel("paths of a pair, t c / (G1 G2), log scale")
+    ax.set_ylabel("width c, channels")
+    ax.set_title(
+        f"Every block of expansion {t} within {T:,} weights\nthat connects all pairs", fontsize=10.5, loc="left"
+    )
+    ax.legend(frameon=False, fontsize=9, loc="upper right")
+    plain(ax)
