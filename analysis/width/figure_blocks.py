@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from analysis.width.canvas import BLUE, GREEN, INK, QUIET, SKY, VERMILION, plain
 from analysis.width.igcv2 import PUBLISHED_K, PUBLISHED_WIDTHS, counted, widest_of_any
-from analysis.width.igcv3 import PUBLISHED_GROUPS, Question
-from analysis.width.igcv3 import PUBLISHED_WIDTHS as IGCV3_WIDTHS
+from analysis.width.igcv3 import Question
 from analysis.width.igcv3 import counted as counted_inverted
+from analysis.width.igcv3_rows import PUBLISHED_GROUPS
+from analysis.width.igcv3_rows import PUBLISHED_WIDTHS as IGCV3_WIDTHS
 from analysis.width.lattice import width_bound
 from analysis.width.subject import Subject
 
@@ -42,11 +43,8 @@ def figure(*, S: int = 9, least: int = 1000, most: int = 1_000_000) -> Figure:
         _draw_published(ax)
     ax.set_xlabel("weights of the block for each position, log scale")
     ax.set_ylabel("width, channels, log scale")
-    ax.set_title(
-        f"How wide a block of T weights can be, S = {S}\nlines: bounds where every pair of channels is connected; squares: published 3x3 blocks",
-        fontsize=10.5,
-        loc="left",
-    )
+    title = "lines: bounds where every pair of channels is connected; squares: published 3x3 blocks"
+    ax.set_title(f"How wide a block of T weights can be, S = {S}\n{title}", fontsize=10.5, loc="left")
     plain(ax)
     return page
 

@@ -36,7 +36,7 @@ ACCURACY_LABEL = "their accuracy, the paper's own (mean of 5 runs)"
 class Panel:
     """A budget: integer blocks within it as (L, M) and width, the widest of each M, and the paper's points.
 
-    `ratios` and `front_ratios` are L / M over that of the closed form; `named` are (L, M, percent of test images right).
+    `ratios` and `front_ratios` are L / M over that of the closed form; `named` are (L, M, percent right).
     """
 
     subject: Subject

@@ -1,4 +1,4 @@
-"""The figure of IGC V2: weights over the number of kernels, the widest product of a budget, and the paper's accuracy."""
+"""The figure of IGC V2: weights over the number of kernels, the widest product of a budget, the paper's accuracy."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from analysis.width.igcv2 import (
     FIG3,
     FIG3_WIDEST,
     FIG3_WIDTH,
-    best,
     best_kernels,
-    kernels_for_width,
     widest_of_any,
     widest_real,
     widest_relaxed,
-    widths_for_budget,
 )
+from analysis.width.igcv2_rows import best, kernels_for_width, widths_for_budget
 
 PAPER, WHOLE, INTEGER = "the paper's bound", "bound with K1 of 1 or more (ours)", "best integer factorisation"
 
@@ -85,11 +83,11 @@ def _draw_widths(ax: Axes, T: int, S: int) -> None:
         place = (int(row["kernels"]), int(row["width"]))
         strong = row is top
         ax.annotate(
-            str(row["K"]) if strong or place[0] < top["kernels"] else "",
+            str(row["K"]) if strong or place[0] < int(top["kernels"]) else "",
             place,
-            (9, -6) if not strong else (0, -16),
+            (2, -17) if strong else (9, -6),
             textcoords="offset points",
-            ha="center" if strong else "left",
+            ha="left",
             fontsize=8,
             color=BLUE,
             weight="bold" if strong else "normal",

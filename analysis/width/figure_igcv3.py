@@ -2,77 +2,90 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.width.canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
-from analysis.width.igcv3 import PAPER_EXPANSION, PUBLISHED_GROUPS, Question, pairs_of_groups, widest
+from analysis.width.igcv3 import PAPER_EXPANSION, Question, pairs_of_groups, widest
+from analysis.width.igcv3_rows import PUBLISHED_GROUPS
 
 PATHS = ((1, BLUE), (4, GREEN), (16, PURPLE), (36, VERMILION))
 
 
-def figure(*, T: int, S: int) -> Figure:
-    """Left: the widest c over t for several least numbers of paths. Right: every block of t = 6 over its paths."""
+def figure(question: Question, budget: int) -> Figure:
+    """Left: the widest c over t for several least numbers of paths. Right: every block of t = 6 over its paths.
+
+    Of the question the expansion and the paths are varied; the rest says what the budget is counted in.
+    """
     page = Figure(figsize=(10.6, 4.6), layout="constrained")
     left, right = page.subplots(1, 2)
-    _draw_expansions(left, T, S)
-    _draw_paths(right, T, S)
+    _draw_expansions(left, question, budget)
+    _draw_paths(right, replace(question, t=PAPER_EXPANSION, paths=1), budget)
     return page
 
 
-def _draw_expansions(ax: Axes, T: int, S: int) -> None:
+def _draw_expansions(ax: Axes, question: Question, budget: int) -> None:
     real = np.linspace(1, 8.3, 200)
     for number, colour in PATHS:
-
-        def bound(t: float, paths: int = number) -> float:
-            return _real_bound(t, paths, T, S)
-
-        ax.plot(real, [bound(t) for t in real], color=colour, linewidth=1.3)
+        ax.plot(real, [_real_bound(question, t, number, budget) for t in real], color=colour, linewidth=1.3)
         whole = range(1, 9)
-        widths = [widest(Question(t=t, S=S, paths=number), T)[0] for t in whole]
+        widths = [widest(replace(question, t=t, paths=number), budget)[0] for t in whole]
         noun = "path" if number == 1 else "paths"
         ax.plot(whole, widths, "o", color=colour, markersize=5, label=f"{number} {noun} a pair or more")
     ax.set_xlabel("expansion t")
     ax.set_ylabel("width c, channels")
     ax.set_ylim(0, None)
     ax.set_title(
-        f"Widest block of {T:,} weights, S = {S}\nlines: the bound; dots: integer blocks", fontsize=10.5, loc="left"
+        f"Widest block of {_what(question, budget)}\nlines: the bound; dots: integer blocks", fontsize=10.5, loc="left"
     )
     ax.legend(frameon=False, fontsize=9)
     plain(ax)
 
 
-def _real_bound(t: float, paths: int, T: int, S: int) -> float:
-    """The bound for a real expansion, by the root of 2 sqrt(t P) c^(3/2) + S t c = T."""
-    low, high = 0.0, T / (S * t)
+def _real_bound(question: Question, t: float, paths: float, budget: int) -> float:
+    """The bound for a real expansion and a real number of paths, by halving."""
+    before, after = question.positions
+    low, high = 0.0, budget / (after * question.S * t)
     for _ in range(80):
-        middle = (low + high) / 2
-        spent = 2 * (t * paths) ** 0.5 * middle**1.5 + S * t * middle
-        low, high = (low, middle) if spent > T else (middle, high)
+        c = (low + high) / 2
+        spent = 2 * math.sqrt(before * after * t * paths * c) * c + after * question.S * t * c
+        low, high = (low, c) if spent > budget else (c, high)
     return high
 
 
-def _draw_paths(ax: Axes, T: int, S: int) -> None:
-    t = PAPER_EXPANSION
-    question = Question(t=t, S=S)
-    most = int(question.bound(T))
+def _what(question: Question, budget: int) -> str:
+    return f"{budget:,} {'weights' if question.unit == 'params' else 'MACs'}, S = {question.S}"
+
+
+def _draw_paths(ax: Axes, question: Question, budget: int) -> None:
+    t = question.t
+    most = int(question.bound(budget))
     every = [
         (t * c / (G1 * G2), c, G1 == G2)
         for c in range(1, most + 1)
         for G1, G2 in pairs_of_groups(c, question)
-        if question.cost(c, G1, G2) <= T
+        if question.cost(c, G1, G2) <= budget
     ]
     unequal = [point for point in every if not point[2]]
     equal = [point for point in every if point[2]]
     high = max(point[0] for point in every)
     paths = np.geomspace(1, high, 200)
-    ax.plot(paths, [_real_bound(t, P, T, S) for P in paths], color=INK, linewidth=1.3, label="bound for as many paths")
+    ax.plot(
+        paths,
+        [_real_bound(question, t, P, budget) for P in paths],
+        color=INK,
+        linewidth=1.3,
+        label="bound for as many paths",
+    )
     for points, colour, label in ((unequal, CLOUD, "G1 other than G2"), (equal, BLUE, "G1 = G2")):
         ax.plot([p[0] for p in points], [p[1] for p in points], ".", color=colour, markersize=5, label=label)
     for name, (G1, G2) in PUBLISHED_GROUPS.items():
-        fits = [c for c in range(1, most + 1) if c % max(G1, G2) == 0 and question.cost(c, G1, G2) <= T]
+        fits = [c for c in range(1, most + 1) if c % max(G1, G2) == 0 and question.cost(c, G1, G2) <= budget]
         if not fits:
             continue
         c = max(fits)
@@ -88,7 +101,7 @@ def _draw_paths(ax: Axes, T: int, S: int) -> None:
             fontsize=8,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )
-    c, G1, G2 = widest(question, T)
+    c, G1, G2 = widest(question, budget)
     place = (t * c / (G1 * G2), c)
     ring = {"color": ORANGE, "markersize": 12, "fillstyle": "none", "markeredgewidth": 1.8}
     ax.plot(*place, "o", **ring)  # type: ignore[arg-type]
@@ -96,12 +109,14 @@ def _draw_paths(ax: Axes, T: int, S: int) -> None:
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlim(0.75, 6 * high)
-    ax.set_ylim(0, 1.12 * question.bound(T))
+    ax.set_xlim(0.75, 9 * high)
+    ax.set_ylim(0, 1.12 * question.bound(budget))
     ax.set_xlabel("paths of a pair, t c / (G1 G2), log scale")
     ax.set_ylabel("width c, channels")
     ax.set_title(
-        f"Every block of expansion {t} within {T:,} weights\nthat connects all pairs", fontsize=10.5, loc="left"
+        f"Every block of expansion {t} that connects all pairs\nwithin {_what(question, budget)}",
+        fontsize=10.5,
+        loc="left",
     )
     ax.legend(frameon=False, fontsize=9, loc="upper right")
     plain(ax)

@@ -13,32 +13,22 @@ equal others. Its best number of kernels is 1 + ln C for S > e, one depthwise an
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import numpy as np
-
-from analysis.width.lattice import Row
-from analysis.width.law import Integers
 from igcnas.blocks import BasicBlock
 from igcnas.cost import Cost, layer_cost
-from igcnas.errors import BudgetError
 from igcnas.grouping import SparseProduct
-from igcnas.grouping.product import balanced_branches, least_weights, most_kernels, weights
 from igcnas.paths import PathSummary, path_counts, summarize
 from igcnas.primitives import Convolution, Layer, Size
 
 MAP: Size = (32, 32)
-MOST_LISTED = 5_000  # channels, where every product is listed
-MOST_CHANNELS = 100_000  # of the enumeration: the sums of all factorisations of each width, a few seconds
 # Fig. 3 of the paper, CIFAR-100, read off the picture: kernels, percent right. The widest of them has 5, about 192
 # channels. Our source gives neither the budget nor whether the spatial kernel is counted.
 FIG3 = ((1, 62.8), (2, 65.05), (3, 65.35), (4, 65.1), (5, 64.25), (8, 60.3))
 FIG3_WIDEST, FIG3_WIDTH = 5, 192
 PUBLISHED_K = (1, 8, 8)  # IGCV2*-C416
 PUBLISHED_WIDTHS = (416, 832, 1664)
-_NONE = 2**60  # above every sum
 
 
 def least(C: float, n: int, S: int) -> float:
@@ -119,145 +109,6 @@ def counted(K: tuple[int, ...], C: int, *, S: int = 9, size: Size = MAP, stride:
 def paths(K: tuple[int, ...], C: int, *, restore: bool = True) -> PathSummary:
     """Paths of the pairs of channels, from the real plan."""
     return summarize(path_counts(layers(K, C, restore=restore), C))
-
-
-def branchings(C: int, n: int) -> Iterator[tuple[int, ...]]:
-    """Every (K1, K2, ..., Kn) of product C, K1 >= 1 and the others 2 or more, ascending: their order costs nothing.
-
-    >>> list(branchings(12, 3))
-    [(1, 2, 6), (1, 3, 4), (2, 2, 3), (3, 2, 2)]
-    """
-    for first in range(1, C + 1):
-        if C % first == 0:
-            for rest in _ascending(C // first, n - 1, 2):
-                yield (first, *rest)
-
-
-def _ascending(product: int, parts: int, smallest: int) -> Iterator[tuple[int, ...]]:
-    if parts == 0:
-        if product == 1:
-            yield ()
-        return
-    for factor in range(smallest, math.isqrt(product) + 1 if parts > 1 else product + 1):
-        if product % factor == 0:
-            for rest in _ascending(product // factor, parts - 1, factor):
-                yield (factor, *rest)
-
-
-def orders(K: tuple[int, ...]) -> int:
-    """Orders of the pointwise kernels that differ: so many ordered factorisations one of `branchings` stands for."""
-    number = math.factorial(len(K) - 1)
-    for size in set(K[1:]):
-        number //= math.factorial(K[1:].count(size))
-    return number
-
-
-def cheapest(most: int, S: int) -> Iterator[tuple[int, Integers]]:
-    """For n = 1, 2, ... kernels and each C up to `most` the fewest weights under the strict condition, -1 for none.
-
-    Exact over all factorisations: the least sum of m factors is one factor and the least sum of m - 1 of the rest.
-    """
-    if most > MOST_CHANNELS:
-        raise BudgetError(
-            f"{most:,} channels are too many to enumerate, at most {MOST_CHANNELS:,}; take a smaller budget"
-        )
-    C = np.arange(most + 1)
-    pointwise = np.full(most + 1, _NONE, dtype=np.int64)  # the least sums of n - 1 pointwise branches
-    pointwise[1:2] = 0
-    for n in itertools.count(1):
-        sums = _with_factor(pointwise, 1, S)
-        yield n, np.where(sums < _NONE, C * np.where(sums < _NONE, sums, 0), -1)
-        pointwise = _with_factor(pointwise, 2, 1)
-
-
-def _with_factor(sums: Integers, smallest: int, weight: int) -> Integers:
-    """The least of weight * factor + sums[rest] for each product of a factor and a rest."""
-    most = len(sums) - 1
-    found = np.full(most + 1, _NONE, dtype=np.int64)
-    for factor in range(smallest, most + 1):
-        rests = sums[1 : most // factor + 1]
-        found[factor::factor] = np.minimum(found[factor::factor], weight * factor + rests)
-    return np.minimum(found, _NONE)
-
-
-def kernels_for_width(C: int, S: int) -> list[Row]:
-    """For each number of kernels that this width allows, the best branch sizes beside both bounds."""
-    rows: list[Row] = []
-    for n in range(1, most_kernels(C) + 1):
-        K = balanced_branches(C, n, math.isqrt(S))
-        params, bound = counted(K, C, S=S).params, least(C, n, S)
-        rows.append(
-            {
-                **{"C": C, "S": S, "kernels": n, "K": label(K), "params": params, "bound": bound},
-                **{"paper_bound": least_weights(C, n, math.isqrt(S)), "over_bound": params / bound},
-                "ways": sum(orders(branching) for branching in branchings(C, n)),
-            }
-        )
-    return rows
-
-
-def widths_for_budget(T: int, S: int, *, size: Size = MAP) -> list[Row]:
-    """For each number of kernels the widest C within T weights beside both bounds; stops where no C fits."""
-    rows: list[Row] = []
-    most = int(widest_of_any(T, S)[0] * (1 + 1e-12)) + 1
-    for n, fewest in cheapest(most, S):
-        fitting = np.flatnonzero((fewest >= 0) & (fewest <= T))
-        if len(fitting) < 2:  # C = 0 costs nothing
-            break
-        C, bound = int(fitting[-1]), widest_real(T, n, S)
-        K = balanced_branches(C, n, math.isqrt(S))
-        cost = counted(K, C, S=S, size=size)
-        rows.append(
-            {
-                **{"budget": T, "S": S, "kernels": n, "K": label(K), "width": C, "params": cost.params},
-                **{"macs": cost.macs, "bound": bound, "percent_of_bound": 100 * C / bound},
-                "paper_bound": widest_relaxed(T, n, S),
-            }
-        )
-    if not rows:
-        raise BudgetError(f"no product with kernel area {S} has {T} weights or fewer; the smallest has {S}")
-    return rows
-
-
-def best(rows: list[Row]) -> Row:
-    """The widest of them; of equally wide ones the cheapest, then that with the fewest kernels."""
-    return min(rows, key=lambda row: (-int(row["width"]), int(row["params"]), int(row["kernels"])))
-
-
-def lattice_rows(T: int, S: int, *, size: Size = MAP) -> Iterator[Row]:
-    """Every product of sparse kernels within T weights that meets the strict condition; see `branchings`."""
-    widest = int(widest_of_any(T, S)[0])
-    if widest > MOST_LISTED:
-        raise BudgetError(f"a budget of {T} is too large to list: up to {widest:,} channels, at most {MOST_LISTED:,}")
-    for n in itertools.count(1):
-        found = False
-        for C in range(1, int(widest_real(T, n, S) * (1 + 1e-12)) + 1):
-            for K in branchings(C, n):
-                params = weights(K, C, math.isqrt(S))
-                if params <= T:
-                    found = True
-                    yield {
-                        **{"budget": T, "S": S, "kernels": n, "K": label(K), "width": C, "params": params},
-                        **{"macs": params * size[0] * size[1], "orders": orders(K)},
-                        "over_bound": params / least(C, n, S),
-                    }
-        if not found:
-            return
-
-
-def published_rows() -> Iterator[Row]:
-    """IGCV2*-C416, each stage: what its weights could do under the strict condition, and what it gave up instead."""
-    S, K = 9, PUBLISHED_K
-    for number, C in enumerate(PUBLISHED_WIDTHS, start=1):
-        params, meeting = counted(K, C).params, paths(K, C, restore=False)
-        strict = balanced_branches(C, len(K))
-        paper, whole = widest_of_any(params, S)
-        yield {
-            **{"network": "IGCV2*-C416", "stage": number, "C": C, "K": label(K), "params": params},
-            "percent_of_pairs": 100 * (1 - meeting.unconnected / meeting.pairs),
-            **{"strict_K": label(strict), "strict_params": counted(strict, C).params},
-            **{"bound": whole, "paper_bound": paper},
-        }
 
 
 def label(K: tuple[int, ...]) -> str:

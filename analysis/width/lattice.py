@@ -104,9 +104,13 @@ def optimum(subject: Subject, budget: int, unit: str = "params") -> Row:
     real_L, real_M = law.closed_form(budget)
     bound = law.bound(budget)
     return {
-        **{"budget": budget, "unit": unit, "S": subject.S},
+        "budget": budget,
+        "unit": unit,
+        "S": subject.S,
         **point(subject, L, M),
-        **{"closed_L": real_L, "closed_M": real_M, "bound": bound},
+        "closed_L": real_L,
+        "closed_M": real_M,
+        "bound": bound,
         **_shares(subject, unit, L, M, bound),
         "regular_width": subject.regular(unit).width(budget),
     }
@@ -121,8 +125,14 @@ def lattice_rows(subject: Subject, budget: int, unit: str = "params") -> Iterato
     bound = law.bound(budget)
     for L, M in zip(*(array.tolist() for array in law.lattice(budget)), strict=True):
         yield {
-            **{"budget": budget, "unit": unit, "S": subject.S, "L": L, "M": M, "width": L * M},
-            **{"params": params.cost(L, M), "macs": macs.cost(L, M)},
+            "budget": budget,
+            "unit": unit,
+            "S": subject.S,
+            "L": L,
+            "M": M,
+            "width": L * M,
+            "params": params.cost(L, M),
+            "macs": macs.cost(L, M),
             **_shares(subject, unit, L, M, bound),
             "percent_of_own_bound": 100 * L * M / law.bound(law.cost(L, M)),
         }

@@ -50,12 +50,12 @@ class Law:
     @property
     def best_ratio(self) -> float:
         """L / M of the widest block."""
-        return self.primary / self.secondary / self.step
+        return self.primary / (self.secondary * self.step)
 
     def least(self, width: float) -> float:
         """The least T of any real (L, M) of this width."""
         g = width / self.step
-        return 2 * math.sqrt(self.primary * self.secondary) * g**1.5 + self.linear * g + self.constant
+        return 2 * math.sqrt(self.primary * self.secondary) * math.pow(g, 1.5) + self.linear * g + self.constant
 
     def bound(self, budget: float) -> float:
         """Channels that no block of this cost exceeds; 0 where the constant part alone is more.

@@ -76,9 +76,12 @@ def stage_row(name: str, stage: str, L: int, M: int) -> Row:
     block = point(subject, L, M)
     bound = width_bound(int(block["params"]), S)
     return {
-        **{"network": name, "stage": stage},
+        "network": name,
+        "stage": stage,
         **{key: block[key] for key in ("L", "M", "width", "params")},
-        **{"bound": bound, "percent_of_bound": 100 * L * M / bound, "L_over_MS": L / (M * S)},
+        "bound": bound,
+        "percent_of_bound": 100 * L * M / bound,
+        "L_over_MS": L / (M * S),
         "regular_width": subject.regular_params.width(int(block["params"])),
         "wider": "yes" if subject.wider_than_regular(L, M) else "no",
     }
@@ -126,9 +129,16 @@ def network_row(network: Network, unit: str) -> Row:
     bound = law.bound(budget)
     width = network.L * network.M
     return {
-        **{"network": network.name, "unit": unit, "cost": budget, "width": width, "bound": bound},
-        **{"percent_of_bound": 100 * width / bound, "best_L_over_MS": law.best_ratio / S},
-        **{"L_over_MS": network.L / (network.M * S), "widest": f"L{L}M{M}", "widest_width": L * M},
+        "network": network.name,
+        "unit": unit,
+        "cost": budget,
+        "width": width,
+        "bound": bound,
+        "percent_of_bound": 100 * width / bound,
+        "best_L_over_MS": law.best_ratio / S,
+        "L_over_MS": network.L / (network.M * S),
+        "widest": f"L{L}M{M}",
+        "widest_width": L * M,
     }
 
 

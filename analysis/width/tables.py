@@ -41,7 +41,8 @@ def write_csv(path: Path, rows: Iterable[Row]) -> int:
     count = 0
     with open(path, "w", newline="", encoding="ascii") as file:
         writer: csv.DictWriter[str] | None = None
-        for count, row in enumerate(rows, start=1):
+        for row in rows:
+            count += 1
             if writer is None:
                 writer = csv.DictWriter(file, list(row))
                 writer.writeheader()
