@@ -117,10 +117,10 @@ def write(report: Report, out: Path, *, every: bool) -> list[str]:
     out.mkdir(parents=True, exist_ok=True)
     written = [f"{report.name}.csv", f"{report.name}.png", f"{report.name}.svg"]
     tables.write_csv(out / written[0], next(iter(report.tables.values())))
-    save(report.figure(), out, report.name)
     if every:
         written.append(f"{report.name}_lattice.csv")
         tables.write_csv(out / written[-1], report.every())
+    save(report.figure(), out, report.name)
     return written
 
 

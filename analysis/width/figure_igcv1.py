@@ -26,7 +26,7 @@ BOUND_LABEL = "bound: the width of a real (L, M) that costs T"
 CLOUD_LABEL = "every integer (L, M) within T"
 FRONTIER_LABEL = "the widest of them for each M"
 WIDEST_LABEL = "the widest of all"
-BEST_LABEL = "closed form, L = M S"
+BEST_LABEL = "closed form, {}"
 REGULAR_LABEL = "regular convolution that costs T"
 PAPER_LABEL = "points of the paper's Fig. 3 (some exceed T)"
 ACCURACY_LABEL = "their accuracy, the paper's own (mean of 5 runs)"
@@ -100,7 +100,8 @@ def draw(panel: Panel, ax: Axes, below: Axes | None = None) -> None:
     ax.plot(panel.front_ratios, panel.front_widths, ".", color=BLUE, markersize=5, label=FRONTIER_LABEL)
     ax.axhline(regular, color=QUIET, linestyle=":", linewidth=1.4, label=REGULAR_LABEL)
     L, M = panel.widest
-    ax.plot([1], [bound], "*", color=ORANGE, markersize=12, markeredgewidth=0, label=BEST_LABEL, zorder=4)
+    best = BEST_LABEL.format("L = M S" if _balanced(panel) else "the best ratio L / M")
+    ax.plot([1], [bound], "*", color=ORANGE, markersize=12, markeredgewidth=0, label=best, zorder=4)
     ring = {"color": BLUE, "markersize": 13, "fillstyle": "none", "markeredgewidth": 1.8, "linestyle": "none"}
     ax.plot([panel.ratio(L, M)], [L * M], marker="o", label=WIDEST_LABEL, zorder=5, **ring)  # type: ignore[arg-type]
     places = [panel.ratio(*point[:2]) for point in panel.named]
@@ -158,7 +159,7 @@ def _name(panel: Panel, ax: Axes) -> None:
         ratio = panel.ratio(L, M)
         left = ratio < 0.8
         middle = 0.8 <= ratio <= 1.4
-        offset = (-6, 3) if left else (0, 11) if middle else (6, 5)
+        offset = (-8, 4) if left else (0, 11) if middle else (8, 5)
         side = "right" if left else "center" if middle else "left"
         ax.annotate(f"({L}, {M})", (ratio, L * M), offset, textcoords="offset points", ha=side, fontsize=8, color=INK)
     if panel.widest not in points:
@@ -183,10 +184,15 @@ def _title(panel: Panel) -> str:
     return f"T = {panel.budget:,} {what}{where}\n{kind}"
 
 
+def _balanced(panel: Panel) -> bool:
+    """Whether the closed form is L = M S, as for every block; not for whole networks."""
+    return math.isclose(panel.subject.law(panel.unit).best_ratio, panel.subject.S)
+
+
 def _axis(panel: Panel) -> str:
-    ratio = panel.subject.law(panel.unit).best_ratio / panel.subject.S
-    if math.isclose(ratio, 1):
+    if _balanced(panel):
         return "L / (M S), log scale; 1 is the closed form"
+    ratio = panel.subject.law(panel.unit).best_ratio / panel.subject.S
     return f"L / (M S) over its best value, {ratio:.3f}; log scale, 1 is the closed form"
 
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from analysis.width.canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
 from analysis.width.igcv3 import PAPER_EXPANSION, Question, pairs_of_groups, widest
 from analysis.width.igcv3_rows import PUBLISHED_GROUPS
+from igcnas.errors import BudgetError
 
 PATHS = ((1, BLUE), (4, GREEN), (16, PURPLE), (36, VERMILION))
 
@@ -33,10 +34,16 @@ def _draw_expansions(ax: Axes, question: Question, budget: int) -> None:
     real = np.linspace(1, 8.3, 200)
     for number, colour in PATHS:
         ax.plot(real, [_real_bound(question, t, number, budget) for t in real], color=colour, linewidth=1.3)
-        whole = range(1, 9)
-        widths = [widest(replace(question, t=t, paths=number), budget)[0] for t in whole]
+        found = [(t, c) for t in range(1, 9) if (c := _widest(replace(question, t=t, paths=number), budget))]
         noun = "path" if number == 1 else "paths"
-        ax.plot(whole, widths, "o", color=colour, markersize=5, label=f"{number} {noun} a pair or more")
+        ax.plot(
+            [t for t, _ in found],
+            [c for _, c in found],
+            "o",
+            color=colour,
+            markersize=5,
+            label=f"{number} {noun} a pair or more",
+        )
     ax.set_xlabel("expansion t")
     ax.set_ylabel("width c, channels")
     ax.set_ylim(0, None)
@@ -45,6 +52,14 @@ def _draw_expansions(ax: Axes, question: Question, budget: int) -> None:
     )
     ax.legend(frameon=False, fontsize=9)
     plain(ax)
+
+
+def _widest(question: Question, budget: int) -> int:
+    """Width of the widest integer block; 0 where none fits."""
+    try:
+        return widest(question, budget)[0]
+    except BudgetError:
+        return 0
 
 
 def _real_bound(question: Question, t: float, paths: float, budget: int) -> float:
@@ -113,10 +128,7 @@ def _draw_paths(ax: Axes, question: Question, budget: int) -> None:
     ax.set_ylim(0, 1.12 * question.bound(budget))
     ax.set_xlabel("paths of a pair, t c / (G1 G2), log scale")
     ax.set_ylabel("width c, channels")
-    ax.set_title(
-        f"Every block of expansion {t} that connects all pairs\nwithin {_what(question, budget)}",
-        fontsize=10.5,
-        loc="left",
-    )
+    title = f"Every block of expansion {t} that connects all pairs\nwithin {_what(question, budget)}"
+    ax.set_title(title, fontsize=10.5, loc="left")
     ax.legend(frameon=False, fontsize=9, loc="upper right")
     plain(ax)

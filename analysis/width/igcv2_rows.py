@@ -51,17 +51,17 @@ def kernels_for_width(C: int, S: int) -> list[Row]:
     return rows
 
 
-def widths_for_budget(T: int, S: int, *, size: Size = MAP) -> list[Row]:
+def widths_for_budget(T: int, S: int, *, size: Size = MAP, stride: int = 1) -> list[Row]:
     """For each number of kernels the widest C within T weights beside both bounds; stops where no C fits."""
     rows: list[Row] = []
     most = int(widest_of_any(T, S)[0] * (1 + 1e-12)) + 1
     for n, fewest in cheapest(most, S):
         fitting = np.flatnonzero((fewest >= 0) & (fewest <= T))
-        if len(fitting) < 2:  # C = 0 costs nothing
+        if not len(fitting):
             break
         C, bound = int(fitting[-1]), widest_real(T, n, S)
         K = balanced_branches(C, n, math.isqrt(S))
-        cost = counted(K, C, S=S, size=size)
+        cost = counted(K, C, S=S, size=size, stride=stride)
         rows.append(
             {
                 "budget": T,
@@ -86,11 +86,12 @@ def best(rows: list[Row]) -> Row:
     return min(rows, key=lambda row: (-int(row["width"]), int(row["params"]), int(row["kernels"])))
 
 
-def lattice_rows(T: int, S: int, *, size: Size = MAP) -> Iterator[Row]:
+def lattice_rows(T: int, S: int, *, size: Size = MAP, stride: int = 1) -> Iterator[Row]:
     """Every product of sparse kernels within T weights that meets the strict condition; see `branchings`."""
     widest = int(widest_of_any(T, S)[0])
     if widest > MOST_LISTED:
         raise BudgetError(f"a budget of {T} is too large to list: up to {widest:,} channels, at most {MOST_LISTED:,}")
+    positions = math.prod(-(-side // stride) for side in size)
     for n in itertools.count(1):
         found = False
         for C in range(1, int(widest_real(T, n, S) * (1 + 1e-12)) + 1):
@@ -105,7 +106,7 @@ def lattice_rows(T: int, S: int, *, size: Size = MAP) -> Iterator[Row]:
                         "K": label(K),
                         "width": C,
                         "params": params,
-                        "macs": params * size[0] * size[1],
+                        "macs": params * positions,
                         "orders": orders(K),
                         "over_bound": params / least(C, n, S),
                     }

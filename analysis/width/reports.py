@@ -98,7 +98,7 @@ def igcv2(request: Request) -> Report:
     cases = [(S, budget, unit, request.weights(budget, unit)) for S, budget, unit in request.cases()]
     widths: list[Row] = []
     for S, budget, unit, T in cases:
-        rows = igcv2_rows.widths_for_budget(T, S, size=request.size)
+        rows = igcv2_rows.widths_for_budget(T, S, size=request.size, stride=request.stride)
         widest = igcv2_rows.best(rows)
         for row in rows:
             widths.append({**row, "budget": budget, "unit": unit, "widest": "yes" if row is widest else ""})
@@ -126,7 +126,7 @@ def igcv2(request: Request) -> Report:
         notes=tuple(notes),
         figure=figure,
         every=lambda: itertools.chain.from_iterable(
-            igcv2_rows.lattice_rows(T, S, size=request.size) for S, _, _, T in cases
+            igcv2_rows.lattice_rows(T, S, size=request.size, stride=request.stride) for S, _, _, T in cases
         ),
     )
 
@@ -167,7 +167,7 @@ def together(request: Request) -> Report:
     rows: list[Row] = []
     for S, budget, unit in request.cases():
         T = request.weights(budget, unit)
-        product = igcv2_rows.best(igcv2_rows.widths_for_budget(T, S, size=request.size))
+        product = igcv2_rows.best(igcv2_rows.widths_for_budget(T, S, size=request.size, stride=request.stride))
         first = optimum(Subject(S=S), T)
         columns: Row = {"budget": budget, "unit": unit, "S": S, "regular": math.isqrt(T // S)}
         columns |= {"igcv1": first["width"], "igcv1_bound": width_bound(T, S)}
