@@ -189,6 +189,15 @@ def test_the_figures_show_the_bounds_and_the_integer_blocks() -> None:
     assert len(figure_of_all(S=25).axes[0].get_lines()) == 6  # published blocks are 3x3
 
 
+def test_the_figure_of_a_budget_that_few_blocks_fit_says_so() -> None:
+    left, right = figure(Question(), 30).axes
+    assert [text.get_text() for text in right.texts] == ["no block of expansion 6 fits"]
+    assert (
+        max(max(line.get_xdata()) for line in left.get_lines() if line.get_marker() == "o" and len(line.get_xdata()))
+        < 4
+    )
+
+
 def test_all_blocks_are_set_beside_each_other_in_the_unit_of_the_budget() -> None:
     (row,) = together(Request(budgets=((4672, "params"),))).tables["optima"]
     assert [row[key] for key in ("regular", "igcv1", "igcv2", "igcv3_t1", "igcv3_t6")] == [22, 84, 192, 140, 51]

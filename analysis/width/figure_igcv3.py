@@ -86,6 +86,9 @@ def _draw_paths(ax: Axes, question: Question, budget: int) -> None:
         for G1, G2 in pairs_of_groups(c, question)
         if question.cost(c, G1, G2) <= budget
     ]
+    if not every:
+        ax.text(0.5, 0.5, f"no block of expansion {t} fits", ha="center", transform=ax.transAxes)
+        return
     unequal = [point for point in every if not point[2]]
     equal = [point for point in every if point[2]]
     high = max(point[0] for point in every)

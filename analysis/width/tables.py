@@ -26,9 +26,11 @@ def text(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row], columns: Columns) -> str:
-    """The named columns as a Markdown table; integers of four digits and more with commas, words to the left."""
+    """The named columns as a Markdown table; numbers of four digits and more with commas, words to the left."""
 
     def cell(value: float | str) -> str:
+        if isinstance(value, float) and value >= 1000:
+            return f"{value:,.2f}"
         return f"{value:,}" if isinstance(value, int) else number(value)
 
     marks = ["---" if isinstance(rows[0][key], str) else "---:" for key in columns]
