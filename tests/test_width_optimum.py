@@ -71,6 +71,14 @@ def test_bound_is_met_exactly_where_L_is_M_times_S(L: int, M: int, S: int) -> No
     assert math.isclose(G, width_bound(T, S), rel_tol=1e-12) == (L == M * S)
 
 
+@given(partitions, partitions, areas)
+def test_norm_adds_two_for_each_channel_and_a_widening_block_has_half_the_inputs(L: int, M: int, S: int) -> None:
+    assert Subject(kind="norm", S=S).count(L, M).params == weights(L, M, S) + 2 * L * M
+    widening = Subject(kind="widening", S=S)
+    assert widening.count(L, M).params == L * M * (2 * M) * S + (2 * M) * L * L
+    assert widening.count_regular(L * M).params == 2 * (L * M) ** 2 * S
+
+
 @given(st.integers(2, 5000), areas)
 def test_no_point_of_the_lattice_passes_the_bound_or_the_budget(T: int, S: int) -> None:
     if T < S + 1:

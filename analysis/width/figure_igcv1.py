@@ -16,12 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.width.canvas import BLUE, CLOUD, INK, ORANGE, QUIET, VERMILION, plain
-from analysis.width.lattice import FIG3
+from analysis.width.lattice import FIG3, PAPER_KERNEL_AREA
 from analysis.width.law import Integers
 from analysis.width.subject import Subject
 
 MOST_POINTS = 20_000  # of the cloud; with more of them each is under a pixel, and the frontier alone is drawn
-PAPER_KERNEL_AREA = 9
 BOUND_LABEL = "bound: the width of a real (L, M) that costs T"
 CLOUD_LABEL = "every integer (L, M) within T"
 FRONTIER_LABEL = "the widest of them for each M"

@@ -17,6 +17,7 @@ from analysis.width.subject import Subject
 
 Row: TypeAlias = dict[str, int | float | str]
 
+PAPER_KERNEL_AREA = 9
 # Budget T: (L, M, percent of CIFAR-100 test images right, mean of 5 runs) of each point in the paper's Fig. 3.
 FIG3: dict[int, tuple[tuple[int, int, float], ...]] = {
     4672: (

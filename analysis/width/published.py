@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from analysis.width.lattice import FIG3, Row, point, width_bound
+from analysis.width.lattice import FIG3, PAPER_KERNEL_AREA, Row, point, width_bound
 from analysis.width.law import Law, law_of
 from analysis.width.subject import Subject
 from igcnas.architecture import Architecture
@@ -20,7 +20,7 @@ from igcnas.cost import Cost, count
 from igcnas.grouping import Interleaved
 from igcnas.literature import igc
 
-S = 9  # all of them have 3x3 kernels
+S = PAPER_KERNEL_AREA  # all of them have 3x3 kernels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
