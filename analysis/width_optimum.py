@@ -1,45 +1,29 @@
-"""Whether the widest interleaved group convolution is where L = M S says: `python -m analysis.width_optimum`.
+"""Whether the widest block of IGC V1, V2 and V3 is where theory says: `python -m analysis.width_optimum`.
 
-Prints, for budgets of weights and kernel areas, the widest integer (L, M) beside the closed form and the bound, and the
-published blocks; writes the first table as CSV, and a figure. The mathematics is in width_lattice.py.
+For IGC V1 (the default) prints, for budgets of parameters or MACs and kernel areas, the widest integer (L, M) beside
+L = M S and the bound, and how far every published network is from it; `--block igcv2`, `igcv3` and `all` do the like
+for the others. Writes the first table as CSV and a figure as PNG and SVG; with `--csv` every integer block. The
+mathematics is in docs/width.md and analysis/width/.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from analysis.width_figure import compute, figure
-from analysis.width_lattice import FIG3, PUBLISHED, Row, corner_cases, optimum, published
+from analysis.width import tables
+from analysis.width.igcv3_rows import EXPANSIONS
+from analysis.width.lattice import FIG3
+from analysis.width.reports import BLOCKS, Report, Request
+from analysis.width.subject import KINDS
 from igcnas.errors import IgcnasError
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Rows as aligned text; real numbers with two decimals, small ratios with three."""
-
-    def text(value: float | str) -> str:
-        return f"{value:.{3 if value < 1 else 2}f}" if isinstance(value, float) else str(value)
-
-    cells = [list(rows[0]), *([text(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
-
-
-def write(out: Path, params: Sequence[int], kernel_areas: Sequence[int], rows: Sequence[Row]) -> None:
-    """width_optimum.csv and width_optimum.png in a folder that is made if need be."""
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / "width_optimum.csv", "w", newline="", encoding="ascii") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    panels = [compute(T, S) for S in kernel_areas for T in params]
-    figure(panels, columns=len(params)).savefig(out / "width_optimum.png", dpi=120)
+from igcnas.primitives import Size
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,50 +40,107 @@ def _kernel_area(text: str) -> int:
     return area
 
 
-def _budget(text: str) -> int:
+def _positive(what: str, text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"a budget is a positive whole number of parameters, not {text!r}")
+        raise argparse.ArgumentTypeError(f"{what} is a positive whole number, not {text!r}")
     return int(text)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="python -m analysis.width_optimum", description="Widest IGC block for a parameter budget.")
+def _params(text: str) -> int:
+    return _positive("a budget in parameters", text)
+
+
+def _macs(text: str) -> int:
+    return _positive("a budget in MACs", text)
+
+
+def _count(text: str) -> int:
+    return _positive("this", text)
+
+
+def _size(text: str) -> Size:
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"a map is HEIGHTxWIDTH in pixels, as 32x32, not {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m analysis.width_optimum",
+        description="The widest block of IGC V1, V2 or V3 for a budget: every integer block against the closed form.",
+    )
     add = parser.add_argument
-    add("--params", type=_budget, nargs="+", default=list(FIG3), metavar="T", help="weights (default: those of Fig. 3)")
-    areas = "taps of the spatial kernel, an odd square (default: 9 25 49)"
-    add("--kernel-area", type=_kernel_area, nargs="+", default=[9, 25, 49], metavar="S", help=areas)
+    add("--block", choices=list(BLOCKS), default="igcv1", help="which block, or all beside each other")
+    budgets = " ".join(map(str, FIG3))
+    add("--params", type=_params, nargs="+", metavar="T", help=f"budgets in parameters (default: {budgets})")
+    add("--macs", type=_macs, nargs="+", metavar="T", help="budgets in multiply-accumulates on a map")
+    add("--map", type=_size, default=(32, 32), metavar="HxW", help="input of the block, or images (default: 32x32)")
+    add("--stride", type=_count, default=1, metavar="N", help="stride of the block, for MACs (default: 1)")
+    areas = "taps of the spatial kernel, an odd square (default: 9 25 49; 9 for a network)"
+    add("--kernel-area", type=_kernel_area, nargs="+", metavar="S", help=areas)
+    first = parser.add_argument_group("igcv1")
+    kinds = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
+    first.add_argument("--of", choices=list(KINDS), default="block", help=f"what the budget is for: {kinds}")
+    first.add_argument("--depth", type=_count, default=20, metavar="D", help="of the network (default: 20)")
+    third = parser.add_argument_group("igcv3")
+    expansions = f"expansions t (default: {' '.join(map(str, EXPANSIONS))})"
+    third.add_argument("--expansion", type=_count, nargs="+", default=list(EXPANSIONS), metavar="t", help=expansions)
+    third.add_argument("--paths", type=_count, default=1, metavar="P", help="least paths of a pair (default: 1)")
     add("--out", type=Path, default=Path("studies/width_optimum"), metavar="DIR", help="folder (default: %(default)s)")
-    add("--json", action="store_true", help="print both tables as JSON")
-    return parser.parse_args(arguments)
+    add("--csv", action="store_true", help="also write every integer block within the budgets, NAME_lattice.csv")
+    add("--json", action="store_true", help="print the tables as JSON")
+    return parser
 
 
-def _report(optima: Sequence[Row], known: Sequence[Row], kernel_areas: Sequence[int], out: Path) -> None:
-    print("Widest integer (L, M) within the budget; closed form and bound for the budget; widths in channels\n")
-    print(table(optima))
-    print("\nPublished blocks (first stage, 3x3); bound and regular convolution for their own parameters\n")
-    print(table(known))
-    print("\nNo wider than a regular convolution of as many parameters: L = 1, and of L > 1 (L, M <= 64)")
-    for S in kernel_areas:
-        cases = corner_cases(S, up_to=64)
-        print(f"  S = {S}: {', '.join(map(str, cases[:4])) + f' ... ({len(cases)} in all)' if cases else 'none'}")
-    print(f"\nwrote width_optimum.csv and width_optimum.png to {out}")
+def request(options: argparse.Namespace) -> Request:
+    """The question that the options put; the default budgets where none is given."""
+    params = options.params or ([] if options.macs else list(FIG3))
+    areas = options.kernel_area or ([9] if options.of == "network" else [9, 25, 49])
+    budgets = [(T, "params") for T in params] + [(T, "macs") for T in options.macs or []]
+    return Request(
+        budgets=tuple(dict.fromkeys(budgets)),
+        kernel_areas=tuple(dict.fromkeys(areas)),
+        size=options.map,
+        stride=options.stride,
+        kind=options.of,
+        depth=options.depth,
+        expansions=tuple(dict.fromkeys(options.expansion)),
+        paths=options.paths,
+    )
+
+
+def write(report: Report, out: Path, *, every: bool) -> list[str]:
+    """The first table, the figure as PNG and SVG, and every integer block if asked for; returns names of files."""
+    from analysis.width.canvas import save
+
+    out.mkdir(parents=True, exist_ok=True)
+    written = [f"{report.name}.csv", f"{report.name}.png", f"{report.name}.svg"]
+    tables.write_csv(out / written[0], next(iter(report.tables.values())))
+    if every:
+        written.append(f"{report.name}_lattice.csv")
+        tables.write_csv(out / written[-1], report.every())
+    save(report.figure(), out, report.name)
+    return written
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print both tables, write the first as CSV and the figure; exit status 2 and one line for a user's error."""
-    options = _parse(arguments)
-    params, kernel_areas = list(dict.fromkeys(options.params)), list(dict.fromkeys(options.kernel_area))
+    """Print the tables and write the files; exit status 2 and one line for a user's error."""
+    options = _parser().parse_args(arguments)
     try:
-        optima = [optimum(T, S) for S in kernel_areas for T in params]
-        write(options.out, params, kernel_areas, optima)
+        report = BLOCKS[options.block](request(options))
+        written = write(report, options.out, every=options.csv)
     except (IgcnasError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    known = [published(*entry) for entry in PUBLISHED]
     if options.json:
-        print(json.dumps({"optima": optima, "published": known}, indent=2))
-    else:
-        _report(optima, known, kernel_areas, options.out)
+        print(json.dumps(dict(report.tables), indent=2))
+        return 0
+    for key, rows in report.tables.items():
+        print(f"{report.titles[key]}\n\n{tables.text(rows)}\n")
+    for note in report.notes:
+        print(note)
+    print(f"\nwrote {', '.join(written)} to {options.out}")
     return 0
 
 
