@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from igcnas.figures.look import looks
 from igcnas.figures.scale import from_scale, limits, ticks, to_scale
 from igcnas.records import Network, TrialRecord, champions, counted, networks, repeats, standard_error

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -42,7 +43,7 @@ class _Anchored:
 def render(report: Report) -> str:
     """The whole page."""
     chart, axes, library = compute_chart(report), CurveAxes.of(report.networks), Library()
-    networks = [shown(network, report, axes, library) for network in report.networks]
+    networks = [_allowed(shown(network, report, axes, library)) for network in report.networks]
     chosen = best(report.networks)
     data = {"networks": networks, "pictures": library.pictures, "chosen": chosen.number if chosen else None}
     script = _part("page.js")
@@ -68,6 +69,7 @@ def render(report: Report) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("igcnas.report.page", ""),
@@ -87,9 +89,13 @@ def _tip(point: Point) -> str:
 
 
 def _allowed(value: Any) -> Any:
-    """Text without characters that HTML forbids."""
+    """Text, also within lists and dictionaries, without characters that HTML forbids."""
     if isinstance(value, str) and _FORBIDDEN.search(value):
         return type(value)(_FORBIDDEN.sub("", value))
+    if isinstance(value, list):
+        return [_allowed(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _allowed(each) for key, each in value.items()}
     return value
 
 

@@ -44,7 +44,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """The front. groups: in the order of drawing. line: corners of the front, as a path in a square of 1000. budget: its x; None where there is none."""
+    """The front. groups: in the order of drawing. line: corners of the front, as a path in a square of 1000.
+
+    budget: its x; None where there is none. crowded: so many points that marks have to be paler.
+    """
 
     groups: tuple[Group, ...]
     line: str
@@ -90,7 +93,7 @@ def compute_chart(report: Report) -> Chart | None:
         points.append(Point(network=network, x=x(network.cost), y=y(network.accuracy), bar=ends))
     end = None if budget is None else x(budget)
     return Chart(
-        groups=_groups(points),
+        groups=_groups(points, end),
         line=_line([point for point in points if point.network.on_front], end),
         budget=end,
         x_ticks=tuple(costs.ticks()),
@@ -99,7 +102,7 @@ def compute_chart(report: Report) -> Chart | None:
     )
 
 
-def _groups(points: Sequence[Point]) -> tuple[Group, ...]:
+def _groups(points: Sequence[Point], budget: float | None) -> tuple[Group, ...]:
     """In drawing order: pruned ones below, known ones above."""
     pruned = [point for point in points if point.network.state == "pruned"]
     known = [p for p in points if p.network.state != "pruned" and p.network.kind == "known"]
@@ -110,14 +113,20 @@ def _groups(points: Sequence[Point]) -> tuple[Group, ...]:
         own = tuple(point for point in searched if point.network.block == name)
         groups.append(Group(key=f"type-{number}", name=name, colour=colour, shape=_SHAPES[marker], points=own))
     groups.append(
-        Group(key=_KNOWN, name="known network, same training", colour="", shape="star", points=_named(known, points))
+        Group(
+            key=_KNOWN,
+            name="known network, same training",
+            colour="",
+            shape="star",
+            points=_named(known, points, budget),
+        )
     )
     return tuple(group for group in groups if group.points)
 
 
-def _named(known: Sequence[Point], every: Sequence[Point]) -> tuple[Point, ...]:
+def _named(known: Sequence[Point], every: Sequence[Point], budget: float | None) -> tuple[Point, ...]:
     """Known networks with places for their names."""
-    names = place_names([(p.network.name, p.x, p.y) for p in known], [(p.x, p.y) for p in every])
+    names = place_names([(p.network.name, p.x, p.y) for p in known], [(p.x, p.y) for p in every], budget=budget)
     return tuple(dataclasses.replace(point, name=name) for point, name in zip(known, names, strict=True))
 
 

@@ -160,16 +160,15 @@
       tip.append(more);
     }
     tip.hidden = false;
+    // Beside the point where there is room for it, else under or over it.
     const box = plot.getBoundingClientRect();
-    const x = (point.x / 100) * box.width;
-    const beside = x + 16 + tip.offsetWidth <= box.width ? x + 16 : x - 16 - tip.offsetWidth;
-    const fits = beside >= -24;
-    const left = fits ? beside : Math.min(Math.max(x - tip.offsetWidth / 2, -24), box.width - tip.offsetWidth);
-    const y = (point.y / 100) * box.height;
-    const above = Math.max(y - tip.offsetHeight / 2, 4 - box.top);
-    const below = y + 20 + tip.offsetHeight + box.top < innerHeight ? y + 20 : y - 20 - tip.offsetHeight;
-    tip.style.left = `${left}px`;
-    tip.style.top = `${fits ? above : below}px`;
+    const [width, height] = [tip.offsetWidth, tip.offsetHeight];
+    const [x, y] = [(point.x / 100) * box.width, (point.y / 100) * box.height];
+    const [least, most] = [8 - box.left, document.documentElement.clientWidth - 8 - width - box.left];
+    const beside = [x + 16, x - 16 - width].find((left) => left >= least && left <= Math.min(most, box.width - width));
+    const under = y + 20 + height + box.top < innerHeight ? y + 20 : y - 20 - height;
+    tip.style.left = `${beside ?? Math.max(least, Math.min(x - width / 2, most))}px`;
+    tip.style.top = `${beside === undefined ? under : Math.max(y - height / 2, 4 - box.top)}px`;
   }
 
   const hide = () => (tip.hidden = true);
@@ -189,7 +188,8 @@
     choose(several[0].number);
     address(chosen);
     show(several);
-    find("h2", panel).scrollIntoView({ block: "nearest" });
+    // Where several lie here, a second click must find the same place.
+    if (several.length === 1) find("h2", panel).scrollIntoView({ block: "nearest" });
   }
 
   // Left and right by cost, up and down by accuracy.

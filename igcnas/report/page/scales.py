@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ _STEPS = (
     (1.0, 3.0),
     (1.0, 2.0, 5.0),
     (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
-    tuple(1 + step / 10 for step in range(90)),
+    tuple(1 + step / 2 for step in range(18)),
+    tuple(1 + step / 5 for step in range(45)),
 )
 
 
@@ -52,7 +54,7 @@ class LogScale:
         chosen: list[Tick] = []
         for steps in _STEPS:
             found = self._round(steps)
-            gaps = [after.share - before.share for before, after in zip(found, found[1:], strict=False)]
+            gaps = [after.share - before.share for before, after in itertools.pairwise(found)]
             if len(found) > len(chosen) and min(gaps, default=1.0) >= apart:
                 chosen = found
         return chosen or self._round(_STEPS[0])[:: math.ceil(apart * math.log10(self.high / self.low)) + 1]
