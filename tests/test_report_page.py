@@ -485,8 +485,11 @@ def test_arrow_keys_walk_by_cost_and_by_accuracy_and_enter_chooses(show: Open):
 
 def test_an_entry_of_the_legend_hides_its_networks_from_eye_mouse_and_keys(show: Open):
     page = show()
-    place = spot(page, OTHER)
-    page.mouse.click(*place)
+    x, y = spot(page, OTHER)
+    before = page.locator("figure.front .frame").bounding_box()
+    assert before is not None
+    across, down = x - before["x"], y - before["y"]
+    page.mouse.click(x, y)
     block = network(REPORT, OTHER).block
     (button,) = (
         b for b in page.locator(".legend button").all() if b.inner_text().rsplit(maxsplit=1)[0].strip() == block
@@ -499,8 +502,9 @@ def test_an_entry_of_the_legend_hides_its_networks_from_eye_mouse_and_keys(show:
     )
     assert set(shown) == {n.number for n in REPORT.networks} - set(hidden)
     assert page.locator(".ring").is_hidden()
-    page.mouse.move(*spot(page, BEST.number))
-    page.mouse.move(*place)
+    frame = page.locator("figure.front .frame").bounding_box()
+    assert frame is not None
+    page.mouse.move(frame["x"] + across, frame["y"] + down)
     assert page.locator(".tip").is_hidden()
     stop = page.locator(".front a[tabindex='0']")
     assert stop.count() == 1
