@@ -41,7 +41,7 @@ execution
 data
 training
 scores
-records storage racing
+provenance records storage racing
 study
 proposals
 worker

@@ -71,6 +71,7 @@ def test_every_proposal_of_three_workers_can_be_replayed_from_the_records(tmp_pa
         assert proposal is not None
         assert proposal.candidate.network == record.architecture
         assert proposal.target_macs == record.target_macs
+        assert proposal.origin == record.origin != ""
 
 
 def test_networks_in_training_are_neither_proposed_again_nor_what_is_like_them_first(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import math
 import random
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,38 @@ def test_a_proposer_made_anew_for_each_network_proposes_the_same(sampler: str) -
 @pytest.mark.parametrize("sampler", NAMES)
 def test_another_seed_proposes_other_networks(sampler: str) -> None:
     assert [p.candidate.key for p in run(sampler, 8)] != [p.candidate.key for p in run(sampler, 8, seed=1)]
+
+
+def _upside_down(network: Observation) -> Observation:
+    return replace(network, accuracies=tuple(100.0 - value for value in network.accuracies))
+
+
+@pytest.mark.parametrize("sampler", NAMES)
+@pytest.mark.parametrize("spread", [False, True])
+def test_random_proposals_are_the_same_whatever_came_out_before_and_others_are_not(sampler: str, spread: bool) -> None:
+    """Tells each proposer the truth and its opposite: that changes nothing as long as it draws at random."""
+    told: list[Observation] = []
+    seen: set[str] = set()
+    differ = 0
+    for number in range(30):
+        asked, again = (proposer(sampler, spread=spread, tails="stuvwxyz") for _ in range(2))
+        proposal = asked.propose(told, seen)
+        other = again.propose([_upside_down(network) for network in told], seen)
+        assert proposal is not None
+        assert other is not None
+        same = proposal.candidate.key == other.candidate.key
+        if proposal.origin == "random":
+            assert (same, other.origin) == (True, "random")
+        differ += not same
+        seen.add(proposal.candidate.key)
+        told.append(observed(proposal, complete=number % 5 != 4))
+    assert (differ > 0) == (sampler != "random")
+
+
+def test_what_stands_in_for_a_sampler_that_repeats_itself_says_so() -> None:
+    origins = [proposal.origin for proposal in run("tpe", 1_000)]
+    assert origins[:10] == ["random"] * 10
+    assert set(origins) >= {"random", "sampler", "changes"}
 
 
 def test_misfits_repeats_and_fallbacks_are_counted() -> None:

@@ -40,13 +40,20 @@ class Stage(Enum):
     ANYWHERE = "random structures at other targets, and those that do not fill theirs"
 
 
+_ORIGINS = {Stage.SAMPLER: "sampler", Stage.CHANGES: "changes", Stage.RANDOM: "random", Stage.ANYWHERE: "random"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal(Generic[NetworkT]):
-    """A network to train, the choices that mean it, and the MACs that it was solved for."""
+    """A network to train, the choices that mean it, and the MACs that it was solved for.
+
+    origin: where the choices come from. 'random': drawn whatever is known. 'sampler'. 'changes': of the best few.
+    """
 
     parameters: dict[str, Any]
     target_macs: int
     candidate: Candidate[NetworkT]
+    origin: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +97,9 @@ class Proposer(Generic[NetworkT]):
 
     def propose(self, observations: Sequence[Observation], seen: AbstractSet[str]) -> Proposal[NetworkT] | None:
         """The next network, of a key that is not in `seen`; None where the domain seems to hold no other."""
-        for stage, parameters, targets in self._asks(self._knowledge(observations)):
+        known = self._knowledge(observations)
+        starts = self.sampler.starts(known)
+        for stage, parameters, targets in self._asks(known):
             self.tally.asked += 1
             for target in targets:
                 candidate = self.domain.solve(parameters, target)
@@ -100,7 +109,8 @@ class Proposer(Generic[NetworkT]):
                     self.tally.repeats += 1
                 else:
                     self.tally.fallbacks += stage is not Stage.SAMPLER
-                    return Proposal(parameters=parameters, target_macs=target, candidate=candidate)
+                    origin = "random" if starts and stage is Stage.SAMPLER else _ORIGINS[stage]
+                    return Proposal(parameters=parameters, target_macs=target, candidate=candidate, origin=origin)
         return None
 
     def _knowledge(self, observations: Sequence[Observation]) -> Knowledge:

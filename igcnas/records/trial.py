@@ -28,7 +28,9 @@ class TrialRecord:
     0 for the first training of a network; for others repeat_of is the number of the first. spared_at: the epoch after
     which it would have been pruned, had it not been finished to see whether pruning is right. Equal networks have equal
     canonical ids. latency_*: median and interquartile range in ms, where the study measures them. pending: the networks
-    of lower numbers that were still in training when this one was proposed.
+    of lower numbers that were still in training when this one was proposed. origin: where the choices of a searched
+    network come from: 'random' (drawn whatever was known), 'sampler', 'changes' (of the best few); '' where a study of
+    before does not say, and for others.
     """
 
     number: int
@@ -44,6 +46,7 @@ class TrialRecord:
     repeat: int = 0
     repeat_of: int | None = None
     pending: tuple[int, ...] = ()
+    origin: str = ""
     measured_macs: int | None = None
     measured_params: int | None = None
     val_accuracy: float | None = None
@@ -108,6 +111,7 @@ def proposal_attributes(
     canonical_id: str = "",
     repeat: int = 0,
     repeat_of: int | None = None,
+    origin: str = "",
     pending: Sequence[int] = (),
 ) -> dict[str, Any]:
     """User attributes of a trial before it is trained: all that is needed to train it again."""
@@ -125,7 +129,7 @@ def proposal_attributes(
         "epochs": epochs,
         "repeat": repeat,
         "repeat_of": repeat_of,
-    } | ({"pending": list(pending)} if pending else {})
+    } | {key: value for key, value in (("origin", origin), ("pending", list(pending))) if value}
 
 
 RESULT_ATTRIBUTES = (
@@ -164,6 +168,7 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         repeat=attributes.get("repeat", 0),
         repeat_of=attributes.get("repeat_of"),
         pending=tuple(attributes.get("pending", ())),
+        origin=attributes.get("origin", ""),
         pruned_at=attributes.get("pruned_at") if state == "pruned" else None,
         spared_at=attributes.get("spared_at") if state == "complete" else None,
         reason=attributes.get("reason"),

@@ -87,6 +87,7 @@ class Agenda:
             canonical_id=found.key,
             target_macs=proposal.target_macs,
             parameters=proposal.parameters,
+            origin=proposal.origin,
             pending=_numbers(firsts),
         )
         return True

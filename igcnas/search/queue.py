@@ -63,11 +63,12 @@ class Queue:
         target_macs: int,
         parameters: Mapping[str, Any] | None = None,
         baseline: str | None = None,
+        origin: str = "",
         pending: Sequence[int] = (),
     ) -> None:
         """Queue the first training of a network; a known one, which has a name, has no parameters.
 
-        pending: the networks that are in training now.
+        origin: as in `proposals.Proposal`. pending: the networks that are in training now.
         """
         cost = count(architecture)
         training = self.settings.training
@@ -80,6 +81,7 @@ class Queue:
             seed=training.network_seed(architecture.id),
             epochs=training.epochs,
             canonical_id=canonical_id,
+            origin=origin,
             pending=pending,
         )
         self.study.enqueue_trial(dict(parameters or {}), user_attrs=attributes)

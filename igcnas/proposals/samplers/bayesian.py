@@ -34,9 +34,8 @@ _PRUNED_NOISE = 4.0
 
 def gp(known: Knowledge) -> Iterator[dict[str, Any]]:
     """The pool, the most promising first; the first networks are random, of every kind."""
-    kinds = next(iter(draw(known.domain, known.draws("kinds")).options.items()))
-    if len(known.scored) < max(STARTUP, len(kinds[1])):
-        yield from _of_every_kind(known, *kinds)
+    if gp_starts(known):
+        yield from _of_every_kind(known, *_kinds(known))
     told = _told(known.scored)
     asked = [recall(known.domain, scored.network.parameters) for scored in told]
     running = [recall(known.domain, network.parameters) for network in known.pending]
@@ -45,6 +44,16 @@ def gp(known: Knowledge) -> Iterator[dict[str, Any]]:
         improvement = _Model(known, told, asked, running, pool).improvement()
     for index in np.argsort(-improvement, kind="stable"):
         yield pool[index].parameters
+
+
+def gp_starts(known: Knowledge) -> bool:
+    """Ten networks, or one of every kind, come before there is a process."""
+    return len(known.scored) < max(STARTUP, len(_kinds(known)[1]))
+
+
+def _kinds(known: Knowledge) -> tuple[str, Options]:
+    """The first choice, which is the block type, and its values."""
+    return next(iter(draw(known.domain, known.draws("kinds")).options.items()))
 
 
 def _of_every_kind(known: Knowledge, name: str, options: Options) -> Iterator[dict[str, Any]]:

@@ -40,6 +40,11 @@ def local_search(known: Knowledge) -> Iterator[dict[str, Any]]:
     yield from at_random(known)
 
 
+def local_search_starts(known: Knowledge) -> bool:
+    """Before the walk stands anywhere; its later new starts are steps of the search."""
+    return _standing(known) is None
+
+
 def _standing(known: Knowledge) -> Scored | None:
     """Where the walk stands: read off the networks in the order in which they were trained."""
     here: Scored | None = None
@@ -64,12 +69,17 @@ def regularized_evolution(known: Knowledge) -> Iterator[dict[str, Any]]:
     The first population is random. It is small, because a search trains tens of networks.
     """
     draws = known.draws("evolution")
-    members = [scored for scored in known.scored if scored.network.complete][-POPULATION:]
-    if len(members) < POPULATION:
+    if evolution_starts(known):
         yield from at_random(known)
+    members = [scored for scored in known.scored if scored.network.complete][-POPULATION:]
     while True:
         parent = max(draws.sample(members, TOURNAMENT), key=lambda scored: scored.score)
         yield mutation(known.domain, parent.network.parameters, draws).parameters
+
+
+def evolution_starts(known: Knowledge) -> bool:
+    """Before there is a population."""
+    return sum(scored.network.complete for scored in known.scored) < POPULATION
 
 
 def best_few(known: Knowledge) -> Iterator[dict[str, Any]]:

@@ -10,13 +10,20 @@ import optuna
 from igcnas.proposals.mirror import POPULATION
 from igcnas.proposals.samplers.knowledge import Knowledge
 
+# Its default; passed on so that `tpe_starts` and Optuna agree.
+_STARTUP = 10
 # TPE draws anew at each ask, and milliseconds; what is not new by then is found sooner by changing a good network.
 _ATTEMPTS = 20
 
 
 def tpe(known: Knowledge) -> Iterator[dict[str, Any]]:
     """Tree-structured Parzen estimator (Bergstra et al., 2011), as Optuna 5 has it: multivariate where it can be."""
-    yield from _asks(known, lambda seed: optuna.samplers.TPESampler(seed=seed))
+    yield from _asks(known, lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP))
+
+
+def tpe_starts(known: Knowledge) -> bool:
+    """Optuna draws at random until so many networks have a score."""
+    return len(known.scored) < _STARTUP
 
 
 def nsga2(known: Knowledge) -> Iterator[dict[str, Any]]:
@@ -30,6 +37,11 @@ def nsga2(known: Knowledge) -> Iterator[dict[str, Any]]:
     for generation in range(1, mirror.generations + 1):
         sampler.get_parent_population(mirror.study, generation)
     yield from _asks(known, lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION))
+
+
+def nsga2_starts(known: Knowledge) -> bool:
+    """Optuna draws the first generation at random."""
+    return known.mirror().generations == 0
 
 
 def _asks(known: Knowledge, make: Callable[[int], optuna.samplers.BaseSampler]) -> Iterator[dict[str, Any]]:
