@@ -1,8 +1,9 @@
 """Which channels of a block are drawn where there are too many: the first two and the last of what repeats.
 
 Channels keep their identity through permutations and depthwise convolutions, so such columns form one space and show
-the same channels. In a space with two kinds of partitions (those that the convolution before it made, and those that the
-one behind it mixes) the channels drawn are where drawn partitions of both kinds cross, as in Figure 1 of the IGC paper.
+the same channels. In a space with two kinds of partitions (those that the convolution before it made, and those that
+the one behind it mixes) the channels drawn are where drawn partitions of both kinds cross, as in Figure 1 of the IGC
+paper.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def shown_channels(channels: int, systems: Sequence[Sequence[int]]) -> tuple[int
     each = 2 if len(kept[0]) * len(kept[1]) <= _ALIKE else 1
     for members in cells.values():
         chosen.update(members[place] for place in ({0, len(members) - 1} if each == 2 else {0}))
-    for system, partitions in zip(systems, kept, strict=True):  # some partitions of one kind may cross none of the other
+    for system, partitions in zip(
+        systems, kept, strict=True
+    ):  # some partitions of one kind may cross none of the other
         for partition in partitions:
             if not any(system[channel] == partition for channel in chosen):
                 chosen.add(system.index(partition))

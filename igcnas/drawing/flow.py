@@ -1,7 +1,7 @@
 """Who reaches whom through convolutions and permutations, without matrices: one integer for each channel.
 
-As bits of the inputs that have reached a channel, joined by OR, or as the number of paths that end in it, added up. So a
-block of a thousand channels takes a millisecond, where matrices of all pairs take a hundred.
+As bits of the inputs that have reached a channel, joined by OR, or as the number of paths that end in it, added up. So
+a block of hundreds of channels takes a millisecond or two.
 """
 
 from __future__ import annotations

@@ -124,9 +124,7 @@ def _column(place: Place) -> Column:
     if not grouped and last < place.channels - 1:
         dots.append(y + _DOTS / 2)
         y += _DOTS
-    return Column(
-        middles=middles, frames=tuple(frames) if place.framed else (), dots=tuple(dots), height=y
-    )
+    return Column(middles=middles, frames=tuple(frames) if place.framed else (), dots=tuple(dots), height=y)
 
 
 def _close(

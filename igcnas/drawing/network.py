@@ -14,7 +14,7 @@ from igcnas.architecture import Architecture
 from igcnas.cost import count_plan
 from igcnas.drawing.scene import BOLD, GLYPH, Item, Lines, Rects, Scene, Text
 from igcnas.plan import Plan, plan
-from igcnas.primitives import Layer, Linear, Sequence, halve
+from igcnas.primitives import Layer, Sequence, halve
 
 _MARGIN = 12.0
 _TEXT = 9.5
@@ -280,10 +280,7 @@ def _head(picture: NetworkPicture, width: float) -> list[Text]:
     title = textwrap.wrap(tied, int(width / (BOLD * 12)), break_on_hyphens=False)
     channels, height, across = picture.input_shape
     counted = "measured after training" if picture.trained else "as planned"
-    totals = (
-        f"{picture.macs / 1e6:,.4g} million MACs, {picture.params:,} parameters, {counted}. "
-        f"Images: {channels} x {height} x {across}."
-    )
+    totals = f"{picture.macs:,} MACs, {picture.params:,} parameters, {counted}. Images: {channels}x{height}x{across}."
     lines = [
         Text(x=_MARGIN, y=_MARGIN + 8 + 16 * number, text=text.replace("\u00a0", " "), size=12, bold=True)
         for number, text in enumerate(title)
@@ -292,7 +289,10 @@ def _head(picture: NetworkPicture, width: float) -> list[Text]:
     y = _MARGIN + 6 + 16 * len(title)
     return [
         *lines,
-        *(Text(x=_MARGIN, y=y + _LINE * number, text=text, size=_TEXT, quiet=True) for number, text in enumerate(quiet)),
+        *(
+            Text(x=_MARGIN, y=y + _LINE * number, text=text, size=_TEXT, quiet=True)
+            for number, text in enumerate(quiet)
+        ),
     ]
 
 
@@ -334,8 +334,9 @@ def _description(picture: NetworkPicture) -> str:
     for part in picture.parts:
         blocks = f", {_blocks(part)}" if _blocks(part) else ""
         size = f", {part.size[0]}x{part.size[1]}" if part.size else ""
+        shares = _percent(part.macs, picture.macs), _percent(part.params, picture.params)
         parts.append(
-            f"{part.name} ({part.label}{blocks}, {_channels(part)}{size}): {_percent(part.macs, picture.macs)} of MACs, "
-            f"{_percent(part.params, picture.params)} of parameters"
+            f"{part.name} ({part.label}{blocks}, {_channels(part)}{size}): {shares[0]} of MACs, "
+            f"{shares[1]} of parameters"
         )
     return "; ".join(parts) + ". Boxes are blocks, as high as the square root of their channels."

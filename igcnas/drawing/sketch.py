@@ -59,7 +59,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """What stands between two places: 'convolution' or 'permutation'. after: norm and activation behind it, in words."""
+    """What stands between two places, a convolution or a permutation. after: norm and activation behind it."""
 
     kind: str
     heading: tuple[str, ...]
@@ -208,8 +208,7 @@ def _shown(
         for order, space in orders
     }
     return [
-        tuple(position for position, channel in enumerate(order) if channel in chosen[space])
-        for order, space in orders
+        tuple(position for position, channel in enumerate(order) if channel in chosen[space]) for order, space in orders
     ]
 
 

@@ -42,8 +42,8 @@ def block_of(
     """The repeating block of a stage, counted from 0.
 
     `masks`: for learned convolutions, by the dotted path of their module in the network, a matrix (out, in) with values
-    from 0 to 1, what training has decided (`igcnas.drawing.trained_masks`). Without them it is not known who meets
-    whom in these, and `Explanation.counts` raises ArchitectureError.
+    from 0 to 1, what training has decided (`igcnas.drawing.learned.module_connections`). Without them it is not known
+    who meets whom in these, and `Explanation.counts` raises ArchitectureError.
     """
     stages = len(architecture.stages)
     require(
