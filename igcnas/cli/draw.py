@@ -188,7 +188,9 @@ class _Drawn:
                     f"{part.name:<12}{blocks:>7}{part.widths[-1]:>10,}{size:>9}{part.macs:>16,}{part.params:>12,}"
                 )
             lines.append(f"{'network':<38}{self.network.macs:>16,}{self.network.params:>12,}")
-        lines += [f"{sketch.title}: {reach_words(sketch)}" for sketch in self.blocks.values()]
+        for number, sketch in self.blocks.items():
+            stage = f"stage {number}, " if number else ""
+            lines.append(f"{stage}{sketch.title}: {reach_words(sketch)}")
         for name, (before, after) in self.layers.items():
             lines.append(f"{name}: {before.summary()} ({self.when[0]}), {after.summary()} ({self.when[1]})")
         return lines

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WHAT = ("block", "network", "connections", "all")
 _IMAGES = 1000  # of the validation split, over which shares are taken
-FIRST_WEIGHTS, EVERY_PAIR, TRAINED = "first weights", "every pair", "after training"
+FIRST_WEIGHTS, EVERY_PAIR, TRAINED = "before training", "what training chooses from", "after training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

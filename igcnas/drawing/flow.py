@@ -13,6 +13,7 @@ from operator import or_
 from typing import TypeAlias
 
 from igcnas.explanation import Explanation
+from igcnas.grouping import DynamicChannels, MultiSpectral
 from igcnas.primitives import Convolution, Gather, Permutation
 
 Moving: TypeAlias = Convolution | Permutation | Gather
@@ -72,11 +73,21 @@ def _through(
 
 
 def reach(layers: Sequence[Moving], block: Explanation) -> Reach | None:
-    """Who meets whom through the layers; None where training has not decided."""
+    """Who meets whom through the layers; None where training or the image has yet to decide."""
+    if undecided(layers, block):
+        return None
     inputs = block.in_channels
     met = flow(layers, block, [1 << channel for channel in range(inputs)], union)[-1]
     paths = flow(layers, block, [1] * inputs, sum)[-1]
-    if met is None or paths is None:
-        return None
+    assert met is not None
+    assert paths is not None
     counted = {bits: bits.bit_count() for bits in set(met)}
     return Reach(pairs=inputs * len(met), meeting=sum(counted[bits] for bits in met), paths=sum(paths))
+
+
+def undecided(layers: Sequence[Moving], block: Explanation) -> str:
+    """Who has yet to decide about a learned layer: 'image' where each does, 'training', or '' for nobody."""
+    learned = [layer for layer in layers if isinstance(layer, Convolution) and layer.learned is not None]
+    if any(isinstance(layer.learned, MultiSpectral | DynamicChannels) for layer in learned):
+        return "image"
+    return "training" if any(layer.name not in block.masks for layer in learned) else ""

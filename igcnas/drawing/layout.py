@@ -238,7 +238,10 @@ def reach_words(sketch: BlockSketch) -> str:
     unit = "Drawn once, stands twice. In each, " if sketch.times == 2 else ""
     found = sketch.reach
     if found is None:
-        words = "training or the image decides who meets whom: dashed links are possible ones."
+        words = {
+            "training": "training decides who meets whom: dashed links are those it chooses from.",
+            "image": "each image decides who meets whom: dashed links are there for some images.",
+        }[sketch.undecided]
     elif found.condition == "strict":
         words = "every pair of channels meets by exactly one path: strictly complementary."
     elif found.condition == "loose":

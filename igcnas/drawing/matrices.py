@@ -19,7 +19,7 @@ _BAR = 7.0  # of the groups of the filters
 _SPACE = 34.0
 _LINE = 12.0
 _TEXT = 9.0
-_LEVELS = 8  # of grey, for shares of images
+_LEVELS = 12  # of grey, for shares of images
 
 Box = tuple[float, float, float, float]
 
@@ -34,7 +34,10 @@ def matrices_scene(
     """
     items: list[Item] = [Text(x=_MARGIN, y=_MARGIN + 8, text=title, size=12, bold=True)]
     y = _MARGIN + 16
-    for line in ("Rows are filters, columns are inputs. A cell is a weight that lives, in its filter's group.", note):
+    graded = any(state.graded for states in layers.values() for state in states)
+    look = "Grey: the share of images that keep a weight." if graded else ""
+    what = f"Rows are filters, columns inputs. Coloured: a weight that lives, by its filter's group. {look}".strip()
+    for line in (what, note):
         if line:
             y += _LINE
             items.append(Text(x=_MARGIN, y=y, text=line, size=_TEXT, quiet=True))
@@ -80,7 +83,7 @@ def _matrix(
     filters, inputs = values.shape
     tint = colours(partitions)
     left = x + _BAR + 3
-    levels = np.ceil(values * _LEVELS).astype(int)
+    levels = np.where(values > 0, np.maximum(1, np.rint(values * _LEVELS)), 0).astype(int)
     found: dict[tuple[str | None, int], list[Box]] = defaultdict(list)
     bars: dict[str, list[Box]] = defaultdict(list)
     row = 0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from igcnas.drawing.elision import shown_channels
-from igcnas.drawing.flow import Moving, Reach, flow, reach, union
+from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
 from igcnas.drawing.picture import heading, input_partitions
 from igcnas.explanation import Explanation
 from igcnas.grouping import DynamicChannels, MultiSpectral
@@ -72,7 +72,8 @@ class BlockSketch:
     """A block as places and what is between them.
 
     times: how often this stands in the block, 2 where that is two equal units. shortcut: in words, '' for none. reach:
-    who meets whom from the first place to the last; None where training has not decided yet.
+    who meets whom from the first place to the last; None where somebody has yet to decide: `undecided` is then
+    'training' or 'image', else ''.
     """
 
     title: str
@@ -82,6 +83,7 @@ class BlockSketch:
     times: int
     shortcut: str
     reach: Reach | None
+    undecided: str
 
     @property
     def elided(self) -> bool:
@@ -121,6 +123,7 @@ def compute_sketch(block: Explanation) -> BlockSketch:
         times=times,
         shortcut=block.shortcut,
         reach=reach(layers, block),
+        undecided=undecided(layers, block),
     )
 
 
@@ -241,7 +244,7 @@ def _colours(
             if layer.name in block.groups
         )
     assert names is not None
-    drawn = list(dict.fromkeys(names[position] for position in shown[first]))
+    drawn = sorted({names[position] for position in shown[first]})
     bits = {name: 1 << colour for colour, name in enumerate(drawn)}
     reached = flow(layers[first:], block, [bits.get(name, 0) for name in names], union)
     columns: list[list[int] | None] = [*([None] * first), *reached]
