@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from benchmarks.chromium import browser, executable
 from benchmarks.made_report import made, report_of
+from igcnas.drawing import block_svg
+from igcnas.errors import ArchitectureError
 from igcnas.report.content import NetworkFacts, Picture, Report, Section, Table
 from igcnas.report.page import pictures, render
 from igcnas.report.page.chart import compute_chart
@@ -154,18 +156,24 @@ def test_the_best_is_the_most_accurate_of_the_front_even_if_another_is_more_accu
     assert best([]) is None
 
 
-def test_a_picture_that_networks_share_is_in_the_page_once(monkeypatch: pytest.MonkeyPatch):
-    def drawn(architecture: Any, *, stage: int = 0) -> str:
-        return f"<svg><title>{architecture.stages[stage].block.label()}</title></svg>"
+def test_a_picture_that_networks_share_is_in_the_page_once():
+    library, one = Library(), SMALL.networks[0].architecture
+    assert library.blocks(one) == library.blocks(one) == list(range(len(one.stages)))
+    assert library.strip(one) == len(one.stages)
+    assert len(library.pictures) == len(one.stages) + 1
+    assert all(picture.startswith("<svg") for picture in library.pictures)
 
-    monkeypatch.setattr(pictures.igcnas.drawing, "block_svg", drawn, raising=False)
-    library = Library()
-    one, other = SMALL.networks[0].architecture, SMALL.networks[-1].architecture
-    first, second = library.blocks(one), library.blocks(one)
-    assert first == second
-    library.blocks(other)
-    assert len(library.pictures) == len({s.block.label() for s in (*one.stages, *other.stages)})
-    assert sum(len(words) for words, _ in first) == len(one.stages)
+
+def test_a_block_that_cannot_be_drawn_is_in_words(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: Any, **__: Any) -> str:
+        raise ArchitectureError("too many channels")
+
+    monkeypatch.setattr(pictures, "block_svg", refuse)
+    monkeypatch.setattr(pictures, "network_svg", refuse)
+    library, network = Library(), SMALL.networks[0].architecture
+    assert library.blocks(network)[0] == f"Stage 1: 3 blocks {network.stages[0].block.label()}, 3 channels"
+    assert library.strip(network) is None
+    assert "Stage 1: 3 blocks" in render(SMALL)
 
 
 # Text and structure
@@ -247,7 +255,10 @@ def with_text(text: str) -> Report:
     picture = Picture(name=text, caption=text, alt=text, svg=f"<svg><!-- {len(text)} --></svg>")
     section = Section(key=text, title=text, paragraphs=(text,), tables=(table,), pictures=(picture,), commands=(text,))
     words = {"name": text, "label": text, "block": text, "origin": text, "choices": {text: text}}
-    networks = [dataclasses.replace(n, **words) for n in SMALL.networks[:3]]
+    networks = [
+        dataclasses.replace(n, architecture=dataclasses.replace(n.architecture, family=text), **words)
+        for n in SMALL.networks[:3]
+    ]
     made_up = report_of(networks)
     return dataclasses.replace(
         made_up, title=text, subtitle=text, study=text, summary=section, sections=(section, section), version=text
@@ -430,6 +441,14 @@ def test_a_click_shows_the_network_its_curves_and_its_export(show: Open):
     assert panel.locator("[data-field=label]").inner_text() == facts.label
     assert f"{facts.macs:,}" in panel.locator("[data-field=facts]").inner_text()
     assert f"igcnas export made-up --trial {OTHER}" in panel.inner_text()
+    expected = [block_svg(facts.architecture, stage=n) for n in range(len(facts.architecture.stages))]
+    drawn = panel.locator("[data-field=stages] svg")
+    drawn.last.wait_for()
+    titles = [re.findall("<title>(.*?)</title><desc>(.*?)</desc>", svg)[0] for svg in expected]
+    until(page, f"document.querySelectorAll('[data-field=stages] svg').length === {len(expected)}")
+    assert drawn.evaluate_all("all => all.map(svg => [svg.children[0].innerHTML, svg.children[1].innerHTML])") == [
+        list(pair) for pair in titles
+    ]
     for name, path_of in (("loss", axes.loss_path), ("accuracy", axes.accuracy_path)):
         paths = panel.locator(f"[data-paths={name}] path")
         drawn = paths.evaluate_all("all => all.map(path => path.getAttribute('d'))")
@@ -520,7 +539,7 @@ def test_the_address_keeps_the_network(show: Open):
     assert label.inner_text() == network(REPORT, OTHER).label
     until(page, SHOWN)
     page.evaluate(f"location.hash = '#network-{ALONE[0]}'")
-    page.locator("#network").get_by_text(network(REPORT, ALONE[0]).label).wait_for()
+    page.locator("[data-field=label]", has_text=network(REPORT, ALONE[0]).label).wait_for()
     unknown = show(anchor="#network-4711")
     assert unknown.locator("[data-field=label]").inner_text() == BEST.label
 
@@ -594,7 +613,9 @@ CONTRASTS = """() => {
     let ground = element;
     while (ground && (parse(getComputedStyle(ground).backgroundColor)[3] ?? 1) === 0) ground = ground.parentElement;
     const paper = parse(getComputedStyle(ground ?? document.body).backgroundColor);
-    found.push([element.tagName + "." + element.getAttribute("class"), ink.slice(0, 3), paper.slice(0, 3)]);
+    const share = element instanceof SVGElement ? Number(style.fillOpacity) : 1;
+    const seen = ink.slice(0, 3).map((part, place) => share * part + (1 - share) * paper[place]);
+    found.push([element.tagName + "." + element.getAttribute("class"), seen, paper.slice(0, 3)]);
   }
   return found;
 }"""

@@ -45,7 +45,7 @@ def render(report: Report) -> str:
     chart, axes, library = compute_chart(report), CurveAxes.of(report.networks), Library()
     networks = [_allowed(shown(network, report, axes, library)) for network in report.networks]
     chosen = best(report.networks)
-    data = {"networks": networks, "pictures": library.pictures, "chosen": chosen.number if chosen else None}
+    data = {"networks": networks, "pictures": library.packed(), "chosen": chosen.number if chosen else None}
     script = _part("page.js")
     return (
         _environment()

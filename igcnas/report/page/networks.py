@@ -83,7 +83,7 @@ def shown(network: NetworkFacts, report: Report, axes: CurveAxes | None, library
         "facts": _facts(network),
         "choices": [[name, value] for name, value in network.choices.items()],
         "strip": library.strip(network.architecture),
-        "stages": [[words, picture] for words, picture in library.blocks(network.architecture)],
+        "stages": library.blocks(network.architecture),
         "loss": [axes.loss_path(curve) for curve in network.curves] if axes else [],
         "accuracy": [axes.accuracy_path(curve) for curve in network.curves] if axes else [],
         "command": command,

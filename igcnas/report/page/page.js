@@ -32,22 +32,33 @@
     );
   }
 
-  function picture(place, label) {
+  // Pictures come packed, and are unpacked when a second network is asked for: the page itself shows the first.
+  let unpacking = null;
+
+  async function unpack() {
+    const bytes = Uint8Array.from(atob(data.pictures), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  function stage(svg, number) {
     const frame = make("div");
     frame.className = "scroll";
     frame.tabIndex = 0;
     frame.setAttribute("role", "region");
-    frame.setAttribute("aria-label", label);
-    frame.innerHTML = data.pictures[place]; // drawn by igcnas, never by who named something
+    frame.setAttribute("aria-label", `Block of stage ${number}`);
+    frame.innerHTML = svg; // drawn by igcnas, never by who named something
     return frame;
   }
 
-  function stage([words, place]) {
-    const figure = make("figure");
-    const caption = make("figcaption");
-    caption.append(...words.map((line) => make("span", line)));
-    figure.append(caption, ...(place === null ? [] : [picture(place, "Block")]));
-    return figure;
+  async function draw(network) {
+    unpacking ??= unpack();
+    const pictures = await unpacking;
+    if (network.number !== chosen) return; // another one was chosen meanwhile
+    field("strip").hidden = network.strip === null;
+    field("strip").innerHTML = network.strip === null ? "" : pictures[network.strip];
+    const shown = (one, place) => (typeof one === "string" ? make("p", one) : stage(pictures[one], place + 1));
+    field("stages").replaceChildren(...network.stages.map(shown));
   }
 
   function lines(name, paths) {
@@ -73,25 +84,24 @@
     field("remarks").replaceChildren(...network.remarks.map((word) => make("span", word)));
     describe(field("facts"), network.facts);
     describe(field("choices"), network.choices);
-    field("strip").hidden = network.strip === null;
-    field("strip").innerHTML = network.strip === null ? "" : data.pictures[network.strip];
-    field("stages").replaceChildren(...network.stages.map(stage));
     lines("loss", network.loss);
     lines("accuracy", network.accuracy);
     part("choices", network.choices.length);
     part("curves", network.loss.length);
     part("command", network.command);
     find('[data-part="command"] code', panel).textContent = network.command;
+    draw(network);
   }
 
   // The address keeps the choice, so that it can be sent; hidden points and points elsewhere can be chosen, too.
   function choose(number) {
     const network = networks.get(number);
     if (!network) return false;
-    if (number !== chosen) fill(network);
     rows.get(chosen)?.classList.remove("chosen");
     rows.get(number)?.classList.add("chosen");
+    const other = number !== chosen;
     chosen = number;
+    if (other) fill(network);
     const point = points.find((other) => other.number === number);
     if (ring) ring.style.display = point && shown(point) ? "" : "none";
     if (point) {

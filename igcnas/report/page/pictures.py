@@ -1,4 +1,4 @@
-"""Pictures of the page: each block that networks share is in it once; figures of a section stand as images.
+"""Pictures of the page: each that networks share is in it once, packed; figures of a section stand as images.
 
 A figure becomes an image with its SVG inside: matplotlib gives the parts of each figure the same ids, which may not
 meet on one page, and what is in an image can neither run nor load anything.
@@ -7,14 +7,14 @@ meet on one page, and what is in an image can neither run nor load anything.
 from __future__ import annotations
 
 import base64
+import json
+import zlib
 from collections.abc import Callable
-from itertools import groupby
+from functools import partial
 
-import igcnas.drawing
 from igcnas.architecture import Architecture
+from igcnas.drawing import block_svg, network_svg
 from igcnas.errors import ArchitectureError
-
-Draw = Callable[..., str]
 
 
 class Library:
@@ -24,26 +24,22 @@ class Library:
         self.pictures: list[str] = []
         self._places: dict[str, int] = {}
 
-    def blocks(self, architecture: Architecture) -> list[tuple[list[str], int | None]]:
-        """Stages in words with the place of the picture of their block; neighbours with one picture share it."""
-        numbers = range(len(architecture.stages))
-        places = [self._place("block_svg", architecture, stage=number) for number in numbers]
-        return [
-            ([_stage(architecture, number) for number in several], place)
-            for place, several in groupby(numbers, key=places.__getitem__)
-        ]
+    def blocks(self, architecture: Architecture) -> list[int | str]:
+        """Of each stage the place of the picture of its block; what cannot be drawn is in words."""
+        places = [self._place(partial(block_svg, architecture, stage=n)) for n in range(len(architecture.stages))]
+        return [_stage(architecture, n) if place is None else place for n, place in enumerate(places)]
 
     def strip(self, architecture: Architecture) -> int | None:
-        """The place of the picture of the whole network."""
-        return self._place("network_svg", architecture)
+        """The place of the picture of the whole network; None where it cannot be drawn."""
+        return self._place(partial(network_svg, architecture))
 
-    def _place(self, name: str, architecture: Architecture, **options: int) -> int | None:
-        """None where it cannot be drawn: the words beside it then have to do."""
-        draw: Draw | None = getattr(igcnas.drawing, name, None)
-        if draw is None:
-            return None
+    def packed(self) -> str:
+        """All pictures as a list in JSON, by zlib and base64: pictures of a thousand networks are 15 MB of SVG."""
+        return base64.b64encode(zlib.compress(json.dumps(self.pictures).encode())).decode()
+
+    def _place(self, draw: Callable[[], str]) -> int | None:
         try:
-            svg = draw(architecture, **options)
+            svg = draw()
         except ArchitectureError:
             return None
         place = self._places.setdefault(svg, len(self.pictures))
