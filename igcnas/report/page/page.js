@@ -89,7 +89,8 @@
     part("choices", network.choices.length);
     part("curves", network.loss.length);
     part("command", network.command);
-    find('[data-part="command"] code', panel).textContent = network.command;
+    const words = network.command.split(" ").flatMap((word) => [" ", make("span", word)]);
+    find('[data-part="command"] code', panel).replaceChildren(...words.slice(1));
     draw(network);
   }
 
