@@ -27,7 +27,7 @@ from igcnas.report.page import pictures, render
 from igcnas.report.page.chart import compute_chart
 from igcnas.report.page.curves import CurveAxes
 from igcnas.report.page.names import HEIGHT, WIDTH, Name, place_names
-from igcnas.report.page.networks import best, tip, title
+from igcnas.report.page.networks import COLUMNS, best, table, tip, title
 from igcnas.report.page.pictures import Library
 from igcnas.report.page.scales import AccuracyScale, LogScale
 
@@ -564,6 +564,23 @@ def test_the_table_sorts_by_any_column_and_its_numbers_lead_to_the_panel(show: O
     until(page, SHOWN)
     assert page.locator("[data-field=label]").inner_text() == network(REPORT, OTHER).label
     assert page.locator("tr.chosen td").first.inner_text() == str(OTHER)
+
+
+def test_a_network_that_a_section_names_can_be_seen_closely(show: Open):
+    page = show()
+    link = page.locator("#s-known td a")
+    assert link.all_inner_texts() == ["1"]
+    for _ in range(2):  # also if it is the one that is shown
+        link.click()
+        until(page, SHOWN)
+        assert page.locator("#network-title").inner_text() == title(network(REPORT, 1))
+
+
+def test_columns_that_nobody_fills_are_left_out():
+    networks = [dataclasses.replace(n, origin="", sd=None) for n in SMALL.networks]
+    columns, rows = table(networks)
+    assert [name for name, _ in columns] == [name for name in COLUMNS if name not in ("origin", "sd")]
+    assert all(len(cells) == len(columns) for _, cells in rows)
 
 
 def test_a_command_is_copied(show: Open):

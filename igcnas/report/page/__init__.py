@@ -22,7 +22,7 @@ from markupsafe import Markup
 from igcnas.report.content import Report, Section
 from igcnas.report.page.chart import Point, compute_chart
 from igcnas.report.page.curves import CurveAxes
-from igcnas.report.page.networks import COLUMNS, NUMERIC, best, row, shown, tip, title
+from igcnas.report.page.networks import best, shown, table, tip, title
 from igcnas.report.page.pictures import Library, data_uri
 
 __all__ = ["render"]
@@ -45,6 +45,7 @@ def render(report: Report) -> str:
     chart, axes, library = compute_chart(report), CurveAxes.of(report.networks), Library()
     networks = [_allowed(shown(network, report, axes, library)) for network in report.networks]
     chosen = best(report.networks)
+    columns, rows = table(report.networks)
     data = {"networks": networks, "pictures": library.packed(), "chosen": chosen.number if chosen else None}
     script = _part("page.js")
     return (
@@ -57,8 +58,9 @@ def render(report: Report) -> str:
             axes=axes,
             chosen=next((network for network in networks if chosen and network["number"] == chosen.number), None),
             pictures=[Markup(svg) for svg in library.pictures],
-            columns=list(zip(COLUMNS, NUMERIC, strict=True)),
-            rows=[(network, row(network)) for network in report.networks],
+            columns=columns,
+            rows=rows,
+            numbers={str(network.number) for network in report.networks},
             long=len(report.networks) > _PRINTED_ROWS,
             data=data,
             css=Markup(_part("page.css")),

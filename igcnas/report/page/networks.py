@@ -10,10 +10,18 @@ from igcnas.report.content import NetworkFacts, Report
 from igcnas.report.page.curves import CurveAxes
 from igcnas.report.page.pictures import Library
 
-COLUMNS = ("network", "block type", "accuracy, %", "sd", "n", "MACs", "parameters", "origin", "remarks")
-NUMERIC = (True, False, True, True, True, True, True, False, False)
-
-
+# Headings of the table of all networks, and whether their cells are numbers.
+COLUMNS = {
+    "network": True,
+    "block type": False,
+    "accuracy, %": True,
+    "sd": True,
+    "n": True,
+    "MACs": True,
+    "parameters": True,
+    "origin": False,
+    "remarks": False,
+}
 _KNOWN = "known network"
 
 
@@ -55,7 +63,15 @@ def tip(network: NetworkFacts) -> list[str]:
     return [*lines, "; ".join([*remarks(network), *([network.origin] if network.origin else [])])]
 
 
-def row(network: NetworkFacts) -> tuple[str, ...]:
+def table(networks: Sequence[NetworkFacts]) -> tuple[list[tuple[str, bool]], list[tuple[NetworkFacts, list[str]]]]:
+    """Columns with whether they are numeric, and a row for each network; columns that nobody fills are left out."""
+    rows = [_row(network) for network in networks]
+    kept = [place for place in range(len(COLUMNS)) if any(row[place] for row in rows)]
+    columns = list(COLUMNS.items())
+    return [columns[p] for p in kept], [(n, [row[p] for p in kept]) for n, row in zip(networks, rows, strict=True)]
+
+
+def _row(network: NetworkFacts) -> tuple[str, ...]:
     """Its cells in the table of all networks, in the order of COLUMNS."""
     return (
         str(network.number),

@@ -323,5 +323,8 @@
   if (panel) choose(chosen);
   follow();
   // A link to the network that is shown already changes no address, yet the reader wants to see it.
-  for (const row of rows.values()) row.addEventListener("click", (event) => event.target.closest("a") && setTimeout(follow));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("main a[href^='#network-']");
+    if (link && !plot?.contains(link)) setTimeout(follow);
+  });
 })();
