@@ -184,9 +184,9 @@ def assert_true(sketch: BlockSketch, block: Explanation) -> None:
         if not isinstance(layer, Convolution):  # a permutation loses no channel that is drawn
             assert len(drawn) == len(before.shown) == len(behind.shown)
     for place in sketch.places:
-        assert Counter(
-            channel for first, last in place.partitions for channel in range(first, last + 1)
-        ) == Counter(range(place.channels))
+        assert Counter(channel for first, last in place.partitions for channel in range(first, last + 1)) == Counter(
+            range(place.channels)
+        )
         for number, (first, last) in enumerate(place.partitions):
             assert {place.part_of(first), place.part_of(last)} == {number}
 
@@ -330,7 +330,7 @@ def test_the_stages_of_igc_l24m2_have_the_shares_of_the_paper_network():
 
 def test_bars_are_in_proportion_to_the_shares():
     picture = compute_network(FAMILIES["igc"].build())
-    bars = [item for item in network_scene(picture).items if isinstance(item, Rects) and item.fill == "#0072B2"][0]
+    bars = next(item for item in network_scene(picture).items if isinstance(item, Rects) and item.fill == "#0072B2")
     heights = [box[3] for box in bars.boxes]
     assert np.allclose(np.array(heights) / sum(heights), [part.macs / picture.macs for part in picture.parts])
 
@@ -353,7 +353,9 @@ def test_svg_of_any_network_is_well_formed_and_safe_to_inline_many_times(archite
         assert root[0].tag.endswith("title")
         assert root[0].text
         assert root[1].tag.endswith("desc")
-        assert not [element for element in root.iter() if element.get("id") or element.tag.endswith(("style", "script"))]
+        assert not [
+            element for element in root.iter() if element.get("id") or element.tag.endswith(("style", "script"))
+        ]
         assert "nan" not in text
         assert len(text) < 16_000
 
@@ -374,10 +376,10 @@ def test_texts_neither_overlap_nor_leave_the_picture(architecture):
 
 
 def test_names_of_users_are_escaped():
-    nasty = dataclasses.replace(FAMILIES["igc"].build(), family='<b>&"\'\x00\x1b]]>')
+    nasty = dataclasses.replace(FAMILIES["igc"].build(), family="<b>&\"'\x00\x1b]]>")
     root = ElementTree.fromstring(network_svg(nasty))
     assert root[0].text is not None
-    assert root[0].text.startswith('<b>&"\']]> L24M2')
+    assert root[0].text.startswith("<b>&\"']]> L24M2")
     assert not [element for element in root.iter() if element.tag.endswith("b")]
 
 

@@ -167,8 +167,7 @@ def _of_study(folder: Path, trial: int | None) -> Source:
     if not weights.is_file():
         note = f"Network {record.number} ({record.state}) left no weights: counts are planned."
         return Source(name=name, architecture=record.architecture, note=note)
-    seed = settings.training.network_seed(record.architecture.id, record.repeat)
-    return _trained(name, record.architecture, load_file(weights), seed, settings)
+    return _trained(name, record.architecture, load_file(weights), record.seed, settings)
 
 
 def _trained(
