@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MOST = 12  # channels of a column up to which all are drawn
+MOST = 12  # channels of a column without partitions up to which all are drawn
+_MOST_GROUPED = 16  # and of one with partitions
 _ALIKE = 4  # partitions, or channels of one, up to which all are drawn
 
 
@@ -30,7 +31,7 @@ def shown_channels(channels: int, systems: Sequence[Sequence[int]]) -> tuple[int
 
     `systems`: at most two lists with the partition of each channel, numbered from 0.
     """
-    if channels <= MOST:
+    if channels <= (_MOST_GROUPED if systems else MOST):
         return tuple(range(channels))
     if not systems:
         return some(channels, 6)

@@ -121,7 +121,7 @@ def compute_sketch(block: Explanation) -> BlockSketch:
         places=places,
         transfers=transfers,
         times=times,
-        shortcut=block.shortcut,
+        shortcut=block.shortcut + (" around both" if block.shortcut and times == 2 else ""),
         reach=reach(layers, block),
         undecided=undecided(layers, block),
     )
