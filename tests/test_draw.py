@@ -152,6 +152,7 @@ def test_a_family_is_drawn_as_a_strip_with_each_other_block(capsys):
         ("igcv3 expansion=2", False),
         ("igcv3 --what block", False),
         ("igcv3 --what network", True),
+        ("igcv3 --stage 2", True),
         ("igcv3 width=0.5", True),
         ("regconv", True),
     ],

@@ -475,6 +475,17 @@ def test_the_matrix_after_training_is_that_of_the_lowered_network(block):
     assert "stroke-dasharray" in block_svg(architecture)
 
 
+def test_a_channel_that_is_drawn_has_a_partner_that_is_drawn():
+    wide = InvertedResidual(expansion=6, expand=LearnedGrouping(groups=8), project=LearnedGrouping(groups=8))
+    architecture, _, module = trained(wide)
+    masks = {path: state.values for path, state in module_connections(module).items()}
+    sketch = compute_sketch(block_of(architecture, masks=masks))
+    assert sketch.elided
+    for transfer, before, behind in zip(sketch.transfers, sketch.places, sketch.places[1:], strict=False):
+        assert {link.start for link in transfer.links} == set(before.shown)
+        assert {link.end for link in transfer.links} == set(behind.shown)
+
+
 def test_every_pair_is_possible_before_training():
     _, network, module = trained(LEARNED[-1])
     for path, state in possible_connections(network).items():

@@ -73,7 +73,7 @@ def block_scene(sketch: BlockSketch) -> Scene:
     if sketch.shortcut:
         items += _shortcut(sketch.shortcut, xs[0], xs[-1], below - 2)
         below += 2 * _LINE
-    facts = _quiet(reach_words(sketch), below + _LINE / 2, width)
+    facts = _quiet(reach_words(sketch) + (_LEFT_OUT if sketch.elided else ""), below + _LINE / 2, width)
     return Scene(
         width=width,
         height=facts[-1].y + 12,
@@ -262,11 +262,14 @@ def reach_words(sketch: BlockSketch) -> str:
     return unit + words if unit else words[0].upper() + words[1:]
 
 
+_LEFT_OUT = " Dots: channels that are not drawn, with their links."
+
+
 def _description(sketch: BlockSketch) -> str:
     """The picture in words."""
     steps = [" ".join(transfer.heading) for transfer in sketch.transfers]
     counts = [_counted(place) for place in sketch.places]
     chain = counts[0] + "".join(f"; {step}; {count}" for step, count in zip(steps, counts[1:], strict=True))
-    dots = " Dots stand for channels that are not drawn." if sketch.elided else ""
+    dots = _LEFT_OUT if sketch.elided else ""
     shortcut = f" {sketch.shortcut[0].upper()}{sketch.shortcut[1:]}." if sketch.shortcut else ""
     return f"{sketch.what} From left to right: {chain}.{shortcut} {reach_words(sketch)}{dots}"
