@@ -144,7 +144,7 @@ def test_a_stage_that_is_not_there_is_refused():
 
 def test_paths_through_undecided_groups_are_not_made_up():
     network = one_stage(InvertedResidual(expansion=2, expand=LearnedGrouping(groups=2), project=DENSE), width=8)
-    with pytest.raises(ArchitectureError, match="needs? its mask"):
+    with pytest.raises(ArchitectureError, match="paths need its mask"):
         block_of(network).counts()
     assert compute_sketch(block_of(network)).reach is None
 
@@ -184,9 +184,9 @@ def assert_true(sketch: BlockSketch, block: Explanation) -> None:
         if not isinstance(layer, Convolution):  # a permutation loses no channel that is drawn
             assert len(drawn) == len(before.shown) == len(behind.shown)
     for place in sketch.places:
-        assert Counter(
-            channel for first, last in place.partitions for channel in range(first, last + 1)
-        ) == Counter(range(place.channels))
+        assert Counter(channel for first, last in place.partitions for channel in range(first, last + 1)) == Counter(
+            range(place.channels)
+        )
         for number, (first, last) in enumerate(place.partitions):
             assert {place.part_of(first), place.part_of(last)} == {number}
 
@@ -259,7 +259,7 @@ def test_two_equal_units_are_drawn_once():
     sketch = compute_sketch(block_of(FAMILIES["resnet"].build()))
     assert sketch.times == 2
     assert len(sketch.transfers) == 1
-    assert sketch.shortcut == "identity shortcut"
+    assert sketch.shortcut == "identity shortcut around both"
     different = BasicBlock(grouping=Dense(), second=Group(groups=2))
     assert compute_sketch(block_of(one_stage(different, width=8))).times == 1
 
@@ -330,7 +330,7 @@ def test_the_stages_of_igc_l24m2_have_the_shares_of_the_paper_network():
 
 def test_bars_are_in_proportion_to_the_shares():
     picture = compute_network(FAMILIES["igc"].build())
-    bars = [item for item in network_scene(picture).items if isinstance(item, Rects) and item.fill == "#0072B2"][0]
+    bars = next(item for item in network_scene(picture).items if isinstance(item, Rects) and item.fill == "#0072B2")
     heights = [box[3] for box in bars.boxes]
     assert np.allclose(np.array(heights) / sum(heights), [part.macs / picture.macs for part in picture.parts])
 
@@ -353,7 +353,9 @@ def test_svg_of_any_network_is_well_formed_and_safe_to_inline_many_times(archite
         assert root[0].tag.endswith("title")
         assert root[0].text
         assert root[1].tag.endswith("desc")
-        assert not [element for element in root.iter() if element.get("id") or element.tag.endswith(("style", "script"))]
+        assert not [
+            element for element in root.iter() if element.get("id") or element.tag.endswith(("style", "script"))
+        ]
         assert "nan" not in text
         assert len(text) < 16_000
 
@@ -374,10 +376,10 @@ def test_texts_neither_overlap_nor_leave_the_picture(architecture):
 
 
 def test_names_of_users_are_escaped():
-    nasty = dataclasses.replace(FAMILIES["igc"].build(), family='<b>&"\'\x00\x1b]]>')
+    nasty = dataclasses.replace(FAMILIES["igc"].build(), family="<b>&\"'\x00\x1b]]>")
     root = ElementTree.fromstring(network_svg(nasty))
     assert root[0].text is not None
-    assert root[0].text.startswith('<b>&"\']]> L24M2')
+    assert root[0].text.startswith("<b>&\"']]> L24M2")
     assert not [element for element in root.iter() if element.tag.endswith("b")]
 
 
@@ -394,7 +396,7 @@ def test_one_scene_is_drawn_in_every_format(tmp_path):
     scene = stacked(scenes_of(FAMILIES["igc"].build()))
     for suffix in (".svg", ".png", ".pdf"):
         save_scene(tmp_path / f"picture{suffix}", scene)
-    assert ElementTree.parse(tmp_path / "picture.svg").getroot().get("width") == f"{scene.width:.1f}"
+    assert ElementTree.parse(tmp_path / "picture.svg").getroot().get("width") == f"{scene.width}"
     assert Image.open(tmp_path / "picture.png").size[0] == int(2 * scene.width)
     assert (tmp_path / "picture.pdf").read_bytes().startswith(b"%PDF")
     figure = scene_figure(scene)
@@ -471,6 +473,17 @@ def test_the_matrix_after_training_is_that_of_the_lowered_network(block):
     assert compute_sketch(decided).undecided == ""
     assert "stroke-dasharray" not in block_svg(architecture, masks=masks)
     assert "stroke-dasharray" in block_svg(architecture)
+
+
+def test_a_channel_that_is_drawn_has_a_partner_that_is_drawn():
+    wide = InvertedResidual(expansion=6, expand=LearnedGrouping(groups=8), project=LearnedGrouping(groups=8))
+    architecture, _, module = trained(wide)
+    masks = {path: state.values for path, state in module_connections(module).items()}
+    sketch = compute_sketch(block_of(architecture, masks=masks))
+    assert sketch.elided
+    for transfer, before, behind in zip(sketch.transfers, sketch.places, sketch.places[1:], strict=False):
+        assert {link.start for link in transfer.links} == set(before.shown)
+        assert {link.end for link in transfer.links} == set(behind.shown)
 
 
 def test_every_pair_is_possible_before_training():

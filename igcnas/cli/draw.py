@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         f"  a family: {', '.join(FAMILIES)};\n"
         f"  the name of a study in --studies-dir.\n"
         f"{both} are a block and a family:\n"
-        f"the block is drawn, unless --what asks for a network or a parameter is one of the family alone.\n"
+        f"the block is drawn, unless --what or --stage asks for a network or a parameter is one of the family alone.\n"
         f"With --trial NAME is a study. igcnas explain has the parameters of the blocks, igcnas networks those of the\n"
         f"families.\n\n"
         f"examples:\n"
@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.name,
         arguments.parameters,
         what=arguments.what,
+        stage=arguments.stage,
         trial=arguments.trial,
         studies=arguments.studies_dir,
     )

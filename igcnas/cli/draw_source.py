@@ -47,7 +47,9 @@ class Source:
     note: str = ""
 
 
-def find(name: str, words: list[str], *, what: str | None, trial: int | None, studies: Path) -> Source:
+def find(
+    name: str, words: list[str], *, what: str | None, stage: int | None, trial: int | None, studies: Path
+) -> Source:
     """The thing of this name; IgcnasError with the known ones if there is none."""
     path = Path(name)
     if name.endswith(".json"):
@@ -56,7 +58,7 @@ def find(name: str, words: list[str], *, what: str | None, trial: int | None, st
     if path.is_dir() and _is_place(path):
         return _of_folder(path, words, trial)
     if trial is None and (name in KINDS or name in FAMILIES):
-        return _of_literature(name, words, what)
+        return _of_literature(name, words, what, stage)
     if (studies / name / "settings.json").is_file():
         return _of_folder(studies / name, words, trial)
     from igcnas.study import study_names
@@ -78,13 +80,13 @@ def _no_words(name: str, words: list[str], trial: int | None) -> None:
         raise StudyError(f"--trial is for studies, and {name} is none")
 
 
-def _of_literature(name: str, words: list[str], what: str | None) -> Source:
-    """A block where the name is one, unless --what or a parameter of the family alone says otherwise."""
+def _of_literature(name: str, words: list[str], what: str | None, stage: int | None) -> Source:
+    """A block where the name is one, unless --what, --stage or a parameter of the family alone says otherwise."""
     as_block = name in KINDS
     if name in KINDS and name in FAMILIES:
         keys = {word.partition("=")[0] for word in words}
         of_block, of_family = (keys <= set(named[name].parameters) for named in (KINDS, FAMILIES))
-        as_block = what in (None, "block") and (of_block or not of_family)
+        as_block = what in (None, "block") and stage is None and (of_block or not of_family)
     if as_block:
         if what in ("network", "connections", "all"):
             raise IgcnasError(f"{name} is one block; --what {what} needs a network: {', '.join(sorted(FAMILIES))}")
@@ -167,8 +169,7 @@ def _of_study(folder: Path, trial: int | None) -> Source:
     if not weights.is_file():
         note = f"Network {record.number} ({record.state}) left no weights: counts are planned."
         return Source(name=name, architecture=record.architecture, note=note)
-    seed = settings.training.network_seed(record.architecture.id, record.repeat)
-    return _trained(name, record.architecture, load_file(weights), seed, settings)
+    return _trained(name, record.architecture, load_file(weights), record.seed, settings)
 
 
 def _trained(

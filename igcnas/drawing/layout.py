@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
 
 from igcnas.drawing.palette import EMPTY, GREY, colours
-from igcnas.drawing.scene import GLYPH, Dots, Item, Lines, Rects, Scene, Text, moved
+from igcnas.drawing.scene import GLYPH, Dots, Item, Lines, Rects, Scene, Text
 from igcnas.drawing.sketch import BlockSketch, Place, Transfer
 
 _BOX = 12.0  # height of a channel
@@ -33,16 +34,23 @@ class Column:
 
 def block_scene(sketch: BlockSketch) -> Scene:
     """The picture of a block."""
-    stacks = [_column(place) for place in sketch.places]
     headings = [_wrapped(transfer) for transfer in sketch.transfers]
-    lines = max((len(heading) for heading in headings), default=0)
-    top = 2 * _MARGIN + 2 * _LINE + lines * _LINE + 6
-    tall = max(stack.height for stack in stacks)
-    xs = [round(_MARGIN + max(_WIDE / 2, 0.5 * GLYPH * _TEXT * len(_counted(sketch.places[0]))))]
+    half = [max(_WIDE / 2, 0.5 * GLYPH * _TEXT * len(_counted(place))) for place in sketch.places]
+    xs = [round(_MARGIN + half[0])]
     for transfer, heading in zip(sketch.transfers, headings, strict=True):
         widest = max((len(line) for line in heading), default=0) * GLYPH * _TEXT * 1.06
         least = 96.0 if transfer.kind == "convolution" else 70.0
         xs.append(round(xs[-1] + max(least, widest + 10)))
+    title = Text(x=_MARGIN, y=_MARGIN + 8, text=sketch.title, size=13, bold=True)
+    right = xs[-1] + max(half[-1], 0.5 * GLYPH * _TEXT * len(sketch.transfers[-1].after))
+    width = math.ceil(max(right + _MARGIN, 2 * _MARGIN + title.width, 420.0))
+    shift = (width - right - _MARGIN) // 2
+    xs = [round(x + shift) for x in xs]
+
+    what = _quiet(sketch.what, _MARGIN + 22, width)
+    stacks = [_column(place) for place in sketch.places]
+    tall = max(stack.height for stack in stacks)
+    top = what[-1].y + 18 + _LINE * max(map(len, headings)) + 6
     tops = [top + (tall - stack.height) // 2 for stack in stacks]
     items: list[Item] = []
     for number, transfer in enumerate(sketch.transfers):
@@ -50,10 +58,12 @@ def block_scene(sketch: BlockSketch) -> Scene:
         starts = {channel: tops[number] + y for channel, y in stacks[number].middles.items()}
         stops = {channel: tops[number + 1] + y for channel, y in stacks[number + 1].middles.items()}
         items += _links(transfer, ends, starts, stops, sketch)
-        items += _heading(headings[number], sum(ends) / 2, top - 12)
-    below = top + tall + 14
     for place, stack, x, y in zip(sketch.places, stacks, xs, tops, strict=True):
         items += _boxes(place, stack, x, y, sketch)
+    for number, heading in enumerate(headings):
+        items += _heading(heading, (xs[number] + xs[number + 1]) / 2, top - 12)
+    below = top + tall + 14
+    for place, x in zip(sketch.places, xs, strict=True):
         items.append(Text(x=x, y=below, text=_counted(place), size=_TEXT, anchor="middle"))
     for transfer, x in zip(sketch.transfers, xs[1:], strict=True):
         if transfer.after:
@@ -63,23 +73,22 @@ def block_scene(sketch: BlockSketch) -> Scene:
     if sketch.shortcut:
         items += _shortcut(sketch.shortcut, xs[0], xs[-1], below - 2)
         below += 2 * _LINE
-    right = xs[-1] + max(_WIDE / 2, 0.5 * GLYPH * _TEXT * max(len(_counted(sketch.places[-1])), 10))
-    head = [Text(x=_MARGIN, y=_MARGIN + 8, text=sketch.title, size=13, bold=True)]
-    width = max(right + _MARGIN, 2 * _MARGIN + head[0].width, 420.0)
-    facts = textwrap.wrap(reach_words(sketch), max(20, int((width - 2 * _MARGIN) / (GLYPH * _TEXT))))
-    quiet = [Text(x=_MARGIN, y=_MARGIN + 22, text=sketch.what, size=_TEXT, quiet=True)]
-    quiet += [
-        Text(x=_MARGIN, y=below + _LINE * (line + 0.5), text=text, size=_TEXT, quiet=True)
-        for line, text in enumerate(facts)
-    ]
-    shift = max(0, (width - right - _MARGIN) // 2)
+    facts = _quiet(reach_words(sketch) + (_LEFT_OUT if sketch.elided else ""), below + _LINE / 2, width)
     return Scene(
         width=width,
-        height=below + _LINE * len(facts) + 6,
+        height=facts[-1].y + 12,
         title=sketch.title,
         description=_description(sketch),
-        items=(*head, *quiet, *(moved(item, shift, 0.0) for item in items)),
+        items=(title, *what, *items, *facts),
     )
+
+
+def _quiet(words: str, y: float, width: float) -> list[Text]:
+    """Lines of explaining text from y on."""
+    lines = textwrap.wrap(words, int((width - 2 * _MARGIN) / (GLYPH * _TEXT)))
+    return [
+        Text(x=_MARGIN, y=y + _LINE * number, text=line, size=_TEXT, quiet=True) for number, line in enumerate(lines)
+    ]
 
 
 def _column(place: Place) -> Column:
@@ -253,11 +262,14 @@ def reach_words(sketch: BlockSketch) -> str:
     return unit + words if unit else words[0].upper() + words[1:]
 
 
+_LEFT_OUT = " Dots: channels that are not drawn, with their links."
+
+
 def _description(sketch: BlockSketch) -> str:
     """The picture in words."""
     steps = [" ".join(transfer.heading) for transfer in sketch.transfers]
     counts = [_counted(place) for place in sketch.places]
     chain = counts[0] + "".join(f"; {step}; {count}" for step, count in zip(steps, counts[1:], strict=True))
-    dots = " Dots stand for channels that are not drawn." if sketch.elided else ""
+    dots = _LEFT_OUT if sketch.elided else ""
     shortcut = f" {sketch.shortcut[0].upper()}{sketch.shortcut[1:]}." if sketch.shortcut else ""
     return f"{sketch.what} From left to right: {chain}.{shortcut} {reach_words(sketch)}{dots}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from igcnas.drawing.connections import Connections
 from igcnas.drawing.palette import colours
-from igcnas.drawing.scene import GLYPH, Item, Rects, Scene, Text
+from igcnas.drawing.scene import Item, Rects, Scene, Text
 from igcnas.errors import ArchitectureError
 
 _MARGIN = 12.0
@@ -63,9 +63,9 @@ def matrices_scene(
         items.append(Text(x=_MARGIN, y=y, text=f"{when[0]}: {before.summary()}", size=_TEXT, quiet=True))
         y += _LINE
         items.append(Text(x=_MARGIN, y=y, text=f"{when[1]}: {after.summary()}", size=_TEXT, quiet=True))
-    widest = max(len(item.text) for item in items if isinstance(item, Text) and item.quiet) * GLYPH * _TEXT
+    widest = max(item.width for item in items if isinstance(item, Text))
     return Scene(
-        width=round(2 * _MARGIN + max(across, widest, items[0].width if isinstance(items[0], Text) else 0)),
+        width=round(2 * _MARGIN + max(across, widest)),
         height=round(y + _MARGIN),
         title=title,
         description=_description(layers, when, note),

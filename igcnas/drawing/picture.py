@@ -135,9 +135,9 @@ def input_partitions(
         of_input = [0] * block.in_channels
         for position, channel in enumerate(place):
             of_input[channel] = position // (layer.in_channels // layer.groups)
-        if 1 < layer.groups < layer.in_channels:
+        if layer.groups > 1 and not layer.groups == layer.in_channels == layer.out_channels:
             return of_input, layer.groups
-        if layer.groups == 1 or layer.in_channels != layer.out_channels:
+        if layer.groups == 1:
             return fallback
         fallback = of_input, layer.groups
     return fallback

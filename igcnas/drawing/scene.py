@@ -14,8 +14,8 @@ from typing import TypeAlias
 GLYPH = 0.61  # mean width of a letter of DejaVu Sans over its size
 BOLD = 0.67
 # Width over size of the letters that differ much from the mean, a little above what DejaVu Sans has.
-_WIDTHS = {letter: 0.36 for letter in " .,:;|!'iljI/-"} | {letter: 0.42 for letter in "()[]ftr"}
-_WIDTHS |= {letter: 0.98 for letter in "mW%@"} | {letter: 0.86 for letter in "Mw+=<>"} | {letter: 0.79 for letter in "OQGHDNC"}
+_WIDTHS = dict.fromkeys(" .,:;|!'iljI/-", 0.36) | dict.fromkeys("()[]ftr", 0.42)
+_WIDTHS |= dict.fromkeys("mW%@", 0.98) | dict.fromkeys("Mw+=<>", 0.86) | dict.fromkeys("OQGHDNC", 0.79)
 _OTHER = 0.65
 
 

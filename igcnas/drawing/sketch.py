@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from igcnas.drawing.elision import shown_channels
+from igcnas.drawing.elision import FEW, MOST, shown_channels
 from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
 from igcnas.drawing.picture import heading, input_partitions
 from igcnas.explanation import Explanation
@@ -121,7 +121,7 @@ def compute_sketch(block: Explanation) -> BlockSketch:
         places=places,
         transfers=transfers,
         times=times,
-        shortcut=block.shortcut,
+        shortcut=block.shortcut + (" around both" if block.shortcut and times == 2 else ""),
         reach=reach(layers, block),
         undecided=undecided(layers, block),
     )
@@ -206,9 +206,11 @@ def _shown(
             found.append(of)
         found += _learned_systems(layers, block, number, order)
         here += [system for system in found if system not in here]
+    widths = {space: len(order) for order, space in orders}
+    limits = _limits(layers, block, [space for _, space in orders], widths)
     chosen = {
-        space: set(shown_channels(len(order), (systems[space][:1] + systems[space][1:][-1:])))
-        for order, space in orders
+        space: set(shown_channels(width, systems[space][:1] + systems[space][1:][-1:], limit=limits.get(space)))
+        for space, width in widths.items()
     }
     return [
         tuple(position for position, channel in enumerate(order) if channel in chosen[space]) for order, space in orders
@@ -216,7 +218,7 @@ def _shown(
 
 
 def _learned_systems(layers: Sequence[Moving], block: Explanation, number: int, order: list[int]) -> list[list[int]]:
-    """The groups that training gave the channels at a place, numbered as they appear."""
+    """The groups that training gave the channels at a place, with one number on both sides of a layer."""
     found = []
     for layer, side in ((layers[number] if number < len(layers) else None, 0), (layers[number - 1], 1)):
         if layer is None or (side == 1 and number == 0) or layer.name not in block.groups:
@@ -226,9 +228,22 @@ def _learned_systems(layers: Sequence[Moving], block: Explanation, number: int, 
             of: list[int] = [0] * len(order)
             for position, channel in enumerate(order):
                 of[channel] = groups[position]
-            names = {name: place for place, name in enumerate(dict.fromkeys(of))}
-            found.append([names[name] for name in of])
+            found.append(of)
     return found
+
+
+def _limits(layers: Sequence[Moving], block: Explanation, spaces: list[int], widths: dict[int, int]) -> dict[int, int]:
+    """Spaces that must show few channels, as their partner does on the other side of learned groups.
+
+    Else one side would show channels of groups of which the other shows none, as if they were connected to nothing.
+    """
+    limits: dict[int, int] = {}
+    for number, layer in enumerate(layers):
+        if layer.name in block.groups and block.groups[layer.name][0] is not None:
+            pair = spaces[number], spaces[number + 1]
+            if max(widths[space] for space in pair) > MOST:
+                limits |= dict.fromkeys(pair, FEW)
+    return limits
 
 
 def _colours(
