@@ -73,7 +73,7 @@ def test_the_line_of_the_front_steps_through_its_networks_and_ends_at_the_budget
     corners = list(zip(numbers[:-1:2], numbers[1::2], strict=True))
     assert corners == [(round(10 * p.x), round(10 * p.y)) for p in front]
     assert numbers[-1] == round(10 * chart.budget)
-    assert all(p.bar is not None and p.bar[0] < p.y < p.bar[1] for p in front)
+    assert all(p.bar is not None and 0 < p.bar[0] < p.y < p.bar[1] < 100 for p in front)
 
 
 @given(st.floats(1e-6, 1e9), st.floats(1.0, 1e9))
@@ -142,6 +142,12 @@ def test_names_keep_off_marks_and_each_other_and_inside_the_plot():
     for (l1, t1, r1, b1), (l2, t2, r2, b2) in itertools.combinations(boxes, 2):
         assert r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1
     assert places[3].anchor != "start"
+
+
+def test_no_name_leaves_the_plot_of_a_phone_however_crowded_it_is():
+    crowd = [(x + 0.5, y + 0.5) for x in range(100) for y in range(100)]
+    (place,) = place_names([("IGC-LxM2 D20", 95.0, 50.0)], crowd)
+    assert place.anchor == "end"
 
 
 def box(text: str, x: float, y: float, place: Name) -> tuple[float, float, float, float]:

@@ -75,10 +75,8 @@ def compute_chart(report: Report) -> Chart | None:
         return None
     budget = report.axis.budget
     costs = LogScale.around([*(n.cost for n in shown), *([] if budget is None else [budget])])
-    bars = [n for n in shown if n.error is not None]
-    accuracies = AccuracyScale.around(
-        [*(n.accuracy for n in shown), *(max(0.0, n.accuracy - (n.error or 0.0)) for n in bars)]
-    )
+    ends = [end for n in shown if n.error is not None for end in _ends(n.accuracy, n.error)]
+    accuracies = AccuracyScale.around([*(n.accuracy for n in shown), *ends])
 
     def x(cost: float) -> float:
         return 100 * costs.share(cost)
@@ -89,8 +87,9 @@ def compute_chart(report: Report) -> Chart | None:
     points = []
     for network in shown:
         error = network.error
-        ends = None if error is None else (y(min(100.0, network.accuracy + error)), y(network.accuracy - error))
-        points.append(Point(network=network, x=x(network.cost), y=y(network.accuracy), bar=ends))
+        low, high = _ends(network.accuracy, error or 0.0)
+        bar = None if error is None else (y(high), y(low))
+        points.append(Point(network=network, x=x(network.cost), y=y(network.accuracy), bar=bar))
     end = None if budget is None else x(budget)
     return Chart(
         groups=_groups(points, end),
@@ -100,6 +99,11 @@ def compute_chart(report: Report) -> Chart | None:
         y_ticks=tuple(accuracies.ticks()),
         crowded=len(points) > 150,
     )
+
+
+def _ends(accuracy: float, error: float) -> tuple[float, float]:
+    """Of an error bar; no accuracy is below 0 or above 100 %."""
+    return max(0.0, accuracy - error), min(100.0, accuracy + error)
 
 
 def _groups(points: Sequence[Point], budget: float | None) -> tuple[Group, ...]:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 880.0, 460.0
-_PHONE = 270.0
+_PHONE, _BESIDE = 266.0, 20.0  # the plot of a phone, and how far a name may reach into what is to its right
 _LETTER, _LINE = 6.7, 14.0  # of 12 px text
 _PAD = 5.0  # half a mark
+# What is worst: a name that leaves the plot, then one on another name; of hidden marks more than a few are alike.
+_OUTSIDE, _NAMES, _HIDDEN = 20.0, 8.0, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +32,10 @@ _PLACES = (
     Name(dx=-11, dy=4, anchor="end"),
     Name(dx=0, dy=-11, anchor="middle"),
     Name(dx=0, dy=20, anchor="middle"),
-    Name(dx=8, dy=-8, anchor="start"),
-    Name(dx=-8, dy=-8, anchor="end"),
-    Name(dx=8, dy=17, anchor="start"),
-    Name(dx=-8, dy=17, anchor="end"),
+    Name(dx=8, dy=-11, anchor="start"),
+    Name(dx=-8, dy=-11, anchor="end"),
+    Name(dx=8, dy=20, anchor="start"),
+    Name(dx=-8, dy=20, anchor="end"),
 )
 _SHIFT = {"start": 0.0, "middle": 0.5, "end": 1.0}
 
@@ -58,7 +60,7 @@ def place_names(
         harm = [_harm(box, spots, taken) + 0.1 * order for order, box in enumerate(boxes)]
         for order, place in enumerate(_PLACES):
             left, top, right, bottom = _box(place, text, x, y, _PHONE)
-            harm[order] += 4.0 * (left < 0 or right > _PHONE or top < 0 or bottom > HEIGHT)
+            harm[order] += _OUTSIDE * (left < 0 or right > _PHONE + _BESIDE or top < 0 or bottom > HEIGHT)
             if budget is not None:
                 harm[order] += 0.5 * (boxes[order][0] < budget * WIDTH / 100 < boxes[order][2])
         best = harm.index(min(harm))
@@ -79,4 +81,4 @@ def _harm(box: Box, spots: Sequence[tuple[float, float]], taken: Sequence[Box]) 
     left, top, right, bottom = box
     hidden = sum(left - _PAD < x < right + _PAD and top - _PAD < y < bottom + _PAD for x, y in spots)
     names = sum(left < r and x < right and top < b and y < bottom for x, y, r, b in taken)
-    return hidden + 3.0 * names
+    return min(hidden, _HIDDEN) + _NAMES * names

@@ -167,7 +167,7 @@
       if (others.length > 3) names.push(`and ${others.length - 3} more`);
       const more = make("div");
       more.className = "more";
-      more.append(make("p", "Also here; a second click goes on to the next:"), ...names.map((name) => make("p", name)));
+      more.append(make("p", "Also here; choose again for the next:"), ...names.map((name) => make("p", name)));
       tip.append(more);
     }
     tip.hidden = false;
