@@ -26,12 +26,12 @@ from typing import Any
 import torch
 from scipy import stats
 
-from benchmarks.assignments import connections
 from benchmarks.twins import KINDS, Kind, Variant
 from igcnas.architecture import Architecture
 from igcnas.cost import count, count_plan
 from igcnas.data import load_dataset
 from igcnas.drawing import Connections, connection_figure
+from igcnas.drawing.learned import module_connections
 from igcnas.layers import GatedConv, SalientConv
 from igcnas.lowering import lower
 from igcnas.network import build
@@ -106,7 +106,7 @@ def draw(kind: Kind, variant: Variant, epochs: int, budget_macs: int, path: Path
     data = TrainingData.of(load_dataset("digits"), how, torch.device("cpu"))
     after = train(network, data, how).network
     images = data.normalize(data.validation.images)
-    states = [connections(module, images) for module in (before, after)]
+    states = [module_connections(module, images) for module in (before, after)]
     name = max(states[0], key=lambda path: _interest(states[0][path], states[1][path]))
     title = f"{kind.name}: {variant.name}\n{epochs} epochs of digits, seed 0, layer {name}"
     connection_figure(*(state[name] for state in states), title=title).savefig(path, dpi=100)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from benchmarks import learned_grouping
-from benchmarks.assignments import connections
 from benchmarks.twins import FROZEN, KINDS, Kind, Variant
 from igcnas.cost import count
+from igcnas.drawing.learned import module_connections
 from igcnas.grouping import DENSE
 from igcnas.layers import MultiSpectralConv
 from igcnas.network import build
@@ -86,7 +86,7 @@ def test_an_assignment_by_image_is_drawn_as_the_share_of_images_that_keep_a_chan
     for module in network.modules():
         if isinstance(module, MultiSpectralConv):
             torch.nn.init.zeros_(module.mask_generator[-1].bias)  # else all channels are kept before training
-    found = connections(network, images)
+    found = module_connections(network, images)
     path = next(reversed(found))
     layer = network.get_submodule(path)
     assert isinstance(layer, MultiSpectralConv)
@@ -98,7 +98,7 @@ def test_an_assignment_by_image_is_drawn_as_the_share_of_images_that_keep_a_chan
 
 
 def test_every_head_of_dgc_is_drawn_with_the_channels_that_it_keeps_in_the_end() -> None:
-    found = connections(network_of("dgc", 0), torch.randn(20, 1, 8, 8))
+    found = module_connections(network_of("dgc", 0), torch.randn(20, 1, 8, 8))
     assert len(found) == 12
     for state in found.values():
         kept = state.values.sum(1)
@@ -108,13 +108,13 @@ def test_every_head_of_dgc_is_drawn_with_the_channels_that_it_keeps_in_the_end()
 
 def test_the_hooks_that_look_at_dgc_are_taken_away_again() -> None:
     network = network_of("dgc", 0)
-    connections(network, torch.randn(2, 1, 8, 8))
+    module_connections(network, torch.randn(2, 1, 8, 8))
     assert not any(module._forward_pre_hooks for module in network.modules())
 
 
 def test_a_fixed_mask_is_drawn_as_it_is() -> None:
     network = network_of("flgc", 2)
-    for path, state in connections(network, torch.randn(2, 1, 8, 8)).items():
+    for path, state in module_connections(network, torch.randn(2, 1, 8, 8)).items():
         np.testing.assert_array_equal(state.values, network.get_submodule(path).mask().detach().numpy())
         assert len(set(state.groups)) == 4
 

@@ -14,6 +14,7 @@ from igcnas import __version__
 from igcnas.cli import (
     audit,
     count,
+    draw,
     evaluate,
     explain,
     export,
@@ -42,6 +43,7 @@ _COMMANDS = (
     count,
     networks,
     explain,
+    draw,
     recipes,
 )
 

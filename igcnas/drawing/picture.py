@@ -62,7 +62,7 @@ class BlockPicture:
 def compute_block(block: Explanation) -> BlockPicture:
     """What the picture of a block shows."""
     moving = [layer for layer in block.primitives if isinstance(layer, Convolution | Permutation | Gather)]
-    of_input, partitions = _input_partitions(block, moving)
+    of_input, partitions = input_partitions(block, moving)
     reached = np.zeros((block.in_channels, partitions), dtype=bool)
     if of_input is not None:
         reached[range(block.in_channels), of_input] = True
@@ -87,7 +87,7 @@ def compute_block(block: Explanation) -> BlockPicture:
             links = tuple((i, o, paint[o if of_input is None else i]) for i, o in pairs)
         frames = _frames(layer, moving[position + 1 : position + 2], block)
         columns.append(Column(colours=_sets(reached), frames=frames, numbers=numbers))
-        steps.append(Step(kind=type(layer).__name__.lower(), heading=_heading(layer, block), links=links))
+        steps.append(Step(kind=type(layer).__name__.lower(), heading=heading(layer, block), links=links))
     return BlockPicture(
         title=block.title,
         columns=tuple(columns),
@@ -116,7 +116,7 @@ def _matrix(layer: Convolution | Permutation | Gather, block: Explanation) -> ND
     return np.asarray(block.masks.get(layer.name, connections(layer)), dtype=bool)
 
 
-def _input_partitions(
+def input_partitions(
     block: Explanation, moving: Sequence[Convolution | Permutation | Gather]
 ) -> tuple[list[int] | None, int]:
     """The partition of each input channel, None where inputs have none; and how many partitions there are.
@@ -135,9 +135,9 @@ def _input_partitions(
         of_input = [0] * block.in_channels
         for position, channel in enumerate(place):
             of_input[channel] = position // (layer.in_channels // layer.groups)
-        if 1 < layer.groups < layer.in_channels:
+        if layer.groups > 1 and not layer.groups == layer.in_channels == layer.out_channels:
             return of_input, layer.groups
-        if layer.groups == 1 or layer.in_channels != layer.out_channels:
+        if layer.groups == 1:
             return fallback
         fallback = of_input, layer.groups
     return fallback
@@ -169,11 +169,11 @@ def _frames(
     return ()
 
 
-def _heading(layer: Convolution | Permutation | Gather, block: Explanation) -> tuple[str, ...]:
+def heading(layer: Convolution | Permutation | Gather, block: Explanation) -> tuple[str, ...]:
     """Up to three short lines over a step."""
     caption = tuple(block.captions.get(layer.name, "").split(": ", 1)) if layer.name in block.captions else ()
     if not isinstance(layer, Convolution):
-        back = all(kind not in layer.name for kind in ("restore", "deinterleave"))
+        back = all(kind not in layer.name for kind in ("restore", "deinterleave", "permute_back"))
         return ("permutation" if back else "permutation back",)
     area = f"{layer.kernel}x{layer.kernel}"
     groups = f"{area}, {layer.groups} groups" if layer.learned is None else area

@@ -1,9 +1,10 @@
-"""One block of the literature by name, with what the papers say of it as numbers: `igcnas explain`."""
+"""One block, with what the papers say of it as numbers: of the literature by name, or of any network."""
 
 from igcnas.explanation.base import Explanation, Kind
 from igcnas.explanation.fixed import depthwise, group, igcv1, igcv2, igcv3, mobilenetv2, regular, resnet, xception
 from igcnas.explanation.gated import dgc, msgc
 from igcnas.explanation.learned import condensing, dgconv, flgc
+from igcnas.explanation.network import block_of
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -25,4 +26,4 @@ KINDS: dict[str, Kind] = {
     )
 }
 
-__all__ = ["KINDS", "Explanation", "Kind"]
+__all__ = ["KINDS", "Explanation", "Kind", "block_of"]

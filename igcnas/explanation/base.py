@@ -41,7 +41,8 @@ class Explanation:
 
     `captions`: for some layers, by name, what the paper calls them. `masks`: for learned layers, by name, the weights
     that live, at random as before training, in one image where each has its own; `groups`: for these, the group of each
-    input (None: inputs have no group) and of each filter.
+    input (None: inputs have no group) and of each filter. `shortcut`: what passes the layers by, in words; empty for
+    nothing, or where it is left out.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Explanation:
     captions: dict[str, str] = field(default_factory=dict)
     masks: dict[str, Mask] = field(default_factory=dict)
     groups: dict[str, tuple[tuple[int, ...] | None, tuple[int, ...]]] = field(default_factory=dict)
+    shortcut: str = ""
 
     @property
     def primitives(self) -> tuple[Primitive, ...]:

@@ -1,0 +1,310 @@
+"""What the compact picture of a block shows, as numbers: few channels of each column, all of its partitions.
+
+Unlike `compute_block`, whose picture has every channel and the whole matrix of paths, this is for hundreds of networks
+in one page: matrices are never made, and of many channels a few stand for all (`igcnas.drawing.elision`). What is drawn
+is true: between two channels that are shown there is a link iff they are connected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from igcnas.drawing.elision import FEW, MOST, shown_channels
+from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
+from igcnas.drawing.picture import heading, input_partitions
+from igcnas.explanation import Explanation
+from igcnas.grouping import DynamicChannels, MultiSpectral
+from igcnas.primitives import Activation, Convolution, Norm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Channels at one place of a block.
+
+    parts: how many equal runs of neighbours, the partitions, there are; framed: whether these are drawn as frames.
+    shown: the channels that are drawn, by position, ascending. colours: for each of these, the colours of the input
+    partitions that have reached it.
+    """
+
+    channels: int
+    parts: int
+    framed: bool
+    shown: tuple[int, ...]
+    colours: tuple[tuple[int, ...], ...]
+
+    def part_of(self, position: int) -> int:
+        """The partition of a channel."""
+        return position * self.parts // self.channels
+
+    @property
+    def partitions(self) -> tuple[tuple[int, int], ...]:
+        """First and last channel of each partition."""
+        size = self.channels // self.parts
+        return tuple((first, first + size - 1) for first in range(0, self.channels, size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A weight or a move between two shown channels, by position.
+
+    sure: it is there for every image; else training, or each image, decides.
+    """
+
+    start: int
+    end: int
+    colour: int | None
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What stands between two places, a convolution or a permutation. after: norm and activation behind it."""
+
+    kind: str
+    heading: tuple[str, ...]
+    links: tuple[Link, ...]
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSketch:
+    """A block as places and what is between them.
+
+    times: how often this stands in the block, 2 where that is two equal units. shortcut: in words, '' for none. reach:
+    who meets whom from the first place to the last; None where somebody has yet to decide: `undecided` is then
+    'training' or 'image', else ''.
+    """
+
+    title: str
+    what: str
+    places: tuple[Place, ...]
+    transfers: tuple[Transfer, ...]
+    times: int
+    shortcut: str
+    reach: Reach | None
+    undecided: str
+
+    @property
+    def elided(self) -> bool:
+        """Whether some channels are not drawn."""
+        return any(len(place.shown) < place.channels for place in self.places)
+
+
+def compute_sketch(block: Explanation) -> BlockSketch:
+    """The numbers of the compact picture of a block."""
+    layers: list[Moving] = [layer for layer in block.primitives if isinstance(layer, Moving)]
+    half = len(layers) // 2
+    times = 2 if _alike(layers[:half], layers[half:], block) else 1
+    layers = layers[:half] if times == 2 else layers
+    orders = _orders(layers, block.in_channels)
+    frames = [_frame(layers, number, len(order), block.in_channels) for number, (order, _) in enumerate(orders)]
+    shown = _shown(layers, block, orders, frames)
+    tints = _colours(layers, block, shown)
+    places = tuple(
+        Place(channels=len(order), parts=parts, framed=framed, shown=positions, colours=tint)
+        for (order, _), (parts, framed), positions, tint in zip(orders, frames, shown, tints, strict=True)
+    )
+    after = _after(block)
+    transfers = tuple(
+        Transfer(
+            kind="convolution" if isinstance(layer, Convolution) else "permutation",
+            heading=heading(layer, block),
+            links=_links(layer, block, places[number], places[number + 1]),
+            after=after[layer.name],
+        )
+        for number, layer in enumerate(layers)
+    )
+    return BlockSketch(
+        title=block.title,
+        what=block.what,
+        places=places,
+        transfers=transfers,
+        times=times,
+        shortcut=block.shortcut + (" around both" if block.shortcut and times == 2 else ""),
+        reach=reach(layers, block),
+        undecided=undecided(layers, block),
+    )
+
+
+def _alike(first: Sequence[Moving], second: Sequence[Moving], block: Explanation) -> bool:
+    """Whether both halves of a block are one unit: equal layers but for their names, none with a decided mask."""
+
+    def nameless(layers: Sequence[Moving]) -> list[tuple[Moving, str | None]]:
+        return [(layer._replace(name=""), block.captions.get(layer.name)) for layer in layers]
+
+    return bool(first) and not block.masks and nameless(first) == nameless(second)
+
+
+def _mixes(layer: Moving) -> bool:
+    """Whether channels lose their identity."""
+    if not isinstance(layer, Convolution):
+        return False
+    return layer.learned is not None or not layer.groups == layer.in_channels == layer.out_channels
+
+
+def _orders(layers: Sequence[Moving], in_channels: int) -> list[tuple[list[int], int]]:
+    """Before, between and behind the layers: the identity of the channel at each position, and the number of its space.
+
+    A space ends where channels are mixed, and there identities are positions again.
+    """
+    found = [(list(range(in_channels)), 0)]
+    for layer in layers:
+        order, space = found[-1]
+        if _mixes(layer):
+            assert isinstance(layer, Convolution)
+            found.append((list(range(layer.out_channels)), space + 1))
+        elif isinstance(layer, Convolution):
+            found.append((order, space))
+        else:
+            found.append(([order[index] for index in layer.indices], space))
+    return found
+
+
+def _frame(layers: Sequence[Moving], number: int, channels: int, in_channels: int) -> tuple[int, bool]:
+    """Partitions at a place, and whether they are framed: those of the convolution behind it, else of the one before.
+
+    The last place, where channels have their order again, leaves the room of the first partitions and frames none.
+    """
+    behind = _sides(layers[number])[0] if number < len(layers) else 0
+    before = _sides(layers[number - 1])[1] if number else 0
+    for parts in (behind, before):
+        if 1 < parts < channels:
+            return parts, True
+    if channels in (behind, before):
+        return channels, False
+    first = _sides(layers[0])[0]
+    if number == len(layers) and channels == in_channels and 1 < first < channels and not before:
+        return first, False
+    return 1, False
+
+
+def _sides(layer: Moving) -> tuple[int, int]:
+    """Equal partitions of the input and of the output of a layer; 0 for none that are neighbours."""
+    if not isinstance(layer, Convolution):
+        return 0, 0
+    if layer.learned is None:
+        return layer.groups, layer.groups
+    return 0, layer.learned.heads if isinstance(layer.learned, MultiSpectral | DynamicChannels) else 0
+
+
+def _shown(
+    layers: Sequence[Moving],
+    block: Explanation,
+    orders: list[tuple[list[int], int]],
+    frames: list[tuple[int, bool]],
+) -> list[tuple[int, ...]]:
+    """The positions that are drawn at each place: of one space the same channels."""
+    systems: dict[int, list[list[int]]] = {}
+    for number, ((order, space), (parts, framed)) in enumerate(zip(orders, frames, strict=True)):
+        here = systems.setdefault(space, [])
+        found: list[list[int]] = []
+        if framed:
+            of = [0] * len(order)
+            for position, channel in enumerate(order):
+                of[channel] = position * parts // len(order)
+            found.append(of)
+        found += _learned_systems(layers, block, number, order)
+        here += [system for system in found if system not in here]
+    widths = {space: len(order) for order, space in orders}
+    limits = _limits(layers, block, [space for _, space in orders], widths)
+    chosen = {
+        space: set(shown_channels(width, systems[space][:1] + systems[space][1:][-1:], limit=limits.get(space)))
+        for space, width in widths.items()
+    }
+    return [
+        tuple(position for position, channel in enumerate(order) if channel in chosen[space]) for order, space in orders
+    ]
+
+
+def _learned_systems(layers: Sequence[Moving], block: Explanation, number: int, order: list[int]) -> list[list[int]]:
+    """The groups that training gave the channels at a place, with one number on both sides of a layer."""
+    found = []
+    for layer, side in ((layers[number] if number < len(layers) else None, 0), (layers[number - 1], 1)):
+        if layer is None or (side == 1 and number == 0) or layer.name not in block.groups:
+            continue
+        groups = block.groups[layer.name][side]
+        if groups is not None:
+            of: list[int] = [0] * len(order)
+            for position, channel in enumerate(order):
+                of[channel] = groups[position]
+            found.append(of)
+    return found
+
+
+def _limits(layers: Sequence[Moving], block: Explanation, spaces: list[int], widths: dict[int, int]) -> dict[int, int]:
+    """Spaces that must show few channels, as their partner does on the other side of learned groups.
+
+    Else one side would show channels of groups of which the other shows none, as if they were connected to nothing.
+    """
+    limits: dict[int, int] = {}
+    for number, layer in enumerate(layers):
+        if layer.name in block.groups and block.groups[layer.name][0] is not None:
+            pair = spaces[number], spaces[number + 1]
+            if max(widths[space] for space in pair) > MOST:
+                limits |= dict.fromkeys(pair, FEW)
+    return limits
+
+
+def _colours(
+    layers: Sequence[Moving], block: Explanation, shown: list[tuple[int, ...]]
+) -> list[tuple[tuple[int, ...], ...]]:
+    """For each channel that is drawn the colours that have reached it: those of the partitions that are drawn first."""
+    of_input, _ = input_partitions(block, layers)
+    first, names = 0, of_input
+    if of_input is None:  # filters have groups where inputs have none
+        first, names = next(
+            (number + 1, list(block.groups[layer.name][1]))
+            for number, layer in enumerate(layers)
+            if layer.name in block.groups
+        )
+    assert names is not None
+    drawn = sorted({names[position] for position in shown[first]})
+    bits = {name: 1 << colour for colour, name in enumerate(drawn)}
+    reached = flow(layers[first:], block, [bits.get(name, 0) for name in names], union)
+    columns: list[list[int] | None] = [*([None] * first), *reached]
+    return [
+        tuple(
+            tuple(colour for colour in range(len(drawn)) if values is not None and values[position] >> colour & 1)
+            for position in positions
+        )
+        for values, positions in zip(columns, shown, strict=True)
+    ]
+
+
+def _links(layer: Moving, block: Explanation, before: Place, behind: Place) -> tuple[Link, ...]:
+    """What joins the channels that are drawn on both sides."""
+    tint = dict(zip(before.shown, before.colours, strict=True))
+    new = dict(zip(behind.shown, behind.colours, strict=True))
+
+    def link(start: int, end: int, sure: bool) -> Link:
+        colours = tint[start] if tint[start] else new[end]
+        return Link(start=start, end=end, colour=colours[0] if len(colours) == 1 else None, sure=sure)
+
+    if not isinstance(layer, Convolution):
+        ends = {layer.indices[end]: end for end in behind.shown}
+        return tuple(link(start, ends[start], True) for start in before.shown)
+    pairs = ((start, end) for start in before.shown for end in behind.shown)
+    if layer.learned is None:
+        inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+        return tuple(link(start, end, True) for start, end in pairs if start // inputs == end // outputs)
+    sure = not isinstance(layer.learned, MultiSpectral | DynamicChannels)
+    mask = block.masks.get(layer.name)
+    if mask is None:
+        return tuple(link(start, end, False) for start, end in pairs)
+    return tuple(link(start, end, sure) for start, end in pairs if mask[end][start])
+
+
+def _after(block: Explanation) -> dict[str, str]:
+    """For each layer that moves or mixes channels, by its name, the norm and activation that follow it."""
+    words: dict[str, list[str]] = {}
+    last = ""
+    for layer in block.primitives:
+        if isinstance(layer, Moving):
+            last = layer.name
+            words[last] = []
+        elif last and isinstance(layer, Norm):
+            words[last].append("norm")
+        elif last and isinstance(layer, Activation):
+            words[last].append({"relu": "ReLU", "relu6": "ReLU6"}[layer.kind])
+    return {name: ", ".join(found) for name, found in words.items()}

@@ -1,0 +1,101 @@
+"""A scene as SVG: small, without ids, so that hundreds stand in one page, and with the ink of the page around it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from xml.sax.saxutils import escape, quoteattr
+
+from igcnas.drawing.scene import Dots, Item, Lines, Rects, Scene, Text
+
+_QUIET = 0.66  # opacity of what explains
+
+
+def scene_svg(scene: Scene, *, alone: bool = False) -> str:
+    """The SVG element; `alone`: as a file of its own, with ink and paper."""
+    size = f'width="{_n(scene.width)}" height="{_n(scene.height)}" '
+    style = ' style="color:#222;background:#fff"' if alone else ' style="max-width:100%;height:auto"'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(scene.width)} {_n(scene.height)}" {size}'
+        f'role="img" aria-label={quoteattr(_clean(scene.title))} font-family="DejaVu Sans,Verdana,sans-serif" '
+        f'fill="currentColor"{style}>'
+    )
+    words = f"<title>{_text(scene.title)}</title><desc>{_text(scene.description)}</desc>"
+    return head + words + "".join(_runs(scene.items)) + "</svg>"
+
+
+def _runs(items: tuple[Item, ...]) -> Iterator[str]:
+    """The items; texts of one look that follow each other share it."""
+    for look, run in itertools.groupby(items, _look):
+        texts = "".join(map(_item, run))
+        yield f"<g{look}>{texts}</g>" if look else texts
+
+
+def _look(item: Item) -> str:
+    """Attributes of a text but its place; '' for other items."""
+    if not isinstance(item, Text):
+        return ""
+    anchor = "" if item.anchor == "start" else f' text-anchor="{item.anchor}"'
+    bold = ' font-weight="bold"' if item.bold else ""
+    quiet = f' fill-opacity="{_QUIET}"' if item.quiet else ""
+    return f' font-size="{_n(item.size)}"{anchor}{bold}{quiet}'
+
+
+def _item(item: Item) -> str:
+    if isinstance(item, Rects):
+        return _rects(item)
+    if isinstance(item, Lines):
+        return _lines(item)
+    if isinstance(item, Dots):
+        path = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in item.centres)
+        return f'<path d="{path}" stroke="currentColor" stroke-width="{_n(2 * item.radius)}" stroke-linecap="round"/>'
+    return f'<text x="{_n(item.x)}" y="{_n(item.y)}">{_text(item.text)}</text>'
+
+
+def _rects(item: Rects) -> str:
+    look = "" if item.fill is None else f' fill="{item.fill}"'
+    if item.opacity != 1.0:
+        look += f' fill-opacity="{_n(item.opacity)}"'
+    if item.outline:
+        look += f' stroke="currentColor" stroke-width="{_n(item.outline)}"'
+    if item.radius:
+        return "".join(
+            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{_n(item.radius)}"{look}/>'
+            for x, y, w, h in item.boxes
+        )
+    path = "".join(f"M{_n(x)} {_n(y)}h{_n(w)}v{_n(h)}h{_n(-w)}z" for x, y, w, h in item.boxes)
+    return f'<path d="{path}"{look}/>'
+
+
+def _lines(item: Lines) -> str:
+    parts = []
+    for x0, y0, x1, y1 in item.ends:
+        if item.bent and y0 != y1:
+            half, wide, down = _n((x1 - x0) / 2), _n(x1 - x0), _n(y1 - y0)
+            parts.append(f"M{_n(x0)} {_n(y0)}c{half} 0 {half} {down} {wide} {down}")
+        elif y0 == y1:
+            parts.append(f"M{_n(x0)} {_n(y0)}h{_n(x1 - x0)}")
+        else:
+            parts.append(f"M{_n(x0)} {_n(y0)}l{_n(x1 - x0)} {_n(y1 - y0)}")
+    look = f' stroke="{item.colour or "currentColor"}" stroke-width="{_n(item.width)}"'
+    if item.opacity != 1.0:
+        look += f' stroke-opacity="{_n(item.opacity)}"'
+    if item.dashed:
+        look += ' stroke-dasharray="3 3"'
+    return f'<path d="{"".join(parts)}" fill="none"{look}/>'
+
+
+def _n(value: float) -> str:
+    """A number with at most one digit behind the point, two where it is small."""
+    digits = 2 if abs(value) < 1.5 else 1
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".") if value else "0"
+    return "0" if text in ("-0", "") else text
+
+
+def _clean(text: str) -> str:
+    """Without characters that XML cannot hold."""
+    return "".join(c for c in text if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c < "\ufffe"))
+
+
+def _text(text: str) -> str:
+    return escape(_clean(text))
