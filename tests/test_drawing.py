@@ -511,6 +511,16 @@ def test_every_pair_is_possible_before_training():
         assert state.values.all()
 
 
+def test_two_units_that_learned_are_both_drawn():
+    architecture, _, module = trained(BasicBlock(grouping=Interleaved(L=4, M=4, learned=True)), width=16)
+    masks = {path: state.values for path, state in module_connections(module).items()}
+    assert len(masks) == 4
+    assert compute_sketch(block_of(architecture)).times == 2
+    sketch = compute_sketch(block_of(architecture, masks=masks))
+    assert sketch.times == 1
+    assert len(sketch.transfers) == 6
+
+
 def test_where_each_image_decides_nothing_is_claimed_of_all():
     network = one_stage(BasicBlock(grouping=MultiSpectral(heads=2)), width=8)
     masks = {path: np.ones((8, 8)) for path, layer in plan(network).layers() if getattr(layer, "learned", None)}

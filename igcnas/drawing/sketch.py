@@ -133,7 +133,7 @@ def _alike(first: Sequence[Moving], second: Sequence[Moving], block: Explanation
     def nameless(layers: Sequence[Moving]) -> list[tuple[Moving, str | None]]:
         return [(layer._replace(name=""), block.captions.get(layer.name)) for layer in layers]
 
-    return bool(first) and not block.masks and nameless(first) == nameless(second)
+    return not block.masks and nameless(first) == nameless(second)
 
 
 def _mixes(layer: Moving) -> bool:
