@@ -518,7 +518,7 @@ def test_two_units_that_learned_are_both_drawn():
     assert compute_sketch(block_of(architecture)).times == 2
     sketch = compute_sketch(block_of(architecture, masks=masks))
     assert sketch.times == 1
-    assert len(sketch.transfers) == 6
+    assert len(sketch.transfers) == 4
 
 
 def test_where_each_image_decides_nothing_is_claimed_of_all():
