@@ -257,6 +257,22 @@ def test_a_block_of_96_channels_shows_partitions_of_both_kinds():
     assert set(secondary.colours) == {(0, 1, 2)}
 
 
+def all_are_joined(sketch: BlockSketch) -> bool:
+    """Whether every channel that is drawn has a link on both sides."""
+    return all(
+        {link.start for link in transfer.links} == set(before.shown)
+        and {link.end for link in transfer.links} == set(behind.shown)
+        for transfer, before, behind in zip(sketch.transfers, sketch.places, sketch.places[1:], strict=False)
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_channel_looks_as_if_it_were_connected_to_nothing(family):
+    architecture = FAMILIES[family].build()
+    for stage in stages_of(architecture):
+        assert all_are_joined(compute_sketch(block_of(architecture, stage=stage)))
+
+
 def test_two_equal_units_are_drawn_once():
     sketch = compute_sketch(block_of(FAMILIES["resnet"].build()))
     assert sketch.times == 2
@@ -499,9 +515,7 @@ def test_a_channel_that_is_drawn_has_a_partner_that_is_drawn():
     masks = {path: state.values for path, state in module_connections(module).items()}
     sketch = compute_sketch(block_of(architecture, masks=masks))
     assert sketch.elided
-    for transfer, before, behind in zip(sketch.transfers, sketch.places, sketch.places[1:], strict=False):
-        assert {link.start for link in transfer.links} == set(before.shown)
-        assert {link.end for link in transfer.links} == set(behind.shown)
+    assert all_are_joined(sketch)
 
 
 def test_every_pair_is_possible_before_training():

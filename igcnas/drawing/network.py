@@ -66,9 +66,7 @@ def compute_network(architecture: Architecture, *, trained: Plan | None = None) 
     counted = {child.name: child for child in (trained or whole).root.layers}
 
     def cost(*names: str) -> tuple[int, int]:
-        layers: tuple[Layer, ...] = tuple(
-            child for name, child in counted.items() if any(_belongs(name, part) for part in names)
-        )
+        layers: tuple[Layer, ...] = tuple(child for name, child in counted.items() if name in names)
         found = count_plan(Plan(Sequence("", layers), whole.input_shape))
         return found.macs, found.params
 
@@ -147,11 +145,6 @@ def compute_network(architecture: Architecture, *, trained: Plan | None = None) 
         params=total.params,
         trained=trained is not None,
     )
-
-
-def _belongs(name: str, part: str) -> bool:
-    """Whether a layer at the root of a plan is of this part; lowering puts gathers beside the classifier."""
-    return name == part or (part == "classifier" and name.startswith("classifier"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from igcnas.drawing.elision import FEW, MOST, shown_channels
+from igcnas.drawing.elision import shown_channels
 from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
 from igcnas.drawing.picture import heading, input_partitions
 from igcnas.explanation import Explanation
@@ -207,14 +207,58 @@ def _shown(
         found += _learned_systems(layers, block, number, order)
         here += [system for system in found if system not in here]
     widths = {space: len(order) for order, space in orders}
-    limits = _limits(layers, block, [space for _, space in orders], widths)
     chosen = {
-        space: set(shown_channels(width, systems[space][:1] + systems[space][1:][-1:], limit=limits.get(space)))
+        space: set(shown_channels(width, systems[space][:1] + systems[space][1:][-1:]))
         for space, width in widths.items()
     }
+    _pair(layers, block, orders, chosen)
     return [
         tuple(position for position, channel in enumerate(order) if channel in chosen[space]) for order, space in orders
     ]
+
+
+def _pair(
+    layers: Sequence[Moving],
+    block: Explanation,
+    orders: list[tuple[list[int], int]],
+    chosen: dict[int, set[int]],
+) -> None:
+    """Leave out channels of a group of which the other side of its convolution shows none, though it has some.
+
+    Else they would look as if nothing were connected to them.
+    """
+    sides = []
+    for number, layer in enumerate(layers):
+        groups = _groups_of(layer, block)
+        if groups is not None:
+            names = [dict(zip(orders[number + side][0], groups[side], strict=True)) for side in (0, 1)]
+            sides.append((names, (orders[number][1], orders[number + 1][1])))
+    shrinking = True
+    while shrinking:
+        shrinking = False
+        for names, spaces in sides:
+            shown = [{names[side][channel] for channel in chosen[spaces[side]]} for side in (0, 1)]
+            for side in (0, 1):
+                lonely = (shown[side] - shown[1 - side]) & set(names[1 - side].values())
+                kept = {channel for channel in chosen[spaces[side]] if names[side][channel] not in lonely}
+                if lonely and kept:
+                    chosen[spaces[side]] = kept
+                    shrinking = True
+
+
+def _groups_of(layer: Moving, block: Explanation) -> tuple[list[int], list[int]] | None:
+    """The group of each input and of each filter; None for layers that keep, move, or mix everything."""
+    if not isinstance(layer, Convolution):
+        return None
+    if layer.learned is not None:
+        inputs, filters = block.groups.get(layer.name, (None, ()))
+        return None if inputs is None else (list(inputs), list(filters))
+    if layer.groups == 1 or layer.groups == layer.in_channels == layer.out_channels:
+        return None
+    return tuple(  # type: ignore[return-value]
+        [position * layer.groups // channels for position in range(channels)]
+        for channels in (layer.in_channels, layer.out_channels)
+    )
 
 
 def _learned_systems(layers: Sequence[Moving], block: Explanation, number: int, order: list[int]) -> list[list[int]]:
@@ -230,20 +274,6 @@ def _learned_systems(layers: Sequence[Moving], block: Explanation, number: int, 
                 of[channel] = groups[position]
             found.append(of)
     return found
-
-
-def _limits(layers: Sequence[Moving], block: Explanation, spaces: list[int], widths: dict[int, int]) -> dict[int, int]:
-    """Spaces that must show few channels, as their partner does on the other side of learned groups.
-
-    Else one side would show channels of groups of which the other shows none, as if they were connected to nothing.
-    """
-    limits: dict[int, int] = {}
-    for number, layer in enumerate(layers):
-        if layer.name in block.groups and block.groups[layer.name][0] is not None:
-            pair = spaces[number], spaces[number + 1]
-            if max(widths[space] for space in pair) > MOST:
-                limits |= dict.fromkeys(pair, FEW)
-    return limits
 
 
 def _colours(
