@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
@@ -255,6 +257,22 @@ def test_a_block_of_96_channels_shows_partitions_of_both_kinds():
     assert set(secondary.colours) == {(0, 1, 2)}
 
 
+def all_are_joined(sketch: BlockSketch) -> bool:
+    """Whether every channel that is drawn has a link on both sides."""
+    return all(
+        {link.start for link in transfer.links} == set(before.shown)
+        and {link.end for link in transfer.links} == set(behind.shown)
+        for transfer, before, behind in zip(sketch.transfers, sketch.places, sketch.places[1:], strict=False)
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_channel_looks_as_if_it_were_connected_to_nothing(family):
+    architecture = FAMILIES[family].build()
+    for stage in stages_of(architecture):
+        assert all_are_joined(compute_sketch(block_of(architecture, stage=stage)))
+
+
 def test_two_equal_units_are_drawn_once():
     sketch = compute_sketch(block_of(FAMILIES["resnet"].build()))
     assert sketch.times == 2
@@ -357,7 +375,7 @@ def test_svg_of_any_network_is_well_formed_and_safe_to_inline_many_times(archite
             element for element in root.iter() if element.get("id") or element.tag.endswith(("style", "script"))
         ]
         assert "nan" not in text
-        assert len(text) < 16_000
+        assert len(text) < 32_000  # two units of 16 channels that differ; most are below 10,000
 
 
 @SOME
@@ -390,6 +408,22 @@ def test_ink_follows_the_page_and_a_file_has_ink_of_its_own():
     assert "background" not in inline
     assert "color:#222;background:#fff" in alone
     assert set(re.findall(r"#[0-9a-fA-F]{6}", inline)) == {"#56B4E9", "#0072B2", "#E69F00"}
+
+
+def test_svg_needs_no_matplotlib():
+    code = """
+import sys
+from igcnas.drawing import block_svg, network_svg
+from igcnas.explanation import KINDS
+from igcnas.literature import FAMILIES
+network = FAMILIES["mobilenetv2"].build()
+block_svg(network), network_svg(network)
+from igcnas.drawing.palette import colours
+colours(12)
+print(sorted({"matplotlib", "torch", "PIL"} & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
 
 
 def test_one_scene_is_drawn_in_every_format(tmp_path):
@@ -481,9 +515,7 @@ def test_a_channel_that_is_drawn_has_a_partner_that_is_drawn():
     masks = {path: state.values for path, state in module_connections(module).items()}
     sketch = compute_sketch(block_of(architecture, masks=masks))
     assert sketch.elided
-    for transfer, before, behind in zip(sketch.transfers, sketch.places, sketch.places[1:], strict=False):
-        assert {link.start for link in transfer.links} == set(before.shown)
-        assert {link.end for link in transfer.links} == set(behind.shown)
+    assert all_are_joined(sketch)
 
 
 def test_every_pair_is_possible_before_training():
@@ -491,6 +523,16 @@ def test_every_pair_is_possible_before_training():
     for path, state in possible_connections(network).items():
         assert state.values.shape == module_connections(module)[path].values.shape
         assert state.values.all()
+
+
+def test_two_units_that_learned_are_both_drawn():
+    architecture, _, module = trained(BasicBlock(grouping=Interleaved(L=4, M=4, learned=True)), width=16)
+    masks = {path: state.values for path, state in module_connections(module).items()}
+    assert len(masks) == 4
+    assert compute_sketch(block_of(architecture)).times == 2
+    sketch = compute_sketch(block_of(architecture, masks=masks))
+    assert sketch.times == 1
+    assert len(sketch.transfers) == 4
 
 
 def test_where_each_image_decides_nothing_is_claimed_of_all():

@@ -171,7 +171,7 @@ def test_spaces_load_without_torch_and_optuna():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["search", "--help"], ["count", "--help"], ["explain", "--help"], ["--version"]],
+    [["--help"], ["search", "--help"], ["count", "--help"], ["explain", "--help"], ["draw", "--help"], ["--version"]],
     ids=" ".join,
 )
 def test_help_answers_without_loading_anything_heavy(arguments):

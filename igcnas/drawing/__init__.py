@@ -20,7 +20,8 @@ from igcnas.drawing.canvas import FORMATS, save_scene, scene_figure
 from igcnas.drawing.connections import Connections, assigned, connection_figure, masked
 from igcnas.drawing.layout import block_scene
 from igcnas.drawing.matrices import matrices_scene
-from igcnas.drawing.network import NetworkPicture, compute_network, network_scene
+from igcnas.drawing.network import NetworkPicture, compute_network
+from igcnas.drawing.network_layout import network_scene
 from igcnas.drawing.picture import BlockPicture, compute_block
 from igcnas.drawing.scene import Scene, stacked
 from igcnas.drawing.sketch import BlockSketch, compute_sketch

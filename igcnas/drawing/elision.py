@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 MOST = 12  # channels of a column without partitions up to which all are drawn
 _MOST_GROUPED = 16  # and of one with partitions
-FEW = 4  # partitions, or channels of one, up to which all are drawn
+_ALIKE = 4  # partitions, or channels of one, up to which all are drawn
 
 
-def some(count: int, most: int = FEW) -> tuple[int, ...]:
+def some(count: int, most: int = _ALIKE) -> tuple[int, ...]:
     """All of a few, else the first ones and the last.
 
     >>> some(4), some(24), some(64, 6)
@@ -23,17 +23,15 @@ def some(count: int, most: int = FEW) -> tuple[int, ...]:
     """
     if count <= most:
         return tuple(range(count))
-    return (*range(2 if most <= FEW else most - 1), count - 1)
+    return (*range(2 if most <= _ALIKE else most - 1), count - 1)
 
 
-def shown_channels(channels: int, systems: Sequence[Sequence[int]], *, limit: int | None = None) -> tuple[int, ...]:
+def shown_channels(channels: int, systems: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """The channels of a space that are drawn, ascending.
 
-    `systems`: at most two lists with the partition of each channel, numbered from 0. `limit`: channels up to which all
-    are drawn, other than usual.
+    `systems`: at most two lists with the partition of each channel, numbered from 0.
     """
-    usual = _MOST_GROUPED if systems else MOST
-    if channels <= (usual if limit is None else limit):
+    if channels <= (_MOST_GROUPED if systems else MOST):
         return tuple(range(channels))
     if not systems:
         return some(channels, 6)
@@ -50,7 +48,7 @@ def shown_channels(channels: int, systems: Sequence[Sequence[int]], *, limit: in
     for channel, cell in enumerate(zip(*systems, strict=True)):
         if cell[0] in kept[0] and cell[1] in kept[1]:
             cells.setdefault(cell, []).append(channel)
-    each = 2 if len(kept[0]) * len(kept[1]) <= FEW else 1
+    each = 2 if len(kept[0]) * len(kept[1]) <= _ALIKE else 1
     for members in cells.values():
         chosen.update(members[place] for place in ({0, len(members) - 1} if each == 2 else {0}))
     for system, partitions in zip(

@@ -7,7 +7,7 @@ import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
 
-from igcnas.drawing.palette import EMPTY, GREY, colours
+from igcnas.drawing.palette import GREY, colours
 from igcnas.drawing.scene import GLYPH, Dots, Item, Lines, Rects, Scene, Text
 from igcnas.drawing.sketch import BlockSketch, Place, Transfer
 
@@ -160,15 +160,19 @@ def _boxes(place: Place, stack: Column, x: float, y: float, sketch: BlockSketch)
         frames = tuple((left - _PAD, y + top, wide + 2 * _PAD, bottom - top) for top, bottom in stack.frames)
         items.append(Rects(boxes=frames, opacity=0.06, outline=0.8, radius=3))
     stripes: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
-    boxes = []
+    boxes, empty = [], []
     for position, members in zip(place.shown, place.colours, strict=True):
         top = y + stack.middles[position] - _BOX / 2
         boxes.append((left, top, wide, _BOX))
-        shades = [tint[colour] for colour in members] or [EMPTY]
+        shades = [tint[colour] for colour in members]
+        if not shades:
+            empty.append((left, top, wide, _BOX))
         for number, shade in enumerate(shades):
             part = wide / len(shades)
             stripes[shade].append((left + part * number, top, part, _BOX))
     items += [Rects(boxes=tuple(found), fill=shade) for shade, found in stripes.items()]
+    if empty:
+        items.append(Rects(boxes=tuple(empty), opacity=0.18))
     items.append(Rects(boxes=tuple(boxes), fill="none", outline=0.7))
     if stack.dots:
         centres = tuple((x, y + middle + step) for middle in stack.dots for step in (-4.0, 0.0, 4.0))
@@ -267,7 +271,7 @@ _LEFT_OUT = " Dots: channels that are not drawn, with their links."
 
 def _description(sketch: BlockSketch) -> str:
     """The picture in words."""
-    steps = [" ".join(transfer.heading) for transfer in sketch.transfers]
+    steps = [", ".join(transfer.heading) for transfer in sketch.transfers]
     counts = [_counted(place) for place in sketch.places]
     chain = counts[0] + "".join(f"; {step}; {count}" for step, count in zip(steps, counts[1:], strict=True))
     dots = _LEFT_OUT if sketch.elided else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from igcnas.drawing.elision import FEW, MOST, shown_channels
+from igcnas.drawing.choosing import frame_of, orders_of, shown_of
 from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
 from igcnas.drawing.picture import heading, input_partitions
 from igcnas.explanation import Explanation
@@ -97,9 +97,9 @@ def compute_sketch(block: Explanation) -> BlockSketch:
     half = len(layers) // 2
     times = 2 if _alike(layers[:half], layers[half:], block) else 1
     layers = layers[:half] if times == 2 else layers
-    orders = _orders(layers, block.in_channels)
-    frames = [_frame(layers, number, len(order), block.in_channels) for number, (order, _) in enumerate(orders)]
-    shown = _shown(layers, block, orders, frames)
+    orders = orders_of(layers, block.in_channels)
+    frames = [frame_of(layers, number, len(order), block.in_channels) for number, (order, _) in enumerate(orders)]
+    shown = shown_of(layers, block, orders, frames)
     tints = _colours(layers, block, shown)
     places = tuple(
         Place(channels=len(order), parts=parts, framed=framed, shown=positions, colours=tint)
@@ -133,117 +133,7 @@ def _alike(first: Sequence[Moving], second: Sequence[Moving], block: Explanation
     def nameless(layers: Sequence[Moving]) -> list[tuple[Moving, str | None]]:
         return [(layer._replace(name=""), block.captions.get(layer.name)) for layer in layers]
 
-    return bool(first) and not block.masks and nameless(first) == nameless(second)
-
-
-def _mixes(layer: Moving) -> bool:
-    """Whether channels lose their identity."""
-    if not isinstance(layer, Convolution):
-        return False
-    return layer.learned is not None or not layer.groups == layer.in_channels == layer.out_channels
-
-
-def _orders(layers: Sequence[Moving], in_channels: int) -> list[tuple[list[int], int]]:
-    """Before, between and behind the layers: the identity of the channel at each position, and the number of its space.
-
-    A space ends where channels are mixed, and there identities are positions again.
-    """
-    found = [(list(range(in_channels)), 0)]
-    for layer in layers:
-        order, space = found[-1]
-        if _mixes(layer):
-            assert isinstance(layer, Convolution)
-            found.append((list(range(layer.out_channels)), space + 1))
-        elif isinstance(layer, Convolution):
-            found.append((order, space))
-        else:
-            found.append(([order[index] for index in layer.indices], space))
-    return found
-
-
-def _frame(layers: Sequence[Moving], number: int, channels: int, in_channels: int) -> tuple[int, bool]:
-    """Partitions at a place, and whether they are framed: those of the convolution behind it, else of the one before.
-
-    The last place, where channels have their order again, leaves the room of the first partitions and frames none.
-    """
-    behind = _sides(layers[number])[0] if number < len(layers) else 0
-    before = _sides(layers[number - 1])[1] if number else 0
-    for parts in (behind, before):
-        if 1 < parts < channels:
-            return parts, True
-    if channels in (behind, before):
-        return channels, False
-    first = _sides(layers[0])[0]
-    if number == len(layers) and channels == in_channels and 1 < first < channels and not before:
-        return first, False
-    return 1, False
-
-
-def _sides(layer: Moving) -> tuple[int, int]:
-    """Equal partitions of the input and of the output of a layer; 0 for none that are neighbours."""
-    if not isinstance(layer, Convolution):
-        return 0, 0
-    if layer.learned is None:
-        return layer.groups, layer.groups
-    return 0, layer.learned.heads if isinstance(layer.learned, MultiSpectral | DynamicChannels) else 0
-
-
-def _shown(
-    layers: Sequence[Moving],
-    block: Explanation,
-    orders: list[tuple[list[int], int]],
-    frames: list[tuple[int, bool]],
-) -> list[tuple[int, ...]]:
-    """The positions that are drawn at each place: of one space the same channels."""
-    systems: dict[int, list[list[int]]] = {}
-    for number, ((order, space), (parts, framed)) in enumerate(zip(orders, frames, strict=True)):
-        here = systems.setdefault(space, [])
-        found: list[list[int]] = []
-        if framed:
-            of = [0] * len(order)
-            for position, channel in enumerate(order):
-                of[channel] = position * parts // len(order)
-            found.append(of)
-        found += _learned_systems(layers, block, number, order)
-        here += [system for system in found if system not in here]
-    widths = {space: len(order) for order, space in orders}
-    limits = _limits(layers, block, [space for _, space in orders], widths)
-    chosen = {
-        space: set(shown_channels(width, systems[space][:1] + systems[space][1:][-1:], limit=limits.get(space)))
-        for space, width in widths.items()
-    }
-    return [
-        tuple(position for position, channel in enumerate(order) if channel in chosen[space]) for order, space in orders
-    ]
-
-
-def _learned_systems(layers: Sequence[Moving], block: Explanation, number: int, order: list[int]) -> list[list[int]]:
-    """The groups that training gave the channels at a place, with one number on both sides of a layer."""
-    found = []
-    for layer, side in ((layers[number] if number < len(layers) else None, 0), (layers[number - 1], 1)):
-        if layer is None or (side == 1 and number == 0) or layer.name not in block.groups:
-            continue
-        groups = block.groups[layer.name][side]
-        if groups is not None:
-            of: list[int] = [0] * len(order)
-            for position, channel in enumerate(order):
-                of[channel] = groups[position]
-            found.append(of)
-    return found
-
-
-def _limits(layers: Sequence[Moving], block: Explanation, spaces: list[int], widths: dict[int, int]) -> dict[int, int]:
-    """Spaces that must show few channels, as their partner does on the other side of learned groups.
-
-    Else one side would show channels of groups of which the other shows none, as if they were connected to nothing.
-    """
-    limits: dict[int, int] = {}
-    for number, layer in enumerate(layers):
-        if layer.name in block.groups and block.groups[layer.name][0] is not None:
-            pair = spaces[number], spaces[number + 1]
-            if max(widths[space] for space in pair) > MOST:
-                limits |= dict.fromkeys(pair, FEW)
-    return limits
+    return not block.masks and nameless(first) == nameless(second)
 
 
 def _colours(

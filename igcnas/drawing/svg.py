@@ -1,14 +1,19 @@
-"""A scene as SVG: small, without ids, so that hundreds stand in one page, and with the ink of the page around it."""
+"""A scene as SVG: small, without ids, so that hundreds stand in one page, and with the ink of the page around it.
+
+Within a page, colour n of the palette is the custom property --igc-n where the page sets it, as for a dark theme.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
+from igcnas.drawing.palette import colours
 from igcnas.drawing.scene import Dots, Item, Lines, Rects, Scene, Text
 
 _QUIET = 0.66  # opacity of what explains
+_NAMED = {colour: f"var(--igc-{number},{colour})" for number, colour in enumerate(colours(7), start=1)}
 
 
 def scene_svg(scene: Scene, *, alone: bool = False) -> str:
@@ -21,13 +26,14 @@ def scene_svg(scene: Scene, *, alone: bool = False) -> str:
         f'fill="currentColor"{style}>'
     )
     words = f"<title>{_text(scene.title)}</title><desc>{_text(scene.description)}</desc>"
-    return head + words + "".join(_runs(scene.items)) + "</svg>"
+    tints = {} if alone else _NAMED
+    return head + words + "".join(_runs(scene.items, tints)) + "</svg>"
 
 
-def _runs(items: tuple[Item, ...]) -> Iterator[str]:
+def _runs(items: tuple[Item, ...], tints: Mapping[str, str]) -> Iterator[str]:
     """The items; texts of one look that follow each other share it."""
     for look, run in itertools.groupby(items, _look):
-        texts = "".join(map(_item, run))
+        texts = "".join(_item(item, tints) for item in run)
         yield f"<g{look}>{texts}</g>" if look else texts
 
 
@@ -41,19 +47,19 @@ def _look(item: Item) -> str:
     return f' font-size="{_n(item.size)}"{anchor}{bold}{quiet}'
 
 
-def _item(item: Item) -> str:
+def _item(item: Item, tints: Mapping[str, str]) -> str:
     if isinstance(item, Rects):
-        return _rects(item)
+        return _rects(item, tints)
     if isinstance(item, Lines):
-        return _lines(item)
+        return _lines(item, tints)
     if isinstance(item, Dots):
         path = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in item.centres)
         return f'<path d="{path}" stroke="currentColor" stroke-width="{_n(2 * item.radius)}" stroke-linecap="round"/>'
     return f'<text x="{_n(item.x)}" y="{_n(item.y)}">{_text(item.text)}</text>'
 
 
-def _rects(item: Rects) -> str:
-    look = "" if item.fill is None else f' fill="{item.fill}"'
+def _rects(item: Rects, tints: Mapping[str, str]) -> str:
+    look = "" if item.fill is None else f' fill="{tints.get(item.fill, item.fill)}"'
     if item.opacity != 1.0:
         look += f' fill-opacity="{_n(item.opacity)}"'
     if item.outline:
@@ -67,7 +73,7 @@ def _rects(item: Rects) -> str:
     return f'<path d="{path}"{look}/>'
 
 
-def _lines(item: Lines) -> str:
+def _lines(item: Lines, tints: Mapping[str, str]) -> str:
     parts = []
     for x0, y0, x1, y1 in item.ends:
         if item.bent and y0 != y1:
@@ -77,7 +83,8 @@ def _lines(item: Lines) -> str:
             parts.append(f"M{_n(x0)} {_n(y0)}h{_n(x1 - x0)}")
         else:
             parts.append(f"M{_n(x0)} {_n(y0)}l{_n(x1 - x0)} {_n(y1 - y0)}")
-    look = f' stroke="{item.colour or "currentColor"}" stroke-width="{_n(item.width)}"'
+    colour = "currentColor" if item.colour is None else tints.get(item.colour, item.colour)
+    look = f' stroke="{colour}" stroke-width="{_n(item.width)}"'
     if item.opacity != 1.0:
         look += f' stroke-opacity="{_n(item.opacity)}"'
     if item.dashed:
