@@ -10,33 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igcnas.figures.scale import from_scale, ticks, to_scale
+from igcnas.figures.look import looks
+from igcnas.figures.scale import from_scale, limits, ticks, to_scale
 from igcnas.records import Network, TrialRecord, champions, counted, networks, repeats, standard_error
 from igcnas.study import StudySettings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette: told apart with every kind of colour vision, and in print by the markers.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-_MARKERS = ("o", "s", "^", "v", "P", "X", "D")
-
-
-# A block type has the same colour in every figure; those of users' own spaces follow.
-_FAMILIES = (
-    "igcv1",
-    "igcv1 (learned)",
-    "igcv3",
-    "igcv3 (learned)",
-    "mobilenetv2",
-    "resnet",
-    "igcv2",
-    "resnext",
-    "resnext (learned)",
-    "msgc",
-    "msgc-mobilenetv2",
-    "condensenet",
-)
 _BESIDE_BUDGET: dict[str, Any] = {
     "xytext": (-3, -4),
     "textcoords": "offset points",
@@ -126,18 +107,11 @@ def _block_type(record: TrialRecord) -> str:
     return f"{record.architecture.family} (learned)" if learned else record.architecture.family
 
 
-def _look(position: int) -> tuple[str, str]:
-    """Colour and marker; where the colours begin again, they meet other markers."""
-    turn, place = divmod(position, len(_COLOURS))
-    return _COLOURS[place], _MARKERS[(place + turn) % len(_MARKERS)]
-
-
 def draw_front(figure: FrontFigure, axes: Axes) -> None:
     """Networks by block type, known networks, and the front with its standard errors."""
-    names = [*_FAMILIES, *(name for name in figure.searched if name not in _FAMILIES)]
+    look_of = looks(figure.searched)
     for name, points in figure.searched.items():
-        position = names.index(name)
-        colour, marker = _look(position)
+        colour, marker = look_of[name]
         xs, ys = [cost for cost, _ in points], [accuracy for _, accuracy in points]
         axes.scatter(xs, ys, s=52, c=colour, marker=marker, label=name, alpha=0.9, lw=0, zorder=3.5)
     if figure.pruned:
@@ -185,10 +159,7 @@ def _range(figure: FrontFigure) -> tuple[float, float]:
     """Accuracies from a little below the lowest point to a little above the highest."""
     searched = [accuracy for points in figure.searched.values() for _, accuracy in points]
     every = [*searched, *(accuracy for _, _, accuracy in figure.baselines), *(a for _, a in figure.pruned)] or [0.0]
-    low, high = to_scale(np.array([min(every), max(every)]))
-    margin = max(0.1, 0.08 * (high - low))
-    bottom, top = from_scale(np.array([low - margin, high + 1.5 * margin]))
-    return max(0.0, float(bottom)), min(100.2, float(top))
+    return limits(min(every), max(every))
 
 
 def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> None:

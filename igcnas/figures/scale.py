@@ -25,6 +25,14 @@ def ticks(low: float, high: float) -> list[float]:
     return chosen
 
 
+def limits(lowest: float, highest: float) -> tuple[float, float]:
+    """An axis from a little below the lowest accuracy to a little above the highest."""
+    low, high = to_scale(np.array([lowest, highest]))
+    margin = max(0.1, 0.08 * (high - low))
+    bottom, top = from_scale(np.array([low - margin, high + 1.5 * margin]))
+    return max(0.0, float(bottom)), min(100.2, float(top))
+
+
 def to_scale(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Equal ratios of error rates take equal room, so that 98 and 99 % stay apart; half a percent keeps 100 finite."""
     return -np.log(np.maximum(100.5 - accuracy, 1e-3))
