@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 errors
-checks keywords settings statistics
+checks keywords settings statistics units
 recipes
 kernels
 primitives
@@ -47,7 +47,8 @@ proposals
 worker
 evaluation
 search
-figures drawing export importance runs
+figures
+drawing export importance runs
 audit retraining
 report
 cli
