@@ -30,7 +30,8 @@ canonical cost paths
 upstream
 conventions width
 literature
-baselines explanation pareto space
+baselines explanation pareto permutation space
+hypervolume
 layers
 usage
 network
@@ -41,8 +42,9 @@ execution
 data
 training
 scores
-records storage racing
+storage racing
 study
+records
 proposals
 worker
 evaluation
