@@ -13,9 +13,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
-from igcnas.search import Standing
 from igcnas.statistics import mean, welch
+
+if TYPE_CHECKING:
+    from igcnas.search import Standing
 
 WELCH, BINOMIAL = "Welch", "binomial"
 _Z = NormalDist().inv_cdf(0.975)
