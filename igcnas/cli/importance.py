@@ -24,7 +24,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="which choices of a search matter, and which values are better",
         description="From the searched networks of a study: how much each choice matters, and how many percent fewer "
         "errors each value makes than the average network of the same MACs, the other choices being equal. Writes "
-        "importance.png, importance.svg and importance.csv into the folder of the study; works while it runs. See docs/importance.md.",
+        "importance.png, importance.svg and importance.csv into the folder of the study; works while it runs. See "
+        "docs/importance.md.",
     )
     add_study_argument(parser)
     parser.add_argument(
@@ -55,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     pictures = save_importance(folder / "importance.png", report, title=title)
     to_frame(report).to_csv(table, index=False)
     if arguments.json:
-        print(json.dumps({"study": folder.name, **to_dict(report), "files": [str(path) for path in (*pictures, table)]}))
+        print(
+            json.dumps({"study": folder.name, **to_dict(report), "files": [str(path) for path in (*pictures, table)]})
+        )
         return 0
     _show(report, folder.name, [*pictures, table])
     return 0

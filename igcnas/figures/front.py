@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from igcnas.figures.axis import cost_axis
 from igcnas.figures.files import new_figure, save
 from igcnas.figures.look import looks

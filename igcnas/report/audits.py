@@ -37,8 +37,8 @@ def audit_drawings(source: Source, trust: Trust) -> list[Drawing]:
         drawings.append(
             Drawing(
                 name=audit.folder.name,
-                caption=f"Left: accuracy after {audit.long_epochs} epochs against {audit.short_epochs}. Right: how well "
-                "each ranking agrees with the long training, over all networks and within bands of equal cost.",
+                caption=f"Left: accuracy after {audit.long_epochs} epochs against {audit.short_epochs}. Right: how "
+                "well each ranking agrees with the long training, over all networks and within bands of equal cost.",
                 alt=verdict(audit.result)[1],
                 figure=audit_figure(audit.result, title),
             )
@@ -54,7 +54,7 @@ def audit_section(source: Source, trust: Trust, drawings: Sequence[Drawing]) -> 
         done = f"{counted(audit.trainings, 'long training')} of {audit.long_epochs} epochs, {duration(audit.seconds)}"
         if audit.result is None:
             paragraphs.append(
-                f"{audit.folder.name} is under way: {done} for {counted(audit.networks, 'network')}; it has no table yet."
+                f"{audit.folder.name} is under way: {done} for {counted(audit.networks, 'network')}, no table yet."
             )
         else:
             paragraphs.append(f"{audit.folder.name} ({done}): {verdict(audit.result)[1]}")

@@ -12,7 +12,7 @@ from igcnas.report.chance import LEAST, Chance, Group, RandomComparison
 from igcnas.report.content import Section, Table
 from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
-from igcnas.report.words import counted, errors, p_value, share, share_interval
+from igcnas.report.words import counted, errors, fewer_span, p_value, share, share_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def chance_sentence(chance: Chance, equal: str) -> str:
         )
     return (
         f"This study does not show that the sampler beat random draws: its {found.later.n} proposals make {gain} at "
-        f"equal {equal} than the {found.random.n} random networks on average, with a 95 % interval of {span}."
+        f"equal {equal} than the {found.random.n} random networks on average (95 % interval: {span})."
     )
 
 
@@ -62,11 +62,11 @@ def chance_section(source: Source, chance: Chance, drawings: list[Drawing]) -> S
         )
     if chance.comparison is not None:
         paragraphs = [how, *_compared(chance.comparison, equal)]
-        tables = (_table(chance.comparison),)
     else:
-        paragraphs, tables = [_nothing(source, chance)], ()
+        paragraphs = [_nothing(source, chance)]
         if chance.random is not None and chance.random.n > 1:
             paragraphs += [how, _alone(chance.random)]
+    tables = () if chance.comparison is None else (_table(chance.comparison),)
     pictures = tuple(drawing.picture() for drawing in drawings)
     return Section(key="random", title=_TITLE, paragraphs=tuple(paragraphs), tables=tables, pictures=pictures)
 
@@ -96,7 +96,7 @@ def _alone(random: Group) -> str:
 def _compared(found: RandomComparison, equal: str) -> list[str]:
     random, later = found.random, found.later
     clear = found.low > 0 or found.high < 0
-    verdict = "The difference is clear" if clear else "The interval includes no difference at all"
+    verdict = "The difference is clear" if clear else "So a difference is not shown"
     few = (
         f" With {random.n} random networks only a large difference could be shown: the interval says how large."
         if not clear or random.n < 30
@@ -120,8 +120,8 @@ def _compared(found: RandomComparison, equal: str) -> list[str]:
 
 
 def _fewer(low: float, high: float) -> str:
-    """An interval of scores as percents of errors fewer."""
-    return f"{fewer_percent(low):.0f} to {fewer_percent(high):.0f} % fewer"
+    """An interval of scores as percents of errors."""
+    return fewer_span(fewer_percent(low), fewer_percent(high))
 
 
 def _table(found: RandomComparison) -> Table:

@@ -58,7 +58,7 @@ def composition(source: Source, *, importance: bool = True) -> Composition:
         audit_section(source, found.trust, audits),
         retraining_section(source, found.trust, retrainings),
         history_section(source, found.history, history),
-        spending_section(found.spending),
+        spending_section(found.spending, found.spared),
         provenance_section(source, found.provenance),
     )
     axis, budget = source.axis, source.settings.budget_macs

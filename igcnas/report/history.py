@@ -20,6 +20,7 @@ from igcnas.pareto import pareto_front
 from igcnas.records import TrialRecord
 from igcnas.report.source import Source
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """After one more network. networks: so far, pruned ones included. seconds: since the first training began, by the

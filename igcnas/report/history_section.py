@@ -49,8 +49,8 @@ def history_section(source: Source, history: History, drawings: list[Drawing]) -
             more = f" In its last {counted(total - late, 'network')} it found nothing better."
         paragraphs.append(f"{text}.{more}")
     paragraphs.append(
-        "The highest of more and more single trainings rises by luck alone, too, so this curve is no proof of progress; "
-        "the comparison with random draws is the test of that."
+        "The highest of more and more single trainings rises by luck alone, too, so this curve is no proof of "
+        "progress; the comparison with random draws is the test of that."
     )
     if history.reference_cost is not None:
         paragraphs.append(
@@ -94,6 +94,7 @@ def history_drawings(source: Source, history: History) -> list[Drawing]:
     draw_best(history, panels[0], images=source.images)
     if both:
         draw_hypervolume(history, panels[1])
+    figure.legend(loc="outside upper left", ncols=5, fontsize=8, frameon=False)
     last = history.moments[-1]
     return [
         Drawing(
@@ -128,7 +129,12 @@ def draw_best(history: History, axes: Axes, *, images: int) -> None:
             )
     steps = [moment for moment in history.moments if moment.best is not None]
     axes.step(
-        [moment.networks for moment in steps], [moment.best or 0.0 for moment in steps], where="post", c="black", lw=1.1
+        [moment.networks for moment in steps],
+        [moment.best or 0.0 for moment in steps],
+        where="post",
+        c="black",
+        lw=1.1,
+        label="highest so far",
     )
     values = [moment.accuracy or 0.0 for moment in shown]
     axes.set_yscale("function", functions=(to_scale, from_scale))
@@ -138,7 +144,6 @@ def draw_best(history: History, axes: Axes, *, images: int) -> None:
     axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
     axes.set_ylabel(f"validation accuracy (%, {images:,} images)")
     axes.set_xlabel("networks trained or pruned so far")
-    axes.legend(fontsize=8, loc="lower right")
     _tidy(axes)
 
 
@@ -148,7 +153,7 @@ def draw_hypervolume(history: History, axes: Axes) -> None:
     ys = [0.0, *(moment.hypervolume or 0.0 for moment in history.moments)]
     axes.step(xs, ys, where="post", c="#0072B2", lw=1.4)
     axes.set_ylim(0, max(ys) * 1.06 or 1.0)
-    axes.set_ylabel("hypervolume (points of accuracy times octaves)")
+    axes.set_ylabel("hypervolume (points times octaves)")
     axes.set_xlabel("networks trained or pruned so far")
     _tidy(axes)
 

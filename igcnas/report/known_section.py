@@ -6,7 +6,7 @@ from igcnas.report.content import Section, Table
 from igcnas.report.gap import WELCH
 from igcnas.report.known import KnownNetwork
 from igcnas.report.source import Source
-from igcnas.report.words import counted, errors, interval, points
+from igcnas.report.words import counted, errors, interval, listed, points
 from igcnas.units import mega
 
 
@@ -24,8 +24,8 @@ def known_sentence(known: tuple[KnownNetwork, ...], equal: str) -> str:
     span = f"the difference is {points(gap.difference)} points, with a 95 % interval of {interval(gap.low, gap.high)}"
     if gap.shown:
         better = "better" if gap.difference > 0 else "worse"
-        fewer = "" if rival.fewer_errors is None else f" and makes {errors(rival.fewer_errors)}"
-        return f"{head} is {better} than {beside}{fewer}; {span}."
+        fewer = "" if rival.fewer_errors is None else f", and makes {errors(rival.fewer_errors)}"
+        return f"{head} is {better} than {beside}{fewer}: {span}."
     return f"{head} cannot be told apart from {beside}: {span}."
 
 
@@ -51,17 +51,18 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
     beaten = [one for one in known if one.rival is not None and one.rival.gap.shown and one.rival.gap.difference > 0]
     lost = [one for one in known if one.rival is not None and one.rival.gap.shown and one.rival.gap.difference < 0]
     open_ = [one for one in known if one.rival is not None and not one.rival.gap.shown]
-    parts = [
-        f"better than {len(beaten)}" if beaten else "",
-        f"worse than {len(lost)}" if lost else "",
-        f"not to be told apart from {len(open_)}" if open_ else "",
-    ]
-    said = [part for part in parts if part]
-    alone = sum(one.rival is None for one in known)
-    if said:
-        total = f"Of {counted(len(known), 'known network')}, the search has found networks that are {', '.join(said)}"
-        none = f"; {alone} {'is' if alone == 1 else 'are'} cheaper than every searched network" if alone else ""
-        paragraphs.append(f"{total}{none}.")
+    alone = [one for one in known if one.rival is None]
+    if len(beaten) == len(known):
+        paragraphs.append(f"The search has found a better one for {_all(len(known))}.")
+    else:
+        parts = [
+            f"found a better network for {len(beaten)}" if beaten else "",
+            f"only worse ones for {_named(lost)}" if lost else "",
+            f"none that can be told apart from {_named(open_)}" if open_ else "",
+            f"none as cheap as {_named(alone)}" if alone else "",
+        ]
+        said = listed([part for part in parts if part])
+        paragraphs.append(f"Of {counted(len(known), 'known network')}, the search has {said}.")
     paragraphs.append(_how(rules))
     reached = [(one, times) for one in known if (times := one.times) is not None and times > 1]
     if reached:
@@ -71,6 +72,14 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
             f"{times:.1f} times fewer {equal}, by network {most.reached_by}."
         )
     return Section(key="known", title=title, paragraphs=tuple(paragraphs), tables=(_table(known),))
+
+
+def _all(number: int) -> str:
+    return "the one known network" if number == 1 else f"each of the {number} known networks"
+
+
+def _named(some: list[KnownNetwork]) -> str:
+    return listed([f"{one.name} ({mega(one.macs)} MFLOPs)" for one in some])
 
 
 def _how(rules: set[str]) -> str:
@@ -86,7 +95,7 @@ def _how(rules: set[str]) -> str:
         how = f"Intervals are {single}, because no pair was trained several times."
     return (
         f"{how} They hold for one pair at a time, and do not know that the searched network was chosen for its "
-        "accuracy, which flatters it: where it was trained again, its further seeds alone are free of that first choice."
+        "accuracy, which flatters it: where it was trained again, its further seeds alone are free of that choice."
     )
 
 
@@ -113,10 +122,10 @@ def _table(known: tuple[KnownNetwork, ...]) -> Table:
         caption="Known networks and the best searched network that costs no more",
         columns=(
             "known (MFLOPs)",
-            "%",
+            "accuracy, %",
             "n",
-            "searched (MFLOPs)",
-            "%",
+            "best searched (MFLOPs)",
+            "accuracy, %",
             "n",
             "difference",
             "95 % interval",

@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from igcnas.errors import StudyError
-from igcnas.importance import Choice, Effect, Report, Sample, analyse, samples_of
+from igcnas.importance import Choice, Report, Sample, analyse, samples_of
 from igcnas.importance.figure import importance_figure
-from igcnas.importance.table import to_dict
+from igcnas.importance.table import from_dict, to_dict
 from igcnas.report.content import Section, Table
 from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
@@ -37,19 +36,19 @@ def importance_of(source: Source) -> Report | str:
     path = source.folder / _KEPT
     digest = _digest(samples)
     kept = _read(path, digest)
+    effects, judged = resamplings(len(samples))
     if kept is None:
-        kept = analyse(samples, **resamplings(len(samples)))
+        kept = analyse(samples, resamplings=effects, judged=judged)
         _write(path, digest, kept)
     return kept
 
 
-def resamplings(networks: int) -> dict[str, int]:
-    """Of effects and of importances: those of `igcnas importance` for small studies, fewer where each takes longer.
+def resamplings(networks: int) -> tuple[int, int]:
+    """For effects and for importances: those of `igcnas importance` for small studies, fewer where each takes longer.
 
-    Forty judge the importances of up to a hundred networks; never fewer than twenty, which is what 'one time in twenty'
-    needs.
+    Never fewer than twenty for importances, which is what 'one time in twenty' needs.
     """
-    return {"resamplings": max(100, min(300, 30_000 // networks)), "judged": max(20, min(40, 4_000 // networks))}
+    return max(100, min(300, 30_000 // networks)), max(20, min(40, 4_000 // networks))
 
 
 def _digest(samples: Sequence[Sample]) -> str:
@@ -66,23 +65,9 @@ def _read(path: Path, digest: str) -> Report | None:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["digest"] != digest:
             return None
-        return report_from(data["report"])
+        return from_dict(data["report"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def report_from(data: Mapping[str, Any]) -> Report:
-    """What `importance.table.to_dict` has written."""
-    nan = float("nan")
-    choices = []
-    for one in data["choices"]:
-        effects = tuple(
-            Effect(**{key: nan if value is None else value for key, value in effect.items()})
-            for effect in one["effects"]
-        )
-        plain = {key: nan if value is None else value for key, value in one.items() if key != "above_chance"}
-        choices.append(Choice(**{**plain, "effects": effects}))
-    return Report(evaluator=data["evaluator"], n=data["n"], choices=tuple(choices), too_few=dict(data["too_few"]))
 
 
 def _write(path: Path, digest: str, report: Report) -> None:
@@ -144,9 +129,9 @@ def _found(found: Report, shown: Sequence[Choice]) -> str:
         return f"{head}, no choice has been shown to matter more than chance explains. More networks may change that."
     parts = []
     for scope, choices in groupby(shown, key=lambda choice: choice.scope):
-        names = listed([f"{one.label} ({share(one.share)})" for one in choices])
+        names = listed([f"{one.label} ({share(one.share)} of the importance)" for one in choices])
         parts.append(f"within {scope}: {names}" if scope else f"for all block types: {names}")
-    return f"{head}, these choices matter more than chance explains; shares are of the importance of all. {_sentence(parts)}."
+    return f"{head}, these choices matter more than chance explains. {_sentence(parts)}."
 
 
 def _sentence(parts: Sequence[str]) -> str:
@@ -162,12 +147,12 @@ def _effects(shown: Sequence[Choice]) -> list[str]:
         if clear:
             values = listed(
                 [
-                    f"{effect.value} makes {abs(effect.fewer_percent):.0f} % "
+                    f"{choice.label} = {effect.value} makes {abs(effect.fewer_percent):.0f} % "
                     f"{'fewer' if effect.fewer_percent > 0 else 'more'} errors"
                     for effect in clear
                 ]
             )
-            said.append(f"{choice.label}: {values}")
+            said.append(values)
     return [f"Than the average network of the same MACs: {'; '.join(said)}."] if said else []
 
 

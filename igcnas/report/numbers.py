@@ -21,11 +21,12 @@ from igcnas.report.source import Source
 from igcnas.report.spending import Spending, spending_of
 from igcnas.report.trust import Trust, trust_of
 from igcnas.report.verdict import State, Verdict, state_of, verdict_of
+from igcnas.search import SparedAudit, audit_spared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """importance: the analysis, or the reason why there is none; None where it was left out."""
+    """importance: the analysis, or the reason why there is none; None where it was left out. spared: of pruning."""
 
     state: State
     verdict: Verdict | None
@@ -36,6 +37,7 @@ class Numbers:
     trust: Trust
     history: History
     spending: Spending
+    spared: SparedAudit | None
     provenance: Provenance
 
 
@@ -52,6 +54,7 @@ def measure(source: Source, *, importance: bool = True) -> Numbers:
         trust=trust,
         history=history_of(source),
         spending=spending_of(source),
+        spared=audit_spared(source.study, source.settings),
         provenance=provenance_of(source, retrained=trust.test_readings),
     )
 

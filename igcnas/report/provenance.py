@@ -1,4 +1,4 @@
-"""Where the numbers come from: data, space, settings, seeds, runs with versions and devices, readings of the test split.
+"""Where the numbers come from: data, space, settings, seeds, runs with versions, readings of the test split.
 
 What was not recorded is said to be so. The command of a run is the one that was recorded; without any, a command with
 the same settings is put together from those of the study.
@@ -21,7 +21,7 @@ from igcnas.records import counted
 from igcnas.report.content import Section, Table
 from igcnas.report.source import Source
 from igcnas.report.words import counted as several
-from igcnas.report.words import listed
+from igcnas.report.words import listed, often
 from igcnas.study import flatten
 from igcnas.units import duration, mega
 
@@ -126,7 +126,7 @@ def command_of(source: Source) -> str:
         words += ["--pruner", settings.pruner, "--min-epochs", str(settings.min_epochs)]
     if not settings.baselines:
         words.append("--no-baselines")
-    return shlex.join([*words, "--engine", training.engine, "--study", source.name])
+    return shlex.join([*words, "--engine", training.engine, "--study", source.name, *source.place])
 
 
 def _export_was_tested(folder: Path) -> bool:
@@ -172,8 +172,10 @@ def _test_words(found: Provenance) -> str:
     never = "Searching, repeating and auditing read training and validation images alone."
     if not found.test_readings:
         return f"{never} The test split was not read for this study."
-    parts = listed([f"{several(times, 'time')} by {what}" for what, times in found.test_readings.items()])
-    return f"{never} The test split was read {parts}; an export that is made again reads it again, which is not counted."
+    parts = listed([f"{often(times)} by the {what}" for what, times in found.test_readings.items()])
+    return (
+        f"{never} The test split was read {parts}; an export that is made again reads it again, which is not counted."
+    )
 
 
 def _again_words(found: Provenance) -> str:
@@ -203,7 +205,10 @@ def _settings_table(found: Provenance) -> Table:
         ("search space", f"{found.space} (fingerprint {found.space_fingerprint}{size})"),
         ("data", f"{found.data}: {channels} x {height} x {width}, {found.classes} classes"),
         ("fingerprint of the data", found.data_fingerprint),
-        ("validation split", f"{found.validation_images:,} images ({found.validation_share:.0%}), drawn by the seed"),
+        (
+            "validation split",
+            f"{found.validation_images:,} images ({100 * found.validation_share:g} %), drawn by the seed",
+        ),
         ("budget", f"{mega(found.budget_macs)} MFLOPs (multiply-accumulates of convolutions and linear layers)"),
         ("objective", found.objective),
         ("sampler", found.sampler),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,5 +88,10 @@ class Source:
 
     def command(self, words: str) -> str:
         """A command of igcnas on this study: `words` with {} for its name."""
-        where = "" if self.folder.parent.name == "studies" else f" --studies-dir {self.folder.parent}"
-        return f"igcnas {words.format(self.name)}{where}"
+        return shlex.join(["igcnas", *(word.format(self.name) for word in words.split()), *self.place])
+
+    @property
+    def place(self) -> list[str]:
+        """The option of commands that says where the study is; none where they look by themselves."""
+        root = self.folder.parent
+        return [] if root == Path("studies") else ["--studies-dir", str(root)]

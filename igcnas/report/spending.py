@@ -82,9 +82,7 @@ def spending_of(source: Source) -> Spending:
         if own:
             spent = math.fsum(seconds[number] for number in own)
             part = spent / total if total else 0.0
-            found.append(
-                Purpose(key=key, words=words, waste=waste, trainings=len(own), seconds=spent, share=part)
-            )
+            found.append(Purpose(key=key, words=words, waste=waste, trainings=len(own), seconds=spent, share=part))
     devices: dict[str, int] = {}
     for record in ended:
         if record.device is not None:

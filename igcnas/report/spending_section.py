@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from igcnas.report.content import Section, Table
 from igcnas.report.spending import Spending
-from igcnas.report.words import counted, listed, share
+from igcnas.report.words import counted, listed, share, share_interval
 from igcnas.units import duration
 
+if TYPE_CHECKING:
+    from igcnas.search import SparedAudit
 
-def spending_section(spending: Spending) -> Section:
+
+def spending_section(spending: Spending, spared: SparedAudit | None) -> Section:
     """Words and a table."""
     paragraphs = []
     total = sum(one.trainings for one in spending.purposes)
@@ -22,36 +27,56 @@ def spending_section(spending: Spending) -> Section:
     paragraphs.append(_waste(spending))
     if spending.saved:
         paragraphs.append(
-            f"Pruning saved about {duration(spending.saved)}: what the pruned trainings would have taken further at the "
-            "pace of their own epochs."
+            f"Pruning saved about {duration(spending.saved)}: what the pruned trainings would have taken further at "
+            "the pace of their own epochs."
         )
+    if spared is not None:
+        paragraphs.append(_spared(spared))
     paragraphs.append(
         "Structures that do not fit the budget, and networks that the study already holds, are never trained: each "
         "cost well under a second. How many there were is printed at the end of a run and not kept."
     )
     where = listed([f"{name} ({counted(number, 'training')})" for name, number in spending.devices])
-    memory = "" if spending.peak_memory_mb is None else f" The most memory of a training was {spending.peak_memory_mb:,.0f} MB."
+    memory = (
+        ""
+        if spending.peak_memory_mb is None
+        else f" The most memory of a training was {spending.peak_memory_mb:,.0f} MB."
+    )
     if spending.devices:
         paragraphs.append(f"Trained on {where}.{memory}")
     if spending.in_training:
-        paragraphs.append(f"{counted(spending.in_training, 'training is', 'trainings are')} open and in none of these sums.")
+        paragraphs.append(
+            f"{counted(spending.in_training, 'training is', 'trainings are')} open and in none of these sums."
+        )
+    rows = [
+        (
+            one.words + (" (waste)" if one.waste else ""),
+            f"{one.trainings:,}",
+            duration(one.seconds),
+            f"{one.seconds:,.1f}",
+            share(one.share),
+        )
+        for one in spending.purposes
+    ]
+    rows.append(("all", f"{total:,}", duration(spending.seconds), f"{spending.seconds:,.1f}", "100 %"))
     table = Table(
         caption="Seconds of training, by what they were spent on",
         columns=("purpose", "trainings", "time", "seconds", "share"),
-        rows=tuple(
-            (
-                one.words + (" (waste)" if one.waste else ""),
-                f"{one.trainings:,}",
-                duration(one.seconds),
-                f"{one.seconds:,.1f}",
-                share(one.share),
-            )
-            for one in spending.purposes
-        )
-        + (("all", f"{total:,}", duration(spending.seconds), f"{spending.seconds:,.1f}", "100 %"),),
+        rows=tuple(rows),
         numeric=(False, True, True, True, True),
     )
     return Section(key="cost", title="What it cost", paragraphs=tuple(paragraphs), tables=(table,) if total else ())
+
+
+def _spared(spared: SparedAudit) -> str:
+    if spared.above_median_interval is None or spared.on_front_interval is None:
+        return "How often pruning was wrong is not known: no network that it stopped was finished all the same yet."
+    return (
+        f"Of {counted(spared.spared, 'network')} that the pruner would have stopped, but were finished all the same, "
+        f"{spared.above_median} ended above the median of the others ({share_interval(*spared.above_median_interval)}) "
+        f"and {spared.on_front} on the front ({share_interval(*spared.on_front_interval)}; 95 % intervals): so often "
+        "pruning is wrong."
+    )
 
 
 def _waste(spending: Spending) -> str:

@@ -25,26 +25,28 @@ def verdict_words(verdict: Verdict | None, state: State) -> str:
             "study has no result."
         )
     first = verdict.first
-    accuracy = (
-        f"{first.mean:.2f} % validation accuracy in a single training"
+    spread = (
+        "in a single training"
         if first.sd is None
-        else f"{first.mean:.2f} % validation accuracy, the mean of {first.n} trainings with different seeds (sd "
-        f"{first.sd:.2f})"
+        else f"the mean of {first.n} trainings with different seeds (sd {first.sd:.2f})"
     )
     who = f"{first.name}, a known network" if first.name else f"network {first.number}"
-    what = f"{first.label}; {mega(first.macs)} MFLOPs; {accuracy}"
+    found = (
+        f"It costs {mega(first.macs)} MFLOPs and reaches {first.mean:.2f} % validation accuracy, {spread}. It is "
+        f"{first.label}."
+    )
     if verdict.contenders == 1:
-        return f"Only one network was trained: {who} ({what})."
-    sure = f"the best of the {verdict.contenders} that keep the budget with probability {_probability(first)}"
+        return f"Only one network that keeps the budget was trained, {who}, so there is nothing to choose from. {found}"
+    sure = f"the best of the {verdict.contenders} trained networks with probability {_probability(first)}"
     others = len(verdict.others)
-    rivals = f"{words.counted(others, 'other network')} may be the best, too" if others else "no other comes close"
+    rivals = f"{words.counted(others, 'other')} may be the best, too" if others else "no other comes close"
     if verdict.separated:
-        return f"The best network is {who}: it is {sure} ({what})."
+        return f"The best network is {who}. {found} It is {sure}: this is settled, as far as these images can tell."
     if first.probability >= LIKELY:
-        return f"The best network is probably {who} ({what}). It is {sure}; {rivals}, so this is not settled."
+        return f"The best network is probably {who}. {found} It is {sure}; {rivals}, so this is not settled."
     return (
-        f"This study cannot tell which of its networks is the best. Its first choice is {who} ({what}), {sure}; "
-        f"{rivals}."
+        f"This study cannot tell which of its networks is the best. Its first choice is {who}, {sure}; {rivals}. "
+        f"{found}"
     )
 
 
@@ -81,7 +83,7 @@ def summary(
 def _expectation(source: Source, verdict: Verdict) -> str:
     first = verdict.first
     return (
-        f"Its true accuracy, what many seeds would average to, is expected at {first.expected:.2f} +- "
+        f"Its true accuracy, what many seeds would average to, is expected at {first.expected:.2f} ± "
         f"{first.uncertainty:.2f} %. The highest of so many single trainings flatters: here it overstates its network "
         f"by {verdict.optimism:.2f} points ({verdict.typical_optimism:.2f} would be usual), and one training differs "
         f"from the next by {verdict.seed_sd:.2f} (sd over seeds). Accuracies are on the {source.images:,} validation "
@@ -105,8 +107,8 @@ def _progress(source: Source, verdict: Verdict | None, state: State) -> str:
         return f"{text} A search is running now, with {state.running} in training: all numbers are of this moment."
     if state.stopped:
         return (
-            f"{text} Its last run was stopped or killed with {words.counted(state.stopped, 'training')} unfinished; the "
-            "command that began it goes on from there."
+            f"{text} Its last run was stopped or killed with {words.counted(state.stopped, 'training')} unfinished; "
+            "the command that began it goes on from there."
         )
     return f"{text} Nothing is in training."
 
@@ -121,7 +123,7 @@ def _table(verdict: Verdict) -> Table:
             f"{one.mean:.2f}",
             "-" if one.sd is None else f"{one.sd:.2f}",
             str(one.n),
-            f"{one.expected:.2f} +- {one.uncertainty:.2f}",
+            f"{one.expected:.2f} ± {one.uncertainty:.2f}",
             f"{one.probability:.2f}",
             one.name or one.label,
         )

@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from igcnas.audit.reading import Audit, read_audit
-from igcnas.audit.verdict import verdict
+from igcnas.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE, verdict
 from igcnas.errors import StudyError
 from igcnas.report.source import Source
 from igcnas.report.words import counted
 from igcnas.retraining.plan import FILE, RetrainSettings, read_settings
 from igcnas.retraining.table import Table as Tests
 from igcnas.retraining.table import tabulate
+
+_FOUND = {
+    AS_GOOD: "found that the short training of this search ranks networks of equal cost as well as seed noise allows",
+    BELOW: "found that the short training of this search ranks networks of equal cost, but less well than seed noise "
+    "allows",
+    UNDECIDED: "leaves open how well the short training of this search ranks networks of equal cost",
+    WORSE: "found that the short training of this search ranks networks of equal cost worse than their MACs do",
+    REVERSED: "found that the short training of this search ranks networks of equal cost the wrong way round",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +46,11 @@ class Trust:
     @property
     def test_readings(self) -> dict[str, int]:
         """Readings of the test split by each retraining that has any."""
-        return {one.folder.name: one.tests.test_readings for one in self.retrainings if one.tests is not None}
+        return {
+            f"retraining {one.folder.name}": one.tests.test_readings
+            for one in self.retrainings
+            if one.tests is not None
+        }
 
 
 def trust_of(source: Source) -> Trust:
@@ -78,7 +91,8 @@ def trust_sentence(trust: Trust) -> str:
     said = []
     for audit in trust.audits:
         if audit.result is not None:
-            said.append(f"Can the short training be believed? {verdict(audit.result)[1]}")
+            word = verdict(audit.result)[0]
+            said.append(f"An audit of {counted(len(audit.result.rows), 'network')} {_FOUND[word]}.")
     for one in trust.retrainings:
         if one.tests is not None:
             best = one.tests.rows[0]
@@ -87,7 +101,9 @@ def trust_sentence(trust: Trust) -> str:
                 f"that of {best.finalist.name}: {best.mean:.2f} % over {counted(len(best.accuracies), 'seed')}"
             )
             against = [c for c in one.tests.against_published if c.network == one.tests.first]
-            beside = f"; {against[0].network} is {_verdict(against[0].verdict, against[0].reference)}" if against else ""
+            beside = (
+                f"; {against[0].network} is {_verdict(against[0].verdict, against[0].reference)}" if against else ""
+            )
             said.append(f"{text}{beside}.")
     return " ".join(said)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from igcnas.records import Network, TrialRecord
+from igcnas.records import TrialRecord
 
 
 def counted(number: int, noun: str, several: str = "") -> str:
@@ -72,13 +72,6 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
-def accuracy(network: Network) -> str:
-    """The mean accuracy of a network, with what is known of its spread."""
-    if network.sd is None:
-        return f"{network.mean:.2f} % in a single training"
-    return f"{network.mean:.2f} %, the mean of {network.n} trainings (sd {network.sd:.2f})"
-
-
 def name_of(record: TrialRecord) -> str:
     """How a sentence calls a network."""
     return f"{record.baseline} (network {record.number})" if record.baseline else f"network {record.number}"
@@ -100,3 +93,25 @@ def errors(fewer: float) -> str:
     ('50 % fewer errors', '20 % more errors')
     """
     return f"{abs(fewer):.0f} % {'fewer' if fewer >= 0 else 'more'} errors"
+
+
+def fewer_span(low: float, high: float) -> str:
+    """An interval of percents of errors fewer, in words.
+
+    >>> fewer_span(10.0, 49.6), fewer_span(-62.0, 49.0), fewer_span(-80.0, -20.0)
+    ('10 to 50 % fewer', '62 % more to 49 % fewer', '20 to 80 % more')
+    """
+    if low >= 0:
+        return f"{low:.0f} to {high:.0f} % fewer"
+    if high <= 0:
+        return f"{-high:.0f} to {-low:.0f} % more"
+    return f"{-low:.0f} % more to {high:.0f} % fewer"
+
+
+def often(times: int) -> str:
+    """How often.
+
+    >>> often(1), often(2), often(18)
+    ('once', 'twice', '18 times')
+    """
+    return {1: "once", 2: "twice"}.get(times, f"{times:,} times")
