@@ -42,7 +42,7 @@ execution
 data
 training
 scores
-storage racing
+provenance storage racing
 study
 records
 proposals

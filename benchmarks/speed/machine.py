@@ -5,16 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.speed.clock import interleaved
+from igcnas.provenance import package_versions, processor
 
 PACKAGES = ("torch", "triton", "numba", "numpy", "optuna")
 
@@ -83,12 +82,12 @@ def stay_on(cores: Iterable[int]) -> None:
 def machine(device: torch.device) -> dict[str, Any]:
     """What a reader must know to repeat it: processor, cores, GPU, versions, allocator settings, load."""
     found: dict[str, Any] = {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "cores_used": len(available_cores()),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": package_versions(PACKAGES),
         "allocator": os.environ.get("GLIBC_TUNABLES") or os.environ.get("LD_PRELOAD") or "as it is",
     }
     if device.type == "cuda":
@@ -153,17 +152,3 @@ def _kb(path: str, key: str) -> float | None:
     except OSError:
         return None
     return next((float(line.split()[1]) for line in lines if line.startswith(key + ":")), None)
-
-
-def _processor() -> str:
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or sys.platform
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = StudySettings.read(study)
     every = records(open_study(study))
     from igcnas.audit.folder import AuditSettings, open_folder
+    from igcnas.cli.recording import recorded
     from igcnas.cli.stopping import Stop
     from igcnas.storage import lock_study
     from igcnas.training import Stopped
@@ -98,7 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
         sample = open_folder(folder, wanted, first_trainings(every))
         data = _data(arguments.device, settings)
         try:
-            trainings = _train(arguments, folder, wanted, sample, every, data, output, stop)
+            with recorded(folder, devices=[arguments.device], engine=wanted.training.engine):
+                trainings = _train(arguments, folder, wanted, sample, every, data, output, stop)
         except Stopped:
             print(f"stopped; nothing is lost. To go on:\n  {command_line()}", file=output)
             return 130

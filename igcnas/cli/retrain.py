@@ -94,6 +94,7 @@ def _retrain(
     every: list[TrialRecord],
     dataset: Dataset,
 ) -> int:
+    from igcnas.cli.recording import recorded
     from igcnas.cli.retrain_progress import progress_for
     from igcnas.cli.stopping import Stop
     from igcnas.records import trained
@@ -123,6 +124,9 @@ def _retrain(
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
             stack.enter_context(progress)
         try:
+            if missing:
+                run = recorded(folder, devices=[arguments.device], engine=settings.training.engine)
+                stack.enter_context(run)
             results = retraining.run(progress)
         except Stopped:
             count = len(retraining.results())

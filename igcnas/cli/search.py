@@ -132,6 +132,7 @@ def _search(
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
     from igcnas.cli.progress import progress_for
+    from igcnas.cli.recording import recorded
     from igcnas.cli.search_plan import announce
     from igcnas.evaluation import Interrupted, ProcessEvaluator
     from igcnas.records import best, counted, records, trained
@@ -158,7 +159,10 @@ def _search(
             clock = announce(arguments, search, evaluator, settings, every)
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
-        with progress_for(clock, best(every, settings.budget_macs), settings.budget_macs) as progress:
+        shown = progress_for(clock, best(every, settings.budget_macs), settings.budget_macs)
+        devices = [slot.device for slot in slots]
+        run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)
+        with run, shown as progress:
             search.progress = progress
             return search.run(arguments.networks, **allowed), evaluator.slots
 
