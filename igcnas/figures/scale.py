@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 _TICKS = (100, 99.5, 99, 98, 97, 96, 95, 93, 90, 85, 80, 75, 70, 65, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0)
 
 
-def ticks(low: float, high: float) -> list[float]:
-    """Round accuracies that stand at least a twentieth of the axis apart, the highest first."""
+def ticks(low: float, high: float, *, apart: float = 0.05) -> list[float]:
+    """Round accuracies that stand at least this share of the axis apart, the highest first."""
     start, end = to_scale(np.array([low, high]))
     chosen: list[float] = []
     for tick in _TICKS:
         position = float(to_scale(np.array(float(tick))))
         last = float(to_scale(np.array(chosen[-1]))) if chosen else np.inf
-        if start <= position <= end and last - position >= (end - start) / 20:
+        if start <= position <= end and last - position >= apart * (end - start):
             chosen.append(tick)
     return chosen
 

@@ -96,7 +96,8 @@ class Axis:
 class Report:
     """Everything that the page shows. networks: in the order of their numbers, complete and pruned ones.
 
-    summary: comes first, with the verdict as its first paragraph; then the front; then the sections, in order.
+    summary: comes first, with the verdict as its first paragraph; then the front; then the sections, in order. study:
+    its name as commands take it; of none the title.
     """
 
     title: str
@@ -108,3 +109,4 @@ class Report:
     sections: tuple[Section, ...]
     written: str
     version: str
+    study: str = ""

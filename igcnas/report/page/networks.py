@@ -1,0 +1,120 @@
+"""What the page says of one network, in the words it shows: each number is put into text here, once."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from igcnas.report.content import NetworkFacts, Report
+from igcnas.report.page.curves import CurveAxes
+from igcnas.report.page.pictures import Library
+
+COLUMNS = ("network", "block type", "accuracy, %", "sd", "n", "MACs", "parameters", "origin", "remarks")
+NUMERIC = (True, False, True, True, True, True, True, False, False)
+
+
+_KNOWN = "known network"
+
+
+def best(networks: Sequence[NetworkFacts]) -> NetworkFacts | None:
+    """The most accurate of the front; where there is none, of all that were trained to the end."""
+    for some in ([n for n in networks if n.on_front], [n for n in networks if n.state == "complete"], networks):
+        if some:
+            return max(some, key=lambda network: (network.accuracy, -network.cost))
+    return None
+
+
+def title(network: NetworkFacts) -> str:
+    """What a network is called."""
+    return f"{network.name} (network {network.number})" if network.name else f"Network {network.number}"
+
+
+def accuracy(network: NetworkFacts) -> str:
+    """The accuracy with what is known of its spread."""
+    if network.n > 1 and network.sd is not None:
+        return f"{network.accuracy:.2f} % (sd {network.sd:.2f}, n = {network.n})"
+    after = f"when it was ended, after {_epochs(network)}" if network.state == "pruned" else "one training"
+    return f"{network.accuracy:.2f} % ({after})"
+
+
+def remarks(network: NetworkFacts) -> list[str]:
+    """What else there is to know, in a word or two each."""
+    found = {
+        "on the front": network.on_front,
+        _KNOWN: network.kind == "known",
+        "pruned": network.state == "pruned",
+        "over the budget": network.over_budget,
+    }
+    return [word for word, holds in found.items() if holds]
+
+
+def tip(network: NetworkFacts) -> list[str]:
+    """Lines that appear beside a point: enough to know whether to look closer."""
+    lines = [title(network), network.label, accuracy(network), _size(network)]
+    return [*lines, "; ".join([*remarks(network), *([network.origin] if network.origin else [])])]
+
+
+def row(network: NetworkFacts) -> tuple[str, ...]:
+    """Its cells in the table of all networks, in the order of COLUMNS."""
+    return (
+        str(network.number),
+        network.block,
+        f"{network.accuracy:.2f}",
+        "" if network.sd is None else f"{network.sd:.2f}",
+        str(network.n),
+        f"{network.macs:,}",
+        f"{network.params:,}",
+        network.origin,
+        ", ".join([*([network.name] if network.name else []), *(r for r in remarks(network) if r != _KNOWN)]),
+    )
+
+
+def shown(network: NetworkFacts, report: Report, axes: CurveAxes | None, library: Library) -> dict[str, Any]:
+    """All that its panel shows, as plain data."""
+    command = ""
+    if network.state == "complete":
+        command = f"igcnas export {shlex.quote(report.study or report.title)} --trial {network.number}"
+    return {
+        "number": network.number,
+        "title": title(network),
+        "label": network.label,
+        "remarks": remarks(network),
+        "facts": _facts(network),
+        "choices": [[name, value] for name, value in network.choices.items()],
+        "strip": library.strip(network.architecture),
+        "stages": [[words, picture] for words, picture in library.blocks(network.architecture)],
+        "loss": [axes.loss_path(curve) for curve in network.curves] if axes else [],
+        "accuracy": [axes.accuracy_path(curve) for curve in network.curves] if axes else [],
+        "command": command,
+    }
+
+
+def _facts(network: NetworkFacts) -> list[list[str]]:
+    facts = [["Validation accuracy", accuracy(network)]]
+    if network.n > 1:
+        facts.append(["Each training", ", ".join(f"{a:.2f}" for a in network.accuracies) + " %"])
+    facts += [["MACs", f"{network.macs:,}"], ["Parameters", f"{network.params:,}"]]
+    if network.latency_ms is not None:
+        facts.append(["Latency", f"{network.latency_ms:.3g} ms for one image"])
+    facts.append(["Training time", _seconds(network.seconds)])
+    if network.origin:
+        facts.append(["Origin", network.origin])
+    return facts
+
+
+def _size(network: NetworkFacts) -> str:
+    latency = "" if network.latency_ms is None else f", {network.latency_ms:.3g} ms"
+    return f"{network.macs:,} MACs, {network.params:,} parameters{latency}"
+
+
+def _epochs(network: NetworkFacts) -> str:
+    last = max((epoch for curve in network.curves for epoch, _, _ in curve), default=0)
+    return "1 epoch" if last == 1 else f"{last} epochs" if last else "some epochs"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
