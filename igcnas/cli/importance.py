@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report and write both files."""
     from igcnas.importance import analyse, samples_of
     from igcnas.importance.figure import save_importance
+    from igcnas.importance.keeping import keep
     from igcnas.importance.table import to_dict, to_frame
     from igcnas.study import StudySettings, open_study
 
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     title = f"{folder.name}: what matters among {report.n} searched networks on {settings.data.name}"
     pictures = save_importance(folder / "importance.png", report, title=title)
     to_frame(report).to_csv(table, index=False)
+    keep(folder, samples, report)
     if arguments.json:
         print(
             json.dumps({"study": folder.name, **to_dict(report), "files": [str(path) for path in (*pictures, table)]})

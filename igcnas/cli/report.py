@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             files += write_figures(found.drawings, folder / "figures")
     except OSError as error:
         raise IgcnasError(f"cannot write {error.filename}: {error.strerror}; give another --out") from None
-    verdict = found.report.summary.paragraphs[0]
+    verdict = found.report.summary.paragraphs[0].replace("\u00a0", " ")
     if arguments.json:
         print(json.dumps({"study": folder.name, "verdict": verdict, **plain(found.numbers), "files": plain(files)}))
         return 0

@@ -110,8 +110,8 @@ def _compared(found: RandomComparison, equal: str) -> list[str]:
         f"interval: {_fewer(found.low, found.high)}; Welch's test {p_value(found.p)}, Mann-Whitney "
         f"{p_value(found.p_ranks)}). {verdict}.{few}",
         f"A proposed network is better than a random one in {share(found.superiority)} of all pairs. {found.above} of "
-        f"the {later.n} ({share_interval(*found.above_interval)}) are better than the best random one, network "
-        f"{random.best_number}.",
+        f"the {later.n} (95 % interval: {share_interval(*found.above_interval)}) are better than the best random "
+        f"one, network {random.best_number}.",
         f"The best of {later.n} random draws would be expected to make {errors(fewer_percent(found.expected_best))} "
         f"than the reference ({_fewer(low, high)}), if scores of random networks are normal; the best proposed "
         f"network, {later.best_number}, makes {errors(fewer_percent(later.best))}, which is {errors(ahead)} than that "

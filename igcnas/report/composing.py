@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from igcnas import __version__
 from igcnas.errors import StudyError
 from igcnas.report.audits import audit_drawings, audit_section
 from igcnas.report.chance_section import chance_drawings, chance_section
-from igcnas.report.content import Axis, Report
+from igcnas.report.content import Axis, Report, Section
 from igcnas.report.drawing import Drawing
 from igcnas.report.history_section import history_drawings, history_section
 from igcnas.report.known_section import known_section
@@ -24,7 +24,7 @@ from igcnas.report.source import Source
 from igcnas.report.spending_section import spending_section
 from igcnas.report.summary import summary
 from igcnas.report.trust import trust_sentence
-from igcnas.report.words import counted
+from igcnas.report.words import counted, tied
 from igcnas.units import mega
 
 
@@ -61,22 +61,39 @@ def composition(source: Source, *, importance: bool = True) -> Composition:
         spending_section(found.spending, found.spared),
         provenance_section(source, found.provenance),
     )
+    first = summary(source, found.verdict, found.state, found.known, found.chance, trust=trust_sentence(found.trust))
     axis, budget = source.axis, source.settings.budget_macs
     report = Report(
         title=source.name,
         subtitle=_subtitle(source, found),
-        summary=summary(
-            source, found.verdict, found.state, found.known, found.chance, trust=trust_sentence(found.trust)
-        ),
+        summary=_tied(first),
         axis=Axis(title=axis.title, unit=axis.unit, budget=budget / axis.size if axis.limited else None),
         validation_images=source.images,
         networks=found.networks,
-        sections=sections,
+        sections=tuple(map(_tied, sections)),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
+        study=source.reference,
     )
     drawings = (_front(source), *chance, *matters, *audits, *retrainings, *history)
     return Composition(report=report, numbers=found, drawings=drawings)
+
+
+def _tied(section: Section) -> Section:
+    return replace(
+        section,
+        paragraphs=tuple(map(tied, section.paragraphs)),
+        tables=tuple(
+            replace(
+                table,
+                caption=tied(table.caption),
+                note=tied(table.note),
+                rows=tuple(tuple(map(tied, row)) for row in table.rows),
+            )
+            for table in section.tables
+        ),
+        pictures=tuple(replace(picture, caption=tied(picture.caption)) for picture in section.pictures),
+    )
 
 
 def _subtitle(source: Source, found: Numbers) -> str:

@@ -37,11 +37,11 @@ def history_section(source: Source, history: History, drawings: list[Drawing]) -
     total = len(history.moments)
     if gain is not None:
         text = (
-            f"The highest accuracy of a single training rose last at network {gain.networks} of {total} "
+            f"The highest accuracy of a single training rose last with the {_th(gain.networks)} of {total} networks "
             f"({name_of(names[gain.number])}, {gain.best:.2f} %)"
         )
         if front is not None:
-            text += f"; the front as a whole improved last at network {front.networks}"
+            text += f"; the front as a whole improved last with the {_th(front.networks)}"
         late = max(gain.networks, front.networks if front is not None else 0)
         if total - late < 0.2 * total:
             more = " It was still getting better near its end: more networks would probably help."
@@ -84,6 +84,12 @@ def history_section(source: Source, history: History, drawings: list[Drawing]) -
     )
 
 
+def _th(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number:,}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"
+
+
 def history_drawings(source: Source, history: History) -> list[Drawing]:
     """Every network, the best so far, and the hypervolume."""
     if sum(moment.accuracy is not None for moment in history.moments) < 2:
@@ -99,9 +105,9 @@ def history_drawings(source: Source, history: History) -> list[Drawing]:
     return [
         Drawing(
             name="history",
-            caption="Left: every network as it ended, and the highest accuracy so far. Right: hypervolume of the front."
+            caption="Left: every network that was trained to the end, and the highest accuracy so far. Right: hypervolume of the front."
             if both
-            else "Every network as it ended, and the highest accuracy so far.",
+            else "Every network that was trained to the end, and the highest accuracy so far.",
             alt=f"Over {last.networks} networks the highest accuracy rises to {last.best:.2f} %."
             + (f" The hypervolume rises to {last.hypervolume:.1f}." if last.hypervolume is not None else ""),
             figure=figure,
@@ -140,7 +146,7 @@ def draw_best(history: History, axes: Axes, *, images: int) -> None:
     axes.set_yscale("function", functions=(to_scale, from_scale))
     low, high = limits(min(values), max(values))
     axes.set_ylim(low, high)
-    marks = ticks(low, high)
+    marks = ticks(low, high, apart=0.07)
     axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
     axes.set_ylabel(f"validation accuracy (%, {images:,} images)")
     axes.set_xlabel("networks trained or pruned so far")

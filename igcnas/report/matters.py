@@ -1,83 +1,43 @@
-"""Which choices mattered, by `igcnas.importance`; and the same numbers again where they are still those of the study.
+"""Which choices mattered, by `igcnas.importance`.
 
-The analysis takes seconds to minutes, and depends on the networks alone: so it is kept beside the study, with a digest
-of them, and taken up where they are the same. Beyond so many networks fewer resamplings tell as much (`resamplings`).
+The analysis depends on the networks alone and is kept beside the study (`importance.keeping`). A report makes it where
+there is none of these networks and it takes seconds; of larger studies it shows the one that `igcnas importance` made.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 
 from igcnas.errors import StudyError
-from igcnas.importance import Choice, Report, Sample, analyse, samples_of
+from igcnas.importance import Choice, Report, analyse, samples_of
 from igcnas.importance.figure import importance_figure
-from igcnas.importance.table import from_dict, to_dict
+from igcnas.importance.keeping import keep, kept
 from igcnas.report.content import Section, Table
 from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
 from igcnas.report.words import counted, listed, share
 
-_KEPT = "importance.json"
-_FORMAT = 1
+MADE = 200  # networks up to which a report makes the analysis itself
 _TITLE = "What mattered"
 
 
 def importance_of(source: Source) -> Report | str:
-    """The report, or why there is none."""
+    """The analysis, or why there is none."""
     try:
         samples = samples_of(source.study, source.settings)
     except StudyError as error:
-        return str(error)
-    path = source.folder / _KEPT
-    digest = _digest(samples)
-    kept = _read(path, digest)
-    effects, judged = resamplings(len(samples))
-    if kept is None:
-        kept = analyse(samples, resamplings=effects, judged=judged)
-        _write(path, digest, kept)
-    return kept
-
-
-def resamplings(networks: int) -> tuple[int, int]:
-    """For effects and for importances: those of `igcnas importance` for small studies, fewer where each takes longer.
-
-    Never fewer than twenty for importances, which is what 'one time in twenty' needs.
-    """
-    return max(100, min(300, 30_000 // networks)), max(20, min(40, 4_000 // networks))
-
-
-def _digest(samples: Sequence[Sample]) -> str:
-    """Of everything that the analysis sees, and of its version here."""
-    from igcnas import __version__
-
-    plain = [[dict(sample.parameters), sample.macs, sample.log_errors] for sample in samples]
-    text = json.dumps([_FORMAT, __version__, resamplings(len(samples)), plain], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read(path: Path, digest: str) -> Report | None:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["digest"] != digest:
-            return None
-        return from_dict(data["report"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _write(path: Path, digest: str, report: Report) -> None:
-    """Whole or not at all; where the folder cannot be written, the next report takes its time again."""
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_text(json.dumps({"digest": digest, "report": to_dict(report)}) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError:
-        return
+        return f"Nothing is shown: {error}."
+    found = kept(source.folder, samples)
+    if found is None:
+        if len(samples) > MADE:
+            return (
+                f"Not made yet: of {len(samples):,} networks the analysis takes a minute or more. Run the command below, "
+                "then this report again."
+            )
+        found = analyse(samples)
+        keep(source.folder, samples, found)
+    return found
 
 
 def importance_drawings(source: Source, found: Report | str | None) -> list[Drawing]:
@@ -104,8 +64,7 @@ def importance_section(source: Source, found: Report | str | None, drawings: lis
         text = "Left out of this page (--no-importance)."
         return Section(key="importance", title=_TITLE, paragraphs=(text,), commands=command)
     if isinstance(found, str):
-        text = f"Nothing is shown: {found}."
-        return Section(key="importance", title=_TITLE, paragraphs=(text,), commands=command)
+        return Section(key="importance", title=_TITLE, paragraphs=(found,), commands=command)
     shown = [choice for choice in found.choices if choice.shown]
     paragraphs = [_found(found, shown), *_effects(shown)]
     paragraphs.append(

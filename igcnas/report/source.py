@@ -86,12 +86,11 @@ class Source:
         """What the front compares at, in the units of its axis; NaN where a latency was not measured."""
         return record.cost(self.settings.objective) / self.axis.size
 
-    def command(self, words: str) -> str:
-        """A command of igcnas on this study: `words` with {} for its name."""
-        return shlex.join(["igcnas", *(word.format(self.name) for word in words.split()), *self.place])
-
     @property
-    def place(self) -> list[str]:
-        """The option of commands that says where the study is; none where they look by themselves."""
-        root = self.folder.parent
-        return [] if root == Path("studies") else ["--studies-dir", str(root)]
+    def reference(self) -> str:
+        """How commands are told of the study: by its name where they look for names, else by its folder."""
+        return self.name if self.folder.parent == Path("studies") else str(self.folder)
+
+    def command(self, words: str) -> str:
+        """A command of igcnas on this study: `words` with {} for it."""
+        return shlex.join(["igcnas", *(word.format(self.reference) for word in words.split())])

@@ -72,10 +72,11 @@ def _spared(spared: SparedAudit) -> str:
     if spared.above_median_interval is None or spared.on_front_interval is None:
         return "How often pruning was wrong is not known: no network that it stopped was finished all the same yet."
     return (
-        f"Of {counted(spared.spared, 'network')} that the pruner would have stopped, but were finished all the same, "
-        f"{spared.above_median} ended above the median of the others ({share_interval(*spared.above_median_interval)}) "
-        f"and {spared.on_front} on the front ({share_interval(*spared.on_front_interval)}; 95 % intervals): so often "
-        "pruning is wrong."
+        f"{counted(spared.spared, 'network')} that the pruner would have stopped "
+        f"{'was' if spared.spared == 1 else 'were'} finished all the same, to see how often it is wrong: "
+        f"{spared.above_median} ended above the median of the others (95 % interval of the share: "
+        f"{share_interval(*spared.above_median_interval)}) and {spared.on_front} on the front "
+        f"({share_interval(*spared.on_front_interval)})."
     )
 
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from igcnas.records import TrialRecord
+
+# No line begins with a unit.
+_UNIT = re.compile(r"(?<=[\d)]) (?=(?:%|MFLOPs|MB|ms|s|min|h|points|epochs)(?!\w))")
+
+
+def tied(text: str) -> str:
+    """Numbers that no line break parts from their units.
+
+    >>> tied("98.1 % at 0.2 MFLOPs, 3 seeds")
+    '98.1\\xa0% at 0.2\\xa0MFLOPs, 3 seeds'
+    """
+    return _UNIT.sub("\u00a0", text)
 
 
 def counted(number: int, noun: str, several: str = "") -> str:
