@@ -105,7 +105,8 @@ def history_drawings(source: Source, history: History) -> list[Drawing]:
     return [
         Drawing(
             name="history",
-            caption="Left: every network that was trained to the end, and the highest accuracy so far. Right: hypervolume of the front."
+            caption="Left: every network that was trained to the end, and the highest accuracy so far. Right: "
+            "hypervolume of the front."
             if both
             else "Every network that was trained to the end, and the highest accuracy so far.",
             alt=f"Over {last.networks} networks the highest accuracy rises to {last.best:.2f} %."

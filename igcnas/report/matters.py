@@ -32,8 +32,8 @@ def importance_of(source: Source) -> Report | str:
     if found is None:
         if len(samples) > MADE:
             return (
-                f"Not made yet: of {len(samples):,} networks the analysis takes a minute or more. Run the command below, "
-                "then this report again."
+                f"Not made yet: of {len(samples):,} networks the analysis takes a minute or more. Run the command "
+                "below, then this report again."
             )
         found = analyse(samples)
         keep(source.folder, samples, found)

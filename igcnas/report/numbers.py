@@ -55,7 +55,7 @@ def measure(source: Source, *, importance: bool = True) -> Numbers:
         history=history_of(source),
         spending=spending_of(source),
         spared=audit_spared(source.study, source.settings),
-        provenance=provenance_of(source, retrained=trust.test_readings),
+        provenance=provenance_of(source, trust),
     )
 
 

@@ -11,18 +11,20 @@ import importlib
 import json
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from igcnas import __version__
+from igcnas.provenance import Run, runs
 from igcnas.records import counted
 from igcnas.report.content import Section, Table
 from igcnas.report.source import Source
+from igcnas.report.trust import Trust
 from igcnas.report.words import counted as several
 from igcnas.report.words import listed, often
-from igcnas.study import flatten
+from igcnas.settings import GroupingRules
 from igcnas.units import duration, mega
 
 
@@ -30,7 +32,7 @@ from igcnas.units import duration, mega
 class Provenance:
     """structures: how many the space holds, widths aside; None for block families that igcnas does not know.
 
-    runs: plain data of `igcnas.provenance.Run`, none of a study of before. test_readings: times that the test split was
+    runs: with the name of what each made, 'search' or a folder; none of a study of before. test_readings: times that the test split was
     read, by what did it; an export counts once, though it may have been made again. command: of a new study like this.
     """
 
@@ -49,15 +51,15 @@ class Provenance:
     pruner: str
     seed: int
     training: Mapping[str, Any]
-    runs: tuple[Mapping[str, Any], ...]
+    runs: tuple[tuple[str, Run], ...]
     test_readings: Mapping[str, int]
     command: str
 
 
-def provenance_of(source: Source, *, retrained: Mapping[str, int]) -> Provenance:
-    """Of a study. retrained: readings of the test split by each retraining."""
+def provenance_of(source: Source, trust: Trust) -> Provenance:
+    """Of a study and of what was made to check it."""
     settings = source.settings
-    readings = dict(retrained)
+    readings = trust.test_readings
     if _export_was_tested(source.folder):
         readings = {"export of the best network": 1} | readings
     return Provenance(
@@ -76,7 +78,7 @@ def provenance_of(source: Source, *, retrained: Mapping[str, int]) -> Provenance
         pruner=settings.pruner,
         seed=settings.seed,
         training=asdict(settings.training),
-        runs=recorded_runs(source.folder),
+        runs=tuple(_recorded(source, trust)),
         test_readings=readings,
         command=command_of(source),
     )
@@ -103,13 +105,11 @@ def structures(space: Mapping[str, Any]) -> int | None:
     return total
 
 
-def recorded_runs(folder: Path) -> tuple[Mapping[str, Any], ...]:
-    """Plain data of the runs of a study, the earliest first."""
-    try:
-        found = importlib.import_module("igcnas.provenance").runs(folder)
-    except ModuleNotFoundError:
-        return ()
-    return tuple(asdict(run) for run in found)
+def _recorded(source: Source, trust: Trust) -> Iterator[tuple[str, Run]]:
+    """The runs of the search, then those of each audit and retraining, with the name of what they made."""
+    yield from (("search", run) for run in runs(source.folder))
+    for one in (*trust.audits, *trust.retrainings):
+        yield from ((one.folder.name, run) for run in runs(one.folder))
 
 
 def command_of(source: Source) -> str:
@@ -162,14 +162,14 @@ def _runs_words(found: Provenance) -> str:
             "Which versions, machine and commands made this study was not recorded: it is from before igcnas kept "
             f"that. This page was written by igcnas {__version__}."
         )
-    last = found.runs[-1]
-    versions = sorted({(run["igcnas"], run["commit"]) for run in found.runs})
+    last = found.runs[-1][1]
+    versions = sorted({(run.igcnas, run.commit) for _, run in found.runs})
     said = [f"{version} ({commit})" if commit else version for version, commit in versions]
-    packages = listed([f"{name} {version}" for name, version in last["packages"].items()])
+    packages = listed([f"{name} {version}" for name, version in last.packages.items()])
     return (
-        f"Made by igcnas {listed(said)} in {several(len(found.runs), 'run')}, on Python {last['python']} with "
-        f"{packages or 'packages of unknown versions'} ({last['platform']}; {last['processor']}, "
-        f"{several(last['cores'], 'core')}). This page was written by igcnas {__version__}."
+        f"Made by igcnas {listed(said)} in {several(len(found.runs), 'run')}, on Python {last.python} with "
+        f"{packages or 'packages of unknown versions'} ({last.platform}; {last.processor}, "
+        f"{several(last.cores, 'core')}). This page was written by igcnas {__version__}."
     )
 
 
@@ -197,14 +197,16 @@ def _again_words(found: Provenance) -> str:
 
 
 def _commands(source: Source, found: Provenance) -> tuple[str, ...]:
-    given = [str(run["command"]) for run in found.runs] or [found.command]
+    given = [run.command for _, run in found.runs] or [found.command]
     again = ("status {}", "plot {}", "importance {}", "audit {}", "retrain {}", "report {}")
     return (*dict.fromkeys(given), *(source.command(words) for words in again))
 
 
 def _settings_table(found: Provenance) -> Table:
     channels, height, width = found.input_shape
-    training = flatten({key: value for key, value in found.training.items() if key != "grouping"})
+    training = {key: value for key, value in found.training.items() if key != "grouping"}
+    usual = asdict(GroupingRules())
+    rules = {key: value for key, value in found.training["grouping"].items() if value != usual[key]}
     size = "" if found.structures is None else f"; {found.structures:,} structures, each at every width"
     rows = [
         ("search space", f"{found.space} (fingerprint {found.space_fingerprint}{size})"),
@@ -219,26 +221,32 @@ def _settings_table(found: Provenance) -> Table:
         ("sampler", found.sampler),
         ("pruner", found.pruner),
         ("seed", str(found.seed)),
-        ("training", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in training.items())),
+        ("training", _words(training)),
+        ("learned groups", _words(rules) or "by the default rules"),
     ]
     return Table(caption="Settings", columns=("what", "value"), rows=tuple(rows), numeric=(False, False))
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
 
 
 def _runs_table(found: Provenance) -> Table:
     rows = tuple(
         (
-            str(run["began"]),
-            "killed or not ended" if run["seconds"] is None else duration(run["seconds"]),
-            str(run["workers"]),
-            listed(list(run["devices"])) or "-",
-            str(run["engine"]) or "-",
-            f"{run['igcnas']} {run['commit']}".strip(),
+            what,
+            run.began,
+            "killed, or not ended" if run.seconds is None else duration(run.seconds),
+            str(run.workers),
+            listed(run.devices) or "-",
+            run.engine or "-",
+            f"{run.igcnas} {run.commit}".strip(),
         )
-        for run in found.runs
+        for what, run in found.runs
     )
     return Table(
-        caption="Runs of the search",
-        columns=("began (UTC)", "took", "workers", "devices", "engine", "igcnas"),
+        caption="Runs",
+        columns=("of", "began (UTC)", "took", "workers", "devices", "engine", "igcnas"),
         rows=rows,
-        numeric=(False, True, True, False, False, False),
+        numeric=(False, False, True, True, False, False, False),
     )
