@@ -18,7 +18,7 @@ from igcnas.report.known_section import known_section
 from igcnas.report.matters import importance_drawings, importance_section
 from igcnas.report.networks import front_section
 from igcnas.report.numbers import Numbers, measure
-from igcnas.report.provenance import provenance_section
+from igcnas.report.provenance_section import provenance_section
 from igcnas.report.retrainings import retraining_drawings, retraining_section
 from igcnas.report.source import Source
 from igcnas.report.spending_section import spending_section
