@@ -35,7 +35,7 @@ def _runs_words(found: Provenance) -> str:
             "Which versions, machine and commands made this study was not recorded: it is from before igcnas kept "
             f"that. This page was written by igcnas {__version__}."
         )
-    last = [run for what, run in found.runs if what == SEARCH][-1] if found.runs[0][0] == SEARCH else found.runs[-1][1]
+    last = next((run for what, run in reversed(found.runs) if what == SEARCH), found.runs[-1][1])
     versions = sorted({(run.igcnas, run.commit) for _, run in found.runs})
     said = [f"{version} ({commit})" if commit else version for version, commit in versions]
     packages = listed([f"{name} {version}" for name, version in last.packages.items()])
