@@ -679,11 +679,11 @@ def test_the_command_writes_the_page_and_its_figures_and_prints_every_number(fol
     names = {Path(path).name for path in printed["files"][1:]}
     assert names == {f"{name}.{kind}" for name in ("pareto", "random", "history") for kind in ("png", "svg")}
     assert page.read_text().lower().startswith("<!doctype html>")
-    assert printed["verdict"] in page.read_text().replace("\u00a0", " ")
+    assert printed["sentence"] in page.read_text().replace("\u00a0", " ")
     assert len(printed["networks"]) == printed["state"]["networks"]
     assert main(["report", str(folder), "--no-importance", "--out", str(page), "--no-figures"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out == [printed["verdict"], f"wrote     {page}"]
+    assert out == [printed["sentence"], f"wrote     {page}"]
 
 
 def test_a_study_without_a_trained_network_is_one_line(tmp_path, capsys):

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise IgcnasError(f"cannot write {error.filename}: {error.strerror}; give another --out") from None
     verdict = found.report.summary.paragraphs[0].replace("\u00a0", " ")
     if arguments.json:
-        print(json.dumps({"study": folder.name, "verdict": verdict, **plain(found.numbers), "files": plain(files)}))
+        print(json.dumps({"study": folder.name, "sentence": verdict, **plain(found.numbers), "files": plain(files)}))
         return 0
     print(verdict)
     for path in files:
