@@ -1,6 +1,6 @@
 """What a page of many networks takes: seconds and bytes to write it, and milliseconds until it answers in a browser.
 
-    python -m benchmarks.report_page --networks 1000
+python -m benchmarks.report_page --networks 1000
 """
 
 from __future__ import annotations

@@ -16,15 +16,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from igcnas.report.page import render
-
 from benchmarks.summary import header
 from igcnas.architecture import Architecture
 from igcnas.cost import count
 from igcnas.data import load_dataset
 from igcnas.evaluation import InTurn, OnEpoch, Outcome
+from igcnas.importance import analyse, samples_of
+from igcnas.importance.analysis import JUDGED, RESAMPLINGS
+from igcnas.importance.keeping import keep
 from igcnas.records import TrialRecord
 from igcnas.report.composing import composition, write_figures
+from igcnas.report.page import render
 from igcnas.report.source import Source
 from igcnas.search import Search
 from igcnas.settings import TrainingSettings
@@ -107,12 +109,14 @@ def measure(folder: Path) -> dict[str, float]:
     start = time.perf_counter()
     source = Source.read(folder)
     at = timed("read", start)
-    found = composition(source, importance=False)
+    composition(source, importance=False)
     at = timed("compose without importance", at)
-    composition(source)
-    at = timed("compose, importance made", at)
-    composition(source)
-    at = timed("compose, importance kept", at)
+    importance = analyse(samples_of(source.study, source.settings), resamplings=RESAMPLINGS, judged=JUDGED)
+    at = timed("the analysis of importance, once", at)
+    keep(folder, samples_of(source.study, source.settings), importance)
+    at = time.perf_counter()
+    found = composition(source)
+    at = timed("compose with importance kept", at)
     text = render(found.report)
     at = timed("page", at)
     write_figures(found.drawings, folder / "figures")
@@ -126,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--networks", type=int, nargs="+", default=[100, 1000], metavar="N")
     arguments = parser.parse_args()
-    print(header("python -m benchmarks.report_time"))
+    print(header("benchmarks.report_time"))
     with tempfile.TemporaryDirectory() as root:
         for networks in arguments.networks:
             folder = Path(root) / f"made-{networks}"
@@ -134,7 +138,7 @@ def main() -> None:
             found = measure(folder)
             print(f"\n{networks} networks, {networks // 10} repeats")
             for name, value in found.items():
-                print(f"  {name:32} {value:7.2f}")
+                print(f"  {name:34} {value:7.2f}", flush=True)
 
 
 if __name__ == "__main__":

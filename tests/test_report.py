@@ -31,8 +31,9 @@ from igcnas.data import load_dataset
 from igcnas.errors import StudyError
 from igcnas.evaluation import InTurn, OnEpoch, Outcome
 from igcnas.figures import compute_front, inline_svg, save
-from igcnas.grouping import Interleaved
+from igcnas.grouping import Dense, Interleaved
 from igcnas.hypervolume import hypervolume
+from igcnas.proposals import Judge
 from igcnas.records import TrialRecord, champions, networks, records
 from igcnas.report import compose, matters
 from igcnas.report.chance import LEAST, RANDOM, against, compare_random, expected_maximum, score_searched
@@ -51,7 +52,7 @@ from igcnas.report.summary import verdict_words
 from igcnas.report.trust import trust_of
 from igcnas.report.verdict import CLEAR, Candidate, State, Verdict, state_of, verdict_of
 from igcnas.report.words import tied
-from igcnas.search import Search
+from igcnas.search import Search, observations
 from igcnas.settings import TrainingSettings
 from igcnas.space import known_spaces, load_space
 from igcnas.statistics import welch
@@ -370,6 +371,17 @@ def test_random_networks_are_those_whose_record_says_so(source, numbers):
     assert numbers.chance.pruned == sum(one.state == "pruned" for one in source.every if one.searched)
 
 
+def test_a_pruned_network_is_scored_beside_the_known_ones_at_its_epoch(source):
+    judge = Judge.of(observations(source.study, "front"), images=IMAGES)
+    scored = {one.number: score for one, score in score_searched(source)}
+    pruned = [one for one in source.every if one.state == "pruned"]
+    assert pruned
+    for one in pruned:
+        early = judge.score(one.accuracies[-1], one.macs, epoch=one.pruned_at)
+        assert scored[one.number] == pytest.approx(early)
+        assert early != pytest.approx(judge.score(one.accuracies[-1], one.macs))
+
+
 def test_a_study_of_before_says_that_it_does_not_know_and_one_at_random_has_nothing_to_compare(source):
     before = dataclasses.replace(source, every=[dataclasses.replace(one, origin="") for one in source.every])
     found = compare_random(before)
@@ -608,6 +620,19 @@ def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path,
     assert (found.done, found.planned) == (3, 4)
     assert found.tests is not None
     assert found.tests.test_readings == 3
+
+
+def test_finalists_are_chosen_by_the_mean_over_repeats_as_the_verdict_is():
+    from igcnas.retraining import choose_finalists
+
+    steady, lucky = (record(n, 1_000, 96.0 + n, architecture=small_network(Dense(), 4 * n + 4)) for n in (0, 1))
+    every = [steady, lucky, *repeated(lucky, 92.0, 93.0, number=2)]
+    source = source_of(every)
+    first = choose_finalists(every, source.settings, top=1, trials=None)[0]
+    assert (first.number, first.val_accuracy, first.trainings) == (0, 96.0, 1)
+    named = choose_finalists(every, source.settings, top=None, trials=[3])[0]  # a repeat means its network
+    assert (named.number, named.trainings) == (1, 3)
+    assert named.val_accuracy == pytest.approx((97 + 92 + 93) / 3)
 
 
 # Provenance

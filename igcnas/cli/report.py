@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from igcnas.cli.common import add_study_argument, study_folder
@@ -31,7 +32,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = parser.add_argument
     add("--out", type=Path, metavar="FILE", help="the page (default: report.html in the folder of the study)")
     add("--no-figures", action="store_true", help="leave out figures/")
-    add("--no-importance", action="store_true", help="leave out what mattered, which takes seconds to a minute")
+    add(
+        "--no-importance",
+        action="store_true",
+        help="leave out what mattered, which takes up to a minute the first time",
+    )
     add("--json", action="store_true", help="print every number as one JSON object, too")
     parser.set_defaults(run=run)
 
@@ -39,12 +44,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Compose; write; print the paths and the verdict."""
     from igcnas.report.composing import composition, write_figures
+    from igcnas.report.matters import takes_time
     from igcnas.report.numbers import plain
     from igcnas.report.page import render
     from igcnas.report.source import Source
 
     folder = study_folder(arguments)
-    found = composition(Source.read(folder), importance=not arguments.no_importance)
+    source, importance = Source.read(folder), not arguments.no_importance
+    if importance and takes_time(source):
+        print(
+            "analysing what mattered, once for these networks: up to a minute; --no-importance leaves it out",
+            file=sys.stderr,
+            flush=True,
+        )
+    found = composition(source, importance=importance)
     page = arguments.out or folder / "report.html"
     files = [page]
     try:

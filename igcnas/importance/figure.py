@@ -63,7 +63,7 @@ def importance_figure(report: Report, *, title: str) -> Figure:
     height = 2.2 + 0.2 * (rows[-1].y + 1)
     figure = new_figure(11.5, height, constrained=False)
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-    figure.subplots_adjust(left=0.27, right=0.965, wspace=0.3, top=1 - 0.75 / height, bottom=1.3 / height)
+    figure.subplots_adjust(left=0.25, right=0.965, wspace=0.5, top=1 - 0.75 / height, bottom=1.3 / height)
     draw_importances(left, rows)
     draw_effects(right, rows)
     for axes in (left, right):
@@ -164,7 +164,7 @@ def _ticks(extent: float) -> list[int]:
     chosen: list[int] = []
     for tick in sorted(_TICKS, key=lambda tick: abs(position(tick))):
         place = position(tick)
-        if abs(place) <= extent and all(abs(place - position(other)) >= extent / 3.2 for other in chosen):
+        if abs(place) <= extent and all(abs(place - position(other)) >= extent / 2.6 for other in chosen):
             chosen.append(tick)
     return chosen
 

@@ -18,7 +18,7 @@ from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
 from igcnas.report.words import counted, listed, share
 
-MADE = 200  # networks up to which a report makes the analysis itself
+MADE = 100  # networks up to which a report makes the analysis itself
 _TITLE = "What mattered"
 
 
@@ -38,6 +38,15 @@ def importance_of(source: Source) -> Report | str:
         found = analyse(samples)
         keep(source.folder, samples, found)
     return found
+
+
+def takes_time(source: Source) -> bool:
+    """Whether `importance_of` makes an analysis."""
+    try:
+        samples = samples_of(source.study, source.settings)
+    except StudyError:
+        return False
+    return len(samples) <= MADE and kept(source.folder, samples) is None
 
 
 def importance_drawings(source: Source, found: Report | str | None) -> list[Drawing]:
