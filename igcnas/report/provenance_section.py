@@ -58,8 +58,8 @@ def _test_words(found: Provenance) -> str:
 
 def _again_words(found: Provenance) -> str:
     exact = (
-        "With one worker and on the same machine the same command proposes the same networks and trains them to the "
-        "same bits; with several it depends on which training ends first."
+        "With one worker, on the same CPU, the same command proposes the same networks and trains them to the same "
+        "bits; with several workers it depends on which training ends first."
     )
     if found.runs:
         return f"The commands below are those that were given, then those that make each part of this page. {exact}"
