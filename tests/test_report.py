@@ -36,8 +36,8 @@ from igcnas.hypervolume import hypervolume
 from igcnas.proposals import Judge
 from igcnas.records import TrialRecord, champions, networks, records
 from igcnas.report import compose, matters
-from igcnas.report.chance import LEAST, RANDOM, against, compare_random, expected_maximum, score_searched
-from igcnas.report.chance_section import draw_chance
+from igcnas.report.chance import LEAST, RANDOM, Chance, against, compare_random, expected_maximum, score_searched
+from igcnas.report.chance_section import chance_drawings, chance_section, draw_chance
 from igcnas.report.composing import composition
 from igcnas.report.gap import BINOMIAL, WELCH, Noise
 from igcnas.report.history import history_of
@@ -409,6 +409,16 @@ def test_a_comparison_with_random_draws_is_by_its_definitions(random_scores, lat
     assert found.expected_best > found.random.mean
 
 
+def test_of_equal_scores_nothing_is_shown():
+    found = against([(n, 0.5) for n in range(3)], [(n, 0.5) for n in range(4)])
+    assert (found.p, found.p_ranks, found.above) == (1.0, 1.0, 0)
+    chance = Chance(random=found.random, comparison=found, unknown=0, later=4, pruned=0)
+    drawings = chance_drawings(source_of([]), chance)
+    section = chance_section(source_of([]), chance, drawings)
+    assert "interval: unknown" in section.paragraphs[1]
+    assert not any(word in str(section) for word in ("inf", "nan "))
+
+
 @pytest.mark.parametrize("n", [2, 10, 100])
 def test_the_expected_maximum_is_that_of_draws(n):
     draws = np.random.default_rng(0).normal(size=(20_000, n)).max(1)
@@ -528,7 +538,10 @@ def test_an_analysis_is_made_once_for_the_same_networks(tmp_path, monkeypatch):
     path = folder / "importance.json"
     path.write_text(path.read_text()[:100])
     importance_of(Source.read(folder))
-    assert len(made_of) == 2
+    assert len(made_of) == 2  # what is torn does not count
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": "of other networks"}))
+    importance_of(Source.read(folder))
+    assert len(made_of) == 3
     monkeypatch.setattr(matters, "MADE", 20)
     assert repr(importance_of(Source.read(folder))) == repr(first)  # also of a large study, as it was kept
     path.unlink()

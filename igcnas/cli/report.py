@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.no_figures:
             files += write_figures(found.drawings, folder / "figures")
     except OSError as error:
-        raise IgcnasError(f"cannot write {error.filename}: {error.strerror}; give another --out") from None
+        raise IgcnasError(
+            f"cannot write {str(error.filename).removesuffix('.tmp')}: {error.strerror}; give another --out"
+        ) from None
     verdict = found.report.summary.paragraphs[0].replace("\u00a0", " ")
     if arguments.json:
         print(json.dumps({"study": folder.name, "sentence": verdict, **plain(found.numbers), "files": plain(files)}))

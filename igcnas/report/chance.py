@@ -141,6 +141,7 @@ def against(random: Sequence[tuple[int, float]], later: Sequence[tuple[int, floa
     drawn, proposed = group(random), group(later)
     test = welch(proposed.scores, drawn.scores)
     ranks = mannwhitneyu(proposed.scores, drawn.scores, alternative="two-sided")
+    p_ranks = float(ranks.pvalue)
     above = sum(score > drawn.best for score in proposed.scores)
     values = np.array(drawn.scores)
     deviations = expected_maximum(proposed.n)
@@ -151,7 +152,7 @@ def against(random: Sequence[tuple[int, float]], later: Sequence[tuple[int, floa
         low=test.low,
         high=test.high,
         p=test.p,
-        p_ranks=float(ranks.pvalue),
+        p_ranks=1.0 if math.isnan(p_ranks) else p_ranks,  # all scores are equal
         superiority=float(ranks.statistic) / (proposed.n * drawn.n),
         above=above,
         above_interval=wilson_interval(above, proposed.n),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -128,7 +129,8 @@ def _table(found: RandomComparison) -> Table:
     def row(name: str, some: Group) -> tuple[str, ...]:
         mean, best = fewer_percent(some.mean), fewer_percent(some.best)
         low, high = fewer_percent(some.low), fewer_percent(some.high)
-        return (name, str(some.n), f"{mean:.0f} %", f"{low:.0f} to {high:.0f} %", f"{best:.0f} %", f"{some.sd:.2f}")
+        span = f"{low:.0f} to {high:.0f} %" if math.isfinite(low) and math.isfinite(high) else "-"
+        return (name, str(some.n), f"{mean:.0f} %", span, f"{best:.0f} %", f"{some.sd:.2f}")
 
     return Table(
         caption="Errors fewer than those of the reference at equal cost",

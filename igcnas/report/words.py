@@ -109,11 +109,13 @@ def errors(fewer: float) -> str:
 
 
 def fewer_span(low: float, high: float) -> str:
-    """An interval of percents of errors fewer, in words.
+    """An interval of percents of errors fewer, in words; 'unknown' where the values tell none.
 
     >>> fewer_span(10.0, 49.6), fewer_span(-62.0, 49.0), fewer_span(-80.0, -20.0)
     ('10 to 50 % fewer', '62 % more to 49 % fewer', '20 to 80 % more')
     """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "unknown"
     if low >= 0:
         return f"{low:.0f} to {high:.0f} % fewer"
     if high <= 0:
