@@ -20,8 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hypervolume import hypervolume
-from benchmarks.summary import header, mean, sign_flip
+from benchmarks.summary import header, mean
+from igcnas.hypervolume import hypervolume
+from igcnas.permutation import sign_flip
 
 RANDOM = "random"
 REFERENCE_ACCURACY = 80.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import platform
@@ -13,8 +12,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
-
-_EXACT = 16
 
 
 class Mean(NamedTuple):
@@ -39,22 +36,6 @@ def mean(values: Sequence[float]) -> Mean:
 def paired(ours: dict[int, float], theirs: dict[int, float]) -> Mean:
     """Mean difference, ours minus theirs, over the runs that both have."""
     return mean([ours[run] - theirs[run] for run in sorted(ours.keys() & theirs.keys())])
-
-
-def sign_flip(differences: Sequence[float]) -> float:
-    """Two-sided p of a mean difference of zero: the share of all changes of sign that give as large a mean.
-
-    Exact, no assumption on the distribution but its symmetry under "no difference"; up to 16 pairs.
-    """
-    if not 1 <= len(differences) <= _EXACT:
-        raise ValueError(f"{len(differences)} pairs; between 1 and {_EXACT} can be counted out")
-    observed = abs(math.fsum(differences))
-    signs = itertools.product((1, -1), repeat=len(differences))
-    tolerance = 1e-12 * max(1.0, observed)
-    larger = sum(
-        abs(math.fsum(s * d for s, d in zip(row, differences, strict=True))) >= observed - tolerance for row in signs
-    )
-    return larger / 2.0 ** len(differences)
 
 
 def header(module: str) -> str:

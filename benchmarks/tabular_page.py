@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from benchmarks.hypervolume import front_hypervolume, hypervolume
 from benchmarks.runner import Task
 from benchmarks.summary import Mean, mean, paired
 from benchmarks.tablespace import BUDGET, TableSpace
+from igcnas.hypervolume import front_hypervolume, hypervolume
 from igcnas.proposals import resolve_sampler
 
 OURS = "igcnas "

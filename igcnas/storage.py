@@ -69,6 +69,24 @@ def lock_study(folder: Path, *, other: str = "use another --study name") -> Iter
         yield
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process holds the lock of ``folder`` now; False where nobody can tell."""
+    path = str(folder.absolute() / "lock")
+    if fcntl is None or not os.path.exists(path):
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # for an instant; who begins just then is told to try again
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 class JournalBackend(BaseJournalBackend):
     """Journal file that a SIGKILL at any moment leaves readable and writable.
 

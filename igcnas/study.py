@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from igcnas.errors import StudyError
+from igcnas.errors import StudyError, unknown_name
 from igcnas.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -145,6 +145,17 @@ def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def find_study(name: str | Path, root: Path = Path("studies")) -> Path:
+    """The folder of a study, given as a path or as a name in `root`; StudyError names those known if there is none."""
+    for folder in (Path(name), root / name):
+        if (folder / "settings.json").is_file():
+            return folder
+    known = study_names(root)
+    if not known:
+        raise StudyError(f"no study {str(name)!r}, and none in {root}; give the path of its folder")
+    raise StudyError(f"{unknown_name('study', str(name), known)} (in {root})")
 
 
 def study_names(root: Path) -> list[str]:

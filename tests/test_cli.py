@@ -164,7 +164,7 @@ def test_status_and_plot_show_what_a_search_left(capsys: pytest.CaptureFixture[s
     assert main(["status"]) == 0
     assert capsys.readouterr().out == "s\n"
     assert main(["plot", "s"]) == 0
-    assert capsys.readouterr().out.split() == ["studies/s/pareto.png", "studies/s/trials.csv"]
+    assert capsys.readouterr().out.split() == ["studies/s/pareto.png", "studies/s/pareto.svg", "studies/s/trials.csv"]
     assert Path("studies/s/pareto.png").exists()
     assert main(["export", "s", "--trial", "7"]) == 2
     assert "no trained network of number 7" in capsys.readouterr().err

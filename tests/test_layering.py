@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 errors
-checks keywords settings statistics
+checks keywords settings statistics units
 recipes
 kernels
 primitives
@@ -30,7 +30,8 @@ canonical cost paths
 upstream
 conventions width
 literature
-baselines explanation pareto space
+baselines explanation pareto permutation space
+hypervolume
 layers
 usage
 network
@@ -41,13 +42,15 @@ execution
 data
 training
 scores
-provenance records storage racing
+provenance storage racing
 study
+records
 proposals
 worker
 evaluation
 search
-figures drawing export importance runs
+figures
+drawing export importance runs
 audit retraining
 report
 cli

@@ -28,8 +28,9 @@ from benchmarks import (
     tabular,
     tabular_page,
 )
-from benchmarks.hypervolume import front_hypervolume, hypervolume
 from benchmarks.problem import Problem, Told
+from igcnas import permutation
+from igcnas.hypervolume import front_hypervolume, hypervolume
 
 MILLION = 1_000_000
 
@@ -158,10 +159,10 @@ def test_a_torn_line_is_run_again_and_a_changed_strategy_too(tmp_path: Path) -> 
 
 
 def test_an_exact_test_of_signs_counts_all_changes_of_sign() -> None:
-    assert summary.sign_flip([1.0, 1.0, 1.0, 1.0, 1.0]) == 2 / 32
-    assert summary.sign_flip([1.0, -1.0]) == 1.0
+    assert permutation.sign_flip([1.0, 1.0, 1.0, 1.0, 1.0]) == 2 / 32
+    assert permutation.sign_flip([1.0, -1.0]) == 1.0
     with pytest.raises(ValueError, match="17 pairs"):
-        summary.sign_flip([1.0] * 17)
+        permutation.sign_flip([1.0] * 17)
 
 
 def test_differences_are_of_the_runs_that_both_have() -> None:

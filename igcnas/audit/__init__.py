@@ -7,5 +7,6 @@ rows        what is known of each network then
 agreement   Kendall's tau-b, Spearman's rho, intervals, recall and regret: arrays in, numbers out
 result      all measures of an audit, beside the ceiling of seed noise and beside counts and zero-cost scores
 verdict     what they say, in one sentence
-table, figure   audit.md, audit.csv, audit.png
+table, figure   audit.md, audit.csv, audit.png, audit.svg
+reading     an audit that was made, from its folder
 """

@@ -13,10 +13,12 @@ import numpy as np
 from igcnas.audit.result import ALL, RANKINGS, WITHIN, AuditResult, Scope
 from igcnas.audit.table import NAMES, Title
 from igcnas.audit.verdict import verdict
+from igcnas.figures.files import new_figure, save
 from igcnas.figures.scale import frame, from_scale, to_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # From light to dark with the cost, told apart in print and with every kind of colour vision.
 _BAND_COLOURS = ("#56B4E9", "#0072B2", "#003A5C", "#E69F00", "#D55E00", "#7A2E00")
@@ -77,14 +79,11 @@ def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:
     axes.set_axisbelow(True)
 
 
-def save_audit(path: Path, result: AuditResult, title: Title) -> None:
-    """Write the picture as PNG: the scatter, then tau over all and within bands on one scale."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def audit_figure(result: AuditResult, title: Title) -> Figure:
+    """The picture: the scatter, then tau over all and within bands on one scale."""
     from matplotlib.lines import Line2D
 
-    canvas = Figure(figsize=(13, 5.4), dpi=150, layout="constrained")
-    FigureCanvasAgg(canvas)
+    canvas = new_figure(13, 5.4)
     scatter, left, right = canvas.subplots(1, 3, width_ratios=(1.35, 1, 1))
     draw_scatter(result, scatter, short_epochs=title.short_epochs, long_epochs=title.long_epochs)
     seeds = "one long training each" if result.seeds == 1 else f"bars: lowest to highest of {result.seeds} long seeds"
@@ -103,4 +102,9 @@ def save_audit(path: Path, result: AuditResult, title: Title) -> None:
         f"Study {title.study}: does short training rank its networks rightly at equal cost? Verdict: {word}",
         fontsize=11,
     )
-    canvas.savefig(path, format="png")
+    return canvas
+
+
+def save_audit(path: Path, result: AuditResult, title: Title) -> list[Path]:
+    """Write the picture as PNG, and as SVG beside it; the paths of both."""
+    return save(audit_figure(result, title), path)

@@ -86,15 +86,15 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
         f"bands; between the seeds of one network {_points(result.seed_sd)} (median). Square brackets: {LEVEL:.0%} "
         f"intervals, percentiles of {RESAMPLES:,} resamples of networks.",
         "## Kendall's tau-b with the mean of the long trainings",
-        _table(_agreement(scopes, result, lambda scope: scope.taus, ceilings=True)),
-        _ceiling_note(result),
+        _table(agreement_lines(scopes, result, lambda scope: scope.taus, ceilings=True)),
+        ceiling_note(result),
         "## Spearman's rho",
-        _table(_agreement(scopes, result, lambda scope: scope.rhos, ceilings=False)),
+        _table(agreement_lines(scopes, result, lambda scope: scope.rhos, ceilings=False)),
         "## Finding the best",
         "Share of the long training's best k that are among the best k of each ranking, and the points that picking "
         "the best of a ranking loses against the best of the long training. Ties are broken at random, in expectation. "
         "The best of few noisy means is too high, so the points lost are, too.",
-        *(_table(_finding(scope, result)) for scope in (whole, *result.bands)),
+        *(_table(finding_lines(scope, result)) for scope in (whole, *result.bands)),
         "## Networks",
         _table(_networks(result)),
     ]
@@ -111,7 +111,8 @@ def _points(value: float) -> str:
     return "unknown" if math.isnan(value) else f"{value:.2f} points"
 
 
-def _ceiling_note(result: AuditResult) -> str:
+def ceiling_note(result: AuditResult) -> str:
+    """What the ceiling is, and what it leaves open."""
     if result.seeds < 2:
         return "One long seed gives no ceiling."
     notes = [
@@ -139,7 +140,8 @@ def _heads(scopes: Iterable[Scope], result: AuditResult) -> list[str]:
     return [f"{scope.name}{limits.get(scope.name, '')} (n = {scope.n})" for scope in scopes]
 
 
-def _agreement(scopes: Sequence[Scope], result: AuditResult, of: Any, *, ceilings: bool) -> list[list[str]]:
+def agreement_lines(scopes: Sequence[Scope], result: AuditResult, of: Any, *, ceilings: bool) -> list[list[str]]:
+    """A head, then each ranking with its agreement in each scope; with `ceilings` what seed noise allows below."""
     lines = [["ranking", *_heads(scopes, result)]]
     lines += [[NAMES[key], *(show(of(scope)[key]) for scope in scopes)] for key in RANKINGS]
     if ceilings and result.seeds > 1:
@@ -152,7 +154,8 @@ def _shown(found: Interval | None) -> str:
     return "-" if found is None else show(found)
 
 
-def _finding(scope: Scope, result: AuditResult) -> list[list[str]]:
+def finding_lines(scope: Scope, result: AuditResult) -> list[list[str]]:
+    """A head, then each ranking with its share of the best k and the points that its choice loses; last, chance."""
     ks = [k for k in TOP if k in scope.recalls[SHORT]]
     lines = [[*_heads([scope], result), *(f"top {k}" for k in ks), "points lost"]]
     lines += [

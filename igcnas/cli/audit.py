@@ -36,8 +36,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="tell whether the short training of a study ranks its networks rightly",
         description="Trains a sample of the networks of a study long, with several seeds, and compares the order with "
         "that of the short training: Kendall's tau-b and Spearman's rho with intervals, over all and at equal cost, "
-        "beside what seed noise allows and beside MACs, parameters and zero-cost scores. Writes audit.md, audit.csv "
-        "and audit.png.",
+        "beside what seed noise allows and beside MACs, parameters and zero-cost scores. Writes audit.md, audit.csv, "
+        "audit.png and audit.svg.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -208,7 +208,7 @@ def _finish(
     print(verdict(result)[1])
     for line in left_out:
         print(f"left out  {line}")
-    for name in ("audit.md", "audit.csv", "audit.png"):
+    for name in ("audit.md", "audit.csv", "audit.png", "audit.svg"):
         print(f"wrote     {folder / name}")
     return 0
 

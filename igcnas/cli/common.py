@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
+
+from igcnas.units import duration as duration
+from igcnas.units import mega as mega
 
 STUDIES = Path("studies")
 
@@ -37,19 +39,6 @@ def study_folder(arguments: argparse.Namespace) -> Path:
     """Folder of the study that was named."""
     given = Path(arguments.study)
     return given if (given / "settings.json").is_file() else arguments.studies_dir / arguments.study
-
-
-def mega(macs: float) -> str:
-    """MACs in millions, with three significant digits, as papers print them."""
-    return f"{macs / 1e6:.3g}"
-
-
-def duration(seconds: float) -> str:
-    """A time that people say: 40 s, 3 min, 2 h 10 min."""
-    if seconds < 90:
-        return f"{math.ceil(seconds)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def command_line() -> str:

@@ -24,7 +24,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="which choices of a search matter, and which values are better",
         description="From the searched networks of a study: how much each choice matters, and how many percent fewer "
         "errors each value makes than the average network of the same MACs, the other choices being equal. Writes "
-        "importance.png and importance.csv into the folder of the study; works while it runs. See docs/importance.md.",
+        "importance.png, importance.svg and importance.csv into the folder of the study; works while it runs. See "
+        "docs/importance.md.",
     )
     add_study_argument(parser)
     parser.add_argument(
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report and write both files."""
     from igcnas.importance import analyse, samples_of
     from igcnas.importance.figure import save_importance
+    from igcnas.importance.keeping import keep
     from igcnas.importance.table import to_dict, to_frame
     from igcnas.study import StudySettings, open_study
 
@@ -50,14 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
     settings = StudySettings.read(folder)
     samples = samples_of(open_study(folder), settings)
     report = analyse(samples, evaluator=arguments.evaluator, seed=arguments.seed)
-    picture, table = folder / "importance.png", folder / "importance.csv"
+    table = folder / "importance.csv"
     title = f"{folder.name}: what matters among {report.n} searched networks on {settings.data.name}"
-    save_importance(picture, report, title=title)
+    pictures = save_importance(folder / "importance.png", report, title=title)
     to_frame(report).to_csv(table, index=False)
+    keep(folder, samples, report)
     if arguments.json:
-        print(json.dumps({"study": folder.name, **to_dict(report), "files": [str(picture), str(table)]}))
+        print(
+            json.dumps({"study": folder.name, **to_dict(report), "files": [str(path) for path in (*pictures, table)]})
+        )
         return 0
-    _show(report, folder.name, [picture, table])
+    _show(report, folder.name, [*pictures, table])
     return 0
 
 

@@ -13,21 +13,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "plot",
         help="draw the Pareto front of a study and write its table",
-        description="Writes pareto.png and trials.csv into the folder of the study; works while it runs.",
+        description="Writes pareto.png, pareto.svg and trials.csv into the folder of the study; works while it runs.",
     )
     add_study_argument(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write both files."""
+    """Write the files."""
     for path in write(study_folder(arguments)):
         print(path)
     return 0
 
 
 def write(folder: Path) -> list[Path]:
-    """pareto.png and trials.csv of a study; their paths."""
+    """pareto.png, pareto.svg and trials.csv of a study; their paths."""
     from igcnas.figures import save_front
     from igcnas.records import records, to_frame
     from igcnas.study import StudySettings, open_study
@@ -38,6 +38,5 @@ def write(folder: Path) -> list[Path]:
     table = folder / "trials.csv"
     parameters = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
     to_frame(every, parameters).to_csv(table, index=False)
-    picture = folder / "pareto.png"
-    save_front(picture, every, settings, title=folder.name)
-    return [picture, table]
+    pictures = save_front(folder / "pareto.png", every, settings, title=folder.name)
+    return [*pictures, table]

@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Trains the best networks of a study and every published network that fits its budget from "
         "scratch, with several seeds and one recipe, on training and validation images together; reads the test split "
         "once for each, at its end; and prints means, intervals, corrected tests and what they leave undecided. "
-        "Writes retrain-N/ in the folder of the study: table.md, table.csv, accuracies.png, weights.",
+        "Writes retrain-N/ in the folder of the study: table.md, table.csv, accuracies.png and .svg, weights.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -147,7 +147,7 @@ def _retrain(
         print(json.dumps({"folder": str(folder), **report.plain(table)}))
         return 0
     print(report.text(table, settings))
-    for name in ("table.md", "table.csv", "accuracies.png"):
+    for name in ("table.md", "table.csv", "accuracies.png", "accuracies.svg"):
         print(f"wrote     {folder / name}")
     return 0
 

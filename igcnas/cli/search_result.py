@@ -52,6 +52,7 @@ def finish(
         print(line)
     for path in files:
         print(f"wrote     {path}")
+    print(f"next      igcnas report {folder} puts all of this on one page")
     if arguments.json:
         champion = leader.first.record
         result = {"study": str(folder), "trained": summary.trained, "failed": summary.failed, "best": champion.number}

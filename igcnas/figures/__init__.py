@@ -1,5 +1,28 @@
-"""Figures of a study: front, and the scale of its accuracies."""
+"""Figures of a study: the front, the axes that it shares with others, and figures as files."""
 
-from igcnas.figures.front import FrontFigure, compute_front, draw_front, save_front
+from igcnas.figures.axis import CostAxis, cost_axis
+from igcnas.figures.files import inline_svg, new_figure, save
+from igcnas.figures.front import (
+    FrontFigure,
+    block_type,
+    compute_front,
+    draw_front,
+    front_figure,
+    half_bar,
+    save_front,
+)
 
-__all__ = ["FrontFigure", "compute_front", "draw_front", "save_front"]
+__all__ = [
+    "CostAxis",
+    "FrontFigure",
+    "block_type",
+    "compute_front",
+    "cost_axis",
+    "draw_front",
+    "front_figure",
+    "half_bar",
+    "inline_svg",
+    "new_figure",
+    "save",
+    "save_front",
+]

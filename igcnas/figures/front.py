@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas.figures.axis import cost_axis
+from igcnas.figures.files import new_figure, save
 from igcnas.figures.look import looks
 from igcnas.figures.scale import from_scale, limits, ticks, to_scale
 from igcnas.records import Network, TrialRecord, champions, counted, networks, repeats, standard_error
@@ -15,6 +17,7 @@ from igcnas.study import StudySettings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _BESIDE_BUDGET: dict[str, Any] = {
     "xytext": (-3, -4),
@@ -46,54 +49,46 @@ class FrontFigure:
     validation_images: int
 
 
-# Of each objective: what one unit of the axis is, and its name.
-_AXES = {
-    "accuracy,params": (1e3, "thousands of parameters"),
-    "accuracy,latency": (1.0, "milliseconds for one image, median on the device of the study"),
-}
-_MFLOPS = (1e6, "MFLOPs (millions of multiply-accumulates of convolutions and linear layers, one image)")
-
-
 def compute_front(
     every: Sequence[TrialRecord], *, budget_macs: int, validation_images: int, objective: str = "front"
 ) -> FrontFigure:
     """What the figure shows of a study's records."""
-    unit, _ = _AXES.get(objective, _MFLOPS)
+    axis = cost_axis(objective)
     searched: dict[str, list[tuple[float, float]]] = {}
     known: list[tuple[str, float, float]] = []
     for network in networks(every):
-        cost = network.record.cost(objective) / unit
+        cost = network.record.cost(objective) / axis.size
         if network.record.baseline is not None:
             known.append((network.record.baseline, cost, network.mean))
         else:
-            searched.setdefault(_block_type(network.record), []).append((cost, network.mean))
+            searched.setdefault(block_type(network.record), []).append((cost, network.mean))
     line = champions(every, budget_macs, objective)
     return FrontFigure(
         searched=dict(sorted(searched.items())),
         baselines=known,
         # The latency of a pruned network was never measured.
         pruned=[
-            (r.cost(objective) / unit, r.accuracies[-1])
+            (r.cost(objective) / axis.size, r.accuracies[-1])
             for r in every
             if r.state == "pruned" and not math.isnan(r.cost(objective))
         ],
-        front=[(network.record.cost(objective) / unit, network.mean) for network in line],
-        front_errors=[_error(network, validation_images) for network in line],
+        front=[(network.record.cost(objective) / axis.size, network.mean) for network in line],
+        front_errors=[half_bar(network, validation_images) for network in line],
         repeated=any(network.n > 1 for network in line),
         objective=objective,
-        budget=budget_macs / unit if objective not in _AXES else None,
+        budget=budget_macs / axis.size if axis.limited else None,
         validation_images=validation_images,
     )
 
 
-def _error(network: Network, images: int) -> float:
+def half_bar(network: Network, images: int) -> float:
     """Standard error of the mean over seeds; of a single training the binomial one of its validation images."""
     if network.sd is None:
         return standard_error(network.mean, images)
     return network.sd / math.sqrt(network.n)
 
 
-def _block_type(record: TrialRecord) -> str:
+def block_type(record: TrialRecord) -> str:
     """Family, and whether its grouping is learned, where it can also be fixed."""
     stages = record.architecture.to_dict()["stages"]
     learned = any(
@@ -147,7 +142,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
     axes.set_ylim(low, high)
     marks = ticks(low, high)
     axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
-    axes.set_xlabel(_AXES.get(figure.objective, _MFLOPS)[1])
+    axes.set_xlabel(cost_axis(figure.objective).title)
     axes.set_ylabel(f"validation accuracy (%, {figure.validation_images:,} images), spaced by error rate")
     axes.grid(True, which="both", lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
@@ -160,10 +155,8 @@ def _range(figure: FrontFigure) -> tuple[float, float]:
     return limits(min(every), max(every))
 
 
-def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> None:
-    """Write the figure of a study as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def front_figure(every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> Figure:
+    """The figure of a study."""
     from matplotlib.ticker import FuncFormatter
 
     numbers = compute_front(
@@ -172,12 +165,11 @@ def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings
         validation_images=settings.data.validation_images,
         objective=settings.objective,
     )
-    canvas = Figure(figsize=(10.5, 5.6), dpi=150, layout="constrained")
-    FigureCanvasAgg(canvas)
-    axes = canvas.add_subplot()
+    figure = new_figure(10.5, 5.6)
+    axes = figure.add_subplot()
     draw_front(numbers, axes)
     if numbers.searched or numbers.baselines:
-        canvas.legend(loc="outside right upper", fontsize=8)
+        figure.legend(loc="outside right upper", fontsize=8)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
     axes.xaxis.set_minor_formatter(
         FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "235" else "")
@@ -187,4 +179,9 @@ def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings
         f"{settings.training.epochs} epochs each, seed {settings.training.seed}",
         fontsize=10,
     )
-    canvas.savefig(path, format="png")
+    return figure
+
+
+def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> list[Path]:
+    """Write the figure of a study as PNG, and as SVG beside it; the paths of both."""
+    return save(front_figure(every, settings, title=title), path)

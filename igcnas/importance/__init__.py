@@ -2,7 +2,8 @@
 
 samples.py: the searched networks of a study, each with its errors beside those of networks of the same MACs.
 evaluators.py: how much each choice matters. effects.py: how many errors fewer a value makes. analysis.py: both with
-intervals, by resampling networks. names.py: what choices are called in words. figure.py: the picture.
+intervals, by resampling networks. names.py: what choices are called in words. figure.py: the picture. keeping.py: a
+report that was made, for the same networks.
 """
 
 from igcnas.importance.analysis import Choice, Effect, Report, analyse

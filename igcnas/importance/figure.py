@@ -9,10 +9,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas.figures.files import new_figure, save
 from igcnas.importance.analysis import Choice, Effect, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _BAR, _WEAK_BAR, _BETTER, _WORSE, _OPEN = "#0072B2", "#A9C4D6", "#009E73", "#D55E00", "#777777"
 _TICKS = (75, 50, 33, 20, 10, 5, 0, -5, -10, -25, -50, -100, -200)
@@ -55,17 +57,13 @@ def position(percent: float) -> float:
     return -math.log(max(1e-3, 1.0 - percent / 100.0))
 
 
-def save_importance(path: Path, report: Report, *, title: str) -> None:
-    """Write the figure as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+def importance_figure(report: Report, *, title: str) -> Figure:
+    """The figure of a report."""
     rows = compute_rows(report)
     height = 2.2 + 0.2 * (rows[-1].y + 1)
-    canvas = Figure(figsize=(11.5, height), dpi=150)
-    FigureCanvasAgg(canvas)
-    left, right = canvas.subplots(1, 2, width_ratios=(2, 3))
-    canvas.subplots_adjust(left=0.27, right=0.965, wspace=0.3, top=1 - 0.75 / height, bottom=1.3 / height)
+    figure = new_figure(11.5, height, constrained=False)
+    left, right = figure.subplots(1, 2, width_ratios=(2, 3))
+    figure.subplots_adjust(left=0.25, right=0.965, wspace=0.5, top=1 - 0.75 / height, bottom=1.3 / height)
     draw_importances(left, rows)
     draw_effects(right, rows)
     for axes in (left, right):
@@ -73,9 +71,14 @@ def save_importance(path: Path, report: Report, *, title: str) -> None:
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.set_axisbelow(True)
-    canvas.suptitle(title, fontsize=11, x=0.02, ha="left", y=1 - 0.12 / height, va="top")
-    canvas.text(0.02, 0.1 / height, _note(report), fontsize=7.5, color="#555555", va="bottom")
-    canvas.savefig(path, format="png")
+    figure.suptitle(title, fontsize=11, x=0.02, ha="left", y=1 - 0.12 / height, va="top")
+    figure.text(0.02, 0.1 / height, _note(report), fontsize=7.5, color="#555555", va="bottom")
+    return figure
+
+
+def save_importance(path: Path, report: Report, *, title: str) -> list[Path]:
+    """Write the figure as PNG, and as SVG beside it; the paths of both."""
+    return save(importance_figure(report, title=title), path)
 
 
 def _note(report: Report) -> str:
@@ -161,7 +164,7 @@ def _ticks(extent: float) -> list[int]:
     chosen: list[int] = []
     for tick in sorted(_TICKS, key=lambda tick: abs(position(tick))):
         place = position(tick)
-        if abs(place) <= extent and all(abs(place - position(other)) >= extent / 3.2 for other in chosen):
+        if abs(place) <= extent and all(abs(place - position(other)) >= extent / 2.6 for other in chosen):
             chosen.append(tick)
     return chosen
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from igcnas.importance.analysis import Report
+from igcnas.importance.analysis import Choice, Effect, Report
 
 if TYPE_CHECKING:
     import pandas
@@ -19,6 +20,20 @@ def to_dict(report: Report) -> dict[str, Any]:
         choice["above_chance"] = source.shown
     cleaned: dict[str, Any] = _without_nan(plain)
     return cleaned
+
+
+def from_dict(data: Mapping[str, Any]) -> Report:
+    """The report that `to_dict` described."""
+    choices = tuple(
+        Choice(**{**_with_nan(one), "effects": tuple(Effect(**_with_nan(effect)) for effect in one["effects"])})
+        for one in data["choices"]
+    )
+    return Report(evaluator=data["evaluator"], n=data["n"], choices=choices, too_few=dict(data["too_few"]))
+
+
+def _with_nan(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers that were not known; without what follows from others."""
+    return {key: math.nan if value is None else value for key, value in data.items() if key != "above_chance"}
 
 
 def _without_nan(value: Any) -> Any:

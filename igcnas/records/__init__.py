@@ -1,8 +1,10 @@
 """What a study knows of its networks: the only writer and the only reader of the attributes of its trials.
 
 trial: one training. networks: a network with all its trainings, and which of them are best. table: all as a table.
+frames: tables of a study that is named, in one call.
 """
 
+from igcnas.records.frames import curves, frame, networks_frame
 from igcnas.records.networks import (
     Network,
     best,
@@ -15,7 +17,7 @@ from igcnas.records.networks import (
     trained,
 )
 from igcnas.records.table import to_frame
-from igcnas.records.trial import RESULT_ATTRIBUTES, TrialRecord, proposal_attributes, record_of, records
+from igcnas.records.trial import RESULT_ATTRIBUTES, TrialRecord, proposal_attributes, record_of, records, records_of
 
 __all__ = [
     "RESULT_ATTRIBUTES",
@@ -24,11 +26,15 @@ __all__ = [
     "best",
     "champions",
     "counted",
+    "curves",
+    "frame",
     "front",
     "networks",
+    "networks_frame",
     "proposal_attributes",
     "record_of",
     "records",
+    "records_of",
     "repeats",
     "standard_error",
     "to_frame",

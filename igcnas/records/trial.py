@@ -6,7 +6,7 @@ training of a network that the study holds, with another seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -180,5 +180,9 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
 
 def records(study: optuna.Study) -> list[TrialRecord]:
     """Every training of a study, in the order of their numbers."""
-    found = (record_of(trial) for trial in study.get_trials(deepcopy=False))
-    return [record for record in found if record is not None]
+    return records_of(study.get_trials(deepcopy=False))
+
+
+def records_of(trials: Iterable[optuna.trial.FrozenTrial]) -> list[TrialRecord]:
+    """The records of those trials that have a network."""
+    return [record for trial in trials if (record := record_of(trial)) is not None]

@@ -90,19 +90,14 @@ class Retraining:
     ) -> None:
         self.folder, self.settings, self.dataset, self.device = folder, settings, dataset, device
         self.stop, self.checkpoint_seconds = stop, checkpoint_seconds
-        self.trainings = tuple(
-            Training(finalist=finalist, repeat=repeat)
-            for repeat in range(settings.seeds)
-            for finalist in settings.finalists
-        )
+        self.trainings = trainings_of(settings)
         self.data = TrainingData.split(
             dataset, device, fraction=None, seed=settings.training.seed, augmentation=Augmentation()
         )
 
     def results(self) -> dict[Training, Result]:
         """Those of the trainings that are done."""
-        found = {training: self._read(training) for training in self.trainings}
-        return {training: result for training, result in found.items() if result is not None}
+        return read_results(self.folder, self.settings)
 
     def run(self, observer: Observer) -> list[Result]:
         """Train what is missing; the results of all. Raises Stopped after `stop`, with a checkpoint written."""
@@ -113,21 +108,6 @@ class Retraining:
                 done[training] = self._train(training, observer)
                 observer.finished(training, done[training])
         return [done[training] for training in self.trainings]
-
-    def _read(self, training: Training) -> Result | None:
-        path = self.folder / f"{training.stem}.json"
-        if not path.is_file():
-            return None
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            seed = data.pop("training_seed")
-            data.pop("architecture_id")
-            result = Result(**data)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
-        if seed != self.settings.seed(training.finalist, training.repeat):
-            raise StudyError(f"{path} is of another training; move it away, or start another with --name NAME")
-        return result
 
     def _train(self, training: Training, observer: Observer) -> Result:
         checkpoint = self.folder / f"{training.stem}.pt"
@@ -202,6 +182,37 @@ class Retraining:
             epoch=len(engine.curve),
             data=facts,
         ).write(self.folder / f"{training.stem}.safetensors")
+
+
+def trainings_of(settings: RetrainSettings) -> tuple[Training, ...]:
+    """All trainings of the settings; first every network once."""
+    return tuple(
+        Training(finalist=finalist, repeat=repeat)
+        for repeat in range(settings.seeds)
+        for finalist in settings.finalists
+    )
+
+
+def read_results(folder: Path, settings: RetrainSettings) -> dict[Training, Result]:
+    """The results in the folder of a retraining. Raises StudyError for one that is damaged, or of another training."""
+    found = {training: _read(folder, settings, training) for training in trainings_of(settings)}
+    return {training: result for training, result in found.items() if result is not None}
+
+
+def _read(folder: Path, settings: RetrainSettings, training: Training) -> Result | None:
+    path = folder / f"{training.stem}.json"
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        seed = data.pop("training_seed")
+        data.pop("architecture_id")
+        result = Result(**data)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
+    if seed != settings.seed(training.finalist, training.repeat):
+        raise StudyError(f"{path} is of another training; move it away, or start another with --name NAME")
+    return result
 
 
 def _failed(training: Training, reason: str, device: str) -> Result:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas.figures import files
+from igcnas.figures.files import new_figure
 from igcnas.figures.scale import frame, from_scale, to_scale
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Row, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Two of Okabe and Ito's colours, as in the other figures.
 _SEARCHED, _PUBLISHED = "#0072B2", "#D55E00"
@@ -97,13 +100,9 @@ def _draw_row(axes: Axes, height: int, row: Row, labelled: bool) -> None:
         axes.plot(shown, [height - 0.12] * 2, c=colour, lw=1.6, zorder=3)
 
 
-def save(path: Path, table: Table, settings: RetrainSettings, *, title: str) -> None:
-    """Write the picture as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    canvas = Figure(figsize=(9.0, 1.6 + 0.55 * len(table.rows)), dpi=150, layout="constrained")
-    FigureCanvasAgg(canvas)
+def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) -> Figure:
+    """The picture of a table."""
+    canvas = new_figure(9.0, 1.6 + 0.55 * len(table.rows))
     axes = canvas.add_subplot()
     draw(table, axes)
     axes.set_title(
@@ -111,4 +110,9 @@ def save(path: Path, table: Table, settings: RetrainSettings, *, title: str) -> 
         fontsize=10,
     )
     canvas.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    canvas.savefig(path, format="png")
+    return canvas
+
+
+def save(path: Path, table: Table, settings: RetrainSettings, *, title: str) -> list[Path]:
+    """Write the picture as PNG, and as SVG beside it; the paths of both."""
+    return files.save(accuracies_figure(table, settings, title=title), path)

@@ -17,7 +17,7 @@ from typing import Any
 from igcnas.architecture import Architecture
 from igcnas.baselines import baselines
 from igcnas.errors import IgcnasError, StudyError
-from igcnas.records import TrialRecord, trained
+from igcnas.records import TrialRecord
 from igcnas.settings import TrainingSettings, network_seed
 from igcnas.statistics import mean
 from igcnas.study import StudySettings, flatten
@@ -114,7 +114,9 @@ def choose_finalists(
     named by number, in that order. StudyError where there are none, or for a number without a trained network.
     """
     groups: dict[str, list[TrialRecord]] = {}
-    for record in trained(records):
+    for record in records:
+        if record.state != "complete" or record.val_accuracy is None:
+            continue
         groups.setdefault(record.architecture.id, []).append(record)
     published = baselines(study.data.input_shape, len(study.data.classes), study.budget_macs)
     known = {fit.architecture.id for fit in published.values()}

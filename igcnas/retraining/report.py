@@ -12,24 +12,24 @@ from typing import Any
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Comparison, Row, Table
 
-_HEAD = ("network", "n", "test %", "sd", "95 % interval", "MFLOPs", "params", "s", "search %", "what it is")
-_COMPARED = ("network", "difference", "95 % interval", "p", "p (Holm)", "p (equivalence)", "verdict")
+HEAD = ("network", "n", "test %", "sd", "95 % interval", "MFLOPs", "params", "s", "search %", "what it is")
+COMPARED = ("network", "difference", "95 % interval", "p", "p (Holm)", "p (equivalence)", "verdict")
 
 
 def text(table: Table, settings: RetrainSettings) -> str:
     """For a terminal."""
-    parts = [_columns(_HEAD, _cells(table.rows))]
-    for title, family in _families(table):
-        parts.append(f"{title}\n{_columns(_COMPARED, _compared(family))}")
+    parts = [_columns(HEAD, cells(table.rows))]
+    for title, family in families(table):
+        parts.append(f"{title}\n{_columns(COMPARED, compared(family))}")
     parts.append("\n".join(notes(table, settings)))
     return "\n\n".join(parts)
 
 
 def markdown(table: Table, settings: RetrainSettings, *, title: str) -> str:
     """For a file or a paper."""
-    parts = [f"# {title}", _pipes(_HEAD, _cells(table.rows))]
-    for heading, family in _families(table):
-        parts += [f"## {heading}", _pipes(_COMPARED, _compared(family))]
+    parts = [f"# {title}", _pipes(HEAD, cells(table.rows))]
+    for heading, family in families(table):
+        parts += [f"## {heading}", _pipes(COMPARED, compared(family))]
     parts += ["## Notes", "\n".join(f"- {note}" for note in notes(table, settings))]
     return "\n\n".join(parts) + "\n"
 
@@ -96,15 +96,17 @@ def notes(table: Table, settings: RetrainSettings) -> list[str]:
     return said
 
 
-def _families(table: Table) -> list[tuple[str, Sequence[Comparison]]]:
-    families = (
+def families(table: Table) -> list[tuple[str, Sequence[Comparison]]]:
+    """The families of tests that have any, each with its title."""
+    every = (
         (f"Searched networks against {table.best_published}, the best published", table.against_published),
         (f"Every other network against {table.first}, first in the search", table.against_first),
     )
-    return [(title, family) for title, family in families if family]
+    return [(title, family) for title, family in every if family]
 
 
-def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Each row under HEAD."""
     return [
         (
             row.finalist.name,
@@ -122,7 +124,8 @@ def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     ]
 
 
-def _compared(family: Sequence[Comparison]) -> list[tuple[str, ...]]:
+def compared(family: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Each comparison under COMPARED."""
     return [
         (
             one.network,
@@ -141,11 +144,11 @@ def _p(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _columns(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+def _columns(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """Left-aligned words, right-aligned numbers; the last column is not padded."""
-    widths = [max(len(line[place]) for line in (head, *cells)) for place in range(len(head))]
+    widths = [max(len(line[place]) for line in (head, *body)) for place in range(len(head))]
     lines = []
-    for line in (head, *cells):
+    for line in (head, *body):
         words = [
             word.ljust(width) if place in (0, len(head) - 1) else word.rjust(width)
             for place, (word, width) in enumerate(zip(line, widths, strict=True))
@@ -154,9 +157,9 @@ def _columns(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _pipes(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+def _pipes(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     rule = ["---" if place in (0, len(head) - 1) else "---:" for place in range(len(head))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *cells))
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *body))
 
 
 def _flat(row: Row, table: Table) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from igcnas.pareto import pareto_front
 
 
 def hypervolume(
-    macs: Sequence[int], accuracies: Sequence[float], *, reference_macs: float, reference_accuracy: float
+    macs: Sequence[float], accuracies: Sequence[float], *, reference_macs: float, reference_accuracy: float
 ) -> float:
     """Points of accuracy times octaves; networks beyond the reference point add nothing.
 
@@ -31,7 +31,7 @@ def hypervolume(
 
 
 def front_hypervolume(
-    macs: Sequence[int],
+    macs: Sequence[float],
     observed: Sequence[float],
     truth: Sequence[float],
     *,
