@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from igcnas import __version__
 from igcnas.cli import (
     audit,
+    compare,
     count,
+    dashboard,
     evaluate,
     explain,
     export,
@@ -34,8 +36,10 @@ _COMMANDS = (
     train,
     evaluate,
     status,
+    dashboard,
     plot,
     importance,
+    compare,
     audit,
     retrain,
     export,
