@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 
 from igcnas.cli.common import add_study_argument
 from igcnas.errors import IgcnasError
@@ -28,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     if not 0 <= arguments.port < 65_536:
         raise IgcnasError(f"--port {arguments.port} must be between 0 and 65535")
+    warnings.filterwarnings("ignore", module="optuna")  # its importances tell of every rare value
     from igcnas.dashboard import Server
     from igcnas.study import find_study
 

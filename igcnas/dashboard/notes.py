@@ -61,7 +61,10 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
     if front:
         lines += ["**The front**, by the mean over seeds:"]
         lines.append(_table(("number", "MFLOPs", "mean, %", "sd", "n", "network"), front))
-    lines.append("This page only looks at the study: nothing can be changed or deleted here.")
+    lines.append(
+        "This page only looks at the study: nothing can be changed or deleted here. The front below is as of now; "
+        "figures of `igcnas importance` and `igcnas audit` are as those commands left them."
+    )
     return "\n\n".join(lines)
 
 

@@ -1,4 +1,9 @@
-"""The pictures that the dashboard shows as artifacts. None is stored: each is drawn when it is opened."""
+"""The pictures that the dashboard shows as artifacts.
+
+The front, and block and stages of each network, are drawn when they are opened. What other commands have drawn into
+the folder of the study (importance.png, audit-150/audit.png) is shown as it is there: to compute it anew while a search
+runs would take its cores.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import io
 import tempfile
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,51 +19,54 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from igcnas import drawing
 from igcnas.architecture import Architecture
-from igcnas.errors import IgcnasError
-from igcnas.importance.samples import LEAST
-from igcnas.records import TrialRecord, records, trained
+from igcnas.figures import save_front
+from igcnas.records import TrialRecord, records
 from igcnas.study import StudySettings, open_study
 
-_FRONT, _IMPORTANCE, _BLOCK, _NETWORK = "pareto.png", "importance.png", "block.svg", "network.svg"
+_FRONT = "pareto.png"
+# File names of the pictures of a network, and what draws them in igcnas.drawing.
+_NETWORK = {"block.svg": "block_svg", "network.svg": "network_svg"}
+_OTHERS = ("trials", "best")  # folders that hold no figures
 
 
 class Pictures:
-    """An artifact store of Optuna's protocol that draws. Ids follow from what is shown, so that they stay the same."""
+    """An artifact store, as Optuna's protocol has it. Ids follow from what is shown, so that they stay the same."""
 
     def __init__(self, folder: Path, settings: StudySettings) -> None:
         self._folder, self._settings = folder, settings
+        self._files: dict[str, Path] = {}
         self._networks: dict[str, tuple[str, Architecture]] = {}
-        self._matplotlib = threading.Lock()
-        self._ids = {str(uuid.uuid5(uuid.NAMESPACE_OID, name)): name for name in (_FRONT, _IMPORTANCE)}
-        self._drawn: dict[str, tuple[int, bytes]] = {}
-        self._drawing = {name: threading.Lock() for name in self._ids.values()}
+        self._drawing = threading.Lock()
+        self._front: tuple[int, bytes] = (-1, b"")
 
-    def of_study(self, every: Sequence[TrialRecord]) -> dict[str, str]:
-        """File names by id of the pictures of the study; what matters is told from enough searched networks on."""
-        enough = sum(record.searched for record in trained(every)) >= LEAST
-        return {key: name for key, name in self._ids.items() if name == _FRONT or enough}
+    def of_study(self) -> dict[str, str]:
+        """File names by id of the pictures of the study, the front first."""
+        found = [self._folder / _FRONT]
+        for path in sorted((*self._folder.glob("*.png"), *self._folder.glob("*/*.png"))):
+            if path.parent.name not in _OTHERS and path not in found:
+                found.append(path)
+        self._files = {_id(str(path.relative_to(self._folder))): path for path in found}
+        return {key: str(path.relative_to(self._folder)) for key, path in self._files.items()}
 
     def of_network(self, trial_id: int, record: TrialRecord) -> dict[str, str]:
-        """The same of one network: its block and its stages."""
-        found = {}
-        for name in (_BLOCK, _NETWORK):
-            if _drawer(name) is not None:
-                key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{trial_id}/{name}"))
-                self._networks[key] = (name, record.architecture)
-                found[key] = name
+        """The same of one network: its block and its stages, where `igcnas.drawing` can draw them."""
+        found = {_id(f"{trial_id}/{name}"): name for name in _NETWORK if _drawer(name) is not None}
+        self._networks |= {key: (name, record.architecture) for key, name in found.items()}
         return found
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """The picture, as the study is now."""
-        try:
-            if artifact_id in self._networks:
-                name, architecture = self._networks[artifact_id]
-                return io.BytesIO(_standalone(_drawer(name)(architecture)))
-            if artifact_id in self._ids:
-                return io.BytesIO(self._study_picture(self._ids[artifact_id]))
-        except IgcnasError as error:
-            raise ArtifactNotFound(str(error)) from None
-        raise ArtifactNotFound(f"no picture {artifact_id}")
+        if artifact_id in self._networks:
+            name, architecture = self._networks[artifact_id]
+            draw = _drawer(name)
+            if draw is not None:
+                return io.BytesIO(_standalone(draw(architecture)))
+        path = self._files.get(artifact_id)
+        if path is not None and path.name == _FRONT and path.parent == self._folder:
+            return io.BytesIO(self._draw_front())
+        if path is None or not path.is_file():
+            raise ArtifactNotFound(f"no picture {artifact_id}")
+        return path.open("rb")
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
         """Refuse."""
@@ -68,38 +76,25 @@ class Pictures:
         """Refuse."""
         raise ArtifactNotFound("the dashboard only looks at a study")
 
-    def _study_picture(self, name: str) -> bytes:
+    def _draw_front(self) -> bytes:
         """Drawn anew where the journal has changed."""
-        with self._drawing[name]:
+        with self._drawing, tempfile.TemporaryDirectory() as folder:
             size = (self._folder / "journal.log").stat().st_size
-            known = self._drawn.get(name)
-            if known is None or known[0] != size:
-                known = self._drawn[name] = (size, self._draw(name))
-            return known[1]
-
-    def _draw(self, name: str) -> bytes:
-        study = open_study(self._folder)
-        title = self._folder.resolve().name
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / name
-            if name == _FRONT:
-                from igcnas.figures import save_front
-
-                with self._matplotlib:
-                    save_front(path, records(study), self._settings, title=title)
-            else:
-                from igcnas.importance import analyse, samples_of
-                from igcnas.importance.figure import save_importance
-
-                report = analyse(samples_of(study, self._settings))
-                with self._matplotlib:
-                    save_importance(path, report, title=f"{title}: what matters among {report.n} searched networks")
-            return path.read_bytes()
+            if self._front[0] != size:
+                path = Path(folder) / _FRONT
+                title = self._folder.resolve().name
+                save_front(path, records(open_study(self._folder)), self._settings, title=title)
+                self._front = (size, path.read_bytes())
+            return self._front[1]
 
 
-def _drawer(name: str):  # type: ignore[no-untyped-def]
-    """What draws such a picture of a network; None where `igcnas.drawing` cannot."""
-    return getattr(drawing, {_BLOCK: "block_svg", _NETWORK: "network_svg"}[name], None)
+def _id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+def _drawer(name: str) -> Callable[[Architecture], str] | None:
+    found: Callable[[Architecture], str] | None = getattr(drawing, _NETWORK[name], None)
+    return found
 
 
 def _standalone(svg: str) -> bytes:

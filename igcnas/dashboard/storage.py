@@ -100,18 +100,20 @@ class ShownStorage(JournalStorage):
     def _added(self, study_id: int) -> dict[str, Any]:
         """Notes of the study and of every trial, and the study's pictures, as the dashboard keeps them."""
         trials = super().get_all_trials(study_id, deepcopy=False)
-        version = (len(trials), *map(_version, trials))
         with self._making:
+            pictures = self._pictures.of_study()
+            version = (tuple(pictures), *map(_version, trials))
             if self._of_study[0] != version:
-                self._of_study = (version, self._made(trials))
+                self._of_study = (version, self._made(study_id, trials, pictures))
             return self._of_study[1]
 
-    def _made(self, trials: list[FrozenTrial]) -> dict[str, Any]:
+    def _made(self, study_id: int, trials: list[FrozenTrial], pictures: dict[str, str]) -> dict[str, Any]:
         every = records_of(trials)
         settings = self._settings
         with_seeds = {network.record.number: network for network in networks(every)}
         leader = standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
-        found = _note("", study_note(every, settings, leader)) | _artifacts(self._pictures.of_study(every))
+        shown = _shown(f"/artifacts/{study_id}", pictures)
+        found = _note("", f"{study_note(every, settings, leader)}\n\n{shown}") | _artifacts(pictures)
         for trial in trials:
             record = record_of(trial)
             if record is None:
@@ -121,7 +123,9 @@ class ShownStorage(JournalStorage):
             version = (*_version(trial), 0 if network is None else network.n)
             known = self._notes.get(trial._trial_id)
             if known is None or known[0] != version:
-                note = network_note(record, network, trial.params, settings)
+                names = self._pictures.of_network(trial._trial_id, record)
+                shown = _shown(f"/artifacts/{study_id}/{trial._trial_id}", names)
+                note = f"{network_note(record, network, trial.params, settings)}\n\n{shown}"
                 known = self._notes[trial._trial_id] = (version, _note(f"{trial._trial_id}:", note))
             found |= known[1]
         return found
@@ -134,6 +138,11 @@ def _version(trial: FrozenTrial) -> tuple[Any, ...]:
 
 def _note(of: str, body: str) -> dict[str, Any]:
     return {f"dashboard:{of}note_ver": 1, f"dashboard:{of}note_str:0": body}
+
+
+def _shown(place: str, names: dict[str, str]) -> str:
+    """Pictures in the text of a note."""
+    return "\n\n".join(f"![{name}]({place}/{key})" for key, name in names.items())
 
 
 def _artifacts(names: dict[str, str]) -> dict[str, str]:
