@@ -194,6 +194,7 @@ def test_neither_storage_nor_artifacts_can_be_written(folder: Path) -> None:
     assert (folder / "journal.log").read_bytes() == before
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:optuna")
 def test_looking_leaves_every_file_as_it_was(server: Server, folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     shown = detail(server)
@@ -297,7 +298,7 @@ def test_a_browser_shows_notes_and_figures_without_an_error_or_a_request_elsewhe
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: urls.append(request.url))
         page.goto(f"{server.address}/note")
-        page.get_by_text("97.18").wait_for()
+        page.get_by_role("cell", name="97.18").wait_for()
         page.wait_for_function("document.querySelector('img[alt=\"pareto.png\"]')?.naturalWidth > 500")
         page.goto(f"{server.address}/trials?numbers=29")
         page.get_by_text("mean 97.18 %, sd 1.15, n = 5").wait_for()
