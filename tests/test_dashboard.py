@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from real_studies import unpack
 from igcnas import drawing
 from igcnas.cli import main
 from igcnas.dashboard import Server
+from igcnas.dashboard.notes import network_note
 from igcnas.dashboard.pictures import Pictures
 from igcnas.dashboard.storage import ShownStorage
 from igcnas.errors import StudyError
@@ -123,7 +125,7 @@ def test_pictures_of_a_network_are_those_of_the_drawing(folder: Path, monkeypatc
         place = f"/artifacts/{server.study_id}/{trial['trial_id']}/"
         block = get(server, place + names["block.svg"]["artifact_id"]).decode()
         assert records(open_study(folder))[7].architecture.id in block
-        assert block.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+        assert block.startswith('<svg xmlns="http://www.w3.org/2000/svg" viewBox=\'0 0 9 9\'><rect width="100%"')
         assert place + names["block.svg"]["artifact_id"] in trial["note"]["body"]
 
 
@@ -146,6 +148,16 @@ def test_what_a_running_search_adds_is_seen(folder: Path) -> None:
     assert "31 networks" in storage.get_study_system_attrs(0)["dashboard:note_str:0"]
     assert storage.get_trial(40).intermediate_values == {1: 55.5}
     assert len(storage.get_all_trials(0)) == 41
+
+
+def test_the_table_of_a_long_curve_holds_some_epochs_and_the_last(folder: Path) -> None:
+    record = records(open_study(folder))[0]
+    curve = tuple((epoch, 1.0, float(epoch)) for epoch in range(1, 52))
+    note = network_note(dataclasses.replace(record, curve=curve), None, {}, StudySettings.read(folder))
+    rows = note.partition("| epoch |")[2].splitlines()[2:]
+    assert [int(row.split("|")[1]) for row in rows] == [*range(3, 52, 3)]
+    note = network_note(dataclasses.replace(record, curve=curve[:50]), None, {}, StudySettings.read(folder))
+    assert note.endswith("| 48 | 1.0000 | 48.00 |\n| 50 | 1.0000 | 50.00 |")
 
 
 # It only looks

@@ -9,9 +9,16 @@ from igcnas.records import Network, TrialRecord, champions, counted, repeats
 from igcnas.search import Standing
 from igcnas.study import StudySettings
 
+_MOST_EPOCHS = 20  # in the table of a curve; all are among the intermediate values
+
 
 def network_note(
-    record: TrialRecord, network: Network | None, parameters: Mapping[str, Any], settings: StudySettings
+    record: TrialRecord,
+    network: Network | None,
+    parameters: Mapping[str, Any],
+    settings: StudySettings,
+    *,
+    pictures: str = "",
 ) -> str:
     """One training: what the network is, what it costs, how it did. network: with all its trainings, if it has any."""
     rows = [
@@ -22,14 +29,16 @@ def network_note(
     ]
     if network is not None and network.n > 1:
         rows.insert(3, ("over seeds", f"mean {network.mean:.2f} %, sd {network.sd:.2f}, n = {network.n}"))
-    parts = [f"**{_plain(record.architecture.label())}**", _table(("", ""), rows)]
+    parts = [f"**{_plain(record.architecture.label())}**", _table(("", ""), rows), pictures]
     if parameters:
         chosen = [(f"`{key}`", f"`{value}`") for key, value in sorted(parameters.items())]
         parts.append(_table(("choice", "value"), chosen))
     if record.curve:
-        epochs = [(str(epoch), f"{loss:.4f}", f"{accuracy:.2f}") for epoch, loss, accuracy in record.curve]
+        apart = -(-len(record.curve) // _MOST_EPOCHS)
+        some = [point for point in record.curve if point[0] % apart == 0 or point is record.curve[-1]]
+        epochs = [(str(epoch), f"{loss:.4f}", f"{accuracy:.2f}") for epoch, loss, accuracy in some]
         parts.append(_table(("epoch", "training loss", "validation accuracy, %"), epochs))
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: Standing | None) -> str:

@@ -98,7 +98,7 @@ def _drawer(name: str) -> Callable[[Architecture], str] | None:
 
 
 def _standalone(svg: str) -> bytes:
-    """A picture that was made for the inside of a page, as a file."""
+    """A picture that was made for the inside of a page, as a file; on white, since as a file it has black ink."""
     if "xmlns=" not in svg:
         svg = svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-    return svg.encode("utf-8")
+    return svg.replace(">", '><rect width="100%" height="100%" fill="#fff"/>', 1).encode("utf-8")

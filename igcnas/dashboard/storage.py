@@ -125,7 +125,7 @@ class ShownStorage(JournalStorage):
             if known is None or known[0] != version:
                 names = self._pictures.of_network(trial._trial_id, record)
                 shown = _shown(f"/artifacts/{study_id}/{trial._trial_id}", names)
-                note = f"{network_note(record, network, trial.params, settings)}\n\n{shown}"
+                note = network_note(record, network, trial.params, settings, pictures=shown)
                 known = self._notes[trial._trial_id] = (version, _note(f"{trial._trial_id}:", note))
             found |= known[1]
         return found
