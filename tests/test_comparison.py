@@ -243,6 +243,8 @@ def test_searches_of_several_lengths_are_tested_at_the_common_one() -> None:
     assert found.common_networks == 1
     assert [row.hypervolume for row in found.rows] == [20.0, 30.0]
     assert [row.common_hypervolume for row in found.rows] == [20.0, 18.0]
+    assert found.rows[1].common_best == pytest.approx(89.0, abs=0.2)
+    assert found.rows[1].best.mean == 95.0
     assert any("first 1 networks of each" in note for note in found.notes)
 
 
@@ -283,6 +285,12 @@ def test_the_methods_are_compared_in_pairs_of_one_seed() -> None:
     assert by_measure["hypervolume"].verdict == "worse"
 
 
+def test_pairs_are_of_one_seed_whatever_the_order() -> None:
+    first, second = two_methods(8, better=0.2)
+    turned = Method(name=second.name, searches=second.searches[::-1])
+    assert compared([first, turned]).differences == compared([first, second]).differences
+
+
 def test_identical_searches_show_no_difference() -> None:
     searches = [made(f"{name}-{seed}", seed=seed) for name in "ab" for seed in range(7)]
     groups = {name: [f"{name}-{seed}" for seed in range(7)] for name in "ab"}
@@ -315,6 +323,8 @@ def test_five_seeds_can_show_nothing_and_say_how_many_could() -> None:
     assert {one.least for one in found.differences} == {2 / 2**5}
     assert any("2 comparisons at a level of 0.05 need 7 searches" in line for line in verdicts(found))
     assert searches_needed(1) == 6
+    six = compared(two_methods(6, better=3.0)).differences
+    assert {(one.p, one.verdict) for one in six} == {(2 / 2**6, "too few searches")}
     assert {one.verdict for one in compared(two_methods(7, better=3.0)).differences} == {"worse"}
 
 
