@@ -347,6 +347,10 @@ def test_repeats_of_one_method_are_no_comparison() -> None:
     found = compared(by_settings([made(f"a-{seed}", seed=seed) for seed in range(3)]))
     assert found.differences == found.bests == ()
     assert any("repeats of one method" in line for line in verdicts(found))
+    assert not any("the same seed" in note for note in found.notes)
+    again = compared(by_settings([made("a"), made("b")]))
+    assert any("Several searches by a have the same seed" in note for note in again.notes)
+    assert "nothing that it could be compared with" in verdicts(compared(by_settings([made("a")])))[0]
 
 
 def test_permutation_tests_count_out_all_permutations() -> None:

@@ -103,7 +103,6 @@ def draw_progress(found: Comparison, axes: Axes, *, over: str) -> None:
             lows = [max(0.0, low) if math.isfinite(low) else m for m, (low, _) in zip(means, intervals, strict=True)]
             highs = [high if math.isfinite(high) else m for m, (_, high) in zip(means, intervals, strict=True)]
             axes.fill_between(places, lows, highs, step="post", color=colour, alpha=0.16, lw=0, zorder=1)
-    axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
     axes.set_xlabel("networks trained" if over == "networks" else "seconds of training, all workers together")
     if over == "networks":
@@ -144,7 +143,7 @@ def _canvas(comparisons: Sequence[Comparison], title: str) -> Figure:
         draw_fronts(found, front)
         draw_progress(found, networks, over="networks")
         draw_progress(found, seconds, over="seconds")
-        top = max(axes.get_ylim()[1] for axes in (networks, seconds))
+        top = 1.1 * max(curve.steps[-1].hypervolume for curve in found.curves) or 1.0  # bands of few searches are wide
         for axes in (front, networks, seconds):
             axes.grid(True, which="both", lw=0.3, c="#dddddd")
             axes.set_axisbelow(True)

@@ -148,7 +148,7 @@ def compare(methods: Sequence[Method], *, reference_accuracy: float | None = Non
         curves=tuple(
             _curve(search, method.name, scale, steps[search.name]) for method in methods for search in method.searches
         ),
-        notes=tuple(_notes(searches, common)),
+        notes=(*_notes(searches, common), *_same_seeds(methods)),
     )
 
 
@@ -274,6 +274,17 @@ def _curve(search: Searched, method: str, scale: Scale, steps: Sequence[Step]) -
 def _error(network: Network, images: int) -> float:
     """Standard error: of the mean over seeds where there are several, else the binomial one."""
     return standard_error(network.mean, images) if network.sd is None else network.sd / math.sqrt(network.n)
+
+
+def _same_seeds(methods: Sequence[Method]) -> list[str]:
+    """Searches by one method that are not independent of each other."""
+    twice = [m.name for m in methods if len({search.seed for search in m.searches}) < len(m.searches)]
+    if not twice:
+        return []
+    return [
+        f"Several searches by {', '.join(twice)} have the same seed: they share validation images and what equal "
+        "networks reached, so that they differ less than searches with other seeds would."
+    ]
 
 
 def _notes(searches: Sequence[Searched], common: int) -> list[str]:

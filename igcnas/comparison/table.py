@@ -63,7 +63,8 @@ def plain(found: Comparison) -> dict[str, Any]:
 
 def heading(found: Comparison) -> str:
     """What is compared, in one line."""
-    return f"{len(found.rows)} searches on {found.data}, {found.epochs} epochs a training"
+    count = "1 search" if len(found.rows) == 1 else f"{len(found.rows)} searches"
+    return f"{count} on {found.data}, {found.epochs} epochs a training"
 
 
 def verdicts(found: Comparison) -> list[str]:
@@ -75,7 +76,9 @@ def verdicts(found: Comparison) -> list[str]:
             f"{searches_needed(len(found.differences))} searches by each method with the same seeds; with fewer no "
             "result could show a difference."
         )
-    if len(found.methods) == 1:
+    if len(found.rows) == 1:
+        said.append("A single search: there is nothing that it could be compared with.")
+    elif len(found.methods) == 1:
         said.append("All searches are repeats of one method: the spread between them is what chance does.")
     elif not found.differences:
         said.append(
