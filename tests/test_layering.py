@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 errors
-checks keywords settings statistics units
+checks columns keywords settings statistics units
 recipes
 kernels
 primitives
@@ -51,7 +51,8 @@ evaluation
 search
 figures
 drawing export importance runs
-audit retraining
+audit comparison retraining
+dashboard
 report
 cli
 __main__

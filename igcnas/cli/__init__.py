@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from igcnas import __version__
 from igcnas.cli import (
     audit,
+    compare,
     count,
+    dashboard,
     draw,
     evaluate,
     explain,
@@ -36,9 +38,11 @@ _COMMANDS = (
     train,
     evaluate,
     status,
+    dashboard,
     plot,
     report,
     importance,
+    compare,
     audit,
     retrain,
     export,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from igcnas.columns import columns, pipes
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Comparison, Row, Table
 
@@ -18,18 +19,18 @@ COMPARED = ("network", "difference", "95 % interval", "p", "p (Holm)", "p (equiv
 
 def text(table: Table, settings: RetrainSettings) -> str:
     """For a terminal."""
-    parts = [_columns(HEAD, cells(table.rows))]
+    parts = [columns(HEAD, cells(table.rows), words=_words(HEAD))]
     for title, family in families(table):
-        parts.append(f"{title}\n{_columns(COMPARED, compared(family))}")
+        parts.append(f"{title}\n{columns(COMPARED, compared(family), words=_words(COMPARED))}")
     parts.append("\n".join(notes(table, settings)))
     return "\n\n".join(parts)
 
 
 def markdown(table: Table, settings: RetrainSettings, *, title: str) -> str:
     """For a file or a paper."""
-    parts = [f"# {title}", _pipes(HEAD, cells(table.rows))]
+    parts = [f"# {title}", pipes(HEAD, cells(table.rows), words=_words(HEAD))]
     for heading, family in families(table):
-        parts += [f"## {heading}", _pipes(COMPARED, compared(family))]
+        parts += [f"## {heading}", pipes(COMPARED, compared(family), words=_words(COMPARED))]
     parts += ["## Notes", "\n".join(f"- {note}" for note in notes(table, settings))]
     return "\n\n".join(parts) + "\n"
 
@@ -144,22 +145,9 @@ def _p(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _columns(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Left-aligned words, right-aligned numbers; the last column is not padded."""
-    widths = [max(len(line[place]) for line in (head, *body)) for place in range(len(head))]
-    lines = []
-    for line in (head, *body):
-        words = [
-            word.ljust(width) if place in (0, len(head) - 1) else word.rjust(width)
-            for place, (word, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        lines.append("  ".join(words).rstrip())
-    return "\n".join(lines)
-
-
-def _pipes(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    rule = ["---" if place in (0, len(head) - 1) else "---:" for place in range(len(head))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *body))
+def _words(head: Sequence[str]) -> tuple[int, int]:
+    """The first and the last column."""
+    return 0, len(head) - 1
 
 
 def _flat(row: Row, table: Table) -> dict[str, Any]:

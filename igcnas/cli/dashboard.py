@@ -1,0 +1,44 @@
+"""igcnas dashboard: a study in optuna-dashboard, in a browser on this machine, also while it runs."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+
+from igcnas.cli.common import add_study_argument
+from igcnas.errors import IgcnasError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "dashboard",
+        help="look at a study in a browser, also while it runs (optuna-dashboard)",
+        description="Serves optuna-dashboard for one study on 127.0.0.1, with learning curves, a note on each network "
+        "and figures, until Ctrl-C. It only looks: nothing it can do changes the study, and no search is disturbed. "
+        "Needs: pip install optuna-dashboard",
+    )
+    add_study_argument(parser)
+    parser.add_argument(
+        "--port", type=int, default=8080, metavar="N", help="to listen on; 0: any that is free (default: %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    if not 0 <= arguments.port < 65_536:
+        raise IgcnasError(f"--port {arguments.port} must be between 0 and 65535")
+    warnings.filterwarnings("ignore", module="optuna")  # its importances tell of every rare value
+    from igcnas.dashboard import Server
+    from igcnas.study import find_study
+
+    server = Server(find_study(arguments.study, arguments.studies_dir), port=arguments.port)
+    print(f"open {server.address} in a browser; Ctrl-C ends it", flush=True)
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        print("stopped")
+    finally:
+        server.close()
+    return 0

@@ -1,0 +1,30 @@
+"""Tables as text: aligned columns for a terminal, Markdown for a file. Words to the left, numbers to the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def columns(head: Sequence[str], cells: Sequence[Sequence[str]], *, words: Sequence[int]) -> str:
+    """Lines of aligned columns; `words` are the places of columns of words, and the last one is not padded.
+
+    >>> print(columns(("name", "n"), [("a", "10"), ("bcdef", "9")], words=(0,)))
+    name    n
+    a      10
+    bcdef   9
+    """
+    widths = [max(len(line[place]) for line in (head, *cells)) for place in range(len(head))]
+    lines = []
+    for line in (head, *cells):
+        padded = [
+            cell.ljust(width) if place in words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def pipes(head: Sequence[str], cells: Sequence[Sequence[str]], *, words: Sequence[int]) -> str:
+    """The same as a table in Markdown."""
+    rule = ["---" if place in words else "---:" for place in range(len(head))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *cells))
