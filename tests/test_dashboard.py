@@ -16,18 +16,19 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import optuna
 import pytest
 from optuna.artifacts.exceptions import ArtifactNotFound
 from real_studies import unpack
 
-from igcnas import drawing
 from igcnas.cli import main
 from igcnas.dashboard import Server
 from igcnas.dashboard.notes import network_note
 from igcnas.dashboard.pictures import Pictures
 from igcnas.dashboard.storage import ShownStorage
+from igcnas.drawing import block_svg, network_svg
 from igcnas.errors import StudyError
 from igcnas.records import networks, records
 from igcnas.study import StudySettings, open_study
@@ -103,7 +104,7 @@ def test_the_note_of_the_study_tells_its_front_and_shows_it(server: Server, fold
 
 def test_figures_that_other_commands_left_are_shown_as_they_are(server: Server, folder: Path) -> None:
     (folder / "importance.png").write_bytes(PNG + b"importance")
-    for place in ("audit-150", "trials", "best"):
+    for place in ("audit-150", "trials", "best", "figures"):
         (folder / place).mkdir()
         (folder / place / "audit.png").write_bytes(PNG + place.encode())
     shown = {one["filename"]: one["artifact_id"] for one in detail(server)["artifacts"]}
@@ -112,21 +113,19 @@ def test_figures_that_other_commands_left_are_shown_as_they_are(server: Server, 
         assert get(server, f"/artifacts/{server.study_id}/{shown[name]}") == PNG + content
 
 
-def test_pictures_of_a_network_are_those_of_the_drawing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        drawing, "block_svg", lambda network: f"<svg viewBox='0 0 9 9'>{network.id}</svg>", raising=False
-    )
-    monkeypatch.setattr(drawing, "network_svg", lambda _network: "<svg xmlns='x'></svg>", raising=False)
-    with Server(folder, port=0) as server:
-        trial = detail(server)["trials"][7]
-        names = {one["filename"]: one for one in trial["artifacts"]}
-        assert set(names) == {"block.svg", "network.svg"}
-        assert {one["mimetype"] for one in names.values()} == {"image/svg+xml"}
-        place = f"/artifacts/{server.study_id}/{trial['trial_id']}/"
-        block = get(server, place + names["block.svg"]["artifact_id"]).decode()
-        assert records(open_study(folder))[7].architecture.id in block
-        assert block.startswith('<svg xmlns="http://www.w3.org/2000/svg" viewBox=\'0 0 9 9\'><rect width="100%"')
-        assert place + names["block.svg"]["artifact_id"] in trial["note"]["body"]
+def test_pictures_of_a_network_are_those_of_the_drawing_on_white(server: Server, folder: Path) -> None:
+    trial = detail(server)["trials"][7]
+    names = {one["filename"]: one for one in trial["artifacts"]}
+    assert set(names) == {"block.svg", "network.svg"}
+    assert {one["mimetype"] for one in names.values()} == {"image/svg+xml"}
+    place = f"/artifacts/{server.study_id}/{trial['trial_id']}/"
+    architecture = records(open_study(folder))[7].architecture
+    for name, drawn in (("block.svg", block_svg(architecture)), ("network.svg", network_svg(architecture))):
+        shown = get(server, place + names[name]["artifact_id"]).decode()
+        white = ElementTree.fromstring(shown)[0]
+        assert (white.tag, white.get("fill")) == ("{http://www.w3.org/2000/svg}rect", "#fff")
+        assert shown.endswith(drawn[drawn.index(">") + 1 :])
+        assert place + names[name]["artifact_id"] in trial["note"]["body"]
 
 
 def test_what_a_running_search_adds_is_seen(folder: Path) -> None:

@@ -17,16 +17,16 @@ from typing import BinaryIO
 
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from igcnas import drawing
 from igcnas.architecture import Architecture
+from igcnas.drawing import block_svg, network_svg
 from igcnas.figures import save_front
 from igcnas.records import TrialRecord, records
 from igcnas.study import StudySettings, open_study
 
 _FRONT = "pareto.png"
-# File names of the pictures of a network, and what draws them in igcnas.drawing.
-_NETWORK = {"block.svg": "block_svg", "network.svg": "network_svg"}
-_OTHERS = ("trials", "best")  # folders that hold no figures
+# File names of the pictures of a network, and what draws them.
+_NETWORK: dict[str, Callable[[Architecture], str]] = {"block.svg": block_svg, "network.svg": network_svg}
+_OTHERS = ("trials", "best", "figures")  # folders without figures, or with those of a report, as it was then
 
 
 class Pictures:
@@ -49,8 +49,8 @@ class Pictures:
         return {key: str(path.relative_to(self._folder)) for key, path in self._files.items()}
 
     def of_network(self, trial_id: int, record: TrialRecord) -> dict[str, str]:
-        """The same of one network: its block and its stages, where `igcnas.drawing` can draw them."""
-        found = {_id(f"{trial_id}/{name}"): name for name in _NETWORK if _drawer(name) is not None}
+        """The same of one network: its first block and its stages."""
+        found = {_id(f"{trial_id}/{name}"): name for name in _NETWORK}
         self._networks |= {key: (name, record.architecture) for key, name in found.items()}
         return found
 
@@ -58,9 +58,7 @@ class Pictures:
         """The picture, as the study is now."""
         if artifact_id in self._networks:
             name, architecture = self._networks[artifact_id]
-            draw = _drawer(name)
-            if draw is not None:
-                return io.BytesIO(_standalone(draw(architecture)))
+            return io.BytesIO(_standalone(_NETWORK[name](architecture)))
         path = self._files.get(artifact_id)
         if path is not None and path.name == _FRONT and path.parent == self._folder:
             return io.BytesIO(self._draw_front())
@@ -90,11 +88,6 @@ class Pictures:
 
 def _id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
-
-
-def _drawer(name: str) -> Callable[[Architecture], str] | None:
-    found: Callable[[Architecture], str] | None = getattr(drawing, _NETWORK[name], None)
-    return found
 
 
 def _standalone(svg: str) -> bytes:

@@ -82,7 +82,7 @@ def networks_frame(study: str | Path) -> pandas.DataFrame:
                 "family": record.architecture.family,
                 "label": record.architecture.label(),
                 "baseline": record.baseline,
-                "origin": getattr(record, "origin", ""),
+                "origin": record.origin,
                 "macs": record.final_macs,
                 "params": record.final_params,
                 "latency_ms": record.latency_ms,
