@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import architectures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.chromium import browser, executable
 from benchmarks.made_report import made, report_of
+from igcnas.architecture import Architecture
 from igcnas.drawing import block_svg
 from igcnas.errors import ArchitectureError
 from igcnas.report.content import NetworkFacts, Picture, Report, Section, Table
@@ -46,7 +48,7 @@ def network(report: Report, number: int) -> NetworkFacts:
     return next(n for n in report.networks if n.number == number)
 
 
-BEST = best(REPORT.networks)
+BEST = best(REPORT)
 assert BEST is not None
 
 
@@ -158,18 +160,41 @@ def box(text: str, x: float, y: float, place: Name) -> tuple[float, float, float
 
 def test_the_best_is_the_most_accurate_of_the_front_even_if_another_is_more_accurate():
     over = dataclasses.replace(SMALL.networks[1], accuracy=99.99, on_front=False, over_budget=True)
-    chosen = best([over, *SMALL.networks])
+    chosen = best(dataclasses.replace(SMALL, networks=(over, *SMALL.networks)))
     assert chosen is not None
     assert chosen.on_front
-    assert best([]) is None
+    assert best(dataclasses.replace(SMALL, networks=())) is None
+
+
+def test_what_the_verdict_puts_first_is_shown_first_even_if_another_is_more_accurate():
+    worst = min(SMALL.networks, key=lambda network: network.accuracy)
+    assert best(dataclasses.replace(SMALL, first=worst.number)) == worst
 
 
 def test_a_picture_that_networks_share_is_in_the_page_once():
     library, one = Library(), SMALL.networks[0].architecture
+    assert len({(stage.block, stage.width) for stage in one.stages}) == len(one.stages)
     assert library.blocks(one) == library.blocks(one) == list(range(len(one.stages)))
     assert library.strip(one) == len(one.stages)
     assert len(library.pictures) == len(one.stages) + 1
     assert all(picture.startswith("<svg") for picture in library.pictures)
+
+
+@given(architecture=architectures(learned=True))
+def test_stages_that_share_a_picture_have_the_same_one_but_for_the_size_of_their_maps(architecture: Architecture):
+    def drawn(stage: int) -> str:
+        svg = block_svg(architecture, stage=stage - 1)
+        return re.sub(r"Block \d+ of \d+ in stage \d+ of \d+|\d+x\d+\.", "", svg)
+
+    library = Library()
+    shown = library.blocks(architecture)
+    for place, words in zip(shown, [*shown[1:], 0], strict=True):
+        if isinstance(place, int) and isinstance(words, str):
+            first = int(words.rpartition("stage ")[2].rstrip("."))
+            for other in map(int, re.findall(r"\d+", words.partition(" ha")[0])):
+                assert drawn(other) == drawn(first)
+    named = [int(n) for words in shown if isinstance(words, str) for n in re.findall(r"\d+", words.partition(" ha")[0])]
+    assert len(named) + sum(isinstance(place, int) for place in shown) == len(architecture.stages)
 
 
 def test_a_block_that_cannot_be_drawn_is_in_words(monkeypatch: pytest.MonkeyPatch):
@@ -457,7 +482,8 @@ def test_a_click_shows_the_network_its_curves_and_its_export(show: Open):
     assert panel.locator("[data-field=label]").inner_text() == facts.label
     assert f"{facts.macs:,}" in panel.locator("[data-field=facts]").inner_text()
     assert f"igcnas export made-up --trial {OTHER}" in panel.inner_text()
-    expected = [block_svg(facts.architecture, stage=n) for n in range(len(facts.architecture.stages))]
+    library = Library()
+    expected = [library.pictures[p] for p in library.blocks(facts.architecture) if isinstance(p, int)]
     drawn = panel.locator("[data-field=stages] svg")
     drawn.last.wait_for()
     titles = [re.findall("<title>(.*?)</title><desc>(.*?)</desc>", svg)[0] for svg in expected]

@@ -22,7 +22,7 @@ from igcnas.report.provenance_section import provenance_section
 from igcnas.report.retrainings import retraining_drawings, retraining_section
 from igcnas.report.source import Source
 from igcnas.report.spending_section import spending_section
-from igcnas.report.summary import summary
+from igcnas.report.summary import candidates_sections, summary
 from igcnas.report.trust import trust_sentence
 from igcnas.report.words import counted, tied
 from igcnas.units import mega
@@ -51,6 +51,7 @@ def composition(source: Source, *, importance: bool = True) -> Composition:
     retrainings = retraining_drawings(source, found.trust)
     history = history_drawings(source, found.history)
     sections = (
+        *candidates_sections(source, found.verdict),
         front_section(source, found.networks),
         known_section(source, found.known),
         chance_section(source, found.chance, chance),
@@ -74,6 +75,7 @@ def composition(source: Source, *, importance: bool = True) -> Composition:
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
         study=source.reference,
+        first=None if found.verdict is None else found.verdict.first.number,
     )
     drawings = (_front(source), *chance, *matters, *audits, *retrainings, *history)
     return Composition(report=report, numbers=found, drawings=drawings)

@@ -94,7 +94,8 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that the page shows. networks: in the order of their numbers, complete and pruned ones.
+    """Everything that the page shows. networks: in the order of their numbers, complete and pruned ones. first: the
+    number of the network that the verdict puts first, None where there is none.
 
     summary: comes first, with the verdict as its first paragraph; then the front; then the sections, in order. study:
     its name as commands take it; of none the title.
@@ -109,4 +110,5 @@ class Report:
     sections: tuple[Section, ...]
     written: str
     version: str
+    first: int | None = None
     study: str = ""

@@ -65,29 +65,44 @@ def summary(
 ) -> Section:
     """The verdict, then what it rests on. trust: what audits say of the short training, in one sentence."""
     paragraphs = [verdict_words(verdict, state)]
-    if verdict is not None and verdict.contenders > 1:
-        paragraphs.append(_expectation(source, verdict))
-    beside = [known_sentence(known, source.axis.equal), chance_sentence(chance, source.axis.equal), trust]
+    expected = "" if verdict is None or verdict.contenders < 2 else f"{_expected(verdict)}."
+    beside = [expected, known_sentence(known, source.axis.equal), chance_sentence(chance, source.axis.equal), trust]
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(source, verdict, state))
-    several = verdict is not None and verdict.others
     return Section(
         key="summary",
         title="Summary",
         paragraphs=tuple(paragraph for paragraph in paragraphs if paragraph),
-        tables=(_table(verdict),) if verdict is not None and several else (),
         commands=_next(source, verdict, state),
     )
 
 
-def _expectation(source: Source, verdict: Verdict) -> str:
+def _expected(verdict: Verdict) -> str:
     first = verdict.first
     return (
         f"Its true accuracy, what many seeds would average to, is expected at {first.expected:.2f} ± "
-        f"{first.uncertainty:.2f} %. The highest of so many single trainings flatters: here it overstates its network "
-        f"by {verdict.optimism:.2f} points ({verdict.typical_optimism:.2f} would be usual), and one training differs "
-        f"from the next by {verdict.seed_sd:.2f} (sd over seeds). Accuracies are on the {source.images:,} validation "
-        f"images, not on the test split; {SPLIT_NOTE}."
+        f"{first.uncertainty:.2f} %"
+    )
+
+
+def candidates_sections(source: Source, verdict: Verdict | None) -> tuple[Section, ...]:
+    """Who else may be the best, and how far single accuracies can be believed; none where there is nothing to choose."""
+    if verdict is None or verdict.contenders < 2:
+        return ()
+    paragraph = (
+        f"The highest of so many single trainings flatters: here it overstates its network by {verdict.optimism:.2f} "
+        f"points ({verdict.typical_optimism:.2f} would be usual), and one training differs from the next by "
+        f"{verdict.seed_sd:.2f} (sd over seeds). So those that may be the best were trained again with other seeds, as "
+        f"far as the study allowed it. Accuracies are on the {source.images:,} validation images, not on the test "
+        f"split; {SPLIT_NOTE}."
+    )
+    return (
+        Section(
+            key="candidates",
+            title="Which network is the best",
+            paragraphs=(paragraph,),
+            tables=(_table(verdict),) if verdict.others else (),
+        ),
     )
 
 

@@ -44,7 +44,7 @@ def render(report: Report) -> str:
     """The whole page."""
     chart, axes, library = compute_chart(report), CurveAxes.of(report.networks), Library()
     networks = [_allowed(shown(network, report, axes, library)) for network in report.networks]
-    chosen = best(report.networks)
+    chosen = best(report)
     columns, rows = table(report.networks)
     data = {"networks": networks, "pictures": library.packed(), "chosen": chosen.number if chosen else None}
     script = _part("page.js")

@@ -25,9 +25,15 @@ COLUMNS = {
 _KNOWN = "known network"
 
 
-def best(networks: Sequence[NetworkFacts]) -> NetworkFacts | None:
-    """The most accurate of the front; where there is none, of all that were trained to the end."""
-    for some in ([n for n in networks if n.on_front], [n for n in networks if n.state == "complete"], networks):
+def best(report: Report) -> NetworkFacts | None:
+    """What the verdict puts first; else the most accurate of the front, or of all that were trained to the end."""
+    networks = report.networks
+    for some in (
+        [n for n in networks if n.number == report.first],
+        [n for n in networks if n.on_front],
+        [n for n in networks if n.state == "complete"],
+        networks,
+    ):
         if some:
             return max(some, key=lambda network: (network.accuracy, -network.cost))
     return None

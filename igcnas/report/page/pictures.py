@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from igcnas.architecture import Architecture
@@ -25,9 +25,20 @@ class Library:
         self._places: dict[str, int] = {}
 
     def blocks(self, architecture: Architecture) -> list[int | str]:
-        """Of each stage the place of the picture of its block; what cannot be drawn is in words."""
-        places = [self._place(partial(block_svg, architecture, stage=n)) for n in range(len(architecture.stages))]
-        return [_stage(architecture, n) if place is None else place for n, place in enumerate(places)]
+        """Of each stage the place of the picture of its block; what cannot be drawn is in words.
+
+        Stages with the same block as an earlier one, perhaps on other maps, are named behind its picture.
+        """
+        alike: dict[object, list[int]] = {}
+        for number in range(len(architecture.stages)):
+            alike.setdefault(_drawn_block(architecture, number), []).append(number)
+        found: list[int | str] = []
+        for first, *others in alike.values():
+            place = self._place(partial(block_svg, architecture, stage=first))
+            found.append(_stage(architecture, first) if place is None else place)
+            if others:
+                found.append(f"{_named(others)} the same block as stage {first + 1}.")
+        return found
 
     def strip(self, architecture: Architecture) -> int | None:
         """The place of the picture of the whole network; None where it cannot be drawn."""
@@ -46,6 +57,23 @@ class Library:
         if place == len(self.pictures):
             self.pictures.append(svg)
         return place
+
+
+def _drawn_block(architecture: Architecture, number: int) -> object:
+    """What `block_svg` shows of a stage but for the size of its maps: equal for blocks that look alike.
+
+    It shows a block that keeps width and size, or the first and only one.
+    """
+    stage = architecture.stages[number]
+    into = architecture.stages[number - 1].width if number else architecture.stem_channels
+    only = (into, stage.stride) if stage.repeats == 1 and (into, stage.stride) != (stage.width, 1) else None
+    return stage.block, stage.width, only
+
+
+def _named(stages: Sequence[int]) -> str:
+    """'Stage 3 has', 'Stages 2, 3 and 4 have'."""
+    *some, last = (str(number + 1) for number in stages)
+    return f"Stages {', '.join(some)} and {last} have" if some else f"Stage {last} has"
 
 
 def _stage(architecture: Architecture, number: int) -> str:
