@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from benchmarks.chromium import browser, executable
 from benchmarks.made_report import made, report_of
-from igcnas.architecture import Architecture
+from igcnas.architecture import Architecture, Stage
+from igcnas.blocks import BasicBlock
 from igcnas.drawing import block_svg
 from igcnas.errors import ArchitectureError
 from igcnas.report.content import NetworkFacts, Picture, Report, Section, Table
@@ -178,6 +179,23 @@ def test_a_picture_that_networks_share_is_in_the_page_once():
     assert library.strip(one) == len(one.stages)
     assert len(library.pictures) == len(one.stages) + 1
     assert all(picture.startswith("<svg") for picture in library.pictures)
+
+
+def test_stages_with_the_same_block_share_its_picture_and_say_so():
+    one = Architecture(
+        family="resnet",
+        input_shape=(1, 8, 8),
+        num_classes=3,
+        stem_channels=8,
+        stages=tuple(
+            Stage(block=BasicBlock(), width=width, repeats=repeats, stride=stride)
+            for width, repeats, stride in ((8, 2, 1), (16, 2, 2), (16, 3, 2), (16, 1, 1), (16, 1, 2))
+        ),
+    )
+    library = Library()
+    assert library.blocks(one) == [0, 1, "Stages 3 and 4 have the same block as stage 2.", 2]
+    assert "8 channels" in library.pictures[0]
+    assert "16 channels" in library.pictures[1]
 
 
 @given(architecture=architectures(learned=True))

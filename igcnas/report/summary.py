@@ -86,7 +86,7 @@ def _expected(verdict: Verdict) -> str:
 
 
 def candidates_sections(source: Source, verdict: Verdict | None) -> tuple[Section, ...]:
-    """Who else may be the best, and how far single accuracies can be believed; none where there is nothing to choose."""
+    """Who else may be the best, and how far single accuracies are believed; none without a choice."""
     if verdict is None or verdict.contenders < 2:
         return ()
     paragraph = (

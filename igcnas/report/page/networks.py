@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from igcnas.report.content import NetworkFacts, Report
@@ -28,12 +28,14 @@ _KNOWN = "known network"
 def best(report: Report) -> NetworkFacts | None:
     """What the verdict puts first; else the most accurate of the front, or of all that were trained to the end."""
     networks = report.networks
-    for some in (
-        [n for n in networks if n.number == report.first],
-        [n for n in networks if n.on_front],
-        [n for n in networks if n.state == "complete"],
-        networks,
-    ):
+    rules: tuple[Callable[[NetworkFacts], bool], ...] = (
+        lambda network: network.number == report.first,
+        lambda network: network.on_front,
+        lambda network: network.state == "complete",
+        lambda network: True,
+    )
+    for rule in rules:
+        some = [network for network in networks if rule(network)]
         if some:
             return max(some, key=lambda network: (network.accuracy, -network.cost))
     return None
