@@ -27,6 +27,7 @@ from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock
 from igcnas.drawing import block_svg
 from igcnas.errors import ArchitectureError
+from igcnas.grouping import Dense
 from igcnas.report.content import NetworkFacts, Picture, Report, Section, Table
 from igcnas.report.page import pictures, render
 from igcnas.report.page.chart import compute_chart
@@ -188,7 +189,7 @@ def test_stages_with_the_same_block_share_its_picture_and_say_so():
         num_classes=3,
         stem_channels=8,
         stages=tuple(
-            Stage(block=BasicBlock(), width=width, repeats=repeats, stride=stride)
+            Stage(block=BasicBlock(grouping=Dense()), width=width, repeats=repeats, stride=stride)
             for width, repeats, stride in ((8, 2, 1), (16, 2, 2), (16, 3, 2), (16, 1, 1), (16, 1, 2))
         ),
     )
