@@ -70,6 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--kernel-area", type=_kernel_area, nargs="+", default=[9, 25, 49], metavar="S", help=areas)
     add("--out", type=Path, default=Path("studies/width_optimum"), metavar="DIR", help="folder (default: %(default)s)")
     add("--json", action="store_true", help="print both tables as JSON")
+    add("--train", action="store_true", help="test by experiment whether accuracy follows; see --train --help")
     return parser.parse_args(arguments)
 
 
@@ -87,7 +88,12 @@ def _report(optima: Sequence[Row], known: Sequence[Row], kernel_areas: Sequence[
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print both tables, write the first as CSV and the figure; exit status 2 and one line for a user's error."""
-    options = _parse(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if "--train" in words:
+        from analysis import width_trial
+
+        return width_trial.main([word for word in words if word != "--train"])
+    options = _parse(words)
     params, kernel_areas = list(dict.fromkeys(options.params)), list(dict.fromkeys(options.kernel_area))
     try:
         optima = [optimum(T, S) for S in kernel_areas for T in params]
