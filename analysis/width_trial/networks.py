@@ -222,7 +222,7 @@ def entrants(
     logs = [math.log2(L / (M * KERNEL_AREA)) for L, M in blocks]
     left_out = [f"L/(MS) = {ratio}" for ratio, block in found.items() if block is None]
     if len(blocks) < FEWEST or not min(logs) < 0 < max(logs):
-        other = nearest_budget(skeleton, budget, tolerance, ratios)
+        other = nearest_budget(skeleton, budget, tolerance, ratios) or smallest_budget(skeleton, tolerance, ratios)
         way = (
             f"--budget-mflops {other / 1e6:g} has all of them and the regular convolution"
             if other

@@ -104,8 +104,12 @@ class Quadratic:
         A = 4 * (self.curvature**2 - t * t * curvatures)
         B = 4 * (self.slope * self.curvature - t * t * both)
         C = self.slope**2 - t * t * slopes
+        if A == 0 or not math.isfinite(A + B + C):
+            return Vertices(low=-math.inf, high=math.inf)
         under = B * B - 4 * A * C
-        if not math.isfinite(t) or A == 0 or under < 0:
+        if A > 0:
+            under = max(0.0, under)  # the vertex itself is among them; less is rounding
+        if under < 0:
             return Vertices(low=-math.inf, high=math.inf)
         ends = sorted((-B + sign * math.sqrt(under)) / (2 * A) for sign in (-1, 1))
         return Vertices(low=ends[0], high=ends[1], inside=A > 0)

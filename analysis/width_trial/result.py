@@ -10,7 +10,7 @@ one-sided paired test, corrected by Holm for all others: that set holds the trul
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,8 +105,10 @@ def analyse(
     left_out: Sequence[str],
     outcomes: Sequence[Outcome],
     asked: Sequence[int],
+    *,
+    resamples: int = 2000,
 ) -> Result:
-    """The result of the outcomes; IgcnasError where no two seeds are complete."""
+    """The result of the outcomes; IgcnasError where no two seeds are complete. resamples: of the bootstrap."""
     found = {(outcome.network, outcome.repeat): outcome for outcome in outcomes if outcome.failed is None}
     repeats = sorted({repeat for _, repeat in found})
     complete = [repeat for repeat in repeats if all((one.name, repeat) in found for one in networks)]
@@ -122,7 +124,7 @@ def analyse(
     x = [math.log2(networks[place].ratio) for place in igc]
     own = percent[:, igc]
     rows = _rows(networks, table, percent, igc, resolution=100 / images)
-    curve = fit(x, own)
+    curve = fit(x, own, resamples=resamples)
     inflation = 1 + len(complete) * settings.test_fraction / (1 - settings.test_fraction)
     near = settings.near
     best_ones = [row.entrant.ratio for row in rows if row.may_be_best]
@@ -137,12 +139,12 @@ def analyse(
         test_images=images,
         accuracy=Judged(curve=curve, verdict=by_quadratic),
         others=_judged(fit(x, own, inflation=inflation, resamples=0), near) if settings.splits == "repeated" else None,
-        log_error=_judged(fit(x, log_errors(images - right[:, igc], images)), near),
+        log_error=_judged(fit(x, log_errors(images - right[:, igc], images), resamples=0), near),
         by_ratios=by_ratios,
         verdict=verdict.together(by_quadratic, by_ratios, curve.lack_of_fit),
         best=max((rows[place] for place in igc), key=lambda row: row.mean),
-        rho=_agreement(rhos, widths, own),
-        tau=_agreement(taus, widths, own),
+        rho=_agreement(rhos, widths, own, resamples),
+        tau=_agreement(taus, widths, own, resamples),
         paper=paper(near),
         failed=failed,
         devices=tuple(sorted({outcome.device for line in table for outcome in line})),
@@ -227,11 +229,16 @@ def _best_p(percent: Floats, place: int, igc: Sequence[int], resolution: float) 
     return min(holm(ps))
 
 
-def _agreement(measure: object, widths: Sequence[int], percent: Floats) -> tuple[float, float, float]:
-    assert callable(measure)
+def _agreement(
+    measure: Callable[[Sequence[int], Floats, NDArray[np.int64]], Floats],
+    widths: Sequence[int],
+    percent: Floats,
+    resamples: int,
+) -> tuple[float, float, float]:
+    """Of widths and mean accuracies, with its interval over seeds."""
 
     def agreement(drawn: NDArray[np.intp]) -> float:
         return float(measure(widths, percent[drawn].mean(0), identity(len(widths)))[0])
 
     n = len(percent)
-    return (agreement(np.arange(n)), *bootstrap_interval(agreement, n, resamples=1000))
+    return (agreement(np.arange(n)), *bootstrap_interval(agreement, n, resamples=resamples))
