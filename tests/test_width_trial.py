@@ -158,6 +158,12 @@ def test_each_ratio_has_its_nearest_block_of_all_that_cost_as_much():
         assert all(abs(math.log2(L / (9 * M) / float(ratio))) >= distance for L, M in others)
 
 
+def test_no_two_ratios_have_blocks_of_the_same_m():
+    found = choose(Skeleton(input_shape=(3, 32, 32), classes=10, depth=8, residual=False), 21_459_700, 0.02, RATIOS)
+    blocks = [block for block in found.values() if block is not None]
+    assert len(blocks) == len({M for _, M in blocks}) == 6
+
+
 def test_a_budget_with_too_few_ratios_is_refused_with_one_that_has_them_all():
     with pytest.raises(BudgetError, match=r"--budget-mflops [\d.]+ has all of them") as refused:
         entrants(DIGITS, 300_000, 0.01, RATIOS)
@@ -237,6 +243,12 @@ def test_lack_of_fit_is_found_where_there_is_one_and_seldom_where_there_is_none(
 
 def test_lack_of_fit_needs_more_seeds_than_it_has_directions():
     assert fit(X, seeds_of(lambda x: 90 + x, 4, noise=1, seed=0)).lack_of_fit is None
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_where_the_curve_has_no_highest_point_the_bootstrap_puts_it_at_the_higher_end(side):
+    curve = fit(X, seeds_of(lambda x: 90 + side * 0.5 * x + 0.5 * x**2, 5, noise=0.01, seed=0), resamples=50)
+    assert curve.bootstrap == (side * math.inf, side * math.inf)
 
 
 def test_points_of_a_paper_are_fitted_as_numpy_fits_them():
@@ -408,10 +420,10 @@ def test_the_figure_shows_each_mean_the_curve_and_the_interval_of_the_vertex():
     assert list(means.get_xdata()) == [row.entrant.ratio for row in result.igc]
     assert list(means.get_ydata()) == [row.mean for row in result.igc]
     labels = upper.get_legend_handles_labels()[1]
-    assert "vertex of the quadratic, 95 % interval" in labels
+    assert "its vertex with 95 % interval" in labels
     assert upper.get_xlim() == lower.get_xlim()
     flat = figure.figure(made_up(3, shape=lambda x: 95 + 0 * x)).axes[0]
-    assert "vertex of the quadratic, 95 % interval" not in flat.get_legend_handles_labels()[1]
+    assert "its vertex with 95 % interval" not in flat.get_legend_handles_labels()[1]
 
 
 # Images

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"  # Okabe and Ito
-_NEAR, _BAND = "#eef3f7", "#f6cfae"
+_NEAR, _BAND = "#e9eff5", "#fbe3d0"
 _SIZE = 9
 
 
@@ -35,6 +35,8 @@ def figure(result: Result) -> Figure:
 
 
 def _accuracies(result: Result, ax: Axes) -> None:
+    from matplotlib.patheffects import withStroke
+
     rows, near = result.igc, result.settings.near
     curve, dense = result.accuracy.curve, result.dense
     places = np.array([row.entrant.ratio for row in rows])
@@ -49,11 +51,19 @@ def _accuracies(result: Result, ax: Axes) -> None:
             color=_BAND,
             lw=0,
             zorder=0.5,
-            label="vertex of the quadratic, 95 % interval",
+            label="its vertex with 95 % interval",
         )
+        if left < 2**curve.vertex < right:
+            ax.axvline(2**curve.vertex, color=VERMILION, lw=1.0, ls="--", zorder=1.2)
     if dense is not None:
         ax.axhspan(*dense.paired, color=GREEN, alpha=0.22, lw=0, zorder=1)
-        ax.axhline(dense.mean, color=GREEN, lw=1.2, zorder=1.5, label=f"{dense.entrant.name} (equal cost and depth)")
+        ax.axhline(
+            dense.mean,
+            color=GREEN,
+            lw=1.2,
+            zorder=1.5,
+            label=f"{dense.entrant.name} of equal cost, with band within seeds",
+        )
     x = np.linspace(math.log2(left), math.log2(right), 200)
     ax.plot(2**x, curve.at(x), color=VERMILION, lw=1.4, zorder=2, label="quadratic within seeds")
     means = np.array([row.mean for row in rows])
@@ -86,6 +96,8 @@ def _accuracies(result: Result, ax: Axes) -> None:
             va="bottom",
             fontsize=_SIZE - 1.5,
             color=BLUE,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=4,
         )
     ax.set_xscale("log", base=2)
     ax.set_ylabel("test accuracy, percent", fontsize=_SIZE)

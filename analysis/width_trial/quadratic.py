@@ -177,12 +177,12 @@ def _lack_of_fit(design: Floats, values: Floats) -> float | None:
 
     n, k = values.shape
     rest = k - design.shape[1]
-    if rest < 1 or n <= rest:
+    if rest < 1:
         return None
     left, _, _ = np.linalg.svd(design, full_matrices=True)
     contrasts = values @ left[:, design.shape[1] :]
     spread = np.atleast_2d(np.cov(contrasts.T))
-    if np.linalg.matrix_rank(spread) < rest:
+    if np.linalg.matrix_rank(spread) < rest:  # so it is with n <= rest seeds
         return None
     means = contrasts.mean(0)
     t2 = n * float(means @ np.linalg.solve(spread, means))

@@ -57,8 +57,8 @@ def words(result: Result) -> list[str]:
         f"By the quadratic: {result.accuracy.verdict}. Vertex at L/(MS) = {vertex_text(curve)}, 95 %; by the bootstrap "
         f"over seeds {ratio_text(bootstrap[0])} to {ratio_text(bootstrap[1])}. Curvature {curve.curvature:.4f} "
         f"({low:.4f} to {high:.4f}) points per squared octave.",
-        f"Three octaves from a peak the accuracy is at most {max(0.0, -9 * low):.2f} points lower than at it, if it is a "
-        f"quadratic: a sharper one is excluded (97.5 %).",
+        f"If it is a quadratic, then three octaves from a peak the accuracy is at most {max(0.0, -9 * low):.2f} points "
+        f"lower than at it: a sharper peak is excluded (97.5 %).",
         f"By the ratios, without a curve: {result.by_ratios}. Best mean: {result.best.entrant.name} at "
         f"{result.best.entrant.ratio:.2f}; may be the best: {', '.join(best)}.",
     ]
