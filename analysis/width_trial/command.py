@@ -6,13 +6,14 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.cli.common import Parser, command_line
+from igcnas.cli.common import Parser
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError
@@ -147,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
             done = outcomes(place, networks, asked[-1], workers=workers, stop=stop, output=output)
         except Stopped:
             print("stopped; nothing is lost. To go on:", file=output)
-            print(f"  {command_line()}", file=output)
+            print(f"  {shlex.join(['python', '-m', 'analysis.width_optimum', *sys.argv[1:]])}", file=output)
             return 130
         times = {} if arguments.no_latency else latencies(folder, networks, str(device))
         result = analyse(settings, networks, left_out, done, asked)

@@ -199,7 +199,7 @@ def _rows(
                 interval=t_interval(values, resolution=resolution),
                 paired=(middle - half, middle + half),
                 against_dense=against.get(place),
-                best_p=_best_p(percent, place, igc, resolution) if place in igc else None,
+                best_p=best_p(percent, place, igc, resolution=resolution) if place in igc else None,
                 seconds=float(np.median([line[place].seconds for line in table])),
             )
         )
@@ -219,8 +219,11 @@ def _paired(differences: Floats, resolution: float) -> tuple[float, float, float
     return centre, low, high, min(1.0, 2 * float(stdtr(n - 1, -abs(centre) / error)))
 
 
-def _best_p(percent: Floats, place: int, igc: Sequence[int], resolution: float) -> float:
-    """The least corrected one-sided p of 'another one is better'."""
+def best_p(percent: Floats, place: int, igc: Sequence[int], *, resolution: float) -> float:
+    """The least corrected one-sided p of 'another one of `igc` is better than that in this place'.
+
+    percent (n, k): seeds and networks. Below 0.05 for the truly best one in 5 % of trials at most.
+    """
     ps = []
     for other in igc:
         if other != place:
