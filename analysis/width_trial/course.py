@@ -43,11 +43,10 @@ def outcomes(
 
 
 def best_rates(settings: TrialSettings, networks: Sequence[Entrant], tuning: Sequence[Outcome]) -> dict[str, float]:
-    """The rate of the highest mean accuracy of each network, a failed training counting 0; of equal ones the first."""
+    """The rate of the highest mean accuracy of each network; failed trainings have none right. Of equals the first."""
 
     def score(name: str, rate: float) -> float:
-        own = [outcome for outcome in tuning if (outcome.network, outcome.rate) == (name, rate)]
-        return mean([0.0 if outcome.failed is not None else outcome.accuracy for outcome in own])
+        return mean([outcome.accuracy for outcome in tuning if (outcome.network, outcome.rate) == (name, rate)])
 
     return {one.name: max(settings.rates, key=lambda rate: score(one.name, rate)) for one in networks}
 
