@@ -23,20 +23,20 @@ _HEADINGS = {
 
 
 def ratio_text(x: float) -> str:
-    """A ratio from its log2, in three digits."""
-    if math.isinf(x):
-        return "infinity" if x > 0 else "0"
-    return f"{2.0**x:.3g}" if abs(x) < 40 else f"2^{x:.0f}"
+    """A ratio from its log2, in three digits, as far as one could sweep."""
+    if abs(x) > 10:
+        return "> 1000" if x > 0 else "< 0.001"
+    return f"{2.0**x:.3g}"
 
 
 def vertex_text(curve: Quadratic) -> str:
-    """The vertex with Fieller's interval, or why there is none."""
+    """Where the vertex is, with Fieller's interval, or that there is none."""
     low, high = curve.curvature_interval()
     if low <= 0 <= high:
         return "undefined (the interval of the curvature contains 0)"
     vertices = curve.vertices()
     kind = "" if curve.curvature < 0 else ", a lowest point"
-    return f"{ratio_text(curve.vertex)} ({ratio_text(vertices.low)} to {ratio_text(vertices.high)}{kind})"
+    return f"at {ratio_text(curve.vertex)} ({ratio_text(vertices.low)} to {ratio_text(vertices.high)}{kind})"
 
 
 def question(result: Result) -> str:
@@ -54,7 +54,7 @@ def words(result: Result) -> list[str]:
     best = [f"{row.entrant.name} ({row.entrant.ratio:.2f})" for row in result.igc if row.may_be_best]
     said = [
         f"{_HEADINGS[result.verdict]}: {question(result)} (H2).",
-        f"By the quadratic: {result.accuracy.verdict}. Vertex at L/(MS) = {vertex_text(curve)}, 95 %; by the bootstrap "
+        f"By the quadratic: {result.accuracy.verdict}. Vertex in L/(MS): {vertex_text(curve)}, 95 %; by the bootstrap "
         f"over seeds {ratio_text(bootstrap[0])} to {ratio_text(bootstrap[1])}. Curvature {curve.curvature:.4f} "
         f"({low:.4f} to {high:.4f}) points per squared octave.",
         f"If it is a quadratic, then three octaves from a peak the accuracy is at most {max(0.0, -9 * low):.2f} points "
@@ -112,7 +112,7 @@ def words(result: Result) -> list[str]:
 
 
 def _brief(judged: Judged) -> str:
-    return f"{judged.verdict}, vertex at {vertex_text(judged.curve)}"
+    return f"{judged.verdict}, vertex {vertex_text(judged.curve)}"
 
 
 def conditions(result: Result) -> str:
