@@ -47,6 +47,7 @@ from igcnas.plan import plan
 from igcnas.primitives import Convolution
 from igcnas.recipes import short_settings
 from igcnas.statistics import t_interval
+from igcnas.training import Stopped
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = Skeleton(input_shape=(1, 8, 8), classes=10, depth=5, residual=False)
@@ -519,6 +520,31 @@ def test_a_training_that_diverges_has_no_accuracy_and_says_why(tmp_path):
     assert "diverged" in found.failed
 
 
+def test_a_training_that_goes_on_does_only_the_rest_and_gives_the_same(tmp_path):
+    chosen, everything = trial_settings(training=short_settings(1000, epochs=6)), pooled(dataset(), "repeated")
+    training = Training(entrant=chosen.networks()[0][3], rate=0.6, repeat=0)
+    asked: list[int] = []
+
+    def stop_at(step: int):
+        def stop() -> bool:
+            asked.append(step)
+            return len(asked) == step
+
+        return stop
+
+    with pytest.raises(Stopped):
+        train(tmp_path, training, chosen, everything, torch.device("cpu"), stop=stop_at(4))
+    before = len(asked) - 1  # the step that was asked about was not done
+    asked.clear()
+    resumed = train(tmp_path, training, chosen, everything, torch.device("cpu"), stop=stop_at(0))
+    rest = len(asked)
+    asked.clear()
+    (tmp_path / "fresh").mkdir()
+    whole = train(tmp_path / "fresh", training, chosen, everything, torch.device("cpu"), stop=stop_at(0))
+    assert before + rest == len(asked) == 6
+    assert dataclasses.replace(resumed, seconds=0.0) == dataclasses.replace(whole, seconds=0.0)
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -563,7 +589,7 @@ def running(pid: int) -> bool:
 def test_a_trial_that_was_killed_goes_on_to_the_bit_and_leaves_no_process(tmp_path):
     from igcnas.data import load_dataset
 
-    chosen = trial_settings(test_fraction=0.8, training=short_settings(1000, epochs=12))
+    chosen = trial_settings(test_fraction=0.8, training=short_settings(1000, epochs=8))
     guard(tmp_path, chosen, 9)
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
