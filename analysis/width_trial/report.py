@@ -57,11 +57,14 @@ def words(result: Result) -> list[str]:
         f"By the quadratic: {result.accuracy.verdict}. Vertex in L/(MS): {vertex_text(curve)}, 95 %; by the bootstrap "
         f"over seeds {ratio_text(bootstrap[0])} to {ratio_text(bootstrap[1])}. Curvature {curve.curvature:.4f} "
         f"({low:.4f} to {high:.4f}) points per squared octave.",
-        f"If it is a quadratic, then three octaves from a peak the accuracy is at most {max(0.0, -9 * low):.2f} points "
-        f"lower than at it: a sharper peak is excluded (97.5 %).",
         f"By the ratios, without a curve: {result.by_ratios}. Best mean: {result.best.entrant.name} at "
         f"{result.best.entrant.ratio:.2f}; may be the best: {', '.join(best)}.",
     ]
+    if low < 0:
+        said.append(
+            f"If it is a quadratic, then three octaves from a peak the accuracy is at most {-9 * low:.2f} points lower "
+            "than at it: a sharper peak is excluded (97.5 %)."
+        )
     if curve.lack_of_fit is not None:
         fits = "do not lie on a quadratic" if curve.lack_of_fit < verdict.LEVEL else "are compatible with a quadratic"
         said.append(f"The means {fits} (lack of fit: p = {_p(curve.lack_of_fit)}).")
