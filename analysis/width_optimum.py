@@ -3,7 +3,7 @@
 For IGC V1 (the default) prints, for budgets of parameters or MACs and kernel areas, the widest integer (L, M) beside
 L = M S and the bound, and how far every published network is from it; `--block igcv2`, `igcv3` and `all` do the like
 for the others. Writes the first table as CSV and a figure as PNG and SVG; with `--csv` every integer block. The
-mathematics is in docs/width.md and analysis/width/.
+mathematics is in docs/width.md and analysis/width/. With `--train` accuracy is tested (analysis/width_trial/).
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("studies/width_optimum"), metavar="DIR", help="folder (default: %(default)s)")
     add("--csv", action="store_true", help="also write every integer block within the budgets, NAME_lattice.csv")
     add("--json", action="store_true", help="print the tables as JSON")
+    add("--train", action="store_true", help="test by experiment whether accuracy follows; see --train --help")
     return parser
 
 
@@ -126,7 +127,12 @@ def write(report: Report, out: Path, *, every: bool) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables and write the files; exit status 2 and one line for a user's error."""
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if "--train" in words:
+        from analysis import width_trial
+
+        return width_trial.main([word for word in words if word != "--train"])
+    options = _parser().parse_args(words)
     try:
         report = BLOCKS[options.block](request(options))
         written = write(report, options.out, every=options.csv)

@@ -1,0 +1,241 @@
+"""The command: options, the folder, the trainings, the tables. It prints; the rest of the package does not."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from igcnas.cli.common import Parser
+from igcnas.cli.data_options import add_source_arguments
+from igcnas.cli.engine import add_engine
+from igcnas.errors import IgcnasError
+
+if TYPE_CHECKING:
+    from analysis.width_trial.settings import TrialSettings
+    from igcnas.data import Dataset
+
+DESCRIPTION = (
+    "Train IGC networks of equal MACs and equal depth over L/(MS) = 1/8 ... 8, and the regular convolution, and say "
+    "whether accuracy peaks near L = M S. The same command goes on where it stopped; more --seeds extend it."
+)
+_SEEDS = 40
+_DEPTH = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define every option."""
+    add = parser.add_argument
+    add_source_arguments(parser)
+    add(
+        "--budget-mflops",
+        type=float,
+        metavar="N",
+        help="MACs of every network, in millions (default: the least at which every ratio and the regular convolution "
+        "have a network)",
+    )
+    add("--ratios", default="1/8,1/4,1/2,1,2,4,8", metavar="R,R", help="L/(MS) to look for (default: %(default)s)")
+    add(
+        "--tolerance",
+        type=float,
+        default=1.0,
+        metavar="PERCENT",
+        help="most that MACs may differ from the budget (default: %(default)s)",
+    )
+    add("--depth", type=int, default=_DEPTH, metavar="D", help="convolutions: 2 + 3 n, residual 2 + 6 n (default: 5)")
+    add("--residual", action="store_true", help="residual blocks of two IGC units, with shortcuts without weights")
+    add("--seeds", type=int, default=_SEEDS, metavar="N", help="trainings of each network (default: %(default)s)")
+    add("--epochs", type=int, metavar="N", help="epochs of each (default: those of a search: 15, or 8)")
+    add(
+        "--lr",
+        metavar="X,X",
+        help="learning rates; of several each network takes its own best, chosen on separate seeds (default: that of a "
+        "search: 0.6, or 0.2 from 10,000 images on)",
+    )
+    add("--tuning-seeds", type=int, default=5, metavar="N", help="seeds that choose it (default: %(default)s)")
+    add("--near", type=float, default=4.0, metavar="F", help="factor around L = M S that counts as near (default: 4)")
+    add("--splits", metavar="KIND", help="repeated: new splits for each seed (default for digits); given: of the data")
+    add(
+        "--test-fraction",
+        type=float,
+        default=0.8,
+        metavar="X",
+        help="share of the images tested, of repeated splits (default: %(default)s)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of splits and trainings (default: 0)")
+    add("--workers", type=int, metavar="N", help="processes (default: the cores; 1 on CUDA)")
+    add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
+    add_engine(parser)
+    add("--no-latency", action="store_true", help="do not measure how long a forward pass takes")
+    add("--out", type=Path, metavar="DIR", help="folder of the trial (default: studies/width-trial-DATA)")
+    add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
+    parser.set_defaults(run=run)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 2 and one line for an error of the user's, 130 after Ctrl-C."""
+    parser = Parser(prog="python -m analysis.width_optimum --train", description=DESCRIPTION)
+    add_arguments(parser)
+    options = parser.parse_args(arguments)
+    try:
+        return run(options)
+    except (IgcnasError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train what is missing, then say what was found."""
+    if arguments.seeds < 2:
+        raise IgcnasError(f"--seeds {arguments.seeds} must be 2 or more; 40 is usual, 9 resolve little")
+    from analysis.width_trial import figure, report
+    from analysis.width_trial.course import outcomes
+    from analysis.width_trial.data import default_splits, pooled
+    from analysis.width_trial.pool import Workplace
+    from analysis.width_trial.result import analyse
+    from analysis.width_trial.settings import guard
+    from analysis.width_trial.speed import latencies
+    from analysis.width_trial.training import CHECKPOINT_SECONDS
+    from igcnas.cli.stopping import Stop
+    from igcnas.data import load_dataset
+    from igcnas.storage import lock_study
+    from igcnas.training import Stopped, resolve_device
+    from igcnas.training.checkpoint import write_whole
+
+    output = sys.stderr if arguments.json else sys.stdout
+    device = resolve_device(arguments.device)
+    splits = arguments.splits or default_splits(arguments.data)
+    dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
+    folder = arguments.out or Path("studies") / f"width-trial-{dataset.name}"
+    settings = _settings(arguments, pooled(dataset, splits), splits, folder, device.type)
+    networks, left_out = settings.networks()
+    workers = _workers(arguments, device.type)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock_study(folder, other="start another with --out DIR"))
+        asked = guard(folder, settings, arguments.seeds)
+        stop = stack.enter_context(Stop())
+        place = Workplace(
+            folder=folder,
+            settings=settings,
+            spec=arguments.data,
+            data_dir=arguments.data_dir,
+            image_size=arguments.image_size,
+            device=str(device),
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+        )
+        print(f"folder    {folder}; Ctrl-C stops, the same command goes on", file=output)
+        for one in networks:
+            ratio = f"L/(MS) {one.ratio:6.3f}" if one.kind == "igc" else " " * 13
+            print(
+                f"network   {one.name:<12} {ratio}  width {one.width:>4}  {one.macs / 1e6:.4f} MFLOPs "
+                f"({100 * one.deviation:+.2f} %)",
+                file=output,
+            )
+        if left_out:
+            print(f"left out  {', '.join(left_out)}: no network within the tolerance", file=output)
+        try:
+            done = outcomes(place, networks, asked[-1], workers=workers, stop=stop, output=output)
+        except Stopped:
+            print("stopped; nothing is lost. To go on:", file=output)
+            print(f"  {shlex.join(['python', '-m', 'analysis.width_optimum', *sys.argv[1:]])}", file=output)
+            return 130
+        times = {} if arguments.no_latency else latencies(folder, networks, str(device))
+        result = analyse(settings, networks, left_out, done, asked)
+        write_whole(folder / "table.md", report.markdown(result, times).encode())
+        write_whole(folder / "table.csv", report.comma_separated(result, times).encode())
+        pictures = figure.save(folder, result)
+    if arguments.json:
+        print(json.dumps({"folder": str(folder), **report.plain(result, times)}))
+        return 0
+    print((folder / "table.md").read_text(encoding="utf-8"))
+    for path in (folder / "table.md", folder / "table.csv", *pictures):
+        print(f"wrote     {path}")
+    return 0
+
+
+def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, folder: Path, device: str) -> TrialSettings:
+    """What the options mean for this data."""
+    import dataclasses
+
+    from analysis.width_trial.networks import Skeleton, smallest_budget
+    from analysis.width_trial.settings import TrialSettings
+    from igcnas.cli.engine import begun_engine, chosen_engine
+    from igcnas.recipes import short_settings
+
+    ratios = _ratios(arguments.ratios)
+    training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
+    engine = chosen_engine(arguments.engine, device=device, begun=begun_engine(folder / "settings.json", "training"))
+    rates = (training.learning_rate,) if arguments.lr is None else _rates(arguments.lr)
+    skeleton = Skeleton(
+        input_shape=dataset.input_shape,
+        classes=dataset.num_classes,
+        depth=arguments.depth,
+        residual=arguments.residual,
+    )
+    tolerance = arguments.tolerance / 100
+    if not 0 < tolerance <= 0.1:
+        raise IgcnasError(f"--tolerance {arguments.tolerance:g} must be percent, above 0 and at most 10; 1 is usual")
+    if arguments.budget_mflops is None:
+        budget = smallest_budget(skeleton, tolerance, ratios)
+        if budget is None:
+            raise IgcnasError(
+                f"no budget has networks of all ratios within {arguments.tolerance:g} %; try a larger --tolerance, "
+                "fewer --ratios, or give --budget-mflops"
+            )
+    elif arguments.budget_mflops > 0:
+        budget = round(arguments.budget_mflops * 1e6)
+    else:
+        raise IgcnasError(f"--budget-mflops {arguments.budget_mflops:g} must be a positive number, as in 0.9")
+    return TrialSettings(
+        data_name=dataset.name,
+        data_fingerprint=dataset.fingerprint(),
+        input_shape=dataset.input_shape,
+        classes=dataset.num_classes,
+        splits=splits,
+        test_fraction=arguments.test_fraction,
+        budget_macs=budget,
+        tolerance=tolerance,
+        ratios=tuple(map(str, ratios)),
+        depth=arguments.depth,
+        residual=arguments.residual,
+        near=arguments.near,
+        rates=rates,
+        tuning_seeds=arguments.tuning_seeds,
+        training=dataclasses.replace(training, engine=engine),
+    )
+
+
+def _ratios(text: str) -> tuple[Fraction, ...]:
+    try:
+        found = sorted({Fraction(word.strip()) for word in text.split(",")})
+    except (ValueError, ZeroDivisionError):
+        found = []
+    if not found or found[0] <= 0:
+        raise IgcnasError(f"--ratios {text!r} must be positive ratios with commas, as in 1/4,1/2,1,2,4")
+    return tuple(found)
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(dict.fromkeys(float(word) for word in text.split(",")))
+    except ValueError:
+        raise IgcnasError(f"--lr {text!r} must be learning rates with commas, as in 0.2,0.6") from None
+
+
+def _workers(arguments: argparse.Namespace, device: str) -> int:
+    if arguments.workers is None:
+        return 1 if device == "cuda" else os.cpu_count() or 1
+    if arguments.workers < 1:
+        raise IgcnasError(f"--workers {arguments.workers} must be 1 or more")
+    return int(arguments.workers)

@@ -1,0 +1,47 @@
+"""How long the networks of a trial take, measured once after the trainings and kept in latency.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from analysis.width_trial.networks import Entrant
+from igcnas.latency import Latency, measure
+from igcnas.network import build
+from igcnas.plan import plan
+from igcnas.training.checkpoint import write_whole
+
+FILE = "latency.json"
+BATCHES = (1, 64)
+
+
+def latencies(folder: Path, networks: Sequence[Entrant], device: str) -> dict[str, dict[int, Latency]]:
+    """By network and batch: a forward pass in stock PyTorch on the device, in one thread on a CPU."""
+    import torch
+
+    path = folder / FILE
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        found = {
+            one.name: {batch: Latency(**known[device][one.name][str(batch)]) for batch in BATCHES} for one in networks
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            found = {
+                one.name: {
+                    batch: measure(build(plan(one.architecture)), one.architecture.input_shape, device, batch=batch)
+                    for batch in BATCHES
+                }
+                for one in networks
+            }
+        finally:
+            torch.set_num_threads(threads)
+        data = {
+            device: {name: {str(batch): asdict(time) for batch, time in own.items()} for name, own in found.items()}
+        }
+        write_whole(path, (json.dumps(data, indent=2) + "\n").encode())
+    return found

@@ -1,0 +1,140 @@
+"""One training of a trial, in its own files: there whole or not at all, and exact after any kill.
+
+    L32M4-rate0.6-seed7.json     the result; it is there once the training is done
+    L32M4-rate0.6-seed7.pt       its checkpoint while it runs
+    L32M4-rate0.6-tuning2.json   of a training that only chose a learning rate
+
+All networks of a repeat have the same seed: the same images, the same order of them, the same stream of random numbers
+for the first weights. The weights of the last epoch are tested once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from analysis.width_trial.data import images_of
+from analysis.width_trial.networks import Entrant
+from analysis.width_trial.settings import TrialSettings
+from igcnas.data import Dataset
+from igcnas.errors import StudyError, TrainingError
+from igcnas.plan import plan
+from igcnas.recipes import short_recipe
+from igcnas.recipes.recipe import Augmentation
+from igcnas.training import Engine, ImageTensors, TrainingData, accuracy
+from igcnas.training.checkpoint import write_whole
+from igcnas.training.device import describe
+
+CHECKPOINT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One training to do; repeat counts from 0."""
+
+    entrant: Entrant
+    rate: float
+    repeat: int
+    tuning: bool = False
+
+    @property
+    def stem(self) -> str:
+        """Name of its files."""
+        kind = "tuning" if self.tuning else "seed"
+        return f"{self.entrant.name.replace(' ', '-')}-rate{self.rate:g}-{kind}{self.repeat}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a training gave. failed: why there is no accuracy, else None."""
+
+    network: str
+    rate: float
+    repeat: int
+    right: int
+    images: int
+    train_loss: float | None
+    seconds: float
+    device: str
+    failed: str | None
+
+    @property
+    def accuracy(self) -> float:
+        """In percent."""
+        return 100.0 * self.right / self.images
+
+
+def read(folder: Path, training: Training, settings: TrialSettings) -> Outcome | None:
+    """The result of a training; None where it is not done. StudyError where it is damaged or of another training."""
+    path = folder / f"{training.stem}.json"
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        identity = data.pop("architecture_id"), data.pop("training_seed")
+        outcome = Outcome(**data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
+    if identity != _identity(training, settings):
+        raise StudyError(f"{path} is of another training; move it away, or start another trial with --out DIR")
+    return outcome
+
+
+def train(
+    folder: Path,
+    training: Training,
+    settings: TrialSettings,
+    dataset: Dataset,
+    device: torch.device,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Outcome:
+    """Train, or go on from the checkpoint, test, and write the result. Raises Stopped after `stop`."""
+    checkpoint = folder / f"{training.stem}.pt"
+    part, test = images_of(dataset, settings, training.repeat, tuning=training.tuning)
+    data = TrainingData.split(part, device, fraction=None, seed=settings.training.seed, augmentation=Augmentation())
+    right, loss, seconds, failed = 0, None, 0.0, None
+    try:
+        engine = Engine(
+            plan(training.entrant.architecture),
+            data,
+            short_recipe(dataclasses.replace(settings.training, learning_rate=training.rate)),
+            seed=settings.training_seed(training.repeat, tuning=training.tuning),
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+            stop=stop,
+            engine=settings.training.engine,
+        )
+        engine.load()
+        engine.run()
+        percent = accuracy(engine.network, ImageTensors.of(test, device), data.normalize)
+        right, loss, seconds = round(percent / 100 * len(test.labels)), engine.curve[-1].train_loss, engine.seconds
+    except TrainingError as error:
+        if isinstance(error.__cause__, torch.OutOfMemoryError):
+            raise  # that of this device at this hour
+        failed = str(error)
+    outcome = Outcome(
+        network=training.entrant.name,
+        rate=training.rate,
+        repeat=training.repeat,
+        right=right,
+        images=len(test.labels),
+        train_loss=loss,
+        seconds=round(seconds, 3),
+        device=describe(device),
+        failed=failed,
+    )
+    identity = dict(zip(("architecture_id", "training_seed"), _identity(training, settings), strict=True))
+    write_whole(folder / f"{training.stem}.json", (json.dumps(identity | asdict(outcome), indent=2) + "\n").encode())
+    checkpoint.unlink(missing_ok=True)
+    return outcome
+
+
+def _identity(training: Training, settings: TrialSettings) -> tuple[str, int]:
+    return training.entrant.architecture.id, settings.training_seed(training.repeat, tuning=training.tuning)
