@@ -227,8 +227,10 @@ def test_only_this_machine_is_answered_and_only_under_its_own_name(server: Serve
 # The command
 
 
-def test_the_command_serves_until_ctrl_c_and_ends_cleanly(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_stop_also_in_the_background(folder: Path, number: int) -> None:
     command = [sys.executable, "-m", "igcnas", "dashboard", str(folder), "--port", "0"]
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]  # as shells start what ends with &
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -239,7 +241,7 @@ def test_the_command_serves_until_ctrl_c_and_ends_cleanly(folder: Path) -> None:
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(address, timeout=30) as answer:
             assert "<title>Optuna Dashboard</title>" in answer.read().decode()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, "stopped\n", "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import warnings
 
 from igcnas.cli.common import add_study_argument
@@ -34,11 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.study import find_study
 
     server = Server(find_study(arguments.study, arguments.studies_dir), port=arguments.port)
-    print(f"open {server.address} in a browser; Ctrl-C ends it", flush=True)
+    # Also where a shell started it in the background, with Ctrl-C ignored.
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        print(f"open {server.address} in a browser; Ctrl-C ends it", flush=True)
         server.serve()
     except KeyboardInterrupt:
         print("stopped")
     finally:
         server.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
