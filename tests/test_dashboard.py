@@ -242,7 +242,10 @@ def test_the_command_serves_until_it_is_told_to_stop_also_in_the_background(fold
         with urllib.request.urlopen(address, timeout=30) as answer:
             assert "<title>Optuna Dashboard</title>" in answer.read().decode()
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        try:
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (0, "stopped\n", "")
 
 
