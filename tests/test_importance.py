@@ -91,6 +91,18 @@ def test_what_matters_comes_first_and_above_chance(evaluator):
     assert sum(choice.share for choice in common) == pytest.approx(1)
 
 
+def test_a_choice_of_which_all_but_two_networks_had_one_value_is_not_shown_to_matter():
+    common = [sample for sample in made_up(200, truth) if sample.parameters["depth2"] != 2]
+    rare = [sample for sample in made_up(200, truth) if sample.parameters["depth2"] == 2][:3]
+    values = {sample.parameters["depth2"] for sample in common}
+    only = [sample for sample in common if sample.parameters["depth2"] == min(values)][:60]
+    for count, shown in ((2, False), (3, True)):
+        report = analysed([*only, *rare[:count]])
+        choice = next(choice for choice in report.choices if choice.name == "depth2")
+        assert choice.share > choice.chance
+        assert (choice.comparable, choice.shown) == (shown, shown)
+
+
 def test_where_nothing_matters_little_is_shown():
     report = analysed(made_up(80, lambda chosen, macs: -0.6 * math.log(macs)))
     assert sum(choice.shown for choice in report.choices) <= 3

@@ -88,7 +88,7 @@ def _show(report: Report, name: str, files: list[Path]) -> None:
 def _importance(choice: Choice, *, alone: bool) -> str:
     if alone:
         return f"{'':5}{'the only choice':20}"
-    verdict = "" if choice.shown else "not above chance"
+    verdict = "" if choice.shown else "not above chance" if choice.comparable else "too few networks"
     return f"{100 * choice.share:3.0f} % ({100 * choice.low:.0f} to {100 * choice.high:.0f}) {verdict}".ljust(25)
 
 

@@ -28,6 +28,7 @@ from igcnas.importance.samples import LEAST, Sample, better_than_equals, fewer_p
 RESAMPLINGS = 300  # of effects
 JUDGED = 40  # of these, and shufflings, for importances, which take a hundred times as long
 _INTERVAL = (2.5, 97.5)
+FEWEST = 3  # networks of a value, for an interval of its effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +63,14 @@ class Choice:
     effects: tuple[Effect, ...]
 
     @property
+    def comparable(self) -> bool:
+        """Whether two values or more had three networks each: one network says more of itself than of a value."""
+        return sum(effect.n >= FEWEST for effect in self.effects) > 1
+
+    @property
     def shown(self) -> bool:
-        """Whether it matters more than chance explains."""
-        return self.share > self.chance
+        """Whether it matters more than chance explains; each choice is judged alone, so one in twenty is by luck."""
+        return self.comparable and self.share > self.chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +195,7 @@ def _choice(
     effects = []
     for value in sorted(tried, key=lambda value: (isinstance(value, str), value)):
         several = [e for once in again if (e := once.effects.get(name, {}).get(value)) is not None]
-        bounds = np.percentile(several, _INTERVAL) if tried[value] > 2 and several else (math.nan, math.nan)
+        bounds = np.percentile(several, _INTERVAL) if tried[value] >= FEWEST and several else (math.nan, math.nan)
         effects.append(
             Effect(
                 value=value_label(name, value),

@@ -83,8 +83,8 @@ def save_importance(path: Path, report: Report, *, title: str) -> list[Path]:
 
 def _note(report: Report) -> str:
     words = (
-        "Lines: 95 % intervals over resampled networks. Orange mark: what shuffled results reach one time in 20;\n"
-        "a bar below it (pale) has not been shown to matter. A share is of all choices under one title.\n"
+        "Lines: 95 % intervals over resampled networks. Orange mark: what shuffled results reach one time in 20.\n"
+        "Pale: not shown to matter: below that mark, or fewer than two values with 3 networks. Shares: under one title.\n"
         "Hollow: better and worse are both within the interval, or it is unknown (fewer than 3 networks)."
     )
     if report.too_few:

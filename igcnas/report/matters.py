@@ -99,7 +99,11 @@ def _found(found: Report, shown: Sequence[Choice]) -> str:
     for scope, choices in groupby(shown, key=lambda choice: choice.scope):
         names = listed([f"{one.label} ({share(one.share)} of the importance)" for one in choices])
         parts.append(f"within {scope}: {names}" if scope else f"for all block types: {names}")
-    return f"{head}, these choices matter more than chance explains. {_sentence(parts)}."
+    luck = 0.05 * len(found.choices)
+    return (
+        f"{head}, these choices matter more than chance explains. {_sentence(parts)}. Each is judged alone: of "
+        f"{counted(len(found.choices), 'choice')}, {luck:.1f} would be expected to pass by luck."
+    )
 
 
 def _sentence(parts: Sequence[str]) -> str:
@@ -133,7 +137,7 @@ def _table(found: Report) -> Table:
             share(choice.share),
             f"{100 * choice.low:.0f} to {100 * choice.high:.0f} %",
             share(choice.chance),
-            "yes" if choice.shown else "no",
+            "yes" if choice.shown else "no" if choice.comparable else "too few",
         )
         for choice in found.choices
     )
@@ -142,5 +146,6 @@ def _table(found: Report) -> Table:
         columns=("block type", "choice", "networks", "importance", "95 % interval", "by chance", "above chance"),
         rows=rows,
         numeric=(False, False, True, True, True, True, False),
-        note="By chance: what a choice reaches in one of twenty shufflings of the results.",
+        note="By chance: what a choice reaches in one of twenty shufflings of the results. Too few: fewer than two of "
+        "its values had three networks.",
     )
