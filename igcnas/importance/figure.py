@@ -84,7 +84,7 @@ def save_importance(path: Path, report: Report, *, title: str) -> list[Path]:
 def _note(report: Report) -> str:
     words = (
         "Lines: 95 % intervals over resampled networks. Orange mark: what shuffled results reach one time in 20.\n"
-        "Pale: not shown to matter: below that mark, or fewer than two values with 3 networks. Shares: under one title.\n"
+        "Pale: not shown to matter: below that mark, or fewer than two values with 3 networks. Shares of one title.\n"
         "Hollow: better and worse are both within the interval, or it is unknown (fewer than 3 networks)."
     )
     if report.too_few:
