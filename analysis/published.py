@@ -17,8 +17,8 @@ from igcnas.blocks import InvertedResidual
 from igcnas.conventions import figure, msgc, tools
 from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
 from igcnas.grouping import Dense, Group, Interleaved, KroneckerGrouping, MultiSpectral
+from igcnas.grouping.product import least_weights
 from igcnas.literature import family
-from igcnas.literature.igcv2 import balanced_parameters
 from igcnas.plan import Plan, plan
 from igcnas.primitives import Convolution, Layer, Sequence, SplitConvolution, walk
 
@@ -228,7 +228,7 @@ def _igc_block(*, L: int, M: int) -> int:
 
 FORMULAS: dict[str, Callable[..., int]] = {
     "igc_block": _igc_block,
-    "igcv2_balanced": lambda *, C, L: round(balanced_parameters(C, L)),
+    "igcv2_balanced": lambda *, C, L: round(least_weights(C, L)),
     "inverted_block": _inverted_block,
     "kronecker_nonzeros": lambda *, K, s: KroneckerGrouping(groups=2 ** (K - s)).connections(2**K, 2**K),
 }

@@ -133,7 +133,8 @@ def igcv2(
             f"T = C (S K1 + K2 + ...) = {C} * ({' + '.join(terms)}) = {T:,} weights per position",
             f"balance: S K1 = K2 = ... = (S C)^(1/{n}) = {balance:.4g}; here {here}",
             f"{n} kernels that connect every pair have at least {n} C (S C)^(1/{n}) = {bound:,.0f} weights; "
-            f"fewest at n = ln(S C) = {math.log(S * C):.3g} kernels",
+            f"fewest at n = ln(S C) = {math.log(S * C):.3g} kernels"
+            + (f"; out of reach, since K1 would be {balance / S:.2g} (docs/width.md)" if n > 1 and balance < S else ""),
         ),
         captions={
             f"conv1_kernel{number}": f"K{number} = {branch}: {_many(C // branch, 'branch', 'branches')}"

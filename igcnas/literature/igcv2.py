@@ -72,17 +72,3 @@ def igcv2(
         stem_channels=width,
         stages=tuple(stages),
     )
-
-
-def balanced_parameters(C: int, kernels: int, *, S: int = 9) -> float:
-    """Parameters for each position of `kernels` sparse kernels of width C under the condition of balance.
-
-    S K_1 = K_2 = ... = (S C)^(1/L) with S the area of the spatial kernel: the minimum L C (S C)^(1/L) over real K of
-    product C. A bound, since branch sizes are integers.
-
-    >>> round(balanced_parameters(64, 1)), round(balanced_parameters(64, 3))
-    (36864, 1598)
-    """
-    require_positive(C=C, kernels=kernels, S=S)
-    require(kernels <= 64, f"kernels must be at most 64, but is {kernels}")
-    return float(kernels * C * (S * C) ** (1 / kernels))
