@@ -60,18 +60,22 @@ def exact(operation: Callable[..., Any], *values: Any, **options: Any) -> Any:
     return operation(*double(values), **double(options))
 
 
-def near(value: Any, reference: Any, tolerance: float = 1e-5) -> bool:
-    """Whether the differences are small beside the largest value; of partial results, those added up are compared."""
+def near(value: Any, reference: Any, tolerance: float = 1e-5, *, least: float = 1e-2) -> bool:
+    """Whether the differences are small beside the largest value; of partial results, those added up are compared.
+
+    least: of the size that differences are compared with. Sums of numbers about 1 may cancel to little; their rounding
+    errors do not become smaller by that.
+    """
     if value is None or reference is None:
         return value is reference
     if isinstance(value, (Moments, Sums)):
         rows = zip(value.merged(), reference.merged(), strict=True)
-        return all(near(*row, tolerance) for row in rows)
+        return all(near(*row, tolerance, least=1.0) for row in rows)
     if isinstance(value, tuple):
         return all(near(*pair, tolerance) for pair in zip(value, reference, strict=True))
     assert value.shape == reference.shape
     assert value.dim() != 4 or value.shape[1] == 1 or value.is_contiguous(memory_format=torch.channels_last)
-    scale = reference.double().abs().max().clamp_min(1e-2)
+    scale = reference.double().abs().max().clamp_min(least)
     return bool((value.double() - reference.double()).abs().max() < tolerance * scale)
 
 

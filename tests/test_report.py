@@ -689,6 +689,17 @@ def test_the_command_of_a_study_means_its_settings(words):
 # The whole
 
 
+def test_who_may_be_the_best_comes_after_the_front_with_what_to_run_next(folder):
+    source = Source.read(folder)
+    report = composition(source, importance=False).report
+    first = report.sections[0]
+    assert (first.key, report.summary.tables, report.summary.commands) == ("candidates", (), ())
+    assert [command.split()[1] for command in first.commands] == ["retrain", "audit", "export"]
+    assert first.tables[0].rows[0][0] == str(report.first)
+    running = composition(dataclasses.replace(source, in_use=True), importance=False).report
+    assert [command.split()[1] for command in running.sections[0].commands] == ["status"]
+
+
 def test_every_table_has_a_cell_for_each_column_and_every_section_a_name_of_its_own(folder):
     found = composition(Source.read(folder), importance=False).report
     sections = (found.summary, *found.sections)
@@ -742,6 +753,8 @@ def test_a_study_of_one_network_has_a_report(tmp_path):
     found = composition(Source.read(made(tmp_path / "s", 1, baselines=False)), importance=False)
     assert found.report.summary.paragraphs[0].startswith("Only one network that keeps the budget was trained")
     assert len(found.report.networks) == 1
+    assert found.report.first == 0
+    assert [command.split()[1] for command in found.report.summary.commands] == ["status"]
 
 
 # Figures as files

@@ -51,7 +51,7 @@ def composition(source: Source, *, importance: bool = True) -> Composition:
     retrainings = retraining_drawings(source, found.trust)
     history = history_drawings(source, found.history)
     sections = (
-        *candidates_sections(source, found.verdict),
+        *candidates_sections(source, found.verdict, found.state),
         front_section(source, found.networks),
         known_section(source, found.known),
         chance_section(source, found.chance, chance),

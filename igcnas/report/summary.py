@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from igcnas.racing import SPLIT_NOTE
 from igcnas.report import words
 from igcnas.report.chance import Chance
@@ -65,7 +67,7 @@ def summary(
 ) -> Section:
     """The verdict, then what it rests on. trust: what audits say of the short training, in one sentence."""
     paragraphs = [verdict_words(verdict, state)]
-    expected = "" if verdict is None or verdict.contenders < 2 else f"{_expected(verdict)}."
+    expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
     beside = [expected, known_sentence(known, source.axis.equal), chance_sentence(chance, source.axis.equal), trust]
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(source, verdict, state))
@@ -73,8 +75,13 @@ def summary(
         key="summary",
         title="Summary",
         paragraphs=tuple(paragraph for paragraph in paragraphs if paragraph),
-        commands=_next(source, verdict, state),
+        commands=() if _chosen(verdict) else (source.command("status {}"),),
     )
+
+
+def _chosen(verdict: Verdict | None) -> TypeGuard[Verdict]:
+    """Whether there was a choice of networks."""
+    return verdict is not None and verdict.contenders > 1
 
 
 def _expected(verdict: Verdict) -> str:
@@ -85,9 +92,9 @@ def _expected(verdict: Verdict) -> str:
     )
 
 
-def candidates_sections(source: Source, verdict: Verdict | None) -> tuple[Section, ...]:
+def candidates_sections(source: Source, verdict: Verdict | None, state: State) -> tuple[Section, ...]:
     """Who else may be the best, and how far single accuracies are believed; none without a choice."""
-    if verdict is None or verdict.contenders < 2:
+    if not _chosen(verdict):
         return ()
     paragraph = (
         f"The highest of so many single trainings flatters: here it overstates its network by {verdict.optimism:.2f} "
@@ -102,6 +109,7 @@ def candidates_sections(source: Source, verdict: Verdict | None) -> tuple[Sectio
             title="Which network is the best",
             paragraphs=(paragraph,),
             tables=(_table(verdict),) if verdict.others else (),
+            commands=_next(source, state),
         ),
     )
 
@@ -155,8 +163,8 @@ def _table(verdict: Verdict) -> Table:
     )
 
 
-def _next(source: Source, verdict: Verdict | None, state: State) -> tuple[str, ...]:
+def _next(source: Source, state: State) -> tuple[str, ...]:
     """What to run next."""
-    if state.in_use or verdict is None:
+    if state.in_use:
         return (source.command("status {}"),)
     return (source.command("retrain {}"), source.command("audit {}"), source.command("export {}"))

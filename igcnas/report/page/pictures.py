@@ -62,9 +62,11 @@ class Library:
 def _drawn_block(architecture: Architecture, number: int) -> object:
     """What `block_svg` shows of a stage but for the size of its maps: equal for blocks that look alike.
 
-    It shows a block that keeps width and size, or the first and only one.
+    It shows a block that keeps width and size, or the first and only one. A block that appends is like no other.
     """
     stage = architecture.stages[number]
+    if stage.block.grows:
+        return number
     into = architecture.stages[number - 1].width if number else architecture.stem_channels
     only = (into, stage.stride) if stage.repeats == 1 and (into, stage.stride) != (stage.width, 1) else None
     return stage.block, stage.width, only
