@@ -208,7 +208,7 @@ def test_mistakes_are_one_line(study: Path, words: list[str], message: str, caps
 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "nothing", "--studies-dir", str(tmp_path)]) == 2
-    assert "no study in" in capsys.readouterr().err
+    assert "no study 'nothing'" in capsys.readouterr().err
 
 
 def test_an_audit_killed_and_then_interrupted_goes_on_to_the_same_trainings(

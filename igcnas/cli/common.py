@@ -37,8 +37,9 @@ def add_studies_dir(parser: argparse.ArgumentParser) -> None:
 
 def study_folder(arguments: argparse.Namespace) -> Path:
     """Folder of the study that was named."""
-    given = Path(arguments.study)
-    return given if (given / "settings.json").is_file() else arguments.studies_dir / arguments.study
+    from igcnas.study import find_study
+
+    return find_study(arguments.study, arguments.studies_dir)
 
 
 def command_line() -> str:

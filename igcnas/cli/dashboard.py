@@ -6,7 +6,7 @@ import argparse
 import signal
 import warnings
 
-from igcnas.cli.common import add_study_argument
+from igcnas.cli.common import add_study_argument, study_folder
 from igcnas.errors import IgcnasError
 
 
@@ -32,9 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise IgcnasError(f"--port {arguments.port} must be between 0 and 65535")
     warnings.filterwarnings("ignore", module="optuna")  # its importances tell of every rare value
     from igcnas.dashboard import Server
-    from igcnas.study import find_study
 
-    server = Server(find_study(arguments.study, arguments.studies_dir), port=arguments.port)
+    server = Server(study_folder(arguments), port=arguments.port)
     # Also where a shell started it in the background, with Ctrl-C ignored.
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
