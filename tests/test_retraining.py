@@ -455,7 +455,7 @@ def test_the_command_prints_the_table_and_writes_it_and_a_second_call_trains_not
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("nothing",), "no study in"),
+        (("nothing",), "unknown study 'nothing'; known: s"),
         (("s", "--top", "0"), "--top 0 must be 1 or more"),
         (("s", "--trials", "a"), "--trials 'a' must be numbers"),
         (("s", "--trials", "99"), "no trained network of number 99; trained are 0, 1, 2, 3, 4"),
