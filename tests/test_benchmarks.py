@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks import learned_grouping
+from benchmarks.small_images import shrink
 from benchmarks.twins import FROZEN, KINDS, Kind, Variant
 from igcnas.cost import count
 from igcnas.drawing.learned import module_connections
+from igcnas.errors import DataError
 from igcnas.grouping import DENSE
 from igcnas.layers import MultiSpectralConv
 from igcnas.network import build
@@ -125,3 +128,31 @@ def test_every_kind_has_a_picture_of_one_of_its_variants(tmp_path: Path) -> None
     kind = KINDS["dgconv"]
     learned_grouping.draw(kind, kind.variants[1], 1, BUDGET, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_small_data_set_has_whole_squares_averaged_and_so_many_images_of_each_class(tmp_path):
+    for part, count in (("train", 5), ("test", 3)):
+        for label, name in enumerate(("cat", "dog")):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.zeros((4, 4, 3), dtype=np.uint8)
+                pixels[:2, :2] = [[[label * 100], [label * 100 + 40]], [[label * 100], [label * 100 + 40]]]
+                pixels[2:] = number
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{number}.png")
+    found = shrink(tmp_path, size=2, train=4, test=None)
+    assert {name: array.shape for name, array in found.items()} == {
+        "x_train": (8, 2, 2, 3),
+        "y_train": (8,),
+        "x_test": (6, 2, 2, 3),
+        "y_test": (6,),
+    }
+    assert np.bincount(found["y_train"]).tolist() == [4, 4]
+    for images, labels in ((found["x_train"], found["y_train"]), (found["x_test"], found["y_test"])):
+        assert (images[:, 0, 0, 0] == labels * 100 + 20).all()
+        assert all(len(set(images[labels == label, 1, 1, 0].tolist())) == sum(labels == label) for label in (0, 1))
+    again = shrink(tmp_path, size=2, train=4, test=None)
+    assert all((found[name] == again[name]).all() for name in found)
+    with pytest.raises(DataError, match="no multiple of --size 3"):
+        shrink(tmp_path, size=3, train=None, test=None)
+    with pytest.raises(DataError, match="has no folders of classes"):
+        shrink(tmp_path / "train", size=2, train=None, test=None)
