@@ -131,10 +131,10 @@ def test_every_kind_has_a_picture_of_one_of_its_variants(tmp_path: Path) -> None
 
 
 def test_a_small_data_set_has_whole_squares_averaged_and_so_many_images_of_each_class(tmp_path):
-    for part, count in (("train", 5), ("test", 3)):
+    for part, number_of in (("train", 5), ("test", 3)):
         for label, name in enumerate(("cat", "dog")):
             (tmp_path / part / name).mkdir(parents=True)
-            for number in range(count):
+            for number in range(number_of):
                 pixels = np.zeros((4, 4, 3), dtype=np.uint8)
                 pixels[:2, :2] = [[[label * 100], [label * 100 + 40]], [[label * 100], [label * 100 + 40]]]
                 pixels[2:] = number
