@@ -42,6 +42,7 @@ from igcnas.report.composing import composition
 from igcnas.report.gap import BINOMIAL, WELCH, Noise
 from igcnas.report.history import history_of
 from igcnas.report.known import compare_known
+from igcnas.report.known_section import known_sentence
 from igcnas.report.matters import importance_of
 from igcnas.report.networks import facts_of
 from igcnas.report.numbers import Numbers, measure
@@ -348,6 +349,16 @@ def test_a_known_network_is_set_beside_the_best_searched_one_that_costs_no_more(
     assert (big.reached_by, big.times) == (2, pytest.approx(2.5))
     assert small.rival is None  # nothing is as cheap
     assert (small.reached_by, small.times) == (2, pytest.approx(0.05))
+
+
+def test_where_only_accuracy_counts_whatever_keeps_the_budget_is_a_rival():
+    every = [record(0, 90, 70.0, baseline="ResNet-20"), record(1, 95, 90.0), record(2, 80, 60.0)]
+    (front,) = compare_known(source_of(every))
+    (alone,) = compare_known(source_of(every, objective="accuracy"))
+    assert (front.rival.number, alone.rival.number) == (2, 1)
+    assert known_sentence((front,), source_of(every)).startswith("At equal or fewer MACs, the best searched network")
+    words = known_sentence((alone,), source_of(every, objective="accuracy"))
+    assert words.startswith("Within the budget, the best searched network (network 1, 90.00 %)")
 
 
 def test_nothing_reaches_a_known_network_that_is_better_than_all():

@@ -71,7 +71,8 @@ def compare_known(source: Source) -> tuple[KnownNetwork, ...]:
 
 def _compared(source: Source, noise: Noise, known: Network, searched: list[Network]) -> KnownNetwork:
     cost = source.cost(known.record)
-    cheaper = [one for one in searched if source.cost(one.record) <= cost]
+    # Where only accuracy counts, every network is to use the budget, and whatever keeps it is a rival.
+    cheaper = [one for one in searched if source.cost(one.record) <= cost or not source.settings.spread]
     rival = max(cheaper, key=lambda one: (one.mean, -source.cost(one.record)), default=None)
     reached = min(
         (one for one in searched if one.mean >= known.mean), key=lambda one: source.cost(one.record), default=None

@@ -10,13 +10,14 @@ from igcnas.report.words import counted, errors, interval, listed, points
 from igcnas.units import mega
 
 
-def known_sentence(known: tuple[KnownNetwork, ...], equal: str) -> str:
+def known_sentence(known: tuple[KnownNetwork, ...], source: Source) -> str:
     """The comparison with the most accurate known network, for the summary; '' where there is nothing to say."""
     if not known or known[0].rival is None:
         return ""
     first, rival = known[0], known[0].rival
     gap = rival.gap
-    head = f"At equal or fewer {equal}, the best searched network (network {rival.number}, {rival.accuracy:.2f} %)"
+    where = f"At equal or fewer {source.axis.equal}" if source.settings.spread else "Within the budget"
+    head = f"{where}, the best searched network (network {rival.number}, {rival.accuracy:.2f} %)"
     beside = (
         f"{first.name}, the best of the {counted(len(known), 'known network')} that were trained alike "
         f"({first.accuracy:.2f} %)"
@@ -32,6 +33,7 @@ def known_sentence(known: tuple[KnownNetwork, ...], equal: str) -> str:
 def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
     """Words and a table."""
     title, equal = "Against known networks", source.axis.equal
+    rivals = f"of as many or fewer {equal}" if source.settings.spread else "within the budget"
     if not known:
         reason = (
             "None of them was trained to the end yet."
@@ -45,8 +47,7 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
     paragraphs = [
         f"Known networks of the literature were trained in this study by the same short recipe ({epochs} epochs, the "
         "same images, the same engine) at widths that fit the budget. Their published accuracies come from longer "
-        f"recipes and are not compared with anything here. Each is set beside the best searched network of as many or "
-        f"fewer {equal}."
+        f"recipes and are not compared with anything here. Each is set beside the best searched network {rivals}."
     ]
     beaten = [one for one in known if one.rival is not None and one.rival.gap.shown and one.rival.gap.difference > 0]
     lost = [one for one in known if one.rival is not None and one.rival.gap.shown and one.rival.gap.difference < 0]
@@ -71,7 +72,9 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
             f"The accuracy of {most.name} of {source.axis.show(most.cost * source.axis.size)} is reached with "
             f"{times:.1f} times fewer {equal}, by network {most.reached_by}."
         )
-    return Section(key="known", title=title, paragraphs=tuple(paragraphs), tables=(_table(known),))
+    return Section(
+        key="known", title=title, paragraphs=tuple(paragraphs), tables=(_table(known, spread=source.settings.spread),)
+    )
 
 
 def _all(number: int) -> str:
@@ -99,7 +102,7 @@ def _how(rules: set[str]) -> str:
     )
 
 
-def _table(known: tuple[KnownNetwork, ...]) -> Table:
+def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
     rows = []
     for one in known:
         rival = one.rival
@@ -118,7 +121,7 @@ def _table(known: tuple[KnownNetwork, ...]) -> Table:
         cells.append("-" if one.times is None else f"{one.times:.2f}")
         rows.append(tuple(cells))
     return Table(
-        caption="Known networks and the best searched network that costs no more",
+        caption=f"Known networks and the best searched network {'that costs no more' if spread else 'in the budget'}",
         columns=(
             "known (MFLOPs)",
             "% (n)",

@@ -68,7 +68,7 @@ def summary(
     """The verdict, then what it rests on. trust: what audits say of the short training, in one sentence."""
     paragraphs = [verdict_words(verdict, state)]
     expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
-    beside = [expected, known_sentence(known, source.axis.equal), chance_sentence(chance, source.axis.equal), trust]
+    beside = [expected, known_sentence(known, source), chance_sentence(chance, source.axis.equal), trust]
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(source, verdict, state))
     return Section(
