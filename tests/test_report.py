@@ -30,7 +30,7 @@ from igcnas.cost import count
 from igcnas.data import load_dataset
 from igcnas.errors import StudyError
 from igcnas.evaluation import InTurn, OnEpoch, Outcome
-from igcnas.figures import compute_front, inline_svg, save
+from igcnas.figures import compute_front, page_svg, save, svg_of
 from igcnas.grouping import Dense, Interleaved
 from igcnas.hypervolume import hypervolume
 from igcnas.proposals import Judge
@@ -39,6 +39,7 @@ from igcnas.report import compose, matters
 from igcnas.report.chance import LEAST, RANDOM, Chance, against, compare_random, expected_maximum, score_searched
 from igcnas.report.chance_section import chance_drawings, chance_section, draw_chance
 from igcnas.report.composing import composition
+from igcnas.report.drawing import Drawing
 from igcnas.report.gap import BINOMIAL, WELCH, Noise
 from igcnas.report.history import history_of
 from igcnas.report.known import compare_known
@@ -791,7 +792,7 @@ def test_a_figure_is_written_as_png_and_svg_with_the_same_bytes_each_time_and_te
 
 
 def test_a_figure_in_a_page_has_ids_of_its_own_and_colours_that_the_page_may_change():
-    one, other = inline_svg(figure(), prefix="one"), inline_svg(figure(), prefix="other")
+    one, other = (page_svg(svg_of(figure()), prefix=prefix) for prefix in ("one", "other"))
     assert one.startswith("<svg ")
     assert not set(ids_of(one)) & set(ids_of(other))
     assert one.replace("one-", "other-") == other
@@ -812,3 +813,18 @@ def test_tying_numbers_to_units_changes_spaces_alone(text):
 def test_a_front_of_the_records_is_that_of_the_report(source, numbers):
     line = {one.record.number for one in champions(records(source.study), BUDGET)}
     assert line == {one.number for one in numbers.networks if one.on_front}
+
+
+def test_a_figure_of_a_report_is_drawn_as_svg_once_for_the_page_and_the_file(tmp_path, monkeypatch):
+    drawn = []
+
+    def counting(one: Any) -> str:
+        drawn.append(one)
+        return svg_of(one)
+
+    monkeypatch.setattr("igcnas.report.drawing.svg_of", counting)
+    drawing = Drawing(name="chance", caption="c", alt="a", figure=figure())
+    picture, files = drawing.picture(), drawing.write(tmp_path)
+    assert len(drawn) == 1
+    assert picture.svg == page_svg(files[1].read_text(), prefix="chance")
+    assert files[0].read_bytes().startswith(b"\x89PNG")

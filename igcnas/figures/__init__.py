@@ -1,7 +1,7 @@
 """Figures of a study: the front, the axes that it shares with others, and figures as files."""
 
 from igcnas.figures.axis import CostAxis, cost_axis
-from igcnas.figures.files import inline_svg, new_figure, save
+from igcnas.figures.files import new_figure, page_svg, save, svg_of, write
 from igcnas.figures.front import (
     FrontFigure,
     block_type,
@@ -21,8 +21,10 @@ __all__ = [
     "draw_front",
     "front_figure",
     "half_bar",
-    "inline_svg",
     "new_figure",
+    "page_svg",
     "save",
     "save_front",
+    "svg_of",
+    "write",
 ]

@@ -45,23 +45,28 @@ def new_figure(width: float, height: float, *, constrained: bool = True) -> Figu
 
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write path as PNG and, beside it, as SVG; the paths of both."""
+    return write(figure, svg_of(figure), path)
+
+
+def write(figure: Figure, svg: str, path: Path) -> list[Path]:
+    """The same where the SVG is made already: drawing one takes long."""
     vector = path.with_suffix(".svg")
     with _reproducible():
         figure.savefig(path, format="png")
-        figure.savefig(vector, format="svg", metadata={"Date": None})
+    vector.write_text(svg, encoding="utf-8", newline="\n")
     return [path, vector]
 
 
-def inline_svg(figure: Figure, *, prefix: str) -> str:
-    """The figure as an element of a page; ids begin with the prefix."""
+def svg_of(figure: Figure) -> str:
+    """The figure as the text of an SVG file."""
     buffer = io.StringIO()
     with _reproducible():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return page_svg(buffer.getvalue(), prefix=prefix)
+    return buffer.getvalue()
 
 
 def page_svg(text: str, *, prefix: str) -> str:
-    """An SVG file of matplotlib as an element of a page."""
+    """The text of such a file as an element of a page; ids begin with the prefix."""
     root = ElementTree.fromstring(text)
     for parent in root.iter():
         for child in list(parent):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.figures import inline_svg, save
+from igcnas.figures import page_svg, svg_of, write
 from igcnas.report.content import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Drawing:
     """name: of its files, and before the ids of its parts. alt: what it shows, in words."""
 
@@ -22,12 +23,15 @@ class Drawing:
     alt: str
     figure: Figure
 
+    @cached_property
+    def svg(self) -> str:
+        """The text of its SVG file, drawn once for the page and the file."""
+        return svg_of(self.figure)
+
     def picture(self) -> Picture:
         """For the page."""
-        return Picture(
-            name=self.name, caption=self.caption, alt=self.alt, svg=inline_svg(self.figure, prefix=self.name)
-        )
+        return Picture(name=self.name, caption=self.caption, alt=self.alt, svg=page_svg(self.svg, prefix=self.name))
 
     def write(self, folder: Path) -> list[Path]:
         """name.png and name.svg in the folder; their paths."""
-        return save(self.figure, folder / f"{self.name}.png")
+        return write(self.figure, self.svg, folder / f"{self.name}.png")
