@@ -7,6 +7,7 @@ IgcnasError                 root; the command line prints it and exits with stat
 |-- DataError               data that is missing, truncated, empty or of the wrong form (also ValueError)
 |-- StudyError              a study that cannot be opened, resumed or locked
 |-- TrainingError           a training that diverged or ran out of memory
+|-- MachineError            a fault of the machine: a full disk, a folder that may not be written; never of a network
 `-- ExportError             an exported network that does not agree with the trained one
 """
 
@@ -42,6 +43,10 @@ class StudyError(IgcnasError):
 
 class TrainingError(IgcnasError):
     """A training that ended without a usable network: it diverged or ran out of memory."""
+
+
+class MachineError(IgcnasError):
+    """A fault of the machine, never of a network: what was in work stays to be taken up once it is mended."""
 
 
 class ExportError(IgcnasError):
