@@ -63,7 +63,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming_faults(verb: str, path: Path | str) -> Iterator[None]:
-    """Turn an OSError of the block into a MachineError: what could not be done with which file, why, and the way out."""
+    """Turn an OSError of the block into a MachineError: which file, why, what to do."""
     try:
         yield
     except OSError as error:

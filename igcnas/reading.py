@@ -1,7 +1,7 @@
 """JSON that is read back, checked against the type that it must have.
 
-Convention: the type is a dataclass (nested, frozen ones too), a TypedDict or a builtin, with bounds where they matter as
-`Annotated[int, msgspec.Meta(ge=1)]`. What does not fit is one error that names the file, the field and the rule.
+Convention: the type is a dataclass (nested, frozen ones too), a TypedDict or a builtin, with bounds where they matter
+as `Annotated[int, msgspec.Meta(ge=1)]`. What does not fit is one error that names the file, the field and the rule.
 Fields that the type does not know are passed over, so that a newer version may add some.
 """
 
