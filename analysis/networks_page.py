@@ -12,10 +12,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.published import DATA, FORMULAS, Published, formulas, published
 from igcnas.conventions import CONVENTIONS, figures
 from igcnas.cost import count_plan, training_params
 from igcnas.literature import FAMILIES
+
+from .published import DATA, FORMULAS, Published, formulas, published
 
 PAGE = DATA.parent.parent / "docs" / "networks.md"
 

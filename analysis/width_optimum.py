@@ -1,9 +1,9 @@
-"""Whether the widest block of IGC V1, V2 and V3 is where theory says: `python -m analysis.width_optimum`.
+"""Whether the widest block of IGC V1, V2 and V3 is where theory says: `igcnas width-optimum`.
 
-For IGC V1 (the default) prints, for budgets of parameters or MACs and kernel areas, the widest integer (L, M) beside
-L = M S and the bound, and how far every published network is from it; `--block igcv2`, `igcv3` and `all` do the like
-for the others. Writes the first table as CSV and a figure as PNG and SVG; with `--csv` every integer block. The
-mathematics is in docs/width.md and analysis/width/. With `--train` accuracy is tested (analysis/width_trial/).
+In the repository also `python -m analysis.width_optimum`. For IGC V1 (the default) prints, for budgets of parameters or
+MACs and kernel areas, the widest integer (L, M) beside L = M S and the bound, and how far every published network is
+from it; `--block igcv2`, `igcv3` and `all` do the like for the others. Writes the first table as CSV and a figure as
+PNG and SVG; with `--csv` every integer block. The mathematics is in docs/width.md and analysis/width/. With `--train` accuracy is tested (analysis/width_trial/).
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from analysis.width import tables
-from analysis.width.igcv3_rows import EXPANSIONS
-from analysis.width.lattice import FIG3
-from analysis.width.reports import BLOCKS, Report, Request
-from analysis.width.subject import KINDS
 from igcnas.errors import IgcnasError
 from igcnas.primitives import Size
+
+from .width import tables
+from .width.igcv3_rows import EXPANSIONS
+from .width.lattice import FIG3
+from .width.reports import BLOCKS, Report, Request
+from .width.subject import KINDS
+
+PROG = "python -m analysis.width_optimum"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -65,9 +68,9 @@ def _size(text: str) -> Size:
     return int(found[1]), int(found[2])
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m analysis.width_optimum",
+        prog=prog,
         description="The widest block of IGC V1, V2 or V3 for a budget: every integer block against the closed form.",
     )
     add = parser.add_argument
@@ -113,7 +116,7 @@ def request(options: argparse.Namespace) -> Request:
 
 def write(report: Report, out: Path, *, every: bool) -> list[str]:
     """The first table, the figure as PNG and SVG, and every integer block if asked for; returns names of files."""
-    from analysis.width.canvas import save
+    from .width.canvas import save
 
     out.mkdir(parents=True, exist_ok=True)
     written = [f"{report.name}.csv", f"{report.name}.png", f"{report.name}.svg"]
@@ -125,14 +128,14 @@ def write(report: Report, out: Path, *, every: bool) -> list[str]:
     return written
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the tables and write the files; exit status 2 and one line for a user's error."""
+def main(arguments: Sequence[str] | None = None, *, prog: str = PROG) -> int:
+    """Print the tables and write the files; exit status 2 and one line for a user's error. `prog`: its name in usage lines."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "--train" in words:
-        from analysis import width_trial
+        from . import width_trial
 
-        return width_trial.main([word for word in words if word != "--train"])
-    options = _parser().parse_args(words)
+        return width_trial.main([word for word in words if word != "--train"], prog=prog)
+    options = _parser(prog).parse_args(words)
     try:
         report = BLOCKS[options.block](request(options))
         written = write(report, options.out, every=options.csv)

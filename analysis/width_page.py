@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from analysis.width import igcv2_rows, igcv3_rows, published
-from analysis.width.igcv3 import Question
-from analysis.width.lattice import FIG3, Row, optimum
-from analysis.width.reports import Request, together
-from analysis.width.subject import KINDS, Subject
-from analysis.width.tables import Columns, markdown
+from .width import igcv2_rows, igcv3_rows, published
+from .width.igcv3 import Question
+from .width.lattice import FIG3, Row, optimum
+from .width.reports import Request, together
+from .width.subject import KINDS, Subject
+from .width.tables import Columns, markdown
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "width.md"
 _MARK = re.compile(r"<!-- table ([\w-]+) -->\n(.*?)<!-- end -->", re.DOTALL)

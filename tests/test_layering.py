@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
-errors
+errors search_spaces analysis
 files reading
-checks columns keywords settings statistics units
+checks columns extras keywords settings statistics units
 recipes
 kernels
 primitives

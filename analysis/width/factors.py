@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.width.law import Integers
 from igcnas.errors import BudgetError
+
+from .law import Integers
 
 MOST_CHANNELS = 100_000  # of the enumeration: a few seconds
 _NONE = 2**60  # above every sum

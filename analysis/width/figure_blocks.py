@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.width.canvas import BLUE, GREEN, INK, QUIET, SKY, VERMILION, plain
-from analysis.width.igcv2 import PUBLISHED_K, PUBLISHED_WIDTHS, counted, widest_of_any
-from analysis.width.igcv3 import Question
-from analysis.width.igcv3 import counted as counted_inverted
-from analysis.width.igcv3_rows import PUBLISHED_GROUPS
-from analysis.width.igcv3_rows import PUBLISHED_WIDTHS as IGCV3_WIDTHS
-from analysis.width.lattice import width_bound
-from analysis.width.subject import Subject
+from .canvas import BLUE, GREEN, INK, QUIET, SKY, VERMILION, plain
+from .igcv2 import PUBLISHED_K, PUBLISHED_WIDTHS, counted, widest_of_any
+from .igcv3 import Question
+from .igcv3 import counted as counted_inverted
+from .igcv3_rows import PUBLISHED_GROUPS
+from .igcv3_rows import PUBLISHED_WIDTHS as IGCV3_WIDTHS
+from .lattice import width_bound
+from .subject import Subject
 
 _AXIS_POINTS = 310  # height of the axes, about
 

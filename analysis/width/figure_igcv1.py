@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from analysis.width.canvas import BLUE, CLOUD, INK, ORANGE, QUIET, VERMILION, plain
-from analysis.width.lattice import FIG3, PAPER_KERNEL_AREA
-from analysis.width.law import Integers
-from analysis.width.subject import Subject
+from .canvas import BLUE, CLOUD, INK, ORANGE, QUIET, VERMILION, plain
+from .lattice import FIG3, PAPER_KERNEL_AREA
+from .law import Integers
+from .subject import Subject
 
 MOST_POINTS = 20_000  # of the cloud; with more of them each is under a pixel, and the frontier alone is drawn
 BOUND_LABEL = "bound: the width of a real (L, M) that costs T"

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.width.canvas import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, plain
-from analysis.width.igcv2 import (
+from .canvas import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, plain
+from .igcv2 import (
     FIG3,
     FIG3_WIDEST,
     FIG3_WIDTH,
@@ -18,7 +18,7 @@ from analysis.width.igcv2 import (
     widest_real,
     widest_relaxed,
 )
-from analysis.width.igcv2_rows import best, kernels_for_width, widths_for_budget
+from .igcv2_rows import best, kernels_for_width, widths_for_budget
 
 PAPER, WHOLE, INTEGER = "the paper's bound", "bound with K1 of 1 or more (ours)", "best integer factorisation"
 

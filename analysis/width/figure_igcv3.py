@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from analysis.width.canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
-from analysis.width.igcv3 import PAPER_EXPANSION, Question, pairs_of_groups, widest
-from analysis.width.igcv3_rows import PUBLISHED_GROUPS
 from igcnas.errors import BudgetError
+
+from .canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
+from .igcv3 import PAPER_EXPANSION, Question, pairs_of_groups, widest
+from .igcv3_rows import PUBLISHED_GROUPS
 
 PATHS = ((1, BLUE), (4, GREEN), (16, PURPLE), (36, VERMILION))
 

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.width.factors import branchings, cheapest, orders
-from analysis.width.igcv2 import (
+from igcnas.errors import BudgetError
+from igcnas.grouping.product import balanced_branches, least_weights, most_kernels, weights
+from igcnas.primitives import Size
+
+from .factors import branchings, cheapest, orders
+from .igcv2 import (
     MAP,
     PUBLISHED_K,
     PUBLISHED_WIDTHS,
@@ -21,10 +25,7 @@ from analysis.width.igcv2 import (
     widest_real,
     widest_relaxed,
 )
-from analysis.width.lattice import Row
-from igcnas.errors import BudgetError
-from igcnas.grouping.product import balanced_branches, least_weights, most_kernels, weights
-from igcnas.primitives import Size
+from .lattice import Row
 
 MOST_LISTED = 5_000  # channels, where every product is listed
 

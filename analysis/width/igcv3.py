@@ -30,13 +30,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.width.law import Law
 from igcnas.blocks import InvertedResidual
 from igcnas.cost import Cost, layer_cost
 from igcnas.errors import BudgetError
 from igcnas.grouping import Group
 from igcnas.paths import PathSummary, path_counts, summarize
 from igcnas.primitives import Convolution, Layer, Residual, Size
+
+from .law import Law
 
 MAP: Size = (32, 32)
 MOST_CHANNELS = 20_000  # of the enumeration: seconds

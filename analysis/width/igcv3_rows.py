@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.width.igcv3 import MOST_CHANNELS, PAPER_EXPANSION, Question, counted, pairs_of_groups, widest
-from analysis.width.lattice import Row
 from igcnas.errors import BudgetError
+
+from .igcv3 import MOST_CHANNELS, PAPER_EXPANSION, Question, counted, pairs_of_groups, widest
+from .lattice import Row
 
 EXPANSIONS = (1, 2, 3, 4, 6, 8)
 PUBLISHED_WIDTHS = (24, 32, 64, 96, 160)  # stages of expansion 6 in which a block keeps its width

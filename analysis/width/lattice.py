@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from analysis.width.law import Integers
-from analysis.width.subject import Subject
+from .law import Integers
+from .subject import Subject
 
 Row: TypeAlias = dict[str, int | float | str]
 

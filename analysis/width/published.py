@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from analysis.width.lattice import FIG3, PAPER_KERNEL_AREA, Row, point, width_bound
-from analysis.width.law import Law, law_of
-from analysis.width.subject import Subject
 from igcnas.architecture import Architecture
 from igcnas.blocks import BasicBlock
 from igcnas.cost import Cost, count
 from igcnas.grouping import Interleaved
 from igcnas.literature import igc
+
+from .lattice import FIG3, PAPER_KERNEL_AREA, Row, point, width_bound
+from .law import Law, law_of
+from .subject import Subject
 
 S = PAPER_KERNEL_AREA  # all of them have 3x3 kernels
 

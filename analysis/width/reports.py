@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from analysis.width import igcv2_rows, igcv3_rows, published
-from analysis.width.igcv2 import widest_of_any
-from analysis.width.igcv3 import Question
-from analysis.width.lattice import Row, corner_cases, lattice_rows, optimum, width_bound
-from analysis.width.subject import KINDS, Subject
 from igcnas.primitives import Size
+
+from . import igcv2_rows, igcv3_rows, published
+from .igcv2 import widest_of_any
+from .igcv3 import Question
+from .lattice import Row, corner_cases, lattice_rows, optimum, width_bound
+from .subject import KINDS, Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +62,7 @@ def igcv1(request: Request) -> Report:
     cases = [(replace(subject, S=S), budget, unit) for S, budget, unit in request.cases()]
 
     def figure() -> Figure:
-        from analysis.width import figure_igcv1
+        from . import figure_igcv1
 
         panels = [figure_igcv1.compute(*case) for case in cases]
         return figure_igcv1.figure(panels, columns=min(2, len(request.budgets)))
@@ -111,7 +112,7 @@ def igcv2(request: Request) -> Report:
         )
 
     def figure() -> Figure:
-        from analysis.width import figure_igcv2
+        from . import figure_igcv2
 
         S, *_, T = cases[0]
         return figure_igcv2.figure(T=T, S=S)
@@ -140,7 +141,7 @@ def igcv3(request: Request) -> Report:
     ]
 
     def figure() -> Figure:
-        from analysis.width import figure_igcv3
+        from . import figure_igcv3
 
         return figure_igcv3.figure(*questions[0])
 
@@ -179,7 +180,7 @@ def together(request: Request) -> Report:
         rows.append(columns)
 
     def figure() -> Figure:
-        from analysis.width import figure_blocks
+        from . import figure_blocks
 
         return figure_blocks.figure(S=request.kernel_areas[0])
 

@@ -11,13 +11,14 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from analysis.width.law import Law, Quadratic, law_of, quadratic_of
 from igcnas.blocks import BasicBlock
 from igcnas.checks import require
 from igcnas.cost import Cost, count, layer_cost
 from igcnas.grouping import Dense, Grouping, Interleaved
 from igcnas.literature import igc, regconv
 from igcnas.primitives import Convolution, Norm, Size
+
+from .law import Law, Quadratic, law_of, quadratic_of
 
 KINDS = {
     "block": "the two convolutions of a block, as in the paper",

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from analysis.width.lattice import Row
+from .lattice import Row
 
 Columns = Mapping[str, str]  # key of a row -> heading
 

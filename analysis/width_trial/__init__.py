@@ -10,6 +10,6 @@ trained with the same recipe on the same images in the same order, several times
 
 from __future__ import annotations
 
-from analysis.width_trial.command import add_arguments, main, run
+from .command import add_arguments, main, run
 
 __all__ = ["add_arguments", "main", "run"]

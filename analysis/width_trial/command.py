@@ -19,8 +19,9 @@ from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
-    from analysis.width_trial.settings import TrialSettings
     from igcnas.data import Dataset
+
+    from .settings import TrialSettings
 
 DESCRIPTION = (
     "Train IGC networks of equal MACs and equal depth over L/(MS) = 1/8 ... 8, and the regular convolution, and say "
@@ -79,11 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 2 and one line for an error of the user's, 130 after Ctrl-C."""
-    parser = Parser(prog="python -m analysis.width_optimum --train", description=DESCRIPTION)
+def main(arguments: Sequence[str], *, prog: str) -> int:
+    """Exit status 2 and one line for an error of the user's, 130 after Ctrl-C. `prog`: how it was called."""
+    parser = Parser(prog=f"{prog} --train", description=DESCRIPTION)
     add_arguments(parser)
     options = parser.parse_args(arguments)
+    options.again = f"{prog} --train {shlex.join(arguments)}".rstrip()
     try:
         return run(options)
     except (IgcnasError, OSError) as error:
@@ -95,19 +97,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Train what is missing, then say what was found."""
     if arguments.seeds < 2:
         raise IgcnasError(f"--seeds {arguments.seeds} must be 2 or more; 40 is usual, 9 resolve little")
-    from analysis.width_trial import figure, report
-    from analysis.width_trial.course import outcomes
-    from analysis.width_trial.data import default_splits, pooled
-    from analysis.width_trial.pool import Workplace
-    from analysis.width_trial.result import analyse
-    from analysis.width_trial.settings import guard
-    from analysis.width_trial.speed import latencies
-    from analysis.width_trial.training import CHECKPOINT_SECONDS
     from igcnas.cli.stopping import Stop
     from igcnas.data import load_dataset
     from igcnas.storage import lock_study
     from igcnas.training import Stopped, resolve_device
     from igcnas.training.checkpoint import write_whole
+
+    from . import figure, report
+    from .course import outcomes
+    from .data import default_splits, pooled
+    from .pool import Workplace
+    from .result import analyse
+    from .settings import guard
+    from .speed import latencies
+    from .training import CHECKPOINT_SECONDS
 
     output = sys.stderr if arguments.json else sys.stdout
     device = resolve_device(arguments.device)
@@ -148,7 +151,7 @@ def run(arguments: argparse.Namespace) -> int:
             done = outcomes(place, networks, asked[-1], workers=workers, stop=stop, output=output)
         except Stopped:
             print("stopped; nothing is lost. To go on:", file=output)
-            print(f"  {shlex.join(['python', '-m', 'analysis.width_optimum', *sys.argv[1:]])}", file=output)
+            print(f"  {arguments.again}", file=output)
             return 130
         times = {} if arguments.no_latency else latencies(folder, networks, str(device))
         result = analyse(settings, networks, left_out, done, asked)
@@ -168,10 +171,11 @@ def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, fold
     """What the options mean for this data."""
     import dataclasses
 
-    from analysis.width_trial.networks import Skeleton, smallest_budget
-    from analysis.width_trial.settings import TrialSettings
     from igcnas.cli.engine import begun_engine, chosen_engine
     from igcnas.recipes import short_settings
+
+    from .networks import Skeleton, smallest_budget
+    from .settings import TrialSettings
 
     ratios = _ratios(arguments.ratios)
     training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)

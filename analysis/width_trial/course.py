@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from analysis.width_trial.networks import Entrant
-from analysis.width_trial.pool import Workplace, trained
-from analysis.width_trial.progress import Progress
-from analysis.width_trial.settings import TrialSettings
-from analysis.width_trial.training import Outcome, Training, read
 from igcnas.statistics import mean
+
+from .networks import Entrant
+from .pool import Workplace, trained
+from .progress import Progress
+from .settings import TrialSettings
+from .training import Outcome, Training, read
 
 
 def outcomes(

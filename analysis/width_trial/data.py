@@ -6,8 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from analysis.width_trial.settings import TrialSettings
 from igcnas.data import Dataset, Split, split_train_validation
+
+from .settings import TrialSettings
 
 # Data of which igcnas itself puts the test split aside: nobody compares results on it with others'.
 WITHOUT_A_TEST_SPLIT = ("digits",)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.width_trial.result import Result
+from .result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,10 +18,11 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-from analysis.width_trial.settings import TrialSettings
-from analysis.width_trial.training import Outcome, Training, train
 from igcnas.errors import TrainingError
 from igcnas.training import Stopped
+
+from .settings import TrialSettings
+from .training import Outcome, Training, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +71,10 @@ def _begin(workplace: Workplace, asked: Any) -> None:
     """In a new worker process."""
     import torch
 
-    from analysis.width_trial.data import pooled
     from igcnas.data import load_dataset
     from igcnas.training import resolve_device
+
+    from .data import pooled
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells all; the first process decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

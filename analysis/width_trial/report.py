@@ -8,10 +8,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.width_trial import verdict
-from analysis.width_trial.quadratic import Quadratic
-from analysis.width_trial.result import Judged, Result, Row
 from igcnas.latency import Latency
+
+from . import verdict
+from .quadratic import Quadratic
+from .result import Judged, Result, Row
 
 Latencies = Mapping[str, Mapping[int, Latency]]
 

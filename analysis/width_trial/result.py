@@ -16,15 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.width.lattice import FIG3, PAPER_KERNEL_AREA
-from analysis.width_trial import verdict
-from analysis.width_trial.networks import Entrant
-from analysis.width_trial.quadratic import Quadratic, fit, fit_points, log_errors
-from analysis.width_trial.settings import TrialSettings
-from analysis.width_trial.training import Outcome
 from igcnas.audit.agreement import identity, rhos, taus
 from igcnas.errors import IgcnasError
 from igcnas.statistics import bootstrap_interval, deviation, holm, mean, t_interval
+
+from ..width.lattice import FIG3, PAPER_KERNEL_AREA
+from . import verdict
+from .networks import Entrant
+from .quadratic import Quadratic, fit, fit_points, log_errors
+from .settings import TrialSettings
+from .training import Outcome
 
 Floats = NDArray[np.float64]
 Bounds = tuple[float, float]

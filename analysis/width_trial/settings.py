@@ -15,11 +15,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from analysis.width_trial.networks import Entrant, Skeleton, entrants
 from igcnas.errors import IgcnasError, StudyError, unknown_name
 from igcnas.settings import TrainingSettings, network_seed
 from igcnas.study import flatten
 from igcnas.training.checkpoint import write_whole
+
+from .networks import Entrant, Skeleton, entrants
 
 FILE = "settings.json"
 SEEDS_FILE = "seeds.json"

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from analysis.width_trial.networks import Entrant
 from igcnas.latency import Latency, measure
 from igcnas.network import build
 from igcnas.plan import plan
 from igcnas.training.checkpoint import write_whole
+
+from .networks import Entrant
 
 FILE = "latency.json"
 BATCHES = (1, 64)

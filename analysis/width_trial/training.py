@@ -18,9 +18,6 @@ from pathlib import Path
 
 import torch
 
-from analysis.width_trial.data import images_of
-from analysis.width_trial.networks import Entrant
-from analysis.width_trial.settings import TrialSettings
 from igcnas.data import Dataset
 from igcnas.errors import StudyError, TrainingError
 from igcnas.plan import plan
@@ -29,6 +26,10 @@ from igcnas.recipes.recipe import Augmentation
 from igcnas.training import Engine, ImageTensors, TrainingData, accuracy
 from igcnas.training.checkpoint import write_whole
 from igcnas.training.device import describe
+
+from .data import images_of
+from .networks import Entrant
+from .settings import TrialSettings
 
 CHECKPOINT_SECONDS = 15.0
 

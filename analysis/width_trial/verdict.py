@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from analysis.width_trial.quadratic import Quadratic
+from .quadratic import Quadratic
 
 SUPPORT, CONTRADICT, CANNOT_TELL = "support", "contradict", "cannot tell"
 LEVEL = 0.05

@@ -29,6 +29,7 @@ from igcnas.cli import (
     search,
     status,
     train,
+    width_optimum,
 )
 from igcnas.cli.common import Parser
 from igcnas.errors import IgcnasError
@@ -51,6 +52,7 @@ _COMMANDS = (
     explain,
     draw,
     recipes,
+    width_optimum,
 )
 
 

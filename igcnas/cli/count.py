@@ -127,8 +127,7 @@ def _ptflops(network: Plan) -> int:
     """MACs that ptflops counts on the module; learned grouping cannot be counted so (its mask is dense)."""
     if any(getattr(layer, "learned", None) for _, layer in network.layers()):
         raise IgcnasError("--check cannot count learned grouping before training: every counter sees the dense weight")
-    import ptflops
-
+    ptflops = extra("ptflops", what="igcnas count --check")
     from igcnas.network import build
 
     macs, _ = ptflops.get_model_complexity_info(

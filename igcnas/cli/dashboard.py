@@ -17,7 +17,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="look at a study in a browser, also while it runs (optuna-dashboard)",
         description="Serves optuna-dashboard for one study on 127.0.0.1, with learning curves, a note on each network "
         "and figures, until Ctrl-C. It only looks: nothing it can do changes the study, and no search is disturbed. "
-        "Needs: pip install optuna-dashboard",
+        'Needs: pip install "igcnas[dashboard]"',
     )
     add_study_argument(parser)
     parser.add_argument(

@@ -120,6 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, folder: Path, world: World) -> int:
     from igcnas.cli.stopping import Stop
     from igcnas.cli.train_progress import progress_for
+    from igcnas.runs.curve import no_events
     from igcnas.runs.run import Observer, read_summary, train_run
     from igcnas.runs.settings import guard
     from igcnas.runs.weights import load_pretrained
@@ -148,6 +149,8 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
         observer = None
         if progress is not None and read_summary(folder) is None:
             progress.announce(workers, world.size)
+            if (missing := no_events()) is not None:
+                progress.note(missing)
             stack.enter_context(progress)
             observer = Observer(on_start=progress.start, on_epoch=progress.epoch, on_step=progress.step)
         first = {} if arguments.pretrained is None else {"pretrained": load_pretrained(arguments.pretrained, say)}

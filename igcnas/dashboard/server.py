@@ -15,7 +15,8 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from igcnas.errors import IgcnasError, StudyError
+from igcnas.errors import IgcnasError
+from igcnas.extras import extra
 from igcnas.study import StudySettings, open_study
 
 HOST = "127.0.0.1"
@@ -86,12 +87,7 @@ class Server:
 
 
 def _application(folder: Path, settings: StudySettings) -> Application:
-    try:
-        from optuna_dashboard import wsgi
-    except ImportError:
-        raise StudyError(
-            "the dashboard needs optuna-dashboard, which is not installed; install it: pip install optuna-dashboard"
-        ) from None
+    wsgi = extra("optuna_dashboard", what="igcnas dashboard").wsgi
     from igcnas.dashboard.pictures import Pictures
     from igcnas.dashboard.storage import ShownStorage
 

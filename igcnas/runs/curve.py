@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas.errors import MissingExtraError
+from igcnas.extras import extra
 from igcnas.training.checkpoint import write_whole
 from igcnas.training.engine import EpochReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_WRITER = "tensorboardX"
 TABLE, PICTURE = "log.csv", "curve.png"
 COLUMNS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "val_accuracy", "val_top5")
 _TAGS = {
@@ -45,18 +48,33 @@ def write_table(folder: Path, curve: Sequence[EpochReport]) -> None:
     write_whole(folder / TABLE, text.getvalue().encode())
 
 
+def no_events() -> str | None:
+    """Why a training writes no events for TensorBoard, which it can do without; None where it writes them."""
+    try:
+        extra(_WRITER, what="the curve for TensorBoard")
+    except MissingExtraError as error:
+        return f"{error}; log.csv and curve.png have the same"
+    return None
+
+
 class Events:
-    """TensorBoard's events of a training. A new run writes the whole curve again and removes what was there."""
+    """TensorBoard's events of a training. A new run writes the whole curve again and removes what was there.
+
+    Nothing is written where tensorboardX is not installed; `no_events` says so.
+    """
 
     def __init__(self, folder: Path) -> None:
-        from tensorboardX import SummaryWriter
-
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
-        self._writer = SummaryWriter(str(folder), write_to_disk=True)
+        self._writer: Any = None
+        if no_events() is None:
+            tensorboard = extra(_WRITER, what="the curve for TensorBoard")
+            self._writer = tensorboard.SummaryWriter(str(folder), write_to_disk=True)
 
     def add(self, report: EpochReport) -> None:
         """One point of each curve; the step is the epoch."""
+        if self._writer is None:
+            return
         for column, tag in _TAGS.items():
             value = value_of(report, column)
             if value is not None:
@@ -65,7 +83,8 @@ class Events:
 
     def close(self) -> None:
         """Flush and close."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 def write_picture(folder: Path, curve: Sequence[EpochReport], *, title: str, best_epoch: int) -> None:

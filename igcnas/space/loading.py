@@ -1,4 +1,7 @@
-"""Search spaces by name (search_spaces/NAME.py) or by the path of a user's own file."""
+"""Search spaces by name (search_spaces/NAME.py) or by the path of a user's own file.
+
+By name always those that come with igcnas: a folder `search_spaces/` of a user's is never looked at, wherever it lies.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,21 @@ from types import ModuleType
 from igcnas.errors import SpaceError, unknown_name
 from igcnas.space.space import SearchSpace
 
+_PACKAGE = "igcnas.search_spaces"
+
 
 def known_spaces() -> list[str]:
     """Names of the spaces that come with igcnas."""
-    package = importlib.import_module("search_spaces")
+    package = importlib.import_module(_PACKAGE)
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
 def load_space(name_or_path: str) -> SearchSpace:
     """The value SPACE of search_spaces/NAME.py, or of the file at this path."""
-    if name_or_path.endswith(".py") or "/" in name_or_path:
+    if name_or_path.endswith(".py") or any(separator in name_or_path for separator in "/\\"):
         module = _load_file(Path(name_or_path))
     elif name_or_path in known_spaces():
-        module = importlib.import_module(f"search_spaces.{name_or_path}")
+        module = importlib.import_module(f"{_PACKAGE}.{name_or_path}")
     else:
         message = unknown_name("search space", name_or_path, known_spaces())
         raise SpaceError(f"{message}; or give the path of a .py file")
