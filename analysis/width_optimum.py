@@ -3,7 +3,8 @@
 In the repository also `python -m analysis.width_optimum`. For IGC V1 (the default) prints, for budgets of parameters or
 MACs and kernel areas, the widest integer (L, M) beside L = M S and the bound, and how far every published network is
 from it; `--block igcv2`, `igcv3` and `all` do the like for the others. Writes the first table as CSV and a figure as
-PNG and SVG; with `--csv` every integer block. The mathematics is in docs/width.md and analysis/width/. With `--train` accuracy is tested (analysis/width_trial/).
+PNG and SVG; with `--csv` every integer block. The mathematics is in docs/width.md and analysis/width/. With `--train`
+accuracy is tested (analysis/width_trial/).
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def write(report: Report, out: Path, *, every: bool) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = PROG) -> int:
-    """Print the tables and write the files; exit status 2 and one line for a user's error. `prog`: its name in usage lines."""
+    """Print the tables and write the files; exit status 2 and one line for a user's error. `prog`: how it is called."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "--train" in words:
         from . import width_trial

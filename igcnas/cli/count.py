@@ -11,6 +11,7 @@ from igcnas.architecture import Architecture
 from igcnas.conventions import CONVENTIONS, figure, figures, msgc
 from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.extras import extra
 from igcnas.grouping import MultiSpectral
 from igcnas.literature import family
 from igcnas.plan import Plan, plan
