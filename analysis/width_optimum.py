@@ -22,7 +22,7 @@ from analysis.width.igcv3_rows import EXPANSIONS
 from analysis.width.lattice import FIG3
 from analysis.width.reports import BLOCKS, Report, Request
 from analysis.width.subject import KINDS
-from igcnas.errors import IgcnasError
+from igcnas import program
 from igcnas.primitives import Size
 
 
@@ -133,12 +133,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return width_trial.main([word for word in words if word != "--train"])
     options = _parser().parse_args(words)
-    try:
-        report = BLOCKS[options.block](request(options))
-        written = write(report, options.out, every=options.csv)
-    except (IgcnasError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return program.run(lambda: _show(options), ends_process=arguments is None)
+
+
+def _show(options: argparse.Namespace) -> int:
+    report = BLOCKS[options.block](request(options))
+    written = write(report, options.out, every=options.csv)
     if options.json:
         print(json.dumps(dict(report.tables), indent=2))
         return 0

@@ -19,6 +19,7 @@ from analysis.width.lattice import FIG3, Row, optimum
 from analysis.width.reports import Request, together
 from analysis.width.subject import KINDS, Subject
 from analysis.width.tables import Columns, markdown
+from igcnas import program
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "width.md"
 _MARK = re.compile(r"<!-- table ([\w-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -171,6 +172,10 @@ def filled(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None, *, path: Path = PAGE) -> int:
     """Write the tables, or say whether they are current."""
+    return program.run(lambda: _main(arguments, path), ends_process=arguments is None)
+
+
+def _main(arguments: Sequence[str] | None, path: Path) -> int:
     parser = argparse.ArgumentParser(description="compute the tables of docs/width.md")
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if the page is not current")
     options = parser.parse_args(arguments)
