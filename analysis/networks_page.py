@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from igcnas import program
 from igcnas.conventions import CONVENTIONS, figures
 from igcnas.cost import count_plan, training_params
 from igcnas.literature import FAMILIES
@@ -145,6 +146,10 @@ def _unmet_table() -> str:
 
 def main(arguments: Sequence[str] | None = None, *, path: Path = PAGE) -> int:
     """Write the page, or say whether it is current."""
+    return program.run(lambda: _main(arguments, path), ends_process=arguments is None)
+
+
+def _main(arguments: Sequence[str] | None, path: Path) -> int:
     parser = argparse.ArgumentParser(description="write docs/networks.md from the published figures")
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if the page is not current")
     options = parser.parse_args(arguments)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from igcnas.errors import IgcnasError
+from igcnas import program
 from igcnas.primitives import Size
 
 from .width import tables
@@ -135,14 +135,16 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     if "--train" in words:
         from . import width_trial
 
-        return width_trial.main([word for word in words if word != "--train"], prog=prog)
+        return width_trial.main(
+            [word for word in words if word != "--train"], prog=prog, ends_process=arguments is None
+        )
     options = _parser(prog).parse_args(words)
-    try:
-        report = BLOCKS[options.block](request(options))
-        written = write(report, options.out, every=options.csv)
-    except (IgcnasError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return program.run(lambda: _show(options), ends_process=arguments is None)
+
+
+def _show(options: argparse.Namespace) -> int:
+    report = BLOCKS[options.block](request(options))
+    written = write(report, options.out, every=options.csv)
     if options.json:
         print(json.dumps(dict(report.tables), indent=2))
         return 0

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from igcnas import program
+
 from .width import igcv2_rows, igcv3_rows, published
 from .width.igcv3 import Question
 from .width.lattice import FIG3, Row, optimum
@@ -171,6 +173,10 @@ def filled(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None, *, path: Path = PAGE) -> int:
     """Write the tables, or say whether they are current."""
+    return program.run(lambda: _main(arguments, path), ends_process=arguments is None)
+
+
+def _main(arguments: Sequence[str] | None, path: Path) -> int:
     parser = argparse.ArgumentParser(description="compute the tables of docs/width.md")
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if the page is not current")
     options = parser.parse_args(arguments)

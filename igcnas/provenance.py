@@ -20,6 +20,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from igcnas.limits import usable_cores
+
 _FILE = "runs.jsonl"
 _ROOT = Path(__file__).resolve().parent
 # What decides the bits of a training and of a proposal.
@@ -64,7 +66,7 @@ def recorded(folder: Path, *, command: str, devices: Sequence[str], workers: int
         python=platform.python_version(),
         platform=platform.platform(),
         processor=processor(),
-        cores=_cores(),
+        cores=usable_cores(),
         packages=package_versions(),
         devices=tuple(devices),
         workers=workers,
@@ -137,15 +139,16 @@ def source_commit() -> str:
 def _git(*words: str) -> str:
     try:
         done = subprocess.run(
-            ["git", "-C", str(_ROOT.parent), *words], capture_output=True, text=True, timeout=10, check=False
+            ["git", "-C", str(_ROOT.parent), *words],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _append(path: Path, content: Mapping[str, Any]) -> None:

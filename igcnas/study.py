@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from igcnas.errors import StudyError, unknown_name
+from igcnas.names import shown, stays_inside
 from igcnas.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -149,12 +150,16 @@ def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def find_study(name: str | Path, root: Path = Path("studies")) -> Path:
     """The folder of a study, given as a path or as a name in `root`; StudyError names those known if there is none."""
-    for folder in (Path(name), root / name):
-        if (folder / "settings.json").is_file():
-            return folder
+    inside = [root / name] if stays_inside(str(name)) else []
+    for folder in (Path(name), *inside):
+        try:
+            if str(name).strip() and (folder / "settings.json").is_file():
+                return folder
+        except (OSError, ValueError):  # too long, a loop of links, a NUL
+            continue
     known = study_names(root)
     if not known:
-        raise StudyError(f"no study {str(name)!r}, and none in {root}; give the path of its folder")
+        raise StudyError(f"no study {shown(str(name))}, and none in {root}; give the path of its folder")
     raise StudyError(f"{unknown_name('study', str(name), known)} (in {root})")
 
 

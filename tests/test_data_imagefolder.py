@@ -139,12 +139,21 @@ def test_a_damaged_cache_file_is_decoded_anew_and_rewritten(damage, tmp_path, ca
     assert list(cache.iterdir()) == [file]
 
 
-def test_a_cache_that_cannot_be_written_does_not_stop_the_load(tmp_path, cache, decoded, caplog):
+def test_a_cache_that_cannot_be_written_does_not_stop_the_load(tmp_path, cache, decoded, caplog, monkeypatch):
     root = tree(tmp_path)
     cache.write_text("a file where the folder would be")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no temporary folder"))
     assert values(load(root).train) == values(load(root).train) == [0, 1, 2, 3]
     assert decoded == [4, 4]
     assert "the next run decodes again" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_is_replaced_by_the_temporary_folder(tmp_path, cache, decoded, monkeypatch):
+    root = tree(tmp_path)
+    cache.write_text("a file where the folder would be")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert values(load(root).train) == values(load(root).train) == [0, 1, 2, 3]
+    assert decoded == [4]
 
 
 def test_the_cache_lies_where_xdg_says_and_a_relative_xdg_folder_is_ignored(tmp_path, monkeypatch):

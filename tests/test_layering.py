@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 errors search_spaces analysis
-files reading
+files folders limits names reading streams
+program
 checks columns extras keywords settings statistics units
 recipes
 kernels
@@ -54,7 +55,7 @@ figures
 drawing export importance runs
 audit comparison retraining
 dashboard
-report
+report doctor
 cli
 __main__
 """

@@ -230,6 +230,7 @@ def test_a_signal_that_a_launcher_passes_on_counts_once_and_a_later_one_ends_at_
         time.sleep(0.25)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+        assert stop.status == 130
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

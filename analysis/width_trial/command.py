@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -13,10 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas import program
 from igcnas.cli.common import Parser
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError
+from igcnas.limits import usable_cores
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -80,17 +81,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def main(arguments: Sequence[str], *, prog: str) -> int:
+def main(
+    arguments: Sequence[str], *, prog: str = "python -m analysis.width_optimum", ends_process: bool = False
+) -> int:
     """Exit status 2 and one line for an error of the user's, 130 after Ctrl-C. `prog`: how it was called."""
     parser = Parser(prog=f"{prog} --train", description=DESCRIPTION)
     add_arguments(parser)
     options = parser.parse_args(arguments)
     options.again = f"{prog} --train {shlex.join(arguments)}".rstrip()
-    try:
-        return run(options)
-    except (IgcnasError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    unread = "the trial goes on, into its folder"
+    return program.run(lambda: run(options), unread=lambda: unread, ends_process=ends_process)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -152,7 +152,10 @@ def run(arguments: argparse.Namespace) -> int:
         except Stopped:
             print("stopped; nothing is lost. To go on:", file=output)
             print(f"  {arguments.again}", file=output)
-            return 130
+            return stop.status
+        if stop():  # in the last moment: nothing is analysed yet
+            print("stopped; every training is done, what is left is the analysis, by the same command", file=output)
+            return stop.status
         times = {} if arguments.no_latency else latencies(folder, networks, str(device))
         result = analyse(settings, networks, left_out, done, asked)
         write_whole(folder / "table.md", report.markdown(result, times).encode())
@@ -239,7 +242,7 @@ def _rates(text: str) -> tuple[float, ...]:
 
 def _workers(arguments: argparse.Namespace, device: str) -> int:
     if arguments.workers is None:
-        return 1 if device == "cuda" else os.cpu_count() or 1
+        return 1 if device == "cuda" else usable_cores()
     if arguments.workers < 1:
         raise IgcnasError(f"--workers {arguments.workers} must be 1 or more")
     return int(arguments.workers)

@@ -1,7 +1,8 @@
 """The command line: `igcnas COMMAND`, `python -m igcnas COMMAND`, and run_search.py, which is `igcnas search`.
 
 One module a command, with `add_parser` and `run`. Nothing here imports torch or optuna before a command needs it, so
-that --help answers at once. Exit status: 0 done, 2 a mistake of the user's, 130 stopped by Ctrl-C.
+that --help answers at once; the commands themselves are imported where Ctrl-C and a broken installation are already
+answered in one line. The exit status is that of igcnas.program.
 """
 
 from __future__ import annotations
@@ -10,78 +11,37 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from igcnas import __version__
-from igcnas.cli import (
-    audit,
-    compare,
-    count,
-    dashboard,
-    draw,
-    evaluate,
-    explain,
-    export,
-    importance,
-    networks,
-    plot,
-    recipes,
-    report,
-    retrain,
-    search,
-    status,
-    train,
-    width_optimum,
-)
-from igcnas.cli.common import Parser
-from igcnas.errors import IgcnasError
-
-_COMMANDS = (
-    search,
-    train,
-    evaluate,
-    status,
-    dashboard,
-    plot,
-    report,
-    importance,
-    compare,
-    audit,
-    retrain,
-    export,
-    count,
-    networks,
-    explain,
-    draw,
-    recipes,
-    width_optimum,
-)
+from igcnas import program
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = Parser(prog="igcnas", description="Find the best small convolutional network that fits a compute budget.")
-    top.add_argument("--version", action="version", version=f"igcnas {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_parser(commands)
-    return top
+    from igcnas.cli import commands
+
+    return commands.parser()
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
-    """Run one command; the exit status. `prog` replaces the name in usage lines."""
-    top = parser()
+    """Run one command; the exit status. `prog` replaces the name in usage lines.
+
+    Also in a thread, where no signal arrives.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
-    if prog is not None and words[:1] == ["search"]:
-        top = search.standalone_parser(prog)
-        words = words[1:]
-    arguments = top.parse_args(words)
-    try:
+    arguments = argparse.Namespace()
+
+    def work() -> int:
+        nonlocal arguments
+        from igcnas.cli import commands, search
+
+        top = commands.parser()
+        if prog is not None and words[:1] == ["search"]:
+            top = search.standalone_parser(prog)
+            del words[0]
+        arguments = top.parse_args(words)
         return int(arguments.run(arguments))
-    except IgcnasError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # before a search can stop politely, or a second time
-        print("stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # `igcnas ... | head`
-        sys.stderr.close()
-        return 0
+
+    return program.run(
+        work,
+        unread=lambda: getattr(arguments, "unread", None),
+        ends_process=argv is None or prog is not None,
+    )

@@ -56,7 +56,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     add("--out", type=Path, metavar="DIR", help="folder of this audit (default: audit-EPOCHS in that of the study)")
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread="the audit goes on, into its folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -103,8 +103,15 @@ def run(arguments: argparse.Namespace) -> int:
                 trainings = _train(arguments, folder, wanted, sample, every, data, output, stop)
         except Stopped:
             print(f"stopped; nothing is lost. To go on:\n  {command_line()}", file=output)
-            return 130
-        return _finish(arguments, folder, wanted, sample, every, data, trainings, settings)
+            return stop.status
+        try:
+            with stop.at_once():
+                return _finish(arguments, folder, wanted, sample, every, data, trainings, settings)
+        except KeyboardInterrupt:
+            print(
+                f"stopped; the trainings are done, what is left is their comparison:\n  {command_line()}", file=output
+            )
+            return stop.status
 
 
 def _data(device_name: str, settings: StudySettings) -> TrainingData:

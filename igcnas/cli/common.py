@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from igcnas import names
 from igcnas.units import duration as duration
 from igcnas.units import mega as mega
 
@@ -40,6 +41,23 @@ def study_folder(arguments: argparse.Namespace) -> Path:
     from igcnas.study import find_study
 
     return find_study(arguments.study, arguments.studies_dir)
+
+
+def study_to_search(name: str | None, usual: str, studies: Path) -> Path:
+    """Folder of the study that a search makes or goes on with. A new name is checked; one that is there opens."""
+    if name is None:
+        return studies / usual
+    if names.stays_inside(name) and is_file(studies / name / "settings.json"):
+        return studies / name
+    return studies / names.new_name(name, option="--study", elsewhere="choose where it lies with --studies-dir")
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False also where the system cannot tell, as of a name that is too long."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def command_line() -> str:

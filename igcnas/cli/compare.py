@@ -59,7 +59,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--out", type=Path, default=Path("comparison"), metavar="DIR", help="folder of the files (default: %(default)s)"
     )
     add("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread="the files are still written")
 
 
 def run(arguments: argparse.Namespace) -> int:

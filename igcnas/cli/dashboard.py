@@ -23,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--port", type=int, default=8080, metavar="N", help="to listen on; 0: any that is free (default: %(default)s)"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread="the dashboard goes on; Ctrl-C ends it")
 
 
 def run(arguments: argparse.Namespace) -> int:

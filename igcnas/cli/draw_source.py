@@ -147,9 +147,8 @@ def _of_run(folder: Path) -> Source:
 
 
 def _of_study(folder: Path, trial: int | None) -> Source:
-    from safetensors.torch import load_file
-
     from igcnas.records import records
+    from igcnas.runs.weights import read_state
     from igcnas.search import standing
     from igcnas.study import StudySettings, open_study, trial_folder
 
@@ -169,7 +168,7 @@ def _of_study(folder: Path, trial: int | None) -> Source:
     if not weights.is_file():
         note = f"Network {record.number} ({record.state}) left no weights: counts are planned."
         return Source(name=name, architecture=record.architecture, note=note)
-    return _trained(name, record.architecture, load_file(weights), record.seed, settings)
+    return _trained(name, record.architecture, read_state(weights), record.seed, settings)
 
 
 def _trained(

@@ -26,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_study_argument(parser)
     parser.add_argument("--trial", type=int, metavar="NUMBER", help="this network instead of the best (see trials.csv)")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread="the export goes on")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,10 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(folder: Path, number: int | None) -> Path:
     """Export the best network, or the one of this number; the folder it went to."""
-    from safetensors.torch import load_file
-
     from igcnas.export import export_network
     from igcnas.records import records, repeats, standard_error, trained
+    from igcnas.runs.weights import read_state
     from igcnas.study import StudySettings, open_study, trial_folder
 
     settings = StudySettings.read(folder)
@@ -72,7 +71,7 @@ def write(folder: Path, number: int | None) -> Path:
     report = export_network(
         folder=target,
         architecture=record.architecture,
-        state=load_file(weights),
+        state=read_state(weights),
         mean=mean,
         std=std,
         classes=dataset.classes,

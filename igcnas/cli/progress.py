@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.clock import Clock
 from igcnas.cli.common import mega
+from igcnas.streams import can_say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from igcnas.training import EpochReport
 
 _SHOWN = 8  # trainings at once
-_BARS = "▁▂▃▄▅▆▇█"
+_BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-~=+*#"  # the second where the encoding of the output lacks the first
 
 
 def sparkline(values: list[float]) -> str:
@@ -26,7 +27,8 @@ def sparkline(values: list[float]) -> str:
     >>> sparkline([0.0, 50.0, 100.0])
     '▁▅█'
     """
-    return "".join(_BARS[min(len(_BARS) - 1, int(value / 100.0 * len(_BARS)))] for value in values)
+    bars = _BARS if can_say(_BARS, sys.stdout) else _PLAIN_BARS
+    return "".join(bars[max(0, min(len(bars) - 1, int(value / 100.0 * len(bars))))] for value in values)
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.cli.common import add_study_argument, command_line, study_folder
+from igcnas.cli.common import add_study_argument, command_line, is_file, study_folder
 from igcnas.errors import IgcnasError, StudyError
+from igcnas.names import new_name, stays_inside
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -59,7 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--name", metavar="NAME", help="folder of this retraining, in that of the study (default: retrain-EPOCHS)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add("--json", action="store_true", help="print the table as one JSON object, and progress to stderr")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread="the retraining goes on, into the folder of the study")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = study.data.load()
     if dataset.fingerprint() != study.data.fingerprint:
         raise StudyError(f"the data of study {study_path.name!r} has changed since it was searched; restore it")
-    folder = study_path / (arguments.name or f"retrain-{settings.training.epochs}")
+    folder = _folder(study_path, arguments.name, f"retrain-{settings.training.epochs}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -123,6 +124,7 @@ def _retrain(
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
             stack.enter_context(progress)
+        said = "trainings; nothing is lost. To go on:"
         try:
             if missing:
                 run = recorded(folder, devices=[arguments.device], engine=settings.training.engine)
@@ -130,9 +132,13 @@ def _retrain(
             results = retraining.run(progress)
         except Stopped:
             count = len(retraining.results())
-            progress.note(f"stopped with {count} of {len(retraining.trainings)} trainings; nothing is lost. To go on:")
+            progress.note(f"stopped with {count} of {len(retraining.trainings)} {said}")
             progress.note(f"  {command_line()}")
-            return 130
+            return stop.status
+        if stop():  # in the last moment: the table is not made
+            progress.note(f"stopped with all {len(results)} {said}")
+            progress.note(f"  {command_line()}")
+            return stop.status
     table = tabulate(settings, results)
     if table is None:
         raise IgcnasError(f"no training gave a network: {results[0].failed}; see the files in {folder}")
@@ -150,6 +156,13 @@ def _retrain(
     for name in ("table.md", "table.csv", "accuracies.png", "accuracies.svg"):
         print(f"wrote     {folder / name}")
     return 0
+
+
+def _folder(study: Path, name: str | None, usual: str) -> Path:
+    """Of this retraining, in that of its study; a strange name that one has already opens."""
+    if name is None or (stays_inside(name) and is_file(study / name / "settings.json")):
+        return study / (name or usual)
+    return study / new_name(name, option="--name", elsewhere="it becomes a folder in that of the study")
 
 
 def _trials(arguments: argparse.Namespace) -> tuple[int, ...] | None:

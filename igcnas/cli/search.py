@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser
+from igcnas.cli.common import Parser, study_to_search
 from igcnas.cli.engine import begun_engine, chosen_engine
 from igcnas.cli.search_options import (
     DESCRIPTION,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from igcnas.space import SearchSpace
     from igcnas.study import StudySettings
 
+UNREAD = "the search goes on, see igcnas status; to stop it: Ctrl-C, and the same command goes on later"
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Define the command."""
@@ -40,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_arguments(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread=UNREAD)
 
 
 def standalone_parser(prog: str) -> argparse.ArgumentParser:
@@ -49,13 +51,14 @@ def standalone_parser(prog: str) -> argparse.ArgumentParser:
         prog=prog, description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_arguments(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread=UNREAD)
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
     check_arguments(arguments)
+    study_to_search(arguments.study, "", arguments.studies_dir)  # a name that cannot be need not wait for the data
     from igcnas.space import load_space
 
     space = load_space(arguments.space)
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
     settings = study_settings(arguments, space, dataset)
-    folder = arguments.studies_dir / (arguments.study or default_name(settings))
+    folder = study_to_search(arguments.study, default_name(settings), arguments.studies_dir)
     settings = _with_engine(settings, arguments, folder)
     from igcnas.search import check_budget, check_pruner
     from igcnas.storage import lock_study
@@ -89,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         study = open_study(folder, create_for=settings)
         summary, workers = _search(arguments, study, folder, space, settings, slots, stop)
-        return finish(arguments, folder, settings, summary, workers=workers)
+        return finish(arguments, folder, settings, summary, workers=workers, stop=stop)
 
 
 def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder: Path) -> StudySettings:

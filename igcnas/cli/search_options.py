@@ -10,6 +10,7 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.names import joined
 from igcnas.space import known_spaces
 from igcnas.study import OBJECTIVES, PRUNERS
 
@@ -192,4 +193,4 @@ def default_name(settings: StudySettings) -> str:
     parts = [settings.data.name, settings.space["name"], f"{settings.budget_macs / 1e6:g}M"]
     if settings.objective != "front":
         parts.append(settings.objective)
-    return "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in part) for part in parts)
+    return joined(parts)

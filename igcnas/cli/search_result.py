@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas import program
 from igcnas.cli.common import command_line
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
+    from igcnas.cli.stopping import Stop
     from igcnas.search import Summary
     from igcnas.study import StudySettings
 
 
 def finish(
-    arguments: argparse.Namespace, folder: Path, settings: StudySettings, summary: Summary, *, workers: int
+    arguments: argparse.Namespace, folder: Path, settings: StudySettings, summary: Summary, *, workers: int, stop: Stop
 ) -> int:
-    """Say it; draw; export; the exit status."""
-    from igcnas.cli import export, plot
+    """Say it; draw; export; the exit status.
+
+    What was found is said before anything is written: no disk and no signal takes it away.
+    """
     from igcnas.records import records
     from igcnas.search import audit_spared, standing
     from igcnas.study import open_study
@@ -36,7 +43,7 @@ def finish(
         held = summary.trained + summary.pruned
         print(f"stopped with {held} of {arguments.networks} networks; nothing is lost. To go on:")
         print(f"  {command_line()}")
-        return 130
+        return stop.status
     if summary.exhausted:
         held = summary.trained + summary.pruned
         print(f"the space holds no further network for this budget; the search ends with {held}")
@@ -45,14 +52,11 @@ def finish(
     if leader is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
     audit = audit_spared(study, settings)
-    files = plot.write(folder)
-    if not arguments.no_export and not export.is_current(folder):
-        files.append(export.write(folder, None))
     for line in (*audit_lines(audit), *standing_lines(leader)):
-        print(line)
-    for path in files:
-        print(f"wrote     {path}")
-    print(f"next      igcnas report {folder} puts all of this on one page")
+        print(line, flush=True)
+    status = _write(folder, exports=not arguments.no_export, stop=stop)
+    if not status:
+        print(f"next      igcnas report {folder} puts all of this on one page")
     if arguments.json:
         champion = leader.first.record
         result = {"study": str(folder), "trained": summary.trained, "failed": summary.failed, "best": champion.number}
@@ -62,4 +66,28 @@ def finish(
         result |= {"workers": workers}
         result |= {"standing": standing_json(leader), "spared": audit_json(audit), "proposals": asdict(tally)}
         print(json.dumps(result))
-    return 0
+    return status
+
+
+def _write(folder: Path, *, exports: bool, stop: Stop) -> int:
+    """The figure, the table, the export. The status: of a signal, which cuts it off, or of a step that failed."""
+    from igcnas.cli import export, plot
+
+    steps: dict[str, Callable[[], list[Path]]] = {"plot": lambda: plot.write(folder)}
+    if exports:
+        steps["export"] = lambda: [] if export.is_current(folder) else [export.write(folder, None)]
+    left = [f"igcnas {name} {shlex.quote(str(folder))}" for name in steps]
+    status = 0
+    for number, (name, step) in enumerate(steps.items()):
+        try:
+            with stop.at_once():
+                for path in step():
+                    print(f"wrote     {path}", flush=True)
+        except KeyboardInterrupt:
+            print(f"stopped; every network is trained. What is left: {'; '.join(left[number:])}")
+            return stop.status
+        except Exception as error:  # whatever a disk or a library makes of it, the other step and the result are due
+            failed, line = program.message(error)
+            print(f"error: {name}: {line}; the networks are safe, again with: {left[number]}", file=sys.stderr)
+            status = status or failed
+    return status

@@ -16,6 +16,7 @@ from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.engine import add_engine, begun_engine, chosen_engine
 from igcnas.errors import IgcnasError
 from igcnas.literature import family
+from igcnas.names import joined
 from igcnas.recipes import Recipe, choose_recipe, short_settings
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="time between checkpoints, also within an epoch (default: %(default)g)",
     )
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread="the training goes on, into its folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -164,12 +165,14 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
                 checkpoint_seconds=arguments.checkpoint_seconds,
                 observer=observer,
                 stop=stop,
+                # Of several processes each waits for the others in the test: none may leave it alone.
+                cut_off=contextlib.nullcontext if launched() else stop.at_once,
                 **first,
             )
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             how = ", under torchrun as before" if launched() else ""
             say(f"stopped; nothing is lost. To go on{how}:\n  {command_line()}")
-            return 130
+            return stop.status
     if world.first:
         _report(arguments, summary, folder)
     return 0
@@ -259,7 +262,7 @@ def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe:
 def _default_name(arguments: argparse.Namespace, settings: RunSettings) -> str:
     name = Path(arguments.family).stem if arguments.family.endswith(".json") else arguments.family
     parts = [name, settings.recipe.name, settings.data.name, settings.architecture.id[:6], f"seed{settings.seed}"]
-    return "-".join("".join(c if c.isalnum() or c in "._-" else "_" for c in part) for part in parts)
+    return joined(parts, keep="._-")
 
 
 def _share_cores(device: torch.device) -> None:

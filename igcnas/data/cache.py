@@ -1,6 +1,7 @@
 """Decoded images on disk, so that the second load of an image folder takes no decoding.
 
-The files may be deleted at any time. They lie in $IGCNAS_CACHE, else $XDG_CACHE_HOME/igcnas, else ~/.cache/igcnas.
+The files may be deleted at any time. They lie in one of the folders of igcnas.folders: IGCNAS_CACHE, else the user's
+cache folder, else one under the temporary folder. All are read; the first that can be written is written.
 """
 
 from __future__ import annotations
@@ -9,43 +10,39 @@ import contextlib
 import logging
 import os
 import tempfile
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from igcnas import folders
 from igcnas.data.npz import read_arrays
 from igcnas.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
 
 
-def cache_dir() -> Path:
-    """Where decoded images are kept; the folder need not exist."""
-    if own := os.environ.get("IGCNAS_CACHE"):
-        return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has a relative path ignored.
-    base = Path(shared) if os.path.isabs(shared) else Path(os.path.expanduser("~/.cache"))
-    return base / "igcnas"
-
-
 def read_cached(key: str) -> NDArray[np.uint8] | None:
     """The uint8 array (n, channels, height, width) stored under `key`; None if there is none or it is damaged."""
     # zip rather than a bare .npy: its CRC-32 tells an array with a flipped bit from a whole one.
-    try:
-        (images,) = read_arrays(_path(key), ["images"])
-    except DataError:
-        return None
-    return images if images.dtype == np.uint8 and images.ndim == 4 else None
+    for folder in folders.caches():
+        try:
+            (images,) = read_arrays(folder / f"{key}.npz", ["images"])
+        except DataError:
+            continue
+        if images.dtype == np.uint8 and images.ndim == 4:
+            return images
+    return None
 
 
 def write_cached(key: str, images: NDArray[np.uint8]) -> None:
     """Stores the array under `key`, whole or not at all. A folder that cannot be written is logged, never an error."""
-    path = _path(key)
+    folder = folders.writable(folders.caches())
+    if folder is None:
+        _LOGGER.warning("decoded images are not kept, the next run decodes again: name a folder in IGCNAS_CACHE")
+        return
+    path = folder / f"{key}.npz"
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{key}.", suffix=".tmp", delete=False) as file:
             temporary = file.name
             np.savez(file, images=images)
@@ -57,7 +54,3 @@ def write_cached(key: str, images: NDArray[np.uint8]) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-
-
-def _path(key: str) -> Path:
-    return cache_dir() / f"{key}.npz"

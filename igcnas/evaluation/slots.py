@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from igcnas.errors import IgcnasError
-from igcnas.worker.memory import available_memory_mb, usable_cores
+from igcnas.limits import usable_cores
+from igcnas.worker.memory import available_memory_mb
 
 AUTO = "auto"
 # A worker that trains on digits takes 500 MB; what is measured before a search begins takes its place there.

@@ -70,7 +70,7 @@ def run_source(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor
         arguments = [str(path.absolute()), str(inputs), str(outputs), str(_CHUNK)]
         # -I: neither the current folder nor PYTHONPATH may lend it anything. -B: no __pycache__ in the folder.
         command = [sys.executable, "-I", "-B", "-c", _RUNNER, *arguments]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
             raise ExportError(f"{path} does not run by itself: {lines[-1]}")

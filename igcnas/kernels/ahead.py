@@ -219,7 +219,7 @@ def _widths(instructions: list[str], operation: str) -> dict[int, int]:
 
 
 def _output(*command: str) -> str:
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True)
     return run.stdout + run.stderr
 
 

@@ -69,8 +69,11 @@ def train_run(
     checkpoint_seconds: float = 60.0,
     observer: Observer | None = None,
     stop: Callable[[], bool] = lambda: False,
+    cut_off: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> dict[str, Any]:
     """Train, or go on; write all files; the summary. Every process calls it, with a folder that exists.
+
+    cut_off: around the test, which loses nothing where it is cut off: the trained network is saved before.
 
     Raises Stopped after `stop`, TrainingError where the network diverges.
     """
@@ -117,9 +120,10 @@ def train_run(
 
         engine.run(on_epoch, observer.on_step, files.on_checkpoint)
         engine.save()
-        test = _test(engine, data)
-        _measure(engine, data)
-        files.write_best()
+        with cut_off():
+            test = _test(engine, data)
+            _measure(engine, data)
+            files.write_best()
     summary = _summary(settings, engine, test, len(data.classes))
     write_whole(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
     (folder / CHECKPOINT).unlink(missing_ok=True)

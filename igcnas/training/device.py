@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import torch
 
 from igcnas.errors import IgcnasError
+from igcnas.limits import usable_cores
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -35,8 +35,7 @@ def prepare_device(device: torch.device, pixels: int) -> None:
     """
     if device.type != "cpu":
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(1 if pixels < 256 else max(1, cores // 2))
+    torch.set_num_threads(1 if pixels < 256 else max(1, usable_cores() // 2))
 
 
 def describe(device: torch.device) -> str:

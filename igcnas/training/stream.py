@@ -12,6 +12,7 @@ import torch
 from igcnas.data.dataset import stratified_indices
 from igcnas.data.listing import FolderListing, Listing
 from igcnas.data.stream import Form, ImageFiles, StreamBatch, stream
+from igcnas.limits import usable_cores
 from igcnas.recipes import Augmentation
 from igcnas.training.augment import jitter
 from igcnas.training.distributed import ALONE, World
@@ -27,8 +28,7 @@ def default_workers(device: torch.device) -> int:
 
     Where the network runs on the same cores, half of them.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(1, cores if device.type == "cuda" else cores // 2)
 
 

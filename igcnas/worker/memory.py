@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from igcnas import limits
+
 _KIB = 1024 / 1e6
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def forget_peak() -> bool:
@@ -46,20 +46,9 @@ def peak_memory_mb() -> float | None:
 
 
 def available_memory_mb() -> float | None:
-    """What new processes may take: of the machine, and of the control group of this process; None if unknown."""
-    found = []
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file() and (free := _field(meminfo, "MemAvailable")) is not None:
-        found.append(free * _KIB)
-    with suppress(OSError, ValueError):  # no limit reads "max"
-        limit, used = ((_CGROUP / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
-        found.append((int(limit) - int(used)) / 1e6)
-    return min(found, default=None)
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """What new processes may take: of the machine, and of the limits that this process is under; None if unknown."""
+    available = limits.memory().available
+    return None if available is None else available / 1e6
 
 
 def _field(path: Path, name: str) -> int | None:

@@ -15,6 +15,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
+from igcnas import program, streams
 from igcnas.errors import IgcnasError, TrainingError
 from igcnas.worker import messages
 from igcnas.worker.messages import Job, Probe, WorkerSetup
@@ -39,6 +40,8 @@ class _NoAnswer(Exception):  # noqa: N818 - the controller's business, not an er
 def main(descriptor: int) -> None:
     """Serve jobs until the connection closes, and end the process. Ctrl-C is the controller's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    program.prepare()
+    sys.stdout, sys.stderr = streams.mended(sys.stdout), streams.mended(sys.stderr)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_controller, daemon=True).start()
     try:
