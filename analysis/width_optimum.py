@@ -23,6 +23,7 @@ from analysis.width.lattice import FIG3
 from analysis.width.reports import BLOCKS, Report, Request
 from analysis.width.subject import KINDS
 from igcnas.errors import IgcnasError
+from igcnas.files import make_folder
 from igcnas.primitives import Size
 
 
@@ -115,7 +116,7 @@ def write(report: Report, out: Path, *, every: bool) -> list[str]:
     """The first table, the figure as PNG and SVG, and every integer block if asked for; returns names of files."""
     from analysis.width.canvas import save
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     written = [f"{report.name}.csv", f"{report.name}.png", f"{report.name}.svg"]
     tables.write_csv(out / written[0], next(iter(report.tables.values())))
     if every:

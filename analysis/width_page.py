@@ -19,6 +19,7 @@ from analysis.width.lattice import FIG3, Row, optimum
 from analysis.width.reports import Request, together
 from analysis.width.subject import KINDS, Subject
 from analysis.width.tables import Columns, markdown
+from igcnas.files import write_text
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "width.md"
 _MARK = re.compile(r"<!-- table ([\w-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -179,7 +180,7 @@ def main(arguments: Sequence[str] | None = None, *, path: Path = PAGE) -> int:
     before = path.read_text(encoding="utf-8")
     after = filled(before)
     if not options.check:
-        path.write_text(after, encoding="utf-8")
+        write_text(path, after)
         print(path)
         return 0
     print(f"{path} is {'current' if before == after else 'not current; run python -m analysis.width_page'}")

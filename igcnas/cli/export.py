@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, mega, study_folder
 from igcnas.errors import StudyError
+from igcnas.files import restore_folder
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -37,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(folder: Path, number: int | None) -> Path:
     """Export the best network, or the one of this number; the folder it went to."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from igcnas.export import export_network
@@ -63,6 +65,12 @@ def write(folder: Path, number: int | None) -> Path:
         raise StudyError(
             f"the weights of network {record.number} are gone ({weights}); train it again in another study"
         )
+    try:
+        state = load_file(weights)
+    except SafetensorError as damage:
+        raise StudyError(
+            f"{weights} is damaged ({str(damage).splitlines()[0]}); restore it, or train that network in another study"
+        ) from None
     dataset = settings.data.load()
     if dataset.fingerprint() != settings.data.fingerprint:
         raise StudyError(f"the data of study {folder.name!r} has changed since it was searched; restore it to export")
@@ -72,7 +80,7 @@ def write(folder: Path, number: int | None) -> Path:
     report = export_network(
         folder=target,
         architecture=record.architecture,
-        state=load_file(weights),
+        state=state,
         mean=mean,
         std=std,
         classes=dataset.classes,
@@ -107,6 +115,7 @@ def is_current(folder: Path) -> bool:
     from igcnas.records import records, trained
     from igcnas.study import StudySettings, open_study
 
+    restore_folder(folder / "best")
     try:
         facts = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
     except (OSError, ValueError, KeyError):

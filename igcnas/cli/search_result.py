@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from igcnas.cli.common import command_line
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
+from igcnas.files import going_on
 
 if TYPE_CHECKING:
     from igcnas.search import Summary
@@ -21,7 +23,6 @@ def finish(
     arguments: argparse.Namespace, folder: Path, settings: StudySettings, summary: Summary, *, workers: int
 ) -> int:
     """Say it; draw; export; the exit status."""
-    from igcnas.cli import export, plot
     from igcnas.records import records
     from igcnas.search import audit_spared, standing
     from igcnas.study import open_study
@@ -45,13 +46,9 @@ def finish(
     if leader is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
     audit = audit_spared(study, settings)
-    files = plot.write(folder)
-    if not arguments.no_export and not export.is_current(folder):
-        files.append(export.write(folder, None))
     for line in (*audit_lines(audit), *standing_lines(leader)):
         print(line)
-    for path in files:
-        print(f"wrote     {path}")
+    missing = _leave_files(arguments, folder)
     print(f"next      igcnas report {folder} puts all of this on one page")
     if arguments.json:
         champion = leader.first.record
@@ -62,4 +59,27 @@ def finish(
         result |= {"workers": workers}
         result |= {"standing": standing_json(leader), "spared": audit_json(audit), "proposals": asdict(tally)}
         print(json.dumps(result))
-    return 0
+    for line in missing:
+        print(f"error: {line}", file=sys.stderr)
+    return 2 if missing else 0
+
+
+def _leave_files(arguments: argparse.Namespace, folder: Path) -> list[str]:
+    """Figure, table and export; why any of them could not be written. What was found is said already."""
+    from igcnas.cli import export, plot
+
+    def leave_plot() -> list[Path]:
+        return plot.write(folder)
+
+    def leave_export() -> list[Path]:
+        return [] if arguments.no_export or export.is_current(folder) else [export.write(folder, None)]
+
+    missing = []
+    for leave in (leave_plot, leave_export):
+        try:
+            with going_on():
+                for path in leave():
+                    print(f"wrote     {path}")
+        except IgcnasError as error:
+            missing.append(str(error))
+    return missing

@@ -5,17 +5,16 @@ The files may be deleted at any time. They lie in $IGCNAS_CACHE, else $XDG_CACHE
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.data.npz import read_arrays
-from igcnas.errors import DataError
+from igcnas.errors import DataError, MachineError
+from igcnas.files import make_folder, replacing
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -43,20 +42,12 @@ def read_cached(key: str) -> NDArray[np.uint8] | None:
 def write_cached(key: str, images: NDArray[np.uint8]) -> None:
     """Stores the array under `key`, whole or not at all. A folder that cannot be written is logged, never an error."""
     path = _path(key)
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{key}.", suffix=".tmp", delete=False) as file:
-            temporary = file.name
-            np.savez(file, images=images)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
+        make_folder(path.parent)
+        with replacing(path) as temporary:
+            np.savez(temporary, images=images)
+    except MachineError as error:
         _LOGGER.warning("decoded images are not kept, the next run decodes again: %s", error)
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def _path(key: str) -> Path:
