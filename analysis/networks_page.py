@@ -15,6 +15,7 @@ from pathlib import Path
 from igcnas import program
 from igcnas.conventions import CONVENTIONS, figures
 from igcnas.cost import count_plan, training_params
+from igcnas.files import write_text
 from igcnas.literature import FAMILIES
 
 from .published import DATA, FORMULAS, Published, formulas, published
@@ -157,7 +158,7 @@ def _main(arguments: Sequence[str] | None, path: Path) -> int:
         parser.error(f"{DATA} is missing; run this in a checkout of the repository")
     text = page()
     if not options.check:
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         print(path)
         return 0
     current = path.exists() and path.read_text(encoding="utf-8") == text

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from igcnas import program
+from igcnas.files import make_folder
 from igcnas.primitives import Size
 
 from .width import tables
@@ -119,7 +120,7 @@ def write(report: Report, out: Path, *, every: bool) -> list[str]:
     """The first table, the figure as PNG and SVG, and every integer block if asked for; returns names of files."""
     from .width.canvas import save
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     written = [f"{report.name}.csv", f"{report.name}.png", f"{report.name}.svg"]
     tables.write_csv(out / written[0], next(iter(report.tables.values())))
     if every:

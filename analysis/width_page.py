@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from igcnas import program
+from igcnas.files import write_text
 
 from .width import igcv2_rows, igcv3_rows, published
 from .width.igcv3 import Question
@@ -185,7 +186,7 @@ def _main(arguments: Sequence[str] | None, path: Path) -> int:
     before = path.read_text(encoding="utf-8")
     after = filled(before)
     if not options.check:
-        path.write_text(after, encoding="utf-8")
+        write_text(path, after)
         print(path)
         return 0
     print(f"{path} is {'current' if before == after else 'not current; run python -m analysis.width_page'}")

@@ -7,7 +7,7 @@ file is for people and reports; no search reads it.
 from __future__ import annotations
 
 import json
-import os
+import logging
 import platform
 import subprocess
 import sys
@@ -20,8 +20,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from igcnas.errors import MachineError
+from igcnas.files import append
 from igcnas.limits import usable_cores
 
+_LOGGER = logging.getLogger(__name__)
 _FILE = "runs.jsonl"
 _ROOT = Path(__file__).resolve().parent
 # What decides the bits of a training and of a proposal.
@@ -73,11 +76,19 @@ def recorded(folder: Path, *, command: str, devices: Sequence[str], workers: int
         engine=engine,
     )
     start = time.monotonic()
-    _append(folder / _FILE, asdict(run))
+    append(folder / _FILE, _line(asdict(run)), lines=True)
     try:
         yield
     finally:
-        _append(folder / _FILE, {"seconds": round(time.monotonic() - start, 1)})
+        end = {"seconds": round(time.monotonic() - start, 1)}
+        try:
+            append(folder / _FILE, _line(end), lines=True)
+        except MachineError as error:  # what was trained counts for more than how long it took
+            _LOGGER.warning("%s", error)
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content).encode() + b"\n"
 
 
 def runs(folder: Path) -> list[Run]:
@@ -149,17 +160,3 @@ def _git(*words: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _append(path: Path, content: Mapping[str, Any]) -> None:
-    """One line; on a new one where a killed run has left half a line."""
-    with path.open("ab+") as file:
-        if file.tell() and not _ends_with_newline(path):
-            file.write(b"\n")
-        file.write(json.dumps(content).encode() + b"\n")
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"

@@ -24,13 +24,15 @@ from typing import Any, BinaryIO
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileOpenLock
 
-from igcnas.errors import StudyError
+from igcnas.errors import MachineError, StudyError
+from igcnas.files import fault, naming_faults
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 _FIRST_BYTES = b'{"op_code":'  # of every record that Optuna writes
 _log = logging.getLogger(__name__)
 _held: set[int] = set()
@@ -63,9 +65,12 @@ def lock_study(folder: Path, *, other: str = "use another --study name") -> Iter
             advice = f"wait until it ends, end it, or {other}"
             raise StudyError(f"study folder {folder} is in use by process {pid}; {advice}") from None
         except OSError as error:
-            raise StudyError(f"cannot lock {path}: {error.strerror}; use a folder on a local disk") from error
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode("ascii"))
+            if error.errno in _NO_LOCKS:
+                raise StudyError(f"cannot lock {path}: {error.strerror}; use a folder on a local disk") from error
+            raise MachineError(fault("lock", path, error)) from error
+        with suppress(OSError):  # on a full disk the holder has no name, and holds the lock all the same
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()}\n".encode("ascii"))
         yield
 
 
@@ -106,7 +111,7 @@ class JournalBackend(BaseJournalBackend):
         size = os.path.getsize(self._path) if os.path.exists(self._path) else 0
         if size in (0, offset):  # Optuna asks before every answer; mostly nothing is new
             return
-        with open(self._path, "rb") as file:
+        with naming_faults("read journal", self._path), open(self._path, "rb") as file:
             with self._no_repair():
                 end = self._find_end(file)
             file.seek(offset)
@@ -136,7 +141,7 @@ class JournalBackend(BaseJournalBackend):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
         except OSError as error:
-            raise StudyError(f"cannot write journal {self._path}: {error.strerror}") from error
+            raise MachineError(fault("write journal", self._path, error)) from error
         self._whole_end = end + len(data)
 
     def _find_end(self, file: BinaryIO) -> int:

@@ -10,7 +10,6 @@ studies/NAME/settings.json       what was searched, on what, how trained
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from igcnas.errors import StudyError, unknown_name
+from igcnas.files import read_back, write_text
 from igcnas.names import shown, stays_inside
 from igcnas.settings import TrainingSettings
 
@@ -184,9 +184,9 @@ def guard_settings(folder: Path, settings: StudySettings) -> None:
                 f"study {folder.name!r} was started with other settings ({shown}); "
                 "go back to those, or start another with --study NAME"
             )
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(settings.to_dict(), indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    text = json.dumps(settings.to_dict(), indent=2) + "\n"
+    if read_back(path) != text.encode():
+        write_text(path, text)
 
 
 def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optuna.Study:

@@ -29,7 +29,6 @@ from igcnas.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
 from igcnas.cli import main
 from igcnas.cli.audit_progress import AuditProgress
 from igcnas.data import load_dataset
-from igcnas.errors import TrainingError
 from igcnas.records import records
 from igcnas.study import StudySettings, open_study
 from igcnas.training import EpochReport, Stopped, TrainingData, train
@@ -115,7 +114,9 @@ def test_a_long_training_that_was_stopped_goes_on_to_the_same_bits(study: Path, 
     assert not list((tmp_path / "cut" / "trainings").glob("*.pt"))
 
 
-def test_a_training_that_diverges_is_a_result_and_a_damaged_checkpoint_is_not(study: Path, tmp_path: Path) -> None:
+def test_a_training_that_diverges_is_a_result_and_one_with_a_damaged_checkpoint_begins_again(
+    study: Path, tmp_path: Path
+) -> None:
     record, data, settings = first_record(study)
     (tmp_path / "trainings").mkdir()
     broken = TrainingData(
@@ -132,9 +133,12 @@ def test_a_training_that_diverges_is_a_result_and_a_damaged_checkpoint_is_not(st
     assert found.failed is not None
     assert "diverged" in found.failed
     (tmp_path / "trainings" / "00000-1.pt").write_bytes(b"torn")
-    with pytest.raises(TrainingError, match="is damaged"):
-        train_long(record.architecture, data, settings, tmp_path, number=0, seed=1)
-    assert read_training(tmp_path, 0, 1) is None
+    notes: list[str] = []
+    again = train_long(record.architecture, data, settings, tmp_path, number=0, seed=1, note=notes.append)
+    assert read_training(tmp_path, 0, 1) == again
+    assert again.failed is None
+    assert len(notes) == 1
+    assert "00000-1.pt is damaged" in notes[0]
 
 
 def first_record(study: Path, *, epochs: int = 2) -> Any:

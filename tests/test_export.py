@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from igcnas.export import ExportReport, export_network, parity
 from igcnas.export.card import with_error
 from igcnas.export.onnx import _silence
 from igcnas.export.source import model_source
+from igcnas.files import replacing_folder
 from igcnas.grouping import Group, Interleaved, LearnedGrouping
 from igcnas.layers import NormalizeInput
 from igcnas.lowering import Lowered, lower
@@ -347,17 +349,17 @@ def test_an_interrupted_export_leaves_the_old_folder(
 def test_an_interrupt_between_the_two_renames_puts_the_old_folder_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, rename = tmp_path / "out", Path.rename
+    folder, rename = tmp_path / "out", os.replace
     folder.mkdir()
     (folder / "card.md").write_text("old")
 
-    def interrupting(self: Path, target: Path) -> Path:
-        if self.name.endswith(".new"):
+    def interrupting(source: Path, target: Path) -> None:
+        if source.name.endswith(".new"):
             raise KeyboardInterrupt
-        return rename(self, target)
+        rename(source, target)
 
-    monkeypatch.setattr(Path, "rename", interrupting)
-    with pytest.raises(KeyboardInterrupt), export._replacing(folder) as temporary:
+    monkeypatch.setattr(os, "replace", interrupting)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(folder) as temporary:
         (temporary / "card.md").write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert contents(folder) == {"card.md": b"old"}

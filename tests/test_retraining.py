@@ -235,18 +235,27 @@ def test_a_training_that_diverges_is_counted_and_named(tmp_path):
     assert "trial 3, seed 0: diverged" in report.text(both, settings())
 
 
-@pytest.mark.parametrize("content", ["{", "{}", "[]"])
-def test_a_damaged_result_is_named(tmp_path, content):
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]", '{"training_seed": "x"}'])
+def test_a_damaged_result_is_named_and_counts_as_none(tmp_path, content):
     (tmp_path / "trial-3-seed0.json").write_text(content)
-    with pytest.raises(StudyError, match=r"trial-3-seed0.json is damaged .*delete it"):
-        Retraining(tmp_path, settings(), DIGITS, CPU).results()
+    notes: list[str] = []
+    assert Retraining(tmp_path, settings(), DIGITS, CPU, note=notes.append).results() == {}
+    assert len(notes) == 1
+    assert "trial-3-seed0.json is damaged" in notes[0]
+    assert "that network is trained again" in notes[0]
 
 
-def test_a_damaged_checkpoint_is_no_result(tmp_path):
-    (tmp_path / "trial-3-seed0.pt").write_text("nothing")
-    with pytest.raises(StudyError, match=r"trial-3-seed0.pt is damaged"):
-        Retraining(tmp_path, settings(), DIGITS, CPU).run(Told())
-    assert not (tmp_path / "trial-3-seed0.json").exists()
+def test_a_training_with_a_damaged_checkpoint_begins_again(tmp_path):
+    undisturbed = Retraining(tmp_path / "a", settings([PAIR[0]], seeds=1), DIGITS, CPU)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "trial-3-seed0.pt").write_text("nothing")
+    notes: list[str] = []
+    other = Retraining(tmp_path / "b", settings([PAIR[0]], seeds=1), DIGITS, CPU, note=notes.append)
+    (found,), (wanted,) = other.run(Told()), undisturbed.run(Told())
+    assert dataclasses.replace(found, seconds=0.0) == dataclasses.replace(wanted, seconds=0.0)
+    assert len(notes) == 1
+    assert "trial-3-seed0.pt is damaged" in notes[0]
 
 
 def test_the_time_is_expected_from_the_study():

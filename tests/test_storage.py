@@ -20,7 +20,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import igcnas.storage
-from igcnas.errors import StudyError
+from igcnas.errors import MachineError, StudyError
 from igcnas.storage import JournalBackend, lock_study, open_storage
 
 fcntl = pytest.importorskip("fcntl")
@@ -262,7 +262,7 @@ def fill_the_disk(parent: Connection, path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     try:
         trial.set_user_attr("curve", "x" * 5000)
-    except StudyError as error:
+    except MachineError as error:
         parent.send((str(error), path.stat().st_size == room))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     trial.set_user_attr("curve", "z")
@@ -275,7 +275,9 @@ def test_a_full_disk_is_told_and_the_same_process_goes_on_once_there_is_room(tmp
     process, child = start(fill_the_disk, path)
     message, part_was_written = hear(child)
     process.join()
-    assert message == f"cannot write journal {path}: No space left on device"
+    assert message == (
+        f"cannot write journal {path}: No space left on device; make room and run the same command again"
+    )
     assert part_was_written
     assert states(load_stock(path)) == "CC"
     assert load_stock(path).trials[1].user_attrs == {"curve": "z"}
@@ -496,7 +498,7 @@ def test_a_blocked_body_is_not_taken_for_a_held_lock(tmp_path):
 
 def test_a_study_folder_that_cannot_be_locked_is_named(tmp_path):
     with (
-        pytest.raises(StudyError, match=r"cannot lock .*nowhere/lock: No such file or directory"),
+        pytest.raises(MachineError, match=r"cannot lock .*nowhere/lock: No such file or directory"),
         lock_study(tmp_path / "nowhere"),
     ):
         pass

@@ -8,6 +8,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from igcnas.drawing.canvas import small_png
+from igcnas.files import write_whole
+
 # Okabe and Ito.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
 INK, QUIET, CLOUD = "#222222", "#666666", "#A3B2BD"
@@ -24,13 +27,11 @@ def plain(ax: Axes) -> None:
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """name.png, of 256 colours (a third of the size, and it looks the same), and name.svg with text as text."""
     import matplotlib as mpl
-    from PIL import Image
 
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    write_whole(png, small_png(figure, 130))
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=130)
-    small = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small.save(png, dpi=(130, 130), optimize=True)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(svg, format="svg", metadata={"Date": None})
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+    write_whole(svg, drawn.getvalue())
     return png, svg

@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from igcnas.files import replacing
+
 from .lattice import Row
 
 Columns = Mapping[str, str]  # key of a row -> heading
@@ -41,7 +43,7 @@ def markdown(rows: Sequence[Row], columns: Columns) -> str:
 def write_csv(path: Path, rows: Iterable[Row]) -> int:
     """Write rows, which may be a generator of millions, under the names of the first; returns how many."""
     count = 0
-    with open(path, "w", newline="", encoding="ascii") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="ascii") as file:
         writer: csv.DictWriter[str] | None = None
         for row in rows:
             count += 1

@@ -99,9 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise IgcnasError(f"--seeds {arguments.seeds} must be 2 or more; 40 is usual, 9 resolve little")
     from igcnas.cli.stopping import Stop
     from igcnas.data import load_dataset
+    from igcnas.files import going_on, make_folder, write_text
     from igcnas.storage import lock_study
     from igcnas.training import Stopped, resolve_device
-    from igcnas.training.checkpoint import write_whole
 
     from . import figure, report
     from .course import outcomes
@@ -120,11 +120,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, pooled(dataset, splits), splits, folder, device.type)
     networks, left_out = settings.networks()
     workers = _workers(arguments, device.type)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
+    make_folder(folder, advice="give another --out")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(going_on())
         stack.enter_context(lock_study(folder, other="start another with --out DIR"))
         asked = guard(folder, settings, arguments.seeds)
         stop = stack.enter_context(Stop())
@@ -158,15 +156,17 @@ def run(arguments: argparse.Namespace) -> int:
             return stop.status
         times = {} if arguments.no_latency else latencies(folder, networks, str(device))
         result = analyse(settings, networks, left_out, done, asked)
-        write_whole(folder / "table.md", report.markdown(result, times).encode())
-        write_whole(folder / "table.csv", report.comma_separated(result, times).encode())
+        table = report.markdown(result, times)
+        if arguments.json:
+            print(json.dumps({"folder": str(folder), **report.plain(result, times)}))
+        else:
+            print(table)
+        write_text(folder / "table.md", table)
+        write_text(folder / "table.csv", report.comma_separated(result, times))
         pictures = figure.save(folder, result)
-    if arguments.json:
-        print(json.dumps({"folder": str(folder), **report.plain(result, times)}))
-        return 0
-    print((folder / "table.md").read_text(encoding="utf-8"))
-    for path in (folder / "table.md", folder / "table.csv", *pictures):
-        print(f"wrote     {path}")
+    if not arguments.json:
+        for path in (folder / "table.md", folder / "table.csv", *pictures):
+            print(f"wrote     {path}")
     return 0
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from igcnas.files import write_whole
 
 from .result import Result
 
@@ -168,6 +171,8 @@ def save(folder: Path, result: Result) -> tuple[Path, Path]:
     page = figure(result)
     paths = folder / "width-trial.png", folder / "width-trial.svg"
     with rc_context({"svg.hashsalt": "width-trial", "svg.fonttype": "none"}):
-        page.savefig(paths[0], dpi=150)
-        page.savefig(paths[1], metadata={"Date": None})
+        for path, look in ((paths[0], {"dpi": 150}), (paths[1], {"metadata": {"Date": None}})):
+            drawn = io.BytesIO()
+            page.savefig(drawn, format=path.suffix[1:], **look)
+            write_whole(path, drawn.getvalue())
     return paths

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.errors import IgcnasError, StudyError, unknown_name
+from igcnas.files import write_text
 from igcnas.settings import TrainingSettings, network_seed
 from igcnas.study import flatten
-from igcnas.training.checkpoint import write_whole
 
 from .networks import Entrant, Skeleton, entrants
 
@@ -127,12 +127,12 @@ def guard(folder: Path, settings: TrialSettings, seeds: int) -> tuple[int, ...]:
                 f"{folder} was begun with other settings ({shown}); go back to those, or start another with --out DIR"
             )
     else:
-        write_whole(path, (json.dumps(settings.to_dict(), indent=2) + "\n").encode())
+        write_text(path, (json.dumps(settings.to_dict(), indent=2) + "\n"))
     record = folder / SEEDS_FILE
     before: tuple[int, ...] = _read(record, tuple) if record.exists() else ()
     asked = before if before and seeds <= before[-1] else (*before, seeds)
     if asked != before:
-        write_whole(record, (json.dumps(asked) + "\n").encode())
+        write_text(record, (json.dumps(asked) + "\n"))
     return asked
 
 

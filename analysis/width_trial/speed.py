@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from igcnas.files import write_text
 from igcnas.latency import Latency, measure
 from igcnas.network import build
 from igcnas.plan import plan
-from igcnas.training.checkpoint import write_whole
 
 from .networks import Entrant
 
@@ -44,5 +44,5 @@ def latencies(folder: Path, networks: Sequence[Entrant], device: str) -> dict[st
         data = {
             device: {name: {str(batch): asdict(time) for batch, time in own.items()} for name, own in found.items()}
         }
-        write_whole(path, (json.dumps(data, indent=2) + "\n").encode())
+        write_text(path, (json.dumps(data, indent=2) + "\n"))
     return found

@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 
 from igcnas.data import Dataset
 from igcnas.errors import StudyError, TrainingError
+from igcnas.files import read_back, write_text
 from igcnas.plan import plan
+from igcnas.reading import parse_json
 from igcnas.recipes import short_recipe
 from igcnas.recipes.recipe import Augmentation
 from igcnas.training import Engine, ImageTensors, TrainingData, accuracy
-from igcnas.training.checkpoint import write_whole
 from igcnas.training.device import describe
 
 from .data import images_of
@@ -32,6 +35,8 @@ from .networks import Entrant
 from .settings import TrialSettings
 
 CHECKPOINT_SECONDS = 15.0
+_AGAIN = "that network is trained again"
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +75,30 @@ class Outcome:
         return 100.0 * self.right / self.images
 
 
+class _Identity(TypedDict):
+    architecture_id: str
+    training_seed: int
+
+
 def read(folder: Path, training: Training, settings: TrialSettings) -> Outcome | None:
-    """The result of a training; None where it is not done. StudyError where it is damaged or of another training."""
+    """The result of a training; None where it is not done, or damaged. StudyError where it is of another training."""
     path = folder / f"{training.stem}.json"
-    if not path.is_file():
+    content = read_back(path)
+    if content is None:
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        identity = data.pop("architecture_id"), data.pop("training_seed")
-        outcome = Outcome(**data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
-    if identity != _identity(training, settings):
+        found = parse_json(content, _Identity, where=str(path), advice=_AGAIN)
+        outcome = parse_json(content, Outcome, where=str(path), advice=_AGAIN)
+    except StudyError as error:
+        _note(str(error))
+        return None
+    if (found["architecture_id"], found["training_seed"]) != _identity(training, settings):
         raise StudyError(f"{path} is of another training; move it away, or start another trial with --out DIR")
     return outcome
+
+
+def _note(text: str) -> None:
+    _LOGGER.warning("note      %s", text)
 
 
 def train(
@@ -112,7 +127,7 @@ def train(
             stop=stop,
             engine=settings.training.engine,
         )
-        engine.load()
+        engine.load(_note)
         engine.run()
         percent = accuracy(engine.network, ImageTensors.of(test, device), data.normalize)
         right, loss, seconds = round(percent / 100 * len(test.labels)), engine.curve[-1].train_loss, engine.seconds
@@ -132,7 +147,7 @@ def train(
         failed=failed,
     )
     identity = dict(zip(("architecture_id", "training_seed"), _identity(training, settings), strict=True))
-    write_whole(folder / f"{training.stem}.json", (json.dumps(identity | asdict(outcome), indent=2) + "\n").encode())
+    write_text(folder / f"{training.stem}.json", (json.dumps(identity | asdict(outcome), indent=2) + "\n"))
     checkpoint.unlink(missing_ok=True)
     return outcome
 

@@ -11,17 +11,18 @@ More seeds are more trainings of the same sample; anything else that is other be
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from igcnas.audit.sampling import Member, stratified
 from igcnas.errors import StudyError
+from igcnas.files import make_folder, read_back, write_text
+from igcnas.reading import parse_json
 from igcnas.records import TrialRecord
 from igcnas.settings import TrainingSettings
 from igcnas.study import flatten
-from igcnas.training.checkpoint import write_whole
 
 _FORMAT = 1
 _FILE = "settings.json"
@@ -88,9 +89,9 @@ def open_folder(folder: Path, settings: AuditSettings, networks: Sequence[TrialR
     path = folder / _FILE
     if not path.exists():
         sample = Sample.draw(networks, settings)
-        (folder / "trainings").mkdir(parents=True, exist_ok=True)
+        make_folder(folder / "trainings")
         content = {"format": _FORMAT, **asdict(settings), "sample": asdict(sample)}
-        write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+        write_text(path, (json.dumps(content, indent=2) + "\n"))
         return sample
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -123,19 +124,23 @@ def checkpoint_path(folder: Path, number: int, seed: int) -> Path:
     return folder / "trainings" / f"{number:05d}-{seed}.pt"
 
 
-def read_training(folder: Path, number: int, seed: int) -> Training | None:
-    """The result of a long training, if it got so far."""
+def read_training(
+    folder: Path, number: int, seed: int, *, note: Callable[[str], None] = lambda _text: None
+) -> Training | None:
+    """The result of a long training, if it got so far; `note` is told of one that is damaged, which counts as none."""
     path = checkpoint_path(folder, number, seed).with_suffix(".json")
-    if not path.exists():
+    content = read_back(path)
+    if content is None:
         return None
     try:
-        return Training(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
+        return parse_json(content, Training, where=str(path), advice="that network is trained again")
+    except StudyError as error:
+        note(str(error))
+        return None
 
 
 def write_training(folder: Path, training: Training) -> None:
     """Leave the result, then drop the checkpoint: a kill between them costs nothing."""
     checkpoint = checkpoint_path(folder, training.number, training.seed)
-    write_whole(checkpoint.with_suffix(".json"), (json.dumps(asdict(training)) + "\n").encode())
+    write_text(checkpoint.with_suffix(".json"), (json.dumps(asdict(training)) + "\n"))
     checkpoint.unlink(missing_ok=True)

@@ -35,12 +35,13 @@ def train_long(
     on_start: Callable[[int], None] = lambda _epochs: None,
     on_epoch: Callable[[EpochReport], None] = lambda _report: None,
     stop: Callable[[], bool] = lambda: False,
+    note: Callable[[str], None] = lambda _text: None,
 ) -> Training:
     """Train the network with the seed-th of the audit's seeds, or go on from its checkpoint; write the result.
 
     on_start hears how many epochs an earlier run has done. On a CPU the result is the same to the bit however often it
     was killed. A training that diverges or finds no memory is a result, too. Raises Stopped, with the checkpoint
-    written, after `stop`; TrainingError for a damaged checkpoint.
+    written, after `stop`. note: told where a checkpoint cannot be taken up, and the training begins again.
     """
     network = plan(architecture)
 
@@ -72,7 +73,7 @@ def train_long(
             stop=stop,
             engine=settings.engine,
         )
-        engine.load()
+        engine.load(note)
     except torch.OutOfMemoryError as error:
         return result(failed=f"out of memory: {str(error).splitlines()[0]}")
     on_start(len(engine.curve))

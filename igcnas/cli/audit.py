@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.audit.folder import AuditSettings, open_folder
     from igcnas.cli.recording import recorded
     from igcnas.cli.stopping import Stop
+    from igcnas.files import going_on, make_folder
     from igcnas.storage import lock_study
     from igcnas.training import Stopped
 
@@ -91,11 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     folder = arguments.out or study / f"audit-{epochs}"
     output = sys.stderr if arguments.json else sys.stdout
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
-    with lock_study(folder, other="give another --out"), Stop() as stop:
+    make_folder(folder, advice="give another --out")
+    with going_on(), lock_study(folder, other="give another --out"), Stop() as stop:
         sample = open_folder(folder, wanted, first_trainings(every))
         data = _data(arguments.device, settings)
         try:
@@ -145,7 +143,11 @@ def _train(
     networks = {record.number: record for record in every}
     # Seeds outside, so that a first full comparison is there as early as can be.
     tasks = [(member.number, seed) for seed in range(arguments.seeds) for member in sample.members]
-    done = {task: found for task in tasks if (found := read_training(folder, *task)) is not None}
+
+    def note(text: str) -> None:
+        print(f"note      {text}", file=output)
+
+    done = {task: found for task in tasks if (found := read_training(folder, *task, note=note)) is not None}
     longer = wanted.training.epochs / wanted.short_epochs
     expected = {task: longer * (networks[task[0]].seconds or 0.0) for task in tasks if task not in done}
     progress = AuditProgress(output, len(tasks), expected, epochs=wanted.training.epochs)
@@ -165,6 +167,7 @@ def _train(
             on_start=progress.go_on,
             on_epoch=progress.epoch,
             stop=stop,
+            note=note,
         )
         progress.finished(done[task])
     return [done[task] for task in tasks]
@@ -185,7 +188,7 @@ def _finish(
     from igcnas.audit.rows import all_scores, rows, score_batch
     from igcnas.audit.table import Title, as_json, frame, page
     from igcnas.audit.verdict import verdict
-    from igcnas.training.checkpoint import write_whole
+    from igcnas.files import write_text
 
     batch = score_batch(data, settings.training.seed)
     networks = {record.number: record.architecture for record in every}
@@ -206,17 +209,18 @@ def _finish(
         seconds=sum(t.seconds for t in trainings),
         command=command_line(),
     )
-    frame(result).to_csv(folder / "audit.csv", index=False)
-    write_whole(folder / "audit.md", page(result, title, left_out).encode())
-    save_audit(folder / "audit.png", result, title)
     if arguments.json:
         print(json.dumps(as_json(result, title, left_out, folder)))
-        return 0
-    print(verdict(result)[1])
-    for line in left_out:
-        print(f"left out  {line}")
-    for name in ("audit.md", "audit.csv", "audit.png", "audit.svg"):
-        print(f"wrote     {folder / name}")
+    else:
+        print(verdict(result)[1])
+        for line in left_out:
+            print(f"left out  {line}")
+    write_text(folder / "audit.csv", frame(result).to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "audit.md", page(result, title, left_out))
+    save_audit(folder / "audit.png", result, title)
+    if not arguments.json:
+        for name in ("audit.md", "audit.csv", "audit.png", "audit.svg"):
+            print(f"wrote     {folder / name}")
     return 0
 
 

@@ -125,16 +125,14 @@ def _searches(arguments: argparse.Namespace) -> list[Searched]:
 def _write(folder: Path, found: list[Comparison], title: str) -> list[Path]:
     from igcnas.comparison.figure import save
     from igcnas.comparison.table import comma_separated, markdown
+    from igcnas.files import make_folder, write_text
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        words, table = folder / "compare.md", folder / "compare.csv"
-        parts = [f"# Comparison: {title}", *(markdown(one) for one in found)]
-        if len(found) > 1:
-            parts.append("The parts judge networks differently: no number of one says anything about another.\n")
-        words.write_text("\n\n".join(parts), encoding="utf-8")
-        table.write_text(comma_separated(found), encoding="utf-8")
-        pictures = save(folder / "compare.png", found, title=f"Comparison: {title}")
-    except OSError as error:
-        raise IgcnasError(f"cannot write to {folder}: {error.strerror}; give another --out") from None
+    make_folder(folder, advice="give another --out")
+    words, table = folder / "compare.md", folder / "compare.csv"
+    parts = [f"# Comparison: {title}", *(markdown(one) for one in found)]
+    if len(found) > 1:
+        parts.append("The parts judge networks differently: no number of one says anything about another.\n")
+    write_text(words, "\n\n".join(parts))
+    write_text(table, comma_separated(found))
+    pictures = save(folder / "compare.png", found, title=f"Comparison: {title}")
     return [words, table, *pictures]

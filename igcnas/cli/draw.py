@@ -83,10 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     drawn = _Drawn.of(source, arguments.what or "all", arguments.stage)
     out = out or Path(f"draw-{source.name}.svg")
-    try:
-        save_scene(out, stacked(drawn.scenes))
-    except OSError as error:
-        raise IgcnasError(f"cannot write {out}: {error.strerror}") from None
+    save_scene(out, stacked(drawn.scenes))
     if arguments.json:
         print(json.dumps({"name": source.name, **drawn.numbers(), "note": source.note, "picture": str(out)}))
         return 0

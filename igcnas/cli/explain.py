@@ -61,10 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.no_picture:
         from igcnas.drawing import save_block
 
-        try:
-            save_block(out, block)
-        except OSError as error:
-            raise IgcnasError(f"cannot write {out}: {error.strerror}") from None
+        save_block(out, block)
     picture = None if arguments.no_picture else str(out)
     if arguments.json:
         print(json.dumps(_facts(arguments.name, block, counts) | {"picture": picture}))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, mega, study_folder
 from igcnas.errors import StudyError
+from igcnas.files import restore_folder
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -62,6 +63,7 @@ def write(folder: Path, number: int | None) -> Path:
         raise StudyError(
             f"the weights of network {record.number} are gone ({weights}); train it again in another study"
         )
+    state = read_state(weights)
     dataset = settings.data.load()
     if dataset.fingerprint() != settings.data.fingerprint:
         raise StudyError(f"the data of study {folder.name!r} has changed since it was searched; restore it to export")
@@ -71,7 +73,7 @@ def write(folder: Path, number: int | None) -> Path:
     report = export_network(
         folder=target,
         architecture=record.architecture,
-        state=read_state(weights),
+        state=state,
         mean=mean,
         std=std,
         classes=dataset.classes,
@@ -106,6 +108,7 @@ def is_current(folder: Path) -> bool:
     from igcnas.records import records, trained
     from igcnas.study import StudySettings, open_study
 
+    restore_folder(folder / "best")
     try:
         facts = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
     except (OSError, ValueError, KeyError):

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from igcnas.cli.common import add_study_argument, study_folder
-from igcnas.errors import IgcnasError
 
 EPILOG = """examples:
   %(prog)s digits-all-0.2M
@@ -43,6 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Compose; write; print the paths and the verdict."""
+    from igcnas.files import write_text
     from igcnas.report.composing import composition, write_figures
     from igcnas.report.matters import takes_time
     from igcnas.report.numbers import plain
@@ -60,14 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     found = composition(source, importance=importance)
     page = arguments.out or folder / "report.html"
     files = [page]
-    try:
-        write_page(page, render(found.report))
-        if not arguments.no_figures:
-            files += write_figures(found.drawings, folder / "figures")
-    except OSError as error:
-        raise IgcnasError(
-            f"cannot write {str(error.filename).removesuffix('.tmp')}: {error.strerror}; give another --out"
-        ) from None
+    write_text(page, render(found.report))
+    if not arguments.no_figures:
+        files += write_figures(found.drawings, folder / "figures")
     verdict = found.report.summary.paragraphs[0].replace("\u00a0", " ")
     if arguments.json:
         print(json.dumps({"study": folder.name, "sentence": verdict, **plain(found.numbers), "files": plain(files)}))
@@ -76,12 +71,3 @@ def run(arguments: argparse.Namespace) -> int:
     for path in files:
         print(f"wrote     {path}")
     return 0
-
-
-def write_page(path: Path, text: str) -> None:
-    """Whole or not at all: a browser may be looking at it."""
-    import os
-
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

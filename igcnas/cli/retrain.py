@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     study = StudySettings.read(study_path)
     every = records(open_study(study_path))
     settings = _settings(arguments, study, every, trials)
+    from igcnas.files import make_folder
     from igcnas.training import resolve_device
 
     resolve_device(arguments.device)
@@ -80,10 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if dataset.fingerprint() != study.data.fingerprint:
         raise StudyError(f"the data of study {study_path.name!r} has changed since it was searched; restore it")
     folder = _folder(study_path, arguments.name, f"retrain-{settings.training.epochs}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --name") from None
+    make_folder(folder, advice="give another --name")
     return _retrain(arguments, folder, settings, study, every, dataset)
 
 
@@ -98,6 +96,7 @@ def _retrain(
     from igcnas.cli.recording import recorded
     from igcnas.cli.retrain_progress import progress_for
     from igcnas.cli.stopping import Stop
+    from igcnas.files import going_on
     from igcnas.records import trained
     from igcnas.retraining import Retraining, guard, tabulate
     from igcnas.retraining.execution import Stopped, expected_seconds
@@ -106,19 +105,24 @@ def _retrain(
 
     output = sys.stderr if arguments.json else sys.stdout
     with contextlib.ExitStack() as stack:
+        stack.enter_context(going_on())
         stack.enter_context(lock_study(folder, other="wait for it, or start another with --name NAME"))
         asked, settings = settings, guard(folder, settings)
         device = resolve_device(arguments.device)
         _, height, width = study.data.input_shape
         prepare_device(device, height * width)
         stop = stack.enter_context(Stop())
-        retraining = Retraining(folder, settings, dataset, device, stop=stop)
+        notes: list[str] = []
+        retraining = Retraining(folder, settings, dataset, device, stop=stop, note=notes.append)
         done = retraining.results()
         missing = [training for training in retraining.trainings if training not in done]
         images = len(dataset.train.labels)
         factor = settings.training.epochs / study.training.epochs * images / (images - study.data.validation_images)
         known = {record.architecture.id: record.seconds for record in trained(every) if record.seconds is not None}
         progress = progress_for(output, retraining.trainings, expected_seconds(missing, known, factor=factor))
+        retraining.note = progress.note
+        for text in notes:
+            progress.note(text)
         if missing:
             progress.announce(folder, settings, study_epochs=study.training.epochs)
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
@@ -142,19 +146,21 @@ def _retrain(
     table = tabulate(settings, results)
     if table is None:
         raise IgcnasError(f"no training gave a network: {results[0].failed}; see the files in {folder}")
+    from igcnas.files import write_text
     from igcnas.retraining import figure, report
-    from igcnas.training.checkpoint import write_whole
 
-    title = f"{folder.parent.name}, {folder.name}"
-    write_whole(folder / "table.md", report.markdown(table, settings, title=title).encode())
-    write_whole(folder / "table.csv", report.comma_separated(table).encode())
-    figure.save(folder / "accuracies.png", table, settings, title=folder.parent.name)
     if arguments.json:
         print(json.dumps({"folder": str(folder), **report.plain(table)}))
-        return 0
-    print(report.text(table, settings))
-    for name in ("table.md", "table.csv", "accuracies.png", "accuracies.svg"):
-        print(f"wrote     {folder / name}")
+    else:
+        print(report.text(table, settings))
+    title = f"{folder.parent.name}, {folder.name}"
+    with going_on():
+        write_text(folder / "table.md", report.markdown(table, settings, title=title))
+        write_text(folder / "table.csv", report.comma_separated(table))
+        figure.save(folder / "accuracies.png", table, settings, title=folder.parent.name)
+    if not arguments.json:
+        for name in ("table.md", "table.csv", "accuracies.png", "accuracies.svg"):
+            print(f"wrote     {folder / name}")
     return 0
 
 

@@ -19,7 +19,6 @@ from igcnas.cli.search_options import (
     study_settings,
 )
 from igcnas.cli.stopping import Stop
-from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
     import optuna
@@ -68,17 +67,15 @@ def run(arguments: argparse.Namespace) -> int:
     settings = study_settings(arguments, space, dataset)
     folder = study_to_search(arguments.study, default_name(settings), arguments.studies_dir)
     settings = _with_engine(settings, arguments, folder)
+    from igcnas.files import going_on, make_folder
     from igcnas.search import check_budget, check_pruner
     from igcnas.storage import lock_study
 
     limits = check_budget(space, settings)
     check_pruner(settings)
     slots = _slots(arguments, settings)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --studies-dir") from None
-    with lock_study(folder), Stop() as stop:
+    make_folder(folder, advice="give another --studies-dir")
+    with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
         from igcnas.study import guard_settings, open_study
 

@@ -121,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, folder: Path, world: World) -> int:
     from igcnas.cli.stopping import Stop
     from igcnas.cli.train_progress import progress_for
+    from igcnas.files import going_on, make_folder
     from igcnas.runs.curve import no_events
     from igcnas.runs.run import Observer, read_summary, train_run
     from igcnas.runs.settings import guard
@@ -132,11 +133,9 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
     assert world.device is not None
     workers = default_workers(world.device) if arguments.workers is None else arguments.workers
     with contextlib.ExitStack() as stack:
+        stack.enter_context(going_on())
         if world.first:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise IgcnasError(f"cannot make {folder}: {error.strerror}; give another --out") from None
+            make_folder(folder, advice="give another --out")
             stack.enter_context(lock_study(folder, other="give another --out"))
             guard(folder, settings)
         stop = stack.enter_context(Stop(patience=_LAUNCHER_SECONDS if launched() else 0.0))

@@ -7,6 +7,7 @@ with the last new network: repeats add nothing to them. Studies that judge netwo
 
 from __future__ import annotations
 
+import io
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from igcnas.comparison.result import Comparison, Curve
 from igcnas.comparison.table import unit
 from igcnas.drawing.palette import colours
 from igcnas.figures.scale import frame, from_scale, to_scale
+from igcnas.files import write_whole
 from igcnas.statistics import mean, t_interval
 
 if TYPE_CHECKING:
@@ -124,7 +126,9 @@ def save(path: Path, comparisons: Sequence[Comparison], *, title: str) -> list[P
     for ending in ("png", "svg"):
         target = path.with_suffix(f".{ending}")
         with matplotlib.rc_context({"svg.hashsalt": "igcnas"}):
-            canvas.savefig(target, format=ending, metadata={"Date": None} if ending == "svg" else None)
+            drawn = io.BytesIO()
+            canvas.savefig(drawn, format=ending, metadata={"Date": None} if ending == "svg" else None)
+        write_whole(target, drawn.getvalue())
         written.append(target)
     return written
 

@@ -8,7 +8,6 @@ runs would take its cores.
 from __future__ import annotations
 
 import io
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from igcnas.architecture import Architecture
 from igcnas.drawing import block_svg, network_svg
-from igcnas.figures import save_front
+from igcnas.figures import front_figure, png_of
 from igcnas.records import TrialRecord, records
 from igcnas.study import StudySettings, open_study
 
@@ -76,13 +75,11 @@ class Pictures:
 
     def _draw_front(self) -> bytes:
         """Drawn anew where the journal has changed."""
-        with self._drawing, tempfile.TemporaryDirectory() as folder:
+        with self._drawing:
             size = (self._folder / "journal.log").stat().st_size
             if self._front[0] != size:
-                path = Path(folder) / _FRONT
-                title = self._folder.resolve().name
-                save_front(path, records(open_study(self._folder)), self._settings, title=title)
-                self._front = (size, path.read_bytes())
+                every, title = records(open_study(self._folder)), self._folder.resolve().name
+                self._front = (size, png_of(front_figure(every, self._settings, title=title)))
             return self._front[1]
 
 

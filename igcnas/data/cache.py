@@ -6,17 +6,15 @@ cache folder, else one under the temporary folder. All are read; the first that 
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import tempfile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igcnas import folders
 from igcnas.data.npz import read_arrays
-from igcnas.errors import DataError
+from igcnas.errors import DataError, MachineError
+from igcnas.files import replacing
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,17 +38,8 @@ def write_cached(key: str, images: NDArray[np.uint8]) -> None:
     if folder is None:
         _LOGGER.warning("decoded images are not kept, the next run decodes again: name a folder in IGCNAS_CACHE")
         return
-    path = folder / f"{key}.npz"
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{key}.", suffix=".tmp", delete=False) as file:
-            temporary = file.name
-            np.savez(file, images=images)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
+        with replacing(folder / f"{key}.npz") as temporary:
+            np.savez(temporary, images=images)
+    except MachineError as error:
         _LOGGER.warning("decoded images are not kept, the next run decodes again: %s", error)
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.drawing.boxes import STEP, draw_boxes
+from igcnas.drawing.canvas import small_png
 from igcnas.drawing.counts import draw_counts
 from igcnas.drawing.palette import INK, QUIET
 from igcnas.drawing.picture import BlockPicture, compute_block
 from igcnas.drawing.strips import draw_strips
 from igcnas.explanation import Explanation
+from igcnas.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,17 +32,13 @@ _KEY_OF_FILTERS = "Colours: the group of each filter, and of its weights. Inputs
 
 def save_block(path: Path, block: Explanation) -> None:
     """Write the picture of a block; the format is that of the path's suffix."""
-    from PIL import Image
-
     figure = draw_block(compute_block(block))
     if path.suffix.lower() != ".png":
-        figure.savefig(path, format=path.suffix[1:].lower())
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=path.suffix[1:].lower())
+        write_whole(path, drawn.getvalue())
         return
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    # A palette of 256 colours is a third of the size of true colours, and looks the same.
-    small = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small.save(path, dpi=(figure.dpi, figure.dpi), optimize=True)
+    write_whole(path, small_png(figure, figure.dpi))
 
 
 def draw_block(picture: BlockPicture) -> Figure:

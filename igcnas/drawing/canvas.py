@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from igcnas.drawing.palette import INK, QUIET
 from igcnas.drawing.scene import Dots, Lines, Rects, Scene, Text
 from igcnas.drawing.svg import scene_svg
+from igcnas.files import write_text, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,18 +24,26 @@ def save_scene(path: Path, scene: Scene) -> None:
     """Write the picture; the format is that of the path's suffix. PNG has twice the pixels, in 256 colours."""
     suffix = path.suffix.lower()
     if suffix == ".svg":
-        path.write_text(scene_svg(scene, alone=True) + "\n", encoding="utf-8")
+        write_text(path, scene_svg(scene, alone=True) + "\n")
         return
     figure = scene_figure(scene)
     if suffix != ".png":
-        figure.savefig(path, format=suffix[1:])
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=suffix[1:])
+        write_whole(path, drawn.getvalue())
         return
+    write_whole(path, small_png(figure, 2 * _DPI))
+
+
+def small_png(figure: Figure, dpi: float) -> bytes:
+    """The content of a PNG file of 256 colours: a third of the size of true colours, and it looks the same."""
     from PIL import Image
 
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=2 * _DPI)
-    small = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small.save(path, dpi=(2 * _DPI, 2 * _DPI), optimize=True)
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi)
+    coarse = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    coarse.save(small, format="png", dpi=(dpi, dpi), optimize=True)
+    return small.getvalue()
 
 
 def scene_figure(scene: Scene) -> Figure:

@@ -4,6 +4,7 @@ Convention: a training that ends with its process, whatever the cause, is begun 
 another process; a second time is its outcome, with the reason. What a training can do again in the same way (diverge)
 is its outcome at once. A start is no training: a process that dies while it starts is started again, and a slot where
 that fails twice, or where the start has a reason to fail, is given up. Without any slot left the reason is raised.
+A fault of the machine is no outcome of a training: it is raised as a MachineError, and all of them can be taken up.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from time import monotonic
 from types import TracebackType
 
 from igcnas.architecture import Architecture
-from igcnas.errors import IgcnasError
+from igcnas.errors import IgcnasError, MachineError
 from igcnas.evaluation.child import listen
 from igcnas.evaluation.place import Place, Task
 from igcnas.evaluation.seam import Interrupted, OnEpoch, Outcome, Told
 from igcnas.evaluation.slots import Slot
+from igcnas.files import naming_faults
 from igcnas.worker import Job, Probe, Probed, WorkerSetup, messages
 
 _POLL_SECONDS = 0.2
@@ -132,7 +134,8 @@ class ProcessEvaluator:
     def _hand_out(self) -> None:
         for place in self._places:
             if place.task is None and self._queue:
-                place.give(self._queue.popleft())
+                with naming_faults("start", "a training process"):
+                    place.give(self._queue.popleft())
 
     def _listen(self, told: Told) -> None:
         """Hear every worker that has something to say; end those that were silent for too long."""
@@ -164,6 +167,11 @@ class ProcessEvaluator:
         if word == messages.READY:
             child.ready, place.failed_starts = True, 0
             self.device_name = self.device_name or content
+        elif word == messages.HALTED:
+            place.end()
+            raise MachineError(content)
+        elif word == messages.NOTE:
+            self.note(content)
         elif word == messages.BROKEN:  # it ends, and its successor knows nothing of what broke it
             self._lost(place, content, told_so=True)
         elif task is None:

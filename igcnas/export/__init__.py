@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from igcnas.export import parity
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.onnx import write_onnx
 from igcnas.export.source import model_source
+from igcnas.files import replacing_folder, write_text, write_whole
 from igcnas.layers import MultiSpectralConv
 from igcnas.lowering import Lowered, lower
 from igcnas.network import build
@@ -93,14 +92,15 @@ def export_network(
     trained, lowered = _networks(contract, architecture, state)
     measured = cost.count_plan(lowered.plan)
     gated = _gated(lowered.plan, trained)
-    with _replacing(folder) as temporary:
+    _refuse_others(folder)
+    with replacing_folder(folder) as temporary:
         exported = _write_network(temporary, contract, architecture, lowered, measured)
         attempts = _GATED_ATTEMPTS if gated else 1
         differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts)
         record = _record(contract, architecture, lowered, measured)
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
         record |= {} if data is None else {"data": dict(data)}
-        _write(temporary / "architecture.json", _json(record))
+        write_text(temporary / "architecture.json", _json(record))
         text = card_text(
             contract,
             expected=cost.count(architecture),
@@ -111,7 +111,7 @@ def export_network(
             parity=differences,
             gated=gated,
         )
-        _write(temporary / "card.md", text)
+        write_text(temporary / "card.md", text)
     return ExportReport(
         folder=folder,
         macs=measured.macs,
@@ -182,12 +182,12 @@ def _write_network(
         "std": json.dumps(contract.std),
         "architecture": architecture.to_json(),
     }
-    (folder / "weights.safetensors").write_bytes(save(lowered.state, metadata))
+    write_whole(folder / "weights.safetensors", save(lowered.state, metadata))
     title = f"{contract.title}: {contract.label} (id {contract.id})."
     source = model_source(
         lowered.plan, title=title, classes=contract.classes, macs=measured.macs, params=measured.params
     )
-    _write(folder / "model.py", source)
+    write_text(folder / "model.py", source)
     write_onnx(folder / "model.onnx", module, contract.input_shape, metadata)
     return module
 
@@ -261,44 +261,18 @@ def _record(contract: Contract, architecture: Architecture, lowered: Lowered, me
     }
 
 
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of `folder` when the block ends well, and disappears when it does not."""
-    folder = folder.resolve()
-    if folder.exists():
-        others = (
-            sorted({entry.name for entry in folder.iterdir()} - {*FILES, "__pycache__"})
-            if folder.is_dir()
-            else ["a file"]
-        )
-        if others:  # replacing a folder deletes it, and these are not ours
-            raise ExportError(f"{folder} is not an earlier export, it holds {others[0]}; give a new or an empty folder")
-    # Beside it, so that both are on one disk and a rename is one step.
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        temporary.rename(folder)
-    except OSError as error:
-        raise ExportError(f"cannot write {folder}: {error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        elif old.exists():  # interrupted between the two renames
-            old.rename(folder)
+def _refuse_others(folder: Path) -> None:
+    """ExportError where the folder holds what is not an earlier export: to replace it would delete that."""
+    if not folder.exists():
+        return
+    others = (
+        sorted({entry.name for entry in folder.iterdir()} - {*FILES, "__pycache__"}) if folder.is_dir() else ["a file"]
+    )
+    if others:
+        raise ExportError(f"{folder} is not an earlier export, it holds {others[0]}; give a new or an empty folder")
 
 
 def _json(record: dict[str, Any]) -> str:
     """One line for each key: lists of a thousand channels stay readable, and so does everything else."""
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from igcnas.errors import ExportError
+from igcnas.files import replacing
 
 INPUT = "image"
 OUTPUT = "logits"
@@ -44,7 +45,8 @@ def write_onnx(path: Path, module: nn.Module, input_shape: tuple[int, int, int],
         for node in model.graph:
             node.metadata_props.clear()
             node.doc_string = None
-        program.save(str(path), external_data=False)
+        with replacing(path) as temporary:
+            program.save(str(temporary), external_data=False)
 
 
 @contextmanager

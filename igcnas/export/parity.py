@@ -16,6 +16,7 @@ from torch import nn
 
 from igcnas.errors import ExportError
 from igcnas.export.onnx import INPUT
+from igcnas.files import machine_fault, naming_faults
 
 TOLERANCE = 1e-4
 BATCHES = (1, 5)
@@ -38,7 +39,8 @@ with torch.inference_mode():
     for images in torch.load(inputs, weights_only=True):
         parts = [part if part.is_floating_point() else part / 255 for part in images.split(int(chunk))]
         logits.append(torch.cat([network(part) for part in parts]))
-    torch.save(logits, outputs)
+    with open(outputs, "wb") as file:
+        torch.save(logits, file)
 """
 
 
@@ -64,15 +66,19 @@ def run_onnx(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 def run_source(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Logits by model.py with the weights beside it, in a fresh process that has torch alone."""
-    with tempfile.TemporaryDirectory() as folder:
+    with naming_faults("use", tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
         inputs, outputs = Path(folder, "inputs.pt"), Path(folder, "outputs.pt")
-        torch.save(list(batches), inputs)
+        with open(inputs, "wb") as file:  # torch's own writer does not say why it fails
+            torch.save(list(batches), file)
         arguments = [str(path.absolute()), str(inputs), str(outputs), str(_CHUNK)]
         # -I: neither the current folder nor PYTHONPATH may lend it anything. -B: no __pycache__ in the folder.
         command = [sys.executable, "-I", "-B", "-c", _RUNNER, *arguments]
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            fault = machine_fault(RuntimeError(done.stderr))
+            if fault is not None:
+                raise fault
             raise ExportError(f"{path} does not run by itself: {lines[-1]}")
         logits: list[torch.Tensor] = torch.load(outputs, weights_only=True)
         return logits

@@ -1,7 +1,7 @@
 """Figures of a study: the front, the axes that it shares with others, and figures as files."""
 
 from igcnas.figures.axis import CostAxis, cost_axis
-from igcnas.figures.files import new_figure, page_svg, save, svg_of, write
+from igcnas.figures.files import new_figure, page_svg, png_of, save, svg_of, write
 from igcnas.figures.front import (
     FrontFigure,
     block_type,
@@ -23,6 +23,7 @@ __all__ = [
     "half_bar",
     "new_figure",
     "page_svg",
+    "png_of",
     "save",
     "save_front",
     "svg_of",

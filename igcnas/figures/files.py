@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from igcnas.files import write_text, write_whole
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -51,10 +53,17 @@ def save(figure: Figure, path: Path) -> list[Path]:
 def write(figure: Figure, svg: str, path: Path) -> list[Path]:
     """The same where the SVG is made already: drawing one takes long."""
     vector = path.with_suffix(".svg")
-    with _reproducible():
-        figure.savefig(path, format="png")
-    vector.write_text(svg, encoding="utf-8", newline="\n")
+    write_whole(path, png_of(figure))
+    write_text(vector, svg)
     return [path, vector]
+
+
+def png_of(figure: Figure) -> bytes:
+    """The figure as the content of a PNG file."""
+    buffer = io.BytesIO()
+    with _reproducible():
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def svg_of(figure: Figure) -> str:

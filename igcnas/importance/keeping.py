@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from igcnas.errors import MachineError
 from igcnas.importance.analysis import Report
 from igcnas.importance.samples import Sample
 from igcnas.importance.table import from_dict, to_dict
@@ -27,12 +28,12 @@ def digest(samples: Sequence[Sample]) -> str:
 
 def keep(folder: Path, samples: Sequence[Sample], report: Report) -> None:
     """Write it whole; where the folder cannot be written, the next report takes its time again."""
-    from igcnas.training.checkpoint import write_whole
+    from igcnas.files import write_text
 
     content = {"digest": digest(samples), "report": to_dict(report)}
     try:
-        write_whole(folder / FILE, (json.dumps(content) + "\n").encode())
-    except OSError:
+        write_text(folder / FILE, (json.dumps(content) + "\n"))
+    except MachineError:
         return
 
 

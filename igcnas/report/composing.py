@@ -9,6 +9,7 @@ from pathlib import Path
 
 from igcnas import __version__
 from igcnas.errors import StudyError
+from igcnas.files import make_folder
 from igcnas.report.audits import audit_drawings, audit_section
 from igcnas.report.chance_section import chance_drawings, chance_section
 from igcnas.report.content import Axis, Report, Section
@@ -121,5 +122,5 @@ def _front(source: Source) -> Drawing:
 
 def write_figures(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
     """Every figure as PNG and SVG, for papers; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return [path for drawing in drawings for path in drawing.write(folder)]

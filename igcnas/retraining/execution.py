@@ -18,26 +18,29 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import torch
 
 from igcnas.cost import count_plan
 from igcnas.data import Dataset
 from igcnas.errors import StudyError, TrainingError
+from igcnas.files import read_back, write_text
 from igcnas.lowering import lower
 from igcnas.plan import plan
+from igcnas.reading import parse_json
 from igcnas.recipes import short_recipe
 from igcnas.recipes.recipe import Augmentation
 from igcnas.retraining.plan import Finalist, RetrainSettings
 from igcnas.retraining.table import Result
 from igcnas.runs.weights import Checkpoint
 from igcnas.training import Engine, ImageTensors, Stopped, TrainingData, accuracy, settle_on
-from igcnas.training.checkpoint import write_whole
 from igcnas.training.device import describe
 
 if TYPE_CHECKING:
     from igcnas.training import EpochReport
+
+_AGAIN = "that network is trained again"
 
 __all__ = ["Observer", "Retraining", "Stopped", "Training"]
 
@@ -76,6 +79,7 @@ class Retraining:
     """All trainings of the settings, in their folder. `run` trains what is missing.
 
     stop: asked at each step. checkpoint_seconds: between checkpoints, 0 for one before each step.
+    note: told of files that cannot be read back, whose networks are trained again.
     """
 
     def __init__(
@@ -87,9 +91,10 @@ class Retraining:
         *,
         stop: Callable[[], bool] = lambda: False,
         checkpoint_seconds: float = 15.0,
+        note: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.folder, self.settings, self.dataset, self.device = folder, settings, dataset, device
-        self.stop, self.checkpoint_seconds = stop, checkpoint_seconds
+        self.stop, self.checkpoint_seconds, self.note = stop, checkpoint_seconds, note
         self.trainings = trainings_of(settings)
         self.data = TrainingData.split(
             dataset, device, fraction=None, seed=settings.training.seed, augmentation=Augmentation()
@@ -97,7 +102,7 @@ class Retraining:
 
     def results(self) -> dict[Training, Result]:
         """Those of the trainings that are done."""
-        return read_results(self.folder, self.settings)
+        return read_results(self.folder, self.settings, note=self.note)
 
     def run(self, observer: Observer) -> list[Result]:
         """Train what is missing; the results of all. Raises Stopped after `stop`, with a checkpoint written."""
@@ -122,7 +127,7 @@ class Retraining:
             "training_seed": self.settings.seed(training.finalist, training.repeat),
         }
         content = json.dumps(identity | result.to_dict(), indent=2) + "\n"
-        write_whole(self.folder / f"{training.stem}.json", content.encode())
+        write_text(self.folder / f"{training.stem}.json", content)
         checkpoint.unlink(missing_ok=True)
         return result
 
@@ -138,10 +143,7 @@ class Retraining:
             stop=self.stop,
             engine=self.settings.training.engine,
         )
-        try:
-            engine.load()
-        except TrainingError as error:
-            raise StudyError(str(error)) from None
+        engine.load(self.note)
         engine.run(observer.epoch)
         engine.save()
         settle_on(network_plan, engine.network, self.data, self.data.training)
@@ -193,24 +195,34 @@ def trainings_of(settings: RetrainSettings) -> tuple[Training, ...]:
     )
 
 
-def read_results(folder: Path, settings: RetrainSettings) -> dict[Training, Result]:
-    """The results in the folder of a retraining. Raises StudyError for one that is damaged, or of another training."""
-    found = {training: _read(folder, settings, training) for training in trainings_of(settings)}
+def read_results(
+    folder: Path, settings: RetrainSettings, *, note: Callable[[str], None] = lambda _text: None
+) -> dict[Training, Result]:
+    """The results in the folder of a retraining; `note` is told of those that are damaged, which count as missing.
+
+    Raises StudyError for one of another training.
+    """
+    found = {training: _read(folder, settings, training, note) for training in trainings_of(settings)}
     return {training: result for training, result in found.items() if result is not None}
 
 
-def _read(folder: Path, settings: RetrainSettings, training: Training) -> Result | None:
+class _Identity(TypedDict):
+    training_seed: int
+    architecture_id: str
+
+
+def _read(folder: Path, settings: RetrainSettings, training: Training, note: Callable[[str], None]) -> Result | None:
     path = folder / f"{training.stem}.json"
-    if not path.is_file():
+    content = read_back(path)
+    if content is None:
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        seed = data.pop("training_seed")
-        data.pop("architecture_id")
-        result = Result(**data)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
-    if seed != settings.seed(training.finalist, training.repeat):
+        identity = parse_json(content, _Identity, where=str(path), advice=_AGAIN)
+        result = parse_json(content, Result, where=str(path), advice=_AGAIN)
+    except StudyError as error:
+        note(str(error))
+        return None
+    if identity["training_seed"] != settings.seed(training.finalist, training.repeat):
         raise StudyError(f"{path} is of another training; move it away, or start another with --name NAME")
     return result
 

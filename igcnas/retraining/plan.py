@@ -8,7 +8,6 @@ test results would make the tests worthless.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from igcnas.architecture import Architecture
 from igcnas.baselines import baselines
 from igcnas.errors import IgcnasError, StudyError
+from igcnas.files import write_text
 from igcnas.records import TrialRecord
 from igcnas.settings import TrainingSettings, network_seed
 from igcnas.statistics import mean
@@ -174,12 +174,7 @@ def guard(folder: Path, settings: RetrainSettings) -> RetrainSettings:
                 f"{folder} was begun with other settings ({shown}); go back to those, or start another with --name NAME"
             )
         return found
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(json.dumps(settings.to_dict(), indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    write_text(path, json.dumps(settings.to_dict(), indent=2) + "\n")
     return settings
 
 

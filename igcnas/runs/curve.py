@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
+import platform
+import struct
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.errors import MissingExtraError
 from igcnas.extras import extra
-from igcnas.training.checkpoint import write_whole
+from igcnas.files import append, write_text, write_whole
 from igcnas.training.engine import EpochReport
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def write_table(folder: Path, curve: Sequence[EpochReport]) -> None:
     for report in curve:
         values = [value_of(report, column) for column in COLUMNS]
         table.writerow(["" if value is None else f"{value:.8g}" for value in values])
-    write_whole(folder / TABLE, text.getvalue().encode())
+    write_text(folder / TABLE, text.getvalue())
 
 
 def no_events() -> str | None:
@@ -61,30 +64,43 @@ class Events:
     """TensorBoard's events of a training. A new run writes the whole curve again and removes what was there.
 
     Nothing is written where tensorboardX is not installed; `no_events` says so.
+
+    Not by tensorboardX's own writer: its thread dies of a full disk, and whoever waits for it waits for ever.
     """
 
     def __init__(self, folder: Path) -> None:
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
-        self._writer: Any = None
+        self._path: Path | None = None
         if no_events() is None:
-            tensorboard = extra(_WRITER, what="the curve for TensorBoard")
-            self._writer = tensorboard.SummaryWriter(str(folder), write_to_disk=True)
+            from tensorboardX.proto.event_pb2 import Event
+
+            now = time.time()
+            self._path = folder / f"events.out.tfevents.{int(now)}.{platform.node()}"
+            write_whole(self._path, _record(Event(wall_time=now, file_version="brain.Event:2")))
 
     def add(self, report: EpochReport) -> None:
         """One point of each curve; the step is the epoch."""
-        if self._writer is None:
+        if self._path is None:
             return
-        for column, tag in _TAGS.items():
-            value = value_of(report, column)
-            if value is not None:
-                self._writer.add_scalar(tag, value, report.epoch)
-        self._writer.flush()
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
 
-    def close(self) -> None:
-        """Flush and close."""
-        if self._writer is not None:
-            self._writer.close()
+        now = time.time()
+        points = [(tag, value_of(report, column)) for column, tag in _TAGS.items()]
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in points if value is not None]
+        records = [_record(Event(wall_time=now, step=report.epoch, summary=Summary(value=[one]))) for one in values]
+        append(self._path, b"".join(records))
+
+
+def _record(event: Any) -> bytes:
+    """As event files have it: length, its checksum, content, its checksum."""
+    from tensorboardX.record_writer import masked_crc32c
+
+    content: bytes = event.SerializeToString()
+    length = struct.pack("<Q", len(content))
+    sums = (struct.pack("<I", masked_crc32c(part)) for part in (length, content))
+    return length + next(sums) + content + next(sums)
 
 
 def write_picture(folder: Path, curve: Sequence[EpochReport], *, title: str, best_epoch: int) -> None:

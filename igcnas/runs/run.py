@@ -24,6 +24,8 @@ import torch
 from torch import nn
 
 from igcnas.cost import Cost, count, count_plan
+from igcnas.errors import TrainingError
+from igcnas.files import write_text
 from igcnas.lowering import lower
 from igcnas.network import build
 from igcnas.plan import plan
@@ -34,7 +36,6 @@ from igcnas.runs.settings import RunSettings
 from igcnas.runs.weights import BEST, LAST, Checkpoint
 from igcnas.settings import network_seed
 from igcnas.training import Engine, EpochReport, Scores, StepReport, World, measure_gates, score
-from igcnas.training.checkpoint import write_whole
 from igcnas.training.device import describe
 
 SUMMARY, CHECKPOINT = "summary.json", "checkpoint.pt"
@@ -104,28 +105,34 @@ def train_run(
         engine=settings.engine,
         stop=stop,
     )
-    engine.load()
+    checkpoint = folder / CHECKPOINT
+    if not engine.load() and world.share(checkpoint.exists() if world.first else None):
+        # Not in silence: to begin again would write over the weights of all epochs so far.
+        raise TrainingError(
+            f"{checkpoint} is of another training, or of another version of igcnas; "
+            "delete it to train from the first epoch again"
+        )
     if not world.first:
         engine.run()
         engine.save()
         _test(engine, data)
         _measure(engine, data)
         return dict(world.share(None))
-    with _Files(settings, folder, engine) as files:
-        observer.on_start(engine)
+    files = _Files(settings, folder, engine)
+    observer.on_start(engine)
 
-        def on_epoch(report: EpochReport) -> None:
-            files.on_epoch(report)
-            observer.on_epoch(report)
+    def on_epoch(report: EpochReport) -> None:
+        files.on_epoch(report)
+        observer.on_epoch(report)
 
-        engine.run(on_epoch, observer.on_step, files.on_checkpoint)
-        engine.save()
-        with cut_off():
-            test = _test(engine, data)
-            _measure(engine, data)
-            files.write_best()
+    engine.run(on_epoch, observer.on_step, files.on_checkpoint)
+    engine.save()
+    with cut_off():
+        test = _test(engine, data)
+        _measure(engine, data)
+        files.write_best()
     summary = _summary(settings, engine, test, len(data.classes))
-    write_whole(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+    write_text(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n"))
     (folder / CHECKPOINT).unlink(missing_ok=True)
     world.share(summary)
     return summary
@@ -153,7 +160,7 @@ def _measure(engine: Engine, data: RunData) -> None:
     engine.best_state = {name: t.detach().clone() for name, t in engine.network.state_dict().items()}
 
 
-class _Files(contextlib.AbstractContextManager["_Files"]):
+class _Files:
     """The files that a training writes while it runs."""
 
     def __init__(self, settings: RunSettings, folder: Path, engine: Engine) -> None:
@@ -161,9 +168,6 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
         self._told: list[EpochReport] = []
         self._events = Events(folder)
         self._drawn = 0
-
-    def __exit__(self, *_: object) -> None:
-        self._events.close()
 
     def on_epoch(self, report: EpochReport) -> None:
         """One more line of the table and of the events."""

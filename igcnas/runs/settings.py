@@ -96,7 +96,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def guard(folder: Path, settings: RunSettings) -> None:
     """Write the settings of a new training; refuse to go on with one of other settings."""
-    from igcnas.training.checkpoint import write_whole
+    from igcnas.files import write_text
 
     if (folder / FILE).exists():
         found = settings.differences(read_settings(folder))
@@ -105,4 +105,4 @@ def guard(folder: Path, settings: RunSettings) -> None:
             raise StudyError(
                 f"{folder} holds a training with other settings ({shown}); go back to those, or give another --out"
             )
-    write_whole(folder / FILE, (json.dumps(settings.to_dict(), indent=2) + "\n").encode())
+    write_text(folder / FILE, (json.dumps(settings.to_dict(), indent=2) + "\n"))

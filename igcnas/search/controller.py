@@ -6,6 +6,7 @@ What is trained next is decided from the records, each time a slot is free (`age
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import optuna
 
 from igcnas.architecture import Architecture
 from igcnas.baselines import Known, known_networks
-from igcnas.errors import IgcnasError, TrainingError
+from igcnas.errors import IgcnasError, MachineError, TrainingError
 from igcnas.evaluation import Evaluator, Interrupted, Outcome
 from igcnas.proposals import Proposer, SpaceDomain, resolve_sampler
 from igcnas.records import TrialRecord, counted, records, repeats, trained
@@ -105,8 +106,9 @@ class Search:
                         "nothing is lost: mend the cause and run the same command again"
                     )
         except (Interrupted, IgcnasError) as error:
-            for flight in flights.values():
-                flight.stopped()
+            with suppress(MachineError):  # where the journal cannot be written either, they count as begun
+                for flight in flights.values():
+                    flight.stopped()
             if not isinstance(error, Interrupted):
                 raise
             interrupted = True

@@ -1,9 +1,12 @@
-"""Files that are there whole or not at all, and checkpoints in them."""
+"""Checkpoints and weights as files.
+
+A checkpoint ends with a digest of all before it: torch reads one with a flipped bit as if it were whole.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,31 +15,31 @@ import torch
 from safetensors.torch import save
 
 from igcnas.errors import TrainingError
+from igcnas.files import read_back, write_whole
 
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside it, flush to the disk, rename."""
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+_MARK = b"igcnas sha256"
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """All that a training needs to go on."""
+    """All that a training needs to go on; MachineError where the system refuses."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_whole(path, buffer.getvalue())
+    content = buffer.getvalue()
+    write_whole(path, content + _MARK + hashlib.sha256(content).digest())
 
 
-def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """What `write_checkpoint` wrote; TrainingError if it is damaged."""
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """What `write_checkpoint` wrote; None if there is no such file, TrainingError if it is damaged."""
+    content = read_back(path)
+    if content is None:
+        return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(io.BytesIO(_checked(content)), map_location=device, weights_only=True)
+        if not isinstance(state, dict):
+            raise ValueError(f"it holds {type(state).__name__}")
     except Exception as error:  # torch raises what its parts raise
-        raise TrainingError(f"{path} is damaged ({str(error).splitlines()[0]}); delete it to start again") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingError(f"{path} is damaged ({reason}); delete it to train from the first epoch again") from None
     return state
 
 
@@ -46,3 +49,13 @@ def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mappi
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
     }
     write_whole(path, save(tensors, metadata=dict(metadata)))
+
+
+def _checked(content: bytes) -> bytes:
+    """The part before the digest; all of it where there is none, as in files of earlier versions."""
+    state, mark, digest = content.rpartition(_MARK)
+    if not mark or len(digest) != hashlib.sha256().digest_size:
+        return content
+    if hashlib.sha256(state).digest() != digest:
+        raise ValueError("its bytes are not those that were written")
+    return state

@@ -7,6 +7,7 @@ uninterrupted one to the bit.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -308,24 +309,48 @@ class Engine:
     def _averaged(self, values: list[torch.Tensor]) -> list[torch.Tensor]:
         return list(self.world.mean(torch.stack(values)).unbind()) if values and self.world.size > 1 else values
 
-    def load(self) -> bool:
-        """Go on from the checkpoint, if there is one of this training; whether there was."""
-        there = self.world.share(self.checkpoint is not None and self.checkpoint.exists())
-        if not there:
-            return False
-        assert self.checkpoint is not None
-        state = self.world.share(read_checkpoint(self.checkpoint, torch.device("cpu")) if self.world.first else None)
-        # The seed is from (settings, architecture): another is of another training. Engines round differently.
-        if state.get("format") != _FORMAT or state["seed"] != self.seed or state["fast"] != self.fast:
-            return False
-        self._restore(state)
-        return True
+    def load(self, restart: Callable[[str], None] | None = None) -> bool:
+        """Go on from the checkpoint, if there is one of this training; whether there was.
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.curve = [EpochReport(**dict(zip(EpochReport.__slots__, row, strict=True))) for row in state["curve"]]
-        self._losses = list(state["losses"].to(self.device).unbind())
-        self._right = list(state["right"].to(self.device).unbind())
-        self.best_epoch, self.best_state = state["best_epoch"], state["best_state"]
-        self.seconds = state["seconds"]
+        restart: told why this training begins again where a checkpoint is there and cannot be taken up. Without it one
+        that is damaged is a TrainingError.
+        """
+        state, reason = self.world.share(self._read(restart is not None) if self.world.first else None)
+        if state is not None and not reason:
+            reason = self._restore(state)
+        if reason and restart is not None:
+            restart(f"{self.checkpoint} {reason}: this training begins again")
+        return state is not None and not reason
+
+    def _read(self, restarts: bool) -> tuple[dict[str, Any] | None, str]:
+        """The checkpoint, and why it cannot be taken up."""
+        if self.checkpoint is None:
+            return None, ""
+        try:
+            state = read_checkpoint(self.checkpoint, torch.device("cpu"))
+        except TrainingError as error:
+            if not restarts:
+                raise
+            return None, str(error).removeprefix(f"{self.checkpoint} ").partition(";")[0]
+        # The seed is from (settings, architecture): another is of another training. Engines round differently.
+        wanted = {"format": _FORMAT, "seed": self.seed, "fast": self.fast}
+        if state is not None and any(state.get(key) != value for key, value in wanted.items()):
+            return state, "is of another training, or of another version of igcnas"
+        return state, ""
+
+    def _restore(self, state: Mapping[str, Any]) -> str:
+        """Take it up, all of it or nothing; why not."""
+        network, optimizer = copy.deepcopy(self.network.state_dict()), copy.deepcopy(self.optimizer.state_dict())
+        try:
+            curve = [EpochReport(**dict(zip(EpochReport.__slots__, row, strict=True))) for row in state["curve"]]
+            losses, right = (list(state[name].to(self.device).unbind()) for name in ("losses", "right"))
+            best_epoch, best_state, seconds = int(state["best_epoch"]), state["best_state"], float(state["seconds"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.network.load_state_dict(state["network"])
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            self.network.load_state_dict(network)
+            self.optimizer.load_state_dict(optimizer)
+            return f"does not fit this network ({(str(error).splitlines() or [type(error).__name__])[0]})"
+        self.curve, self._losses, self._right, self.seconds = curve, losses, right, seconds
+        self.best_epoch, self.best_state = best_epoch, best_state
+        return ""

@@ -51,11 +51,13 @@ def train(
     on_epoch: Callable[[EpochReport], bool | None] = lambda _report: None,
     checkpoint: Path | None = None,
     checkpoint_seconds: float | None = None,
+    restart: Callable[[str], None] = lambda _reason: None,
 ) -> TrainResult:
     """Train from scratch, or go on from the checkpoint if there is one: on a CPU with the same result to the bit.
 
     on_epoch may return True to end the training after that epoch. A training that goes on tells its curve again first.
-    checkpoint_seconds: how often to save; None for the usual.
+    checkpoint_seconds: how often to save; None for the usual. restart: told where a checkpoint that is there cannot be
+    taken up, and the training begins again.
 
     Another `repeat` is another seed: of the first weights and of all that is random in training, not of the split.
     Raises TrainingError where the loss is not finite or the device runs out of memory.
@@ -63,7 +65,7 @@ def train(
     try:
         often = _CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
         training = _Training(architecture, data, settings, repeat, checkpoint, often)
-        training.load()
+        training.load(restart)
     except torch.OutOfMemoryError as error:
         raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
     epochs = settings.epochs

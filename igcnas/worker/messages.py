@@ -12,8 +12,10 @@ from igcnas.settings import TrainingSettings
 from igcnas.study import DataSettings
 
 # Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a Probed, a
-# reason. BROKEN: the worker ends, and what it was given may succeed in another one.
+# reason, a text. BROKEN: the worker ends, and what it was given may succeed in another one. HALTED: the machine has a
+# fault (a full disk), of which no network is to blame; nothing can go on before that is mended. NOTE: for the user.
 READY, EPOCH, DONE, PRUNED, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "pruned", "failed", "broken", "probed"
+HALTED, NOTE = "halted", "note"
 # The controller's answers to EPOCH, where the study prunes.
 GO, END = "go", "end"
 

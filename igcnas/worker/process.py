@@ -16,7 +16,8 @@ import traceback
 from typing import TYPE_CHECKING
 
 from igcnas import program, streams
-from igcnas.errors import IgcnasError, TrainingError
+from igcnas.errors import IgcnasError, MachineError, TrainingError
+from igcnas.files import describe_fault, machine_fault
 from igcnas.worker import messages
 from igcnas.worker.messages import Job, Probe, WorkerSetup
 
@@ -64,12 +65,9 @@ def _serve(pipe: Connection) -> None:
     try:
         from igcnas.worker.trainer import Trainer
 
-        trainer = Trainer(setup)
-    except IgcnasError as error:
-        pipe.send((messages.BROKEN, str(error)))
-        return
-    except Exception:  # a driver, a library, the data: whatever it is, the controller must hear it in one line
-        pipe.send((messages.BROKEN, f"the training process cannot start: {_in_one_line()}"))
+        trainer = Trainer(setup, note=lambda text: pipe.send((messages.NOTE, text)))
+    except Exception as error:  # a driver, a library, the data: whatever it is, the controller must hear it in one line
+        pipe.send(_farewell(error, "the training process cannot start"))
         return
     pipe.send((messages.READY, trainer.device_name))
     goes_on = True
@@ -95,10 +93,22 @@ def _work(pipe: Connection, trainer: Trainer, job: Job | Probe, *, waits: bool) 
             pipe.send((messages.BROKEN, str(error)))
             return False
         pipe.send((messages.FAILED, str(error)))
-    except Exception:  # whatever a network can do to torch must reach the controller with its place
-        pipe.send((messages.BROKEN, "error in training: " + _in_one_line()))
+    except Exception as error:  # whatever a network can do to torch must reach the controller with its place
+        pipe.send(_farewell(error, "error in training"))
         return False  # a fault of CUDA stays with its process
     return True
+
+
+def _farewell(error: Exception, what: str) -> tuple[str, str]:
+    """The last message of this process: a fault of the machine by that, any other with its place."""
+    if isinstance(error, MachineError):
+        return messages.HALTED, str(error)
+    if isinstance(error, IgcnasError):
+        return messages.BROKEN, str(error)
+    fault = machine_fault(error)
+    if fault is not None:
+        return messages.HALTED, describe_fault(fault)
+    return messages.BROKEN, f"{what}: {_in_one_line()}"
 
 
 def _tell_epoch(pipe: Connection, report: EpochReport, *, waits: bool) -> bool:

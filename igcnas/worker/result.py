@@ -1,40 +1,93 @@
 """What a training leaves in the folder of its trial: result.json, and weights where it was not pruned.
 
 The weights are written first, and the result is renamed into its place: what was once computed survives a kill of
-everything, and is not computed again.
+everything, and is not computed again. What cannot be read back is not there: the network is trained again.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from igcnas.architecture import Architecture
+from igcnas.errors import StudyError
+from igcnas.files import read_back, write_text
+from igcnas.reading import parse_json
 
 CHECKPOINT = "checkpoint.pt"
 _RESULT, WEIGHTS = "result.json", "weights.safetensors"
+_AGAIN = "the network is trained again"
 
 
-def read_result(folder: Path, architecture: Architecture) -> tuple[dict[str, Any], bool] | None:
-    """The result that a training of this network left in a trial's folder, and whether it was pruned; None without."""
-    path = folder / _RESULT
-    if not path.is_file():
+class _Stored(TypedDict):
+    """Of result.json. curve: epoch, training loss and validation accuracy, from the first epoch on."""
+
+    architecture_id: str
+    val_accuracy: float
+    seconds: float
+    curve: list[tuple[int, float, float]]
+    device: NotRequired[str]
+    peak_memory_mb: NotRequired[float | None]
+    latency_ms: NotRequired[float | None]
+    latency_iqr_ms: NotRequired[float | None]
+    pruned: NotRequired[bool]
+
+
+class _Finished(_Stored):
+    """The same of a training that was not pruned."""
+
+    measured_macs: int
+    measured_params: int
+
+
+def read_result(
+    folder: Path, architecture: Architecture, *, note: Callable[[str], None] = lambda _text: None
+) -> tuple[dict[str, Any], bool] | None:
+    """The result that a training of this network left in a trial's folder, and whether it was pruned; None without.
+
+    note: told where there is one that cannot be used, and why.
+    """
+    content = read_back(folder / _RESULT)
+    if content is None:
         return None
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    pruned = bool(result.get("pruned"))
-    if result.get("architecture_id") != architecture.id or not (pruned or (folder / WEIGHTS).is_file()):
+    try:
+        # As a plain dictionary: what the study stores is what JSON holds.
+        result = parse_json(content, dict[str, Any], where=str(folder / _RESULT), advice=_AGAIN)
+        pruned = result.get("pruned") is True
+        parse_json(content, _Stored if pruned else _Finished, where=str(folder / _RESULT), advice=_AGAIN)
+    except StudyError as error:
+        note(str(error))
+        return None
+    if result["architecture_id"] != architecture.id:
+        return None
+    reason = None if pruned else _damage(folder / WEIGHTS, architecture)
+    if reason is not None:
+        note(f"{folder / WEIGHTS} {reason}; {_AGAIN}")
         return None
     return _stored(result), pruned
 
 
 def leave_result(folder: Path, outcome: dict[str, Any]) -> dict[str, Any]:
     """Leave the result in the folder, and no checkpoint; what the study stores of it."""
-    from igcnas.training.checkpoint import write_whole
-
-    write_whole(folder / _RESULT, json.dumps(outcome).encode())
+    write_text(folder / _RESULT, json.dumps(outcome))
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return _stored(outcome)
+
+
+def _damage(weights: Path, architecture: Architecture) -> str | None:
+    """What is wrong with a file of weights, by its header and its size; None if nothing is."""
+    from safetensors import SafetensorError, safe_open
+
+    if not weights.is_file():
+        return "is gone"
+    try:
+        with safe_open(weights, "pt") as file:  # checks that the header describes every byte of the file
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        return f"is damaged ({str(error).splitlines()[0]})"
+    return None if metadata.get("architecture") == architecture.to_json() else "is of another network"
 
 
 def _stored(outcome: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import torch
 
 from igcnas.cost import count_plan
 from igcnas.errors import TrainingError
+from igcnas.files import make_folder
 from igcnas.lowering import lower
 from igcnas.plan import Plan, plan
 from igcnas.training import EpochReport, TrainingData, prepare_device, resolve_device, settled_accuracy, train
@@ -26,10 +27,13 @@ from igcnas.worker.result import CHECKPOINT, WEIGHTS, leave_result, read_result
 
 
 class Trainer:
-    """The data on the device, and everything that outlives a job. An IgcnasError says why it cannot be."""
+    """The data on the device, and everything that outlives a job. An IgcnasError says why it cannot be.
 
-    def __init__(self, setup: WorkerSetup) -> None:
-        self.setup = setup
+    note: told what a user should know.
+    """
+
+    def __init__(self, setup: WorkerSetup, *, note: Callable[[str], None] = lambda _text: None) -> None:
+        self.setup, self.note = setup, note
         self.device = resolve_device(setup.device)
         self.device_name = describe(self.device)
         _, height, width = setup.data.input_shape
@@ -48,8 +52,8 @@ class Trainer:
         A pruned network leaves no weights.
         """
         folder = Path(job.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        known = read_result(folder, job.architecture)
+        make_folder(folder)
+        known = read_result(folder, job.architecture, note=self.note)
         if known is not None:
             return known
         self._forget_peak()
@@ -61,6 +65,7 @@ class Trainer:
             on_epoch=on_epoch,
             checkpoint=folder / CHECKPOINT,
             checkpoint_seconds=self.setup.checkpoint_seconds,
+            restart=self.note,
         )
         outcome = {
             "architecture_id": job.architecture.id,
