@@ -10,11 +10,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
-CHANNELS = 2**20  # of a layer, of an image
+CHANNELS = 2**20  # of a layer, of an image; also groups, repeats, and all else that a network counts
+ALL_CHANNELS = 2**21  # of the outputs of all blocks together
 WIDTH_PIXELS = 2**16  # height or width of an image
 CLASSES = 10**6
-BLOCKS = 10_000  # of a network; the deepest of the literature has a thousand layers
-KERNEL = 1023
+BLOCKS = 4096  # of a network; the deepest of the literature has 1,202 layers in 600 blocks
+STAGES = 256
+BUILT = 2**31  # parameters of a network that is built in memory
+KERNEL = 255
+FACTORS = 20  # kernels of a product: so many twos make the most channels
+MULTIPLIER = 1000.0  # of widths
 EPOCHS = 10**6
 NETWORKS = 10**6  # of a study
 WORKERS = 4096

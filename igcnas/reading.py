@@ -28,9 +28,7 @@ MOST_BYTES = 256 * 2**20
 _SHOWN = 40  # characters of a value in an error
 
 
-def read_bytes(
-    path: Path, *, most: int = MOST_BYTES, error: type[IgcnasError] = StudyError, advice: str
-) -> bytes:
+def read_bytes(path: Path, *, most: int = MOST_BYTES, error: type[IgcnasError] = StudyError, advice: str) -> bytes:
     """The content of a regular file of at most `most` bytes; `error` for anything else."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -126,7 +124,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"field {ascii(twice[:_SHOWN])} is given twice")
+        raise ValueError(f"field {twice[:_SHOWN]!a} is given twice")
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from igcnas import bounds
+from igcnas.checks import shown
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.reading import as_kind
 
@@ -96,8 +97,10 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name, most in (("epochs", bounds.EPOCHS), ("batch_size", bounds.BATCH)):
-            if not 1 <= getattr(self, name) <= most:
-                raise IgcnasError(f"{name} must be from 1 to {most:,}, but is {getattr(self, name)}")
+            if getattr(self, name) < 1:
+                raise IgcnasError(f"{name} must be at least 1, but is {shown(getattr(self, name))}")
+            if getattr(self, name) > most:
+                raise IgcnasError(f"{name} must be at most {most:,}, but is {shown(getattr(self, name))}")
         if self.engine not in ENGINES:
             raise IgcnasError(unknown_name("engine", self.engine, ENGINES))
         if not 0 < self.validation_fraction < 1:

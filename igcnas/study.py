@@ -146,9 +146,10 @@ class StudySettings:
         data["training"] = with_first_engine(data.get("training"))
         settings = as_kind(data, StudySettings, where=str(path), advice=advice)
         as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
-        for what, name, known in (("objective", settings.objective, OBJECTIVES), ("pruner", settings.pruner, PRUNERS)):
-            if name not in known:
-                raise StudyError(f"{path} is damaged ({unknown_name(what, name, known)}); {advice}")
+        named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}
+        for what, (name, choices) in named.items():
+            if name not in choices:
+                raise StudyError(f"{path} is damaged ({unknown_name(what, name, choices)}); {advice}")
         return settings
 
     def differences(self, other: StudySettings) -> list[str]:

@@ -18,15 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 bounds errors
-files reading
-checks columns keywords settings statistics units
+checks files reading
+columns keywords settings statistics units
 recipes
 kernels
 primitives
 grouping
 blocks
 architecture
-plan
+exported plan
 canonical cost paths
 upstream
 conventions width

@@ -8,9 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from analysis.width_trial.networks import Entrant
+from igcnas.errors import StudyError
 from igcnas.latency import Latency, measure
 from igcnas.network import build
 from igcnas.plan import plan
+from igcnas.reading import read_json
 from igcnas.training.checkpoint import write_whole
 
 FILE = "latency.json"
@@ -23,11 +25,9 @@ def latencies(folder: Path, networks: Sequence[Entrant], device: str) -> dict[st
 
     path = folder / FILE
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        found = {
-            one.name: {batch: Latency(**known[device][one.name][str(batch)]) for batch in BATCHES} for one in networks
-        }
-    except (OSError, ValueError, KeyError, TypeError):
+        known = read_json(path, dict[str, dict[str, dict[str, Latency]]], advice="remove it")
+        found = {one.name: {batch: known[device][one.name][str(batch)] for batch in BATCHES} for one in networks}
+    except (StudyError, KeyError):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,6 +25,7 @@ from analysis.width_trial.settings import TrialSettings
 from igcnas.data import Dataset
 from igcnas.errors import StudyError, TrainingError
 from igcnas.plan import plan
+from igcnas.reading import as_kind, read_json
 from igcnas.recipes import short_recipe
 from igcnas.recipes.recipe import Augmentation
 from igcnas.training import Engine, ImageTensors, TrainingData, accuracy
@@ -74,12 +76,13 @@ def read(folder: Path, training: Training, settings: TrialSettings) -> Outcome |
     path = folder / f"{training.stem}.json"
     if not path.is_file():
         return None
+    advice = "delete it to train that network again"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        identity = data.pop("architecture_id"), data.pop("training_seed")
-        outcome = Outcome(**data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path} is damaged ({error}); delete it to train that network again") from None
+        data = read_json(path, dict[str, Any], advice=advice)
+        outcome = as_kind(data, Outcome, where=str(path), advice=advice)
+        identity = data["architecture_id"], data["training_seed"]
+    except KeyError as error:
+        raise StudyError(f"{path} is damaged (no {error}); {advice}") from None
     if identity != _identity(training, settings):
         raise StudyError(f"{path} is of another training; move it away, or start another trial with --out DIR")
     return outcome

@@ -30,7 +30,7 @@ from igcnas.cli import (
     status,
     train,
 )
-from igcnas.cli.common import Parser
+from igcnas.cli.common import Parser, check_numbers
 from igcnas.errors import IgcnasError
 
 _COMMANDS = (
@@ -73,6 +73,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
         words = words[1:]
     arguments = top.parse_args(words)
     try:
+        check_numbers(arguments)
         return int(arguments.run(arguments))
     except IgcnasError as error:
         print(f"error: {error}", file=sys.stderr)

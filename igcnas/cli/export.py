@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, mega, study_folder
 from igcnas.errors import StudyError
+from igcnas.exported import exported_in
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -37,10 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(folder: Path, number: int | None) -> Path:
     """Export the best network, or the one of this number; the folder it went to."""
-    from safetensors.torch import load_file
-
     from igcnas.export import export_network
     from igcnas.records import records, repeats, standard_error, trained
+    from igcnas.runs.weights import read_state
     from igcnas.study import StudySettings, open_study, trial_folder
 
     settings = StudySettings.read(folder)
@@ -72,7 +71,7 @@ def write(folder: Path, number: int | None) -> Path:
     report = export_network(
         folder=target,
         architecture=record.architecture,
-        state=load_file(weights),
+        state=read_state(weights),
         mean=mean,
         std=std,
         classes=dataset.classes,
@@ -107,13 +106,12 @@ def is_current(folder: Path) -> bool:
     from igcnas.records import records, trained
     from igcnas.study import StudySettings, open_study
 
-    try:
-        facts = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
-    except (OSError, ValueError, KeyError):
+    record = exported_in(folder / "best")
+    if record is None:
         return False
     every = records(open_study(folder))
     champion = _leader(every, StudySettings.read(folder))
-    return champion is not None and facts.get("network") == _chosen(champion, trained(every))
+    return champion is not None and record.facts.get("network") == _chosen(champion, trained(every))
 
 
 def _leader(every: list[TrialRecord], settings: StudySettings) -> TrialRecord | None:

@@ -242,5 +242,7 @@ def records_of(trials: Iterable[optuna.trial.FrozenTrial]) -> list[TrialRecord]:
     numbers = {record.number for record in found if record.repeat == 0}
     for record in found:
         if record.repeat > 0 and record.repeat_of not in numbers:
-            raise StudyError(f"network {record.number} repeats network {record.repeat_of}, which is not there; {_ADVICE}")
+            raise StudyError(
+                f"network {record.number} repeats network {record.repeat_of}, which is not there; {_ADVICE}"
+            )
     return found

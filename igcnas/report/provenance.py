@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from igcnas.exported import exported_in
 from igcnas.provenance import Run, runs
 from igcnas.records import counted
 from igcnas.report.source import Source
@@ -98,7 +99,10 @@ def structures(space: Mapping[str, Any]) -> int | None:
             return None
         fields = {name: tuple(value) if isinstance(value, list) else value for name, value in family.items()}
         del fields["kind"]
-        total += common * math.prod(len(options) for options in kind(**fields).axes().values())
+        try:
+            total += common * math.prod(len(options) for options in kind(**fields).axes().values())
+        except (TypeError, ValueError, AttributeError):  # a family of the same name of another version
+            return None
     return total
 
 
@@ -132,8 +136,5 @@ def _place(folder: Path) -> list[str]:
 
 
 def _export_was_tested(folder: Path) -> bool:
-    try:
-        data = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and bool(data.get("test_accuracy"))
+    record = exported_in(folder / "best")
+    return record is not None and bool(record.test_accuracy)
