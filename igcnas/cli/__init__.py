@@ -32,6 +32,7 @@ from igcnas.cli import (
 )
 from igcnas.cli.common import Parser, check_numbers
 from igcnas.errors import IgcnasError
+from igcnas.harmless import harmless_output, line
 
 _COMMANDS = (
     search,
@@ -74,9 +75,10 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     arguments = top.parse_args(words)
     try:
         check_numbers(arguments)
-        return int(arguments.run(arguments))
+        with harmless_output():
+            return int(arguments.run(arguments))
     except IgcnasError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before a search can stop politely, or a second time
         print("stopped", file=sys.stderr)

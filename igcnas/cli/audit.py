@@ -178,6 +178,7 @@ def _finish(
     from igcnas.audit.rows import all_scores, rows, score_batch
     from igcnas.audit.table import Title, as_json, frame, page
     from igcnas.audit.verdict import verdict
+    from igcnas.harmless import cells
     from igcnas.training.checkpoint import write_whole
 
     batch = score_batch(data, settings.training.seed)
@@ -199,7 +200,7 @@ def _finish(
         seconds=sum(t.seconds for t in trainings),
         command=command_line(),
     )
-    frame(result).to_csv(folder / "audit.csv", index=False)
+    cells(frame(result)).to_csv(folder / "audit.csv", index=False)
     write_whole(folder / "audit.md", page(result, title, left_out).encode())
     save_audit(folder / "audit.png", result, title)
     if arguments.json:

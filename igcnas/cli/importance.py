@@ -42,6 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report and write both files."""
+    from igcnas.harmless import cells
     from igcnas.importance import analyse, samples_of
     from igcnas.importance.figure import save_importance
     from igcnas.importance.keeping import keep
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     table = folder / "importance.csv"
     title = f"{folder.name}: what matters among {report.n} searched networks on {settings.data.name}"
     pictures = save_importance(folder / "importance.png", report, title=title)
-    to_frame(report).to_csv(table, index=False)
+    cells(to_frame(report)).to_csv(table, index=False)
     keep(folder, samples, report)
     if arguments.json:
         print(

@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 def write(folder: Path) -> list[Path]:
     """pareto.png, pareto.svg and trials.csv of a study; their paths."""
     from igcnas.figures import save_front
+    from igcnas.harmless import cells
     from igcnas.records import records, to_frame
     from igcnas.study import StudySettings, open_study
 
@@ -37,6 +38,6 @@ def write(folder: Path) -> list[Path]:
     every = records(study)
     table = folder / "trials.csv"
     parameters = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
-    to_frame(every, parameters).to_csv(table, index=False)
+    cells(to_frame(every, parameters)).to_csv(table, index=False)
     pictures = save_front(folder / "pareto.png", every, settings, title=folder.name)
     return [*pictures, table]

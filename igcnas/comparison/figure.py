@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas import harmless
 from igcnas.comparison.progress import Step
 from igcnas.comparison.result import Comparison, Curve
 from igcnas.comparison.table import unit
@@ -124,7 +125,7 @@ def save(path: Path, comparisons: Sequence[Comparison], *, title: str) -> list[P
     for ending in ("png", "svg"):
         target = path.with_suffix(f".{ending}")
         with matplotlib.rc_context({"svg.hashsalt": "igcnas"}):
-            canvas.savefig(target, format=ending, metadata={"Date": None} if ending == "svg" else None)
+            harmless.figure(canvas).savefig(target, format=ending, metadata={"Date": None} if ending == "svg" else None)
         written.append(target)
     return written
 

@@ -66,7 +66,7 @@ class _Entry(tarfile.TarInfo):
     """An entry whose long name or extended header is no longer than any name: tarfile reads those into memory whole."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Self:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """The entry in a block of 512 bytes."""
         entry = super().frombuf(buf, encoding, errors)
         if entry.type not in tarfile.REGULAR_TYPES and entry.size > _MOST_NAME:

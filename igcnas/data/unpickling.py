@@ -88,9 +88,9 @@ def _check(content: bytes, where: str) -> None:
             raise _refused(where, f"more than {_MOST_CONTAINERS:,} lists, tuples, dicts and arrays")
         if isinstance(argument, int) and argument.bit_length() > _MOST_BITS:
             raise _refused(where, f"a number of {argument.bit_length():,} bits")
-        if name in _PUT and argument > number:
+        if name in _PUT and isinstance(argument, int) and argument > number:
             raise _refused(where, f"place {argument:,} of the memo after {number:,} opcodes")
-        if name == "FRAME" and argument > len(content):
+        if name == "FRAME" and isinstance(argument, int) and argument > len(content):
             raise _refused(where, f"a frame of {argument:,} bytes in {len(content):,}")
         if name == "MARK":
             marks.append(number)

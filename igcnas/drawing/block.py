@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas import harmless
 from igcnas.drawing.boxes import STEP, draw_boxes
 from igcnas.drawing.counts import draw_counts
 from igcnas.drawing.palette import INK, QUIET
@@ -34,10 +35,10 @@ def save_block(path: Path, block: Explanation) -> None:
 
     figure = draw_block(compute_block(block))
     if path.suffix.lower() != ".png":
-        figure.savefig(path, format=path.suffix[1:].lower())
+        harmless.figure(figure).savefig(path, format=path.suffix[1:].lower())
         return
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
+    harmless.figure(figure).savefig(drawn, format="png")
     # A palette of 256 colours is a third of the size of true colours, and looks the same.
     small = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small.save(path, dpi=(figure.dpi, figure.dpi), optimize=True)

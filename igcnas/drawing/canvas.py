@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas import harmless
 from igcnas.drawing.palette import INK, QUIET
 from igcnas.drawing.scene import Dots, Lines, Rects, Scene, Text
 from igcnas.drawing.svg import scene_svg
@@ -27,12 +28,12 @@ def save_scene(path: Path, scene: Scene) -> None:
         return
     figure = scene_figure(scene)
     if suffix != ".png":
-        figure.savefig(path, format=suffix[1:])
+        harmless.figure(figure).savefig(path, format=suffix[1:])
         return
     from PIL import Image
 
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=2 * _DPI)
+    harmless.figure(figure).savefig(drawn, format="png", dpi=2 * _DPI)
     small = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small.save(path, dpi=(2 * _DPI, 2 * _DPI), optimize=True)
 

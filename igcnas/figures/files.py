@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
+
+from igcnas import harmless
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +55,7 @@ def write(figure: Figure, svg: str, path: Path) -> list[Path]:
     """The same where the SVG is made already: drawing one takes long."""
     vector = path.with_suffix(".svg")
     with _reproducible():
-        figure.savefig(path, format="png")
+        harmless.figure(figure).savefig(path, format="png")
     vector.write_text(svg, encoding="utf-8", newline="\n")
     return [path, vector]
 
@@ -61,7 +64,7 @@ def svg_of(figure: Figure) -> str:
     """The figure as the text of an SVG file."""
     buffer = io.StringIO()
     with _reproducible():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        harmless.figure(figure).savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -102,5 +105,6 @@ def _reproducible() -> Iterator[None]:
         "font.family": "sans-serif",
         "font.sans-serif": list(_FONTS),
     }
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in scripts that the font lacks
         yield

@@ -127,12 +127,7 @@ def command_of(source: Source) -> str:
         words += ["--pruner", settings.pruner, "--min-epochs", str(settings.min_epochs)]
     if not settings.baselines:
         words.append("--no-baselines")
-    return shlex.join([*words, "--engine", training.engine, "--study", source.name, *_place(source.folder)])
-
-
-def _place(folder: Path) -> list[str]:
-    root = folder.parent
-    return [] if root == Path("studies") else ["--studies-dir", str(root)]
+    return shlex.join([*words, "--engine", training.engine, "--study", source.name])
 
 
 def _export_was_tested(folder: Path) -> bool:

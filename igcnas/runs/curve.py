@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas import harmless
 from igcnas.training.checkpoint import write_whole
 from igcnas.training.engine import EpochReport
 
@@ -100,7 +101,7 @@ def write_picture(folder: Path, curve: Sequence[EpochReport], *, title: str, bes
         axes.legend(fontsize=8)
     figure.suptitle(title, fontsize=10, wrap=True)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    harmless.figure(figure).savefig(buffer, format="png")
     write_whole(folder / PICTURE, buffer.getvalue())
 
 
