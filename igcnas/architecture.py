@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from igcnas import bounds
 from igcnas.blocks import BLOCKS, Block
-from igcnas.checks import require, require_bool, require_positive
+from igcnas.checks import require, require_bool, require_positive, shown
 from igcnas.errors import ArchitectureError
 from igcnas.grouping import GROUPINGS
+from igcnas.reading import plain_json
 
 FORMAT = 1
 ACTIVATIONS = ("relu", "relu6")
@@ -33,7 +35,9 @@ class Stage:
     stride: int = 1
 
     def __post_init__(self) -> None:
-        require(isinstance(self.block, BLOCKS), f"block must be one of {[b.kind for b in BLOCKS]}, not {self.block!r}")
+        require(
+            isinstance(self.block, BLOCKS), f"block must be one of {[b.kind for b in BLOCKS]}, not {shown(self.block)}"
+        )
         require_positive(width=self.width, repeats=self.repeats, stride=self.stride)
 
 
@@ -62,10 +66,10 @@ class Architecture:
     condense_classifier: int = 1
 
     def __post_init__(self) -> None:
-        require(isinstance(self.family, str), f"family must be a name, but is {self.family!r}")
+        require(isinstance(self.family, str), f"family must be a name, but is {shown(self.family)}")
         require(
             isinstance(self.input_shape, tuple) and len(self.input_shape) == 3,
-            f"input_shape must be (channels, height, width), but is {self.input_shape!r}",
+            f"input_shape must be (channels, height, width), but is {shown(self.input_shape)}",
         )
         require(
             isinstance(self.stages, tuple) and all(isinstance(stage, Stage) for stage in self.stages),
@@ -87,9 +91,13 @@ class Architecture:
         require_bool(stem_pool=self.stem_pool, preactivation=self.preactivation, classifier_bias=self.classifier_bias)
         require(
             type(self.head_channels) is int and self.head_channels >= 0,
-            f"head_channels must be 0 (none) or more, but is {self.head_channels!r}",
+            f"head_channels must be 0 (none) or more, but is {shown(self.head_channels)}",
         )
-        require(self.activation in ACTIVATIONS, f"activation must be one of {ACTIVATIONS}, but is {self.activation!r}")
+        require(
+            self.activation in ACTIVATIONS, f"activation must be one of {ACTIVATIONS}, but is {shown(self.activation)}"
+        )
+        require(self.stem_kernel <= bounds.KERNEL, f"stem_kernel must be at most {bounds.KERNEL}")
+        self._require_bounded()
         in_channels = self.stem_channels
         for number, stage in enumerate(self.stages, start=1):
             # Blocks that do not grow are alike from the second on, and check both themselves.
@@ -99,6 +107,21 @@ class Architecture:
                 except ArchitectureError as error:
                     raise ArchitectureError(f"stage {number} of {self.family}: {error}") from None
                 in_channels = stage.block.out_channels(in_channels, stage.width)
+
+    def _require_bounded(self) -> None:
+        """Before anything counts its layers one by one."""
+        _, height, width = self.input_shape
+        require(max(height, width) <= bounds.WIDTH_PIXELS, f"images have at most {bounds.WIDTH_PIXELS:,} pixels a side")
+        require(self.head_channels <= bounds.CHANNELS, f"head_channels must be at most {bounds.CHANNELS:,}")
+        require(len(self.stages) <= bounds.STAGES, f"{len(self.stages):,} stages are more than {bounds.STAGES}")
+        require(self.depth <= bounds.BLOCKS, f"{self.depth:,} blocks are more than {bounds.BLOCKS:,}")
+        channels, total = self.stem_channels, 0
+        for stage in self.stages:
+            first = stage.block.out_channels(channels, stage.width)
+            last = channels + stage.repeats * (first - channels) if stage.block.grows else first
+            channels, total = last, total + stage.repeats * max(first, last)
+        most = bounds.ALL_CHANNELS
+        require(total <= most, f"its blocks have {total:,} output channels together, more than {most:,}")
 
     @cached_property
     def id(self) -> str:
@@ -139,12 +162,13 @@ class Architecture:
             raise ArchitectureError(f"an architecture is a JSON object, but this is a {type(data).__name__}")
         if data.get("format") != FORMAT:
             raise ArchitectureError(
-                f"architecture format {data.get('format')!r} is not known; this version reads {FORMAT}"
+                f"architecture format {shown(data.get('format'))} is not known; this version reads {FORMAT}"
             )
         values = {key: value for key, value in data.items() if key != "format"}
         for key in ("stages", "input_shape"):
             if not isinstance(values.get(key, []), list):
-                raise ArchitectureError(f"{key} must be a list, but is {values[key]!r}")
+                raise ArchitectureError(f"{key} must be a list, but is {shown(values[key])}")
+        require(len(values.get("stages", ())) <= bounds.STAGES, f"stages must be at most {bounds.STAGES}")
         values["stages"] = tuple(_decode_stage(stage) for stage in values.get("stages", ()))
         values["input_shape"] = tuple(values.get("input_shape", ()))
         architecture: Architecture = _construct(Architecture, values)
@@ -154,9 +178,10 @@ class Architecture:
     def from_json(text: str) -> Architecture:
         """The network that `to_json` described."""
         try:
-            return Architecture.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise ArchitectureError(f"not JSON: {error}") from None
+            data = plain_json(text)
+        except ValueError as error:
+            raise ArchitectureError(f"an architecture is damaged ({error})") from None
+        return Architecture.from_dict(data)
 
 
 def _encode(value: Any, *, sparse: bool = False) -> Any:
@@ -174,7 +199,7 @@ def _encode(value: Any, *, sparse: bool = False) -> Any:
 
 def _decode_stage(data: Any) -> Stage:
     if not isinstance(data, dict):
-        raise ArchitectureError(f"a stage is a JSON object, but this is {data!r}")
+        raise ArchitectureError(f"a stage is a JSON object, but this is {shown(data)}")
     stage: Stage = _construct(Stage, {key: _decode(value) for key, value in data.items()})
     return stage
 
@@ -186,7 +211,7 @@ def _decode(value: Any) -> Any:
         return value
     kind = value.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise ArchitectureError(f"unknown kind {kind!r} of block or grouping; known: {', '.join(sorted(_KINDS))}")
+        raise ArchitectureError(f"unknown kind {shown(kind)} of block or grouping; known: {', '.join(sorted(_KINDS))}")
     return _construct(_KINDS[kind], {key: _decode(item) for key, item in value.items() if key != "kind"})
 
 
@@ -194,4 +219,5 @@ def _construct(cls: type[Any], values: dict[str, Any]) -> Any:
     try:
         return cls(**values)
     except TypeError as error:
-        raise ArchitectureError(f"{cls.__name__} cannot be made from {sorted(values)}: {error}") from None
+        given = shown(sorted(map(str, values)), 120)
+        raise ArchitectureError(f"{cls.__name__} cannot be made from {given}: {error}") from None

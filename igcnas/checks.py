@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from igcnas.bounds import CHANNELS
 from igcnas.errors import ArchitectureError
 
 
@@ -12,10 +13,20 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_positive(**values: int) -> None:
-    """Every value must be an int of at least 1; the message names the first that is not."""
+    """Every value must be an int from 1 to bounds.CHANNELS; the message names the first that is not."""
     for name, value in values.items():
         if type(value) is not int or value < 1:
-            raise ArchitectureError(f"{name} must be a positive integer, but is {value!r}")
+            raise ArchitectureError(f"{name} must be a positive integer, but is {shown(value)}")
+        if value > CHANNELS:
+            raise ArchitectureError(f"{name} must be at most {CHANNELS:,}, but is {shown(value)}")
+
+
+def shown(value: object, most: int = 40) -> str:
+    """A value for a message, cut where it is long: a whole number may have more digits than Python writes."""
+    if isinstance(value, int) and abs(value) >= 10**most:
+        return f"a number of more than {most} digits"
+    text = ascii(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def require_bool(**values: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from igcnas.harmless import line, markdown
+
 
 def columns(head: Sequence[str], cells: Sequence[Sequence[str]], *, words: Sequence[int]) -> str:
     """Lines of aligned columns; `words` are the places of columns of words, and the last one is not padded.
@@ -13,12 +15,13 @@ def columns(head: Sequence[str], cells: Sequence[Sequence[str]], *, words: Seque
     a      10
     bcdef   9
     """
-    widths = [max(len(line[place]) for line in (head, *cells)) for place in range(len(head))]
+    head, cells = list(map(line, head)), [list(map(line, row)) for row in cells]
+    widths = [max(len(row[place]) for row in (head, *cells)) for place in range(len(head))]
     lines = []
-    for line in (head, *cells):
+    for row in (head, *cells):
         padded = [
             cell.ljust(width) if place in words else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
@@ -27,4 +30,5 @@ def columns(head: Sequence[str], cells: Sequence[Sequence[str]], *, words: Seque
 def pipes(head: Sequence[str], cells: Sequence[Sequence[str]], *, words: Sequence[int]) -> str:
     """The same as a table in Markdown."""
     rule = ["---" if place in words else "---:" for place in range(len(head))]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *cells))
+    shown = [list(map(markdown, row)) for row in (head, *cells)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (shown[0], rule, *shown[1:]))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from igcnas.checks import shown
 from igcnas.errors import ArchitectureError, unknown_name
+
+_LONGEST = 60  # characters of a word in a message
 
 
 def assignments(words: Sequence[str], *, owner: str, known: Collection[str], example: str) -> dict[str, str]:
@@ -13,9 +16,9 @@ def assignments(words: Sequence[str], *, owner: str, known: Collection[str], exa
     for word in words:
         key, separator, text = word.partition("=")
         if not separator:
-            raise ArchitectureError(f"{word!r} is not of the form key=value, as in {example}")
+            raise ArchitectureError(f"{shown(word)} is not of the form key=value, as in {example}")
         if key not in known:
-            raise ArchitectureError(unknown_name(f"parameter of {owner}", key, known))
+            raise ArchitectureError(unknown_name(f"parameter of {owner}", key[:_LONGEST], known))
         if key in texts:
             raise ArchitectureError(f"{key} is given twice; give it once")
         texts[key] = text

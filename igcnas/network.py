@@ -8,6 +8,9 @@ from functools import singledispatch
 from torch import nn
 
 from igcnas import primitives
+from igcnas.bounds import BUILT
+from igcnas.cost import training_params
+from igcnas.errors import ArchitectureError
 from igcnas.layers import (
     GATED,
     LEARNED,
@@ -32,8 +35,11 @@ def build(network: Plan) -> nn.Sequential:
     """A module that maps float images (B, channels, height, width) to logits (B, classes).
 
     The names of its submodules are those of `network.layers()`. Parameters are initialised with torch's current random
-    state: He normal for convolutions, N(0, 0.01) for the classifier.
+    state: He normal for convolutions, N(0, 0.01) for the classifier. ArchitectureError for one that no memory holds.
     """
+    params = training_params(network)
+    if params > BUILT:
+        raise ArchitectureError(f"a network of {params:,} parameters is not built; the most is {BUILT:,}")
     module = _sequence(network.root)
     _initialise(module)
     return module

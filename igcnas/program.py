@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from igcnas import files, folders, limits
+from igcnas import files, folders, harmless, limits
 from igcnas.errors import IgcnasError
 from igcnas.streams import Streams
 
@@ -56,7 +56,8 @@ def run(work: Callable[[], int], *, unread: Callable[[], str | None] = lambda: N
 def _guarded(work: Callable[[], int], unread: Callable[[], str | None]) -> int:
     with Streams(unread) as streams, _termination():
         try:
-            status = work()
+            with harmless.harmless_output():
+                status = work()
         except BaseException as error:
             status = _ended(error, streams)
         sys.stdout.flush()
@@ -163,7 +164,7 @@ def _of_import(error: ImportError) -> tuple[int, str]:
 
 def _line(text: str) -> str:
     """On one line, of a length that can be read."""
-    text = " ".join(text.split())
+    text = harmless.line(" ".join(text.split()))
     return text if len(text) <= 1000 else text[:1000] + "..."
 
 

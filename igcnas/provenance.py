@@ -14,15 +14,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from igcnas.errors import MachineError
+from igcnas import bounds
+from igcnas.errors import MachineError, StudyError
 from igcnas.files import append
 from igcnas.limits import usable_cores
+from igcnas.reading import as_kind, plain_json, read_bytes
 
 _LOGGER = logging.getLogger(__name__)
 _FILE = "runs.jsonl"
@@ -42,17 +44,24 @@ class Run:
 
     command: str
     began: str
-    seconds: float | None
+    seconds: bounds.Seconds | None = None
     igcnas: str
     commit: str
     python: str
     platform: str
     processor: str
-    cores: int
+    cores: bounds.Positive
     packages: Mapping[str, str] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
-    workers: int = 1
+    workers: bounds.Positive = 1
     engine: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """The line at the end of a run."""
+
+    seconds: bounds.Seconds
 
 
 @contextmanager
@@ -94,30 +103,26 @@ def _line(content: Mapping[str, Any]) -> bytes:
 def runs(folder: Path) -> list[Run]:
     """The runs of a study, the earliest first; none for a study of before. Lines that a kill has cut off are left out.
 
-    Fields that another version of igcnas wrote and this one does not know are left out, too.
+    Nothing but a report reads them, so a damaged line is left out, too, and costs no more than what it told. Fields
+    that another version of igcnas wrote and this one does not know are passed over.
     """
+    path = folder / _FILE
     try:
-        lines = (folder / _FILE).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        lines = read_bytes(path, advice="remove it").splitlines()
+    except StudyError:
         return []
-    found: list[dict[str, Any]] = []
+    found: list[Run] = []
     for line in lines:
         try:
-            content = json.loads(line)
-        except ValueError:
+            content = plain_json(line)
+            if isinstance(content, dict) and "began" in content:
+                found.append(as_kind(content, Run, where=str(path), advice="remove the line"))
+            elif found and found[-1].seconds is None:
+                end = as_kind(content, _End, where=str(path), advice="remove the line")
+                found[-1] = replace(found[-1], seconds=end.seconds)
+        except (ValueError, StudyError):
             continue
-        if not isinstance(content, dict):
-            continue
-        if "began" in content:
-            found.append(content)
-        elif found and found[-1]["seconds"] is None:
-            found[-1]["seconds"] = content.get("seconds")
-    return [_run(content) for content in found]
-
-
-def _run(content: dict[str, Any]) -> Run:
-    known = {key: value for key, value in content.items() if key in Run.__dataclass_fields__}
-    return Run(**known | {"devices": tuple(content.get("devices", ()))})
+    return found
 
 
 def processor() -> str:

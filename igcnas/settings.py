@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from igcnas import bounds
+from igcnas.checks import shown
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.reading import as_kind
 
 GRADIENTS = ("full", "masked")
 RATIOS = ("connections", "macs")
@@ -74,8 +77,8 @@ class TrainingSettings:
     or 'eager' for stock PyTorch; they round differently, so a study keeps to one.
     """
 
-    epochs: int
-    batch_size: int = 64
+    epochs: bounds.Epochs
+    batch_size: bounds.Batch = 64
     learning_rate: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -83,19 +86,21 @@ class TrainingSettings:
     label_smoothing: float = 0.1
     warmup: float = 0.1
     validation_fraction: float = 0.25
-    seed: int = 0
+    seed: bounds.Seed = 0
     grouping: GroupingRules = GroupingRules()
     engine: str = "fast"
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> TrainingSettings:
         """The settings whose `dataclasses.asdict` this is; those from before there were two engines mean 'eager'."""
-        return TrainingSettings(**{"engine": "eager", **data, "grouping": GroupingRules(**data.get("grouping", {}))})
+        return as_kind(with_first_engine(data), TrainingSettings, where="training", advice="restore its file")
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
+        for name, most in (("epochs", bounds.EPOCHS), ("batch_size", bounds.BATCH)):
             if getattr(self, name) < 1:
-                raise IgcnasError(f"{name} must be at least 1, but is {getattr(self, name)}")
+                raise IgcnasError(f"{name} must be at least 1, but is {shown(getattr(self, name))}")
+            if getattr(self, name) > most:
+                raise IgcnasError(f"{name} must be at most {most:,}, but is {shown(getattr(self, name))}")
         if self.engine not in ENGINES:
             raise IgcnasError(unknown_name("engine", self.engine, ENGINES))
         if not 0 < self.validation_fraction < 1:
@@ -104,6 +109,11 @@ class TrainingSettings:
     def network_seed(self, architecture_id: str, repeat: int = 0) -> int:
         """Seed of one training of a network: from (seed, architecture, repeat), so that it depends on nothing else."""
         return network_seed(self.seed, architecture_id, repeat)
+
+
+def with_first_engine(data: Any) -> Any:
+    """Plain data of training settings; those from before there were two engines mean 'eager'."""
+    return {"engine": "eager", **data} if isinstance(data, Mapping) else data
 
 
 def network_seed(seed: int, architecture_id: str, repeat: int = 0) -> int:

@@ -16,16 +16,21 @@ import errno
 import json
 import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileOpenLock
 
 from igcnas.errors import MachineError, StudyError
 from igcnas.files import fault, naming_faults
+
+if TYPE_CHECKING:
+    from optuna import Study
 
 try:
     import fcntl
@@ -34,8 +39,36 @@ except ImportError:  # Windows
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 _FIRST_BYTES = b'{"op_code":'  # of every record that Optuna writes
+_MAKING, _OPERATIONS = (0, 1, 4), 11  # operations of Optuna that make and delete studies and trials; how many it knows
+# A search writes records of a few kilobytes with some twenty parameters; a study of 100,000 networks takes 1 GB.
+_MOST_BYTES, _MOST_IN_LINE, _MOST_ENTRIES = 8 * 2**30, 64 * 2**20, 10_000
 _log = logging.getLogger(__name__)
 _held: set[int] = set()
+
+
+class Journal(JournalStorage):
+    """Optuna's storage, whose replay names the line that it cannot take."""
+
+    def _sync_with_backend(self) -> None:
+        """Hear what is new. StudyError for a record of the right form and an impossible meaning."""
+        last: dict[str, Any] = {}
+
+        def records() -> Iterator[dict[str, Any]]:
+            nonlocal last
+            for record in self._backend.read_logs(self._replay_result.log_number_read):
+                last = record
+                yield record
+
+        try:
+            self._replay_result.apply_logs(records())
+        except (StudyError, MemoryError):
+            raise
+        except Exception as error:  # whatever a wrong value makes the replay of Optuna raise
+            own = last.get("worker_id") == self._replay_result.worker_id
+            if own and isinstance(error, KeyError | DuplicatedStudyError | UpdateFinishedTrialError):
+                raise  # what Optuna tells the caller of this very operation
+            path, line = getattr(self._backend, "path", "of this study"), self._replay_result.log_number_read
+            raise _damaged(path, line, last, " ".join(str(error).split())[:100] or type(error).__name__) from None
 
 
 def open_storage(path: Path) -> JournalStorage:
@@ -43,7 +76,13 @@ def open_storage(path: Path) -> JournalStorage:
     folder = path.absolute().parent
     if not folder.is_dir():
         raise StudyError(f"study folder {folder} does not exist; check the name of the study")
-    return JournalStorage(JournalBackend(path))
+    return Journal(JournalBackend(path))
+
+
+def place_of(study: Study) -> str:
+    """Where the records of a study are, for a message: its journal, if it has one, else its name."""
+    path = getattr(getattr(study._storage, "_backend", None), "path", None)
+    return f"study {study.study_name!r}" if path is None else f"journal {path}"
 
 
 @contextmanager
@@ -99,7 +138,7 @@ class JournalBackend(BaseJournalBackend):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.path.abspath(path)  # a process may change its directory between two appends
+        self.path = self._path = os.path.abspath(path)  # a process may change its directory between two appends
         self._position = (0, 0)  # records handed out so far, and the offset behind the last of them
         self._whole_end = 0  # offset behind some whole record: no byte before it ever changes again
 
@@ -116,13 +155,15 @@ class JournalBackend(BaseJournalBackend):
                 end = self._find_end(file)
             file.seek(offset)
             while offset < end:
-                line = file.readline()
+                line = file.readline(_MOST_IN_LINE)
                 number, offset = number + 1, offset + len(line)
                 if number <= log_number_from:
                     continue
                 record = _parse(line)
                 if record is None:
-                    raise StudyError(f"journal {self._path} is damaged at line {number}; remove that line to go on")
+                    raise _damaged(self._path, number, _start_of(line))
+                if reason := _misfit(record):
+                    raise _damaged(self._path, number, record, reason)
                 self._position = (number, offset)
                 yield record
 
@@ -149,6 +190,8 @@ class JournalBackend(BaseJournalBackend):
         known = self._whole_end
         if os.fstat(file.fileno()).st_size < known:
             raise StudyError(f"journal {self._path} was cut or replaced while it was open")
+        if os.fstat(file.fileno()).st_size - known > _MOST_BYTES:
+            raise StudyError(f"{self._path} has more than the {_MOST_BYTES:,} bytes of any journal; give another path")
         file.seek(known)
         tail = file.read()
         length = len(tail)
@@ -191,9 +234,33 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:  # not JSON, or not even UTF-8
+    except (ValueError, RecursionError):  # not JSON, or not even UTF-8, or nested without end
         return None
     return record if isinstance(record, dict) and "op_code" in record else None
+
+
+def _misfit(record: Mapping[str, Any]) -> str:
+    """Why a record cannot be replayed, as far as its form tells; '' for a good one."""
+    if type(record["op_code"]) is not int or not 0 <= record["op_code"] < _OPERATIONS:
+        return f"unknown op_code {str(record['op_code'])[:20]!r}"
+    if any(isinstance(part, dict | list) and len(part) > _MOST_ENTRIES for part in record.values()):
+        return f"more than {_MOST_ENTRIES:,} entries in a field"
+    return ""
+
+
+def _start_of(line: bytes) -> dict[str, Any]:
+    """What the first bytes of a damaged line say of its operation."""
+    match = re.match(rb'\{"op_code": ?(\d+),', line)
+    return {"op_code": int(match[1])} if match else {}
+
+
+def _damaged(path: str, line: int, record: Mapping[str, Any], reason: str = "") -> StudyError:
+    """The error, with a way out that works: later lines name a trial by how many were made before it."""
+    why = f" ({reason})" if reason else ""
+    if record.get("op_code", 0) not in _MAKING:
+        return StudyError(f"journal {path} is damaged at line {line}{why}; remove that line to go on")
+    keep = f"keep the {line - 1} lines before it alone" if line > 1 else "start another study"
+    return StudyError(f"journal {path} is damaged at line {line}{why}; restore it from a copy, or {keep}")
 
 
 @contextmanager

@@ -14,12 +14,16 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from msgspec import Meta
+
+from igcnas import bounds
 from igcnas.errors import StudyError, unknown_name
 from igcnas.files import read_back, write_text
 from igcnas.names import shown, stays_inside
-from igcnas.settings import TrainingSettings
+from igcnas.reading import as_kind, read_json
+from igcnas.settings import TrainingSettings, with_first_engine
 
 if TYPE_CHECKING:
     import optuna
@@ -44,12 +48,12 @@ class DataSettings:
 
     spec: str
     data_dir: str | None
-    image_size: int | None
+    image_size: bounds.Pixels | None
     name: str
     fingerprint: str
-    input_shape: tuple[int, int, int]
-    classes: tuple[str, ...]
-    validation_images: int
+    input_shape: tuple[bounds.Channels, bounds.Pixels, bounds.Pixels]
+    classes: Annotated[tuple[bounds.Text, ...], Meta(min_length=1, max_length=bounds.CLASSES)]
+    validation_images: bounds.Count
 
     @staticmethod
     def of(
@@ -80,6 +84,27 @@ class DataSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Family:
+    """What every block family of a space says of itself."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Space:
+    """What a report reads of the space of a study; block families have more of their own."""
+
+    name: str
+    families: tuple[_Family, ...]
+    stages: Annotated[int, Meta(ge=1, le=64)]
+    depths: tuple[bounds.Positive, ...]
+    growths: tuple[float, ...]
+    final_sizes: tuple[bounds.Positive, ...]
+    head_ratios: tuple[bounds.Count, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudySettings:
     """All that decides which networks a study proposes and how it trains them.
 
@@ -88,15 +113,15 @@ class StudySettings:
 
     space: Mapping[str, Any]
     space_path: str
-    budget_macs: int
+    budget_macs: bounds.Macs
     objective: str
     sampler: str
     baselines: bool
-    seed: int
+    seed: bounds.Seed
     data: DataSettings
     training: TrainingSettings
     pruner: str = "none"
-    min_epochs: int = 0
+    min_epochs: bounds.Epoch = 0
 
     @property
     def spread(self) -> bool:
@@ -115,16 +140,18 @@ class StudySettings:
         if not path.is_file():
             known = ", ".join(study_names(folder.parent)) or "none"
             raise StudyError(f"no study in {folder}; studies there: {known}")
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data.pop("format", None) != _FORMAT:
-                raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
-            image = data["data"]
-            image |= {"input_shape": tuple(image["input_shape"]), "classes": tuple(image["classes"])}
-            data |= {"data": DataSettings(**image), "training": TrainingSettings.from_dict(data["training"])}
-            return StudySettings(**data)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StudyError(f"{path} is damaged ({error}); restore it, or use a new --study name") from None
+        advice = "restore it, or use a new --study name"
+        data = read_json(path, dict[str, Any], advice=advice)
+        if data.get("format") != _FORMAT:
+            raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
+        data["training"] = with_first_engine(data.get("training"))
+        settings = as_kind(data, StudySettings, where=str(path), advice=advice)
+        as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
+        named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}
+        for what, (name, choices) in named.items():
+            if name not in choices:
+                raise StudyError(f"{path} is damaged ({unknown_name(what, name, choices)}); {advice}")
+        return settings
 
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""

@@ -18,16 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 errors search_spaces analysis
-files folders limits names reading streams
+bounds harmless
+checks files folders limits names reading streams
 program
-checks columns extras keywords settings statistics units
+columns extras keywords settings statistics units
 recipes
 kernels
 primitives
 grouping
 blocks
 architecture
-plan
+exported plan
 canonical cost paths
 upstream
 conventions width

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from igcnas import bounds
 from igcnas.errors import IgcnasError, StudyError, unknown_name
 from igcnas.files import write_text
-from igcnas.settings import TrainingSettings, network_seed
+from igcnas.reading import as_kind, read_json
+from igcnas.settings import TrainingSettings, network_seed, with_first_engine
 from igcnas.study import flatten
 
 from .networks import Entrant, Skeleton, entrants
@@ -26,6 +29,8 @@ FILE = "settings.json"
 SEEDS_FILE = "seeds.json"
 SPLITS = ("repeated", "given")
 _FORMAT = 1
+_ADVICE = "restore the file, or start another trial with --out DIR"
+_RATIO = re.compile(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +45,18 @@ class TrialSettings:
 
     data_name: str
     data_fingerprint: str
-    input_shape: tuple[int, int, int]
-    classes: int
+    input_shape: tuple[bounds.Channels, bounds.Pixels, bounds.Pixels]
+    classes: bounds.Positive
     splits: str
     test_fraction: float
-    budget_macs: int
+    budget_macs: bounds.Macs
     tolerance: float
     ratios: tuple[str, ...]
-    depth: int
+    depth: bounds.Positive
     residual: bool
     near: float
     rates: tuple[float, ...]
-    tuning_seeds: int
+    tuning_seeds: bounds.Networks
     training: TrainingSettings
 
     def __post_init__(self) -> None:
@@ -93,15 +98,13 @@ class TrialSettings:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> TrialSettings:
         """The settings that `to_dict` described."""
-        try:
-            if data["format"] != _FORMAT:
-                raise StudyError(f"settings of format {data['format']} are of another version of this program")
-            fields = {key: value for key, value in data.items() if key != "format"}
-            fields |= {key: tuple(data[key]) for key in ("input_shape", "ratios", "rates")}
-            fields["training"] = TrainingSettings.from_dict(data["training"])
-            return TrialSettings(**fields)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise StudyError(f"settings of a trial are damaged ({error})") from None
+        if data.get("format") != _FORMAT:
+            raise StudyError(f"settings of format {data.get('format')!r} are of another version; {_ADVICE}")
+        plain = {**data, "training": with_first_engine(data.get("training"))}
+        settings = as_kind(plain, TrialSettings, where="settings of a trial", advice=_ADVICE)
+        if not all(_RATIO.fullmatch(ratio) for ratio in settings.ratios):
+            raise StudyError(f"settings of a trial are damaged (ratios {settings.ratios}); {_ADVICE}")
+        return settings
 
     def differences(self, other: TrialSettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'."""
@@ -120,7 +123,8 @@ def guard(folder: Path, settings: TrialSettings, seeds: int) -> tuple[int, ...]:
     """
     path = folder / FILE
     if path.exists():
-        differences = _read(path, TrialSettings.from_dict).differences(settings)
+        written = read_json(path, dict[str, Any], advice=_ADVICE)
+        differences = TrialSettings.from_dict(written).differences(settings)
         if differences:
             shown = "; ".join(differences[:4]) + (f"; and {len(differences) - 4} more" if len(differences) > 4 else "")
             raise StudyError(
@@ -129,15 +133,8 @@ def guard(folder: Path, settings: TrialSettings, seeds: int) -> tuple[int, ...]:
     else:
         write_text(path, (json.dumps(settings.to_dict(), indent=2) + "\n"))
     record = folder / SEEDS_FILE
-    before: tuple[int, ...] = _read(record, tuple) if record.exists() else ()
+    before = read_json(record, tuple[bounds.Networks, ...], advice=_ADVICE) if record.exists() else ()
     asked = before if before and seeds <= before[-1] else (*before, seeds)
     if asked != before:
         write_text(record, (json.dumps(asked) + "\n"))
     return asked
-
-
-def _read(path: Path, make: Any) -> Any:
-    try:
-        return make(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise StudyError(f"{path} cannot be read ({error}); start another trial with --out DIR") from None

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from igcnas.errors import StudyError
 from igcnas.files import write_text
 from igcnas.latency import Latency, measure
 from igcnas.network import build
 from igcnas.plan import plan
+from igcnas.reading import read_json
 
 from .networks import Entrant
 
@@ -24,11 +26,9 @@ def latencies(folder: Path, networks: Sequence[Entrant], device: str) -> dict[st
 
     path = folder / FILE
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        found = {
-            one.name: {batch: Latency(**known[device][one.name][str(batch)]) for batch in BATCHES} for one in networks
-        }
-    except (OSError, ValueError, KeyError, TypeError):
+        known = read_json(path, dict[str, dict[str, dict[str, Latency]]], advice="remove it")
+        found = {one.name: {batch: known[device][one.name][str(batch)] for batch in BATCHES} for one in networks}
+    except (StudyError, KeyError):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

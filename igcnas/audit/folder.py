@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from igcnas import bounds
 from igcnas.audit.sampling import Member, stratified
 from igcnas.errors import StudyError
 from igcnas.files import make_folder, read_back, write_text
-from igcnas.reading import parse_json
+from igcnas.reading import as_kind, parse_json, read_json
 from igcnas.records import TrialRecord
-from igcnas.settings import TrainingSettings
+from igcnas.settings import TrainingSettings, with_first_engine
 from igcnas.study import flatten
 
 _FORMAT = 1
@@ -32,11 +33,11 @@ _FILE = "settings.json"
 class AuditSettings:
     """What decides the long trainings; `training` has their epochs."""
 
-    networks: int
-    bands: int
+    networks: bounds.Networks
+    bands: bounds.Positive
     training: TrainingSettings
     data_fingerprint: str
-    short_epochs: int
+    short_epochs: bounds.Epochs
 
     def differences(self, found: Mapping[str, Any]) -> list[str]:
         """Each setting in which the `found` ones differ, as 'name: found -> this'."""
@@ -54,7 +55,7 @@ class Sample:
     """The networks of an audit. limits: lowest and highest MACs of each band; ids: of the architectures, by number."""
 
     members: tuple[Member, ...]
-    limits: tuple[tuple[int, int], ...]
+    limits: tuple[tuple[bounds.Count, bounds.Count], ...]
     ids: Mapping[int, str]
 
     @staticmethod
@@ -64,6 +65,13 @@ class Sample:
         members, limits = stratified(known, count=settings.networks, bands=settings.bands, seed=settings.training.seed)
         ids = {record.number: record.architecture.id for record in networks}
         return Sample(members=members, limits=limits, ids={m.number: ids[m.number] for m in members})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written(AuditSettings):
+    """settings.json as it is written."""
+
+    sample: Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,19 +101,8 @@ def open_folder(folder: Path, settings: AuditSettings, networks: Sequence[TrialR
         content = {"format": _FORMAT, **asdict(settings), "sample": asdict(sample)}
         write_text(path, (json.dumps(content, indent=2) + "\n"))
         return sample
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["format"] != _FORMAT:
-            raise StudyError(f"{path} was written by another version of igcnas; give another --out")
-        drawn = found["sample"]
-        sample = Sample(
-            members=tuple(Member(**member) for member in drawn["members"]),
-            limits=tuple((low, high) for low, high in drawn["limits"]),
-            ids={int(number): name for number, name in drawn["ids"].items()},
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path} is damaged ({error}); give another --out") from None
-    if other := settings.differences(found):
+    found, sample = read_settings(folder)
+    if other := settings.differences(asdict(found)):
         shown = "; ".join(other[:4]) + (f"; and {len(other) - 4} more" if len(other) > 4 else "")
         raise StudyError(
             f"{folder} holds an audit with other settings ({shown}); go back to those, or give another --out"
@@ -117,6 +114,26 @@ def open_folder(folder: Path, settings: AuditSettings, networks: Sequence[TrialR
                 f"{folder} is an audit of another study: its network {number} is not there; give another --out"
             )
     return sample
+
+
+def read_settings(folder: Path) -> tuple[AuditSettings, Sample]:
+    """The settings and the sample of the audit in this folder; StudyError where they are damaged."""
+    path, advice = folder / _FILE, "restore it, or give another --out"
+    data = read_json(path, dict[str, Any], advice=advice)
+    if data.get("format") != _FORMAT:
+        raise StudyError(f"{path} was written by another version of igcnas; give another --out")
+    sample = data.get("sample")
+    if isinstance(sample, dict) and isinstance(ids := sample.get("ids"), dict):
+        if not all(number.isdecimal() and len(number) <= len(str(bounds.NETWORKS)) for number in ids):
+            raise StudyError(f"{path} is damaged (sample.ids: numbers of networks are expected); {advice}")
+        sample["ids"] = {int(number): name for number, name in ids.items()}
+    data["training"] = with_first_engine(data.get("training"))
+    written = as_kind(data, _Written, where=str(path), advice=advice)
+    settings = AuditSettings(**{name: getattr(written, name) for name in AuditSettings.__dataclass_fields__})
+    known = set(written.sample.ids)
+    if any(m.number not in known or not 0 <= m.band < len(written.sample.limits) for m in written.sample.members):
+        raise StudyError(f"{path} is damaged (sample.members: not of its ids and bands); {advice}")
+    return settings, written.sample
 
 
 def checkpoint_path(folder: Path, number: int, seed: int) -> Path:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from igcnas import bounds
+from igcnas.audit.folder import read_settings
 from igcnas.audit.result import AuditResult, compute
 from igcnas.audit.rows import BASELINES, Row
 from igcnas.errors import StudyError
+from igcnas.reading import read_json, read_text
 
 _LEAST = 3
+_ADVICE = "run igcnas audit again, or remove its folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,36 +37,47 @@ class Audit:
     devices: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What is said of a long training."""
+
+    seconds: bounds.Seconds
+    device: str
+
+
 def read_audit(folder: Path) -> Audit:
     """The audit in this folder. Raises StudyError where it is damaged."""
-    try:
-        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        sample, training = settings["sample"], settings["training"]
-        done = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "trainings").glob("*.json")]
-        limits = [(int(low), int(high)) for low, high in sample["limits"]]
-        rows = _rows(folder / "audit.csv")
-        return Audit(
-            folder=folder,
-            result=compute(rows, limits, seed=training["seed"]) if len(rows) >= _LEAST else None,
-            networks=len(sample["members"]),
-            trainings=len(done),
-            short_epochs=settings["short_epochs"],
-            long_epochs=training["epochs"],
-            seconds=math.fsum(one["seconds"] for one in done),
-            devices=tuple(sorted({one["device"] for one in done})),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(
-            f"{folder} is damaged ({type(error).__name__}: {error}); run igcnas audit again or remove it"
-        ) from None
+    settings, sample = read_settings(folder)
+    done = [read_json(path, _Done, advice=_ADVICE) for path in (folder / "trainings").glob("*.json")]
+    rows = _rows(folder / "audit.csv")
+    if any(not 0 <= row.band < len(sample.limits) for row in rows):
+        raise StudyError(f"{folder / 'audit.csv'} is damaged (bands that the sample has not); {_ADVICE}")
+    return Audit(
+        folder=folder,
+        result=compute(rows, list(sample.limits), seed=settings.training.seed) if len(rows) >= _LEAST else None,
+        networks=len(sample.members),
+        trainings=len(done),
+        short_epochs=settings.short_epochs,
+        long_epochs=settings.training.epochs,
+        seconds=math.fsum(one.seconds for one in done),
+        devices=tuple(sorted({one.device for one in done})),
+    )
 
 
 def _rows(path: Path) -> list[Row]:
     """The inverse of `table.frame`; repeats are rounded to four digits there."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [_row(line) for line in csv.DictReader(file)]
+    lines = csv.DictReader(io.StringIO(read_text(path, advice=_ADVICE), newline=""))
+    try:
+        rows = [_row(line) for line in lines]
+    except (csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(f"{path} is damaged at line {lines.line_num} ({error}); {_ADVICE}") from None
+    if not all(math.isfinite(n) and 0 <= n <= 100 for row in rows for n in (row.short, *row.long, *row.repeats)):
+        raise StudyError(f"{path} is damaged (accuracies must be percent, from 0 to 100); {_ADVICE}")
+    if len({len(row.long) for row in rows}) > 1 or any(not row.long for row in rows):
+        raise StudyError(f"{path} is damaged (networks of unequal numbers of long trainings); {_ADVICE}")
+    return rows
 
 
 def _row(line: Mapping[str, str]) -> Row:

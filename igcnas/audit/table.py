@@ -12,6 +12,7 @@ from igcnas.audit.agreement import LEVEL, RESAMPLES, Interval
 from igcnas.audit.result import ALL, RANKINGS, SHORT, TOP, TOP_THIRD, WITHIN, AuditResult, Scope
 from igcnas.audit.rows import Row
 from igcnas.audit.verdict import show, verdict
+from igcnas.harmless import line, markdown
 
 if TYPE_CHECKING:
     import pandas
@@ -73,15 +74,15 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
     scopes = [whole, within, result.scopes[TOP_THIRD], *result.bands]
     image = 100 / title.validation_images
     parts = [
-        f"# Audit of the short training of {title.study}",
+        f"# Audit of the short training of {markdown(title.study)}",
         f"**{verdict(result)[1]}**",
         "![short against long training](audit.png)",
-        f"    {title.command}",
+        f"    {line(title.command)}",
         f"{len(result.rows)} networks of the study, drawn over {len(result.bands)} bands of MACs and over the ranks in "
         f"each. Short: the search's own training of {title.short_epochs} epochs. Long: {title.long_epochs} epochs, "
-        f"{_seeds(result.seeds)}, none of them the short one's; same data ({title.data}), split "
+        f"{_seeds(result.seeds)}, none of them the short one's; same data ({markdown(title.data)}), split "
         f"({title.validation_images:,} validation images: one is {image:.2g} points) and recipe. "
-        f"{title.seconds / 60:.1f} minutes of training on {title.device}.",
+        f"{title.seconds / 60:.1f} minutes of training on {markdown(title.device)}.",
         f"Standard deviation of the long means: {_points(whole.spread)} over all, {_points(within.spread)} within "
         f"bands; between the seeds of one network {_points(result.seed_sd)} (median). Square brackets: {LEVEL:.0%} "
         f"intervals, percentiles of {RESAMPLES:,} resamples of networks.",
@@ -177,5 +178,5 @@ def _networks(result: AuditResult) -> list[list[str]]:
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:
-    head, *body = ("| " + " | ".join(line) + " |" for line in lines)
+    head, *body = ("| " + " | ".join(map(markdown, row)) + " |" for row in lines)
     return "\n".join([head, "|" + "---|" * len(lines[0]), *body])

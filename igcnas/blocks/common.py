@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from igcnas.bounds import KERNEL
 from igcnas.checks import require, require_positive
 from igcnas.grouping import GROUPINGS, Condensing, Grouping, LearnedGrouping, MultiSpectral
 from igcnas.primitives import Convolution, Gated, Layer, Norm, PadShortcut, Sequence, Size
@@ -24,6 +25,7 @@ def require_kernel(kernel: int) -> None:
     """Padding by kernel // 2 keeps the size only where the kernel is odd."""
     require_positive(kernel=kernel)
     require(kernel % 2 == 1, f"kernel must be odd, but is {kernel}")
+    require(kernel <= KERNEL, f"kernel must be at most {KERNEL}, but is {kernel}")
 
 
 def projection(in_channels: int, out_channels: int, stride: int, groups: int, in_size: Size) -> tuple[Layer, ...]:

@@ -32,12 +32,14 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     def work() -> int:
         nonlocal arguments
         from igcnas.cli import commands, search
+        from igcnas.cli.common import check_numbers
 
         top = commands.parser()
         if prog is not None and words[:1] == ["search"]:
             top = search.standalone_parser(prog)
             del words[0]
         arguments = top.parse_args(words)
+        check_numbers(arguments)
         return int(arguments.run(arguments))
 
     return program.run(

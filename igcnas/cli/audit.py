@@ -189,6 +189,7 @@ def _finish(
     from igcnas.audit.table import Title, as_json, frame, page
     from igcnas.audit.verdict import verdict
     from igcnas.files import write_text
+    from igcnas.harmless import cells
 
     batch = score_batch(data, settings.training.seed)
     networks = {record.number: record.architecture for record in every}
@@ -215,7 +216,7 @@ def _finish(
         print(verdict(result)[1])
         for line in left_out:
             print(f"left out  {line}")
-    write_text(folder / "audit.csv", frame(result).to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "audit.csv", cells(frame(result)).to_csv(index=False, lineterminator="\n"))
     write_text(folder / "audit.md", page(result, title, left_out))
     save_audit(folder / "audit.png", result, title)
     if not arguments.json:

@@ -3,16 +3,58 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
 
-from igcnas import names
+from igcnas import bounds, names
+from igcnas.checks import shown
+from igcnas.errors import IgcnasError
 from igcnas.units import duration as duration
 from igcnas.units import mega as mega
 
 STUDIES = Path("studies")
+
+
+# The most that an option may ask for, whatever the command; each command has its own least.
+_MOST = {
+    "networks": bounds.NETWORKS,
+    "seeds": 10_000,
+    "repeats": bounds.NETWORKS,
+    "top": bounds.NETWORKS,
+    "trial": bounds.NETWORKS,
+    "stage": bounds.STAGES,
+    "bands": 1000,
+    "epochs": bounds.EPOCHS,
+    "min_epochs": bounds.EPOCHS,
+    "batch_size": bounds.BATCH,
+    "image_size": bounds.WIDTH_PIXELS,
+    "workers": bounds.WORKERS,
+    "port": 65535,
+    "seed": bounds.SEED,
+    "budget_mflops": bounds.MACS / 1e6,
+    "memory_limit_gb": 1e6,
+}
+_LEAST = {"budget_mflops": 1e-6, "seed": 0}  # one multiply-accumulate
+_FOREVER = ("checkpoint_seconds",)  # may be infinite
+
+
+def check_numbers(arguments: argparse.Namespace) -> None:
+    """Refuse a number that no command can mean, in one line, before anything is done with it."""
+    for name, value in vars(arguments).items():
+        if name == "workers" and isinstance(value, str) and value.isdecimal():
+            value = int(value[: bounds.DIGITS])
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if math.isnan(value) or (value == math.inf and name not in _FOREVER):
+            raise IgcnasError(f"{option} {value:g} must be a finite number")
+        if value > _MOST.get(name, math.inf):
+            raise IgcnasError(f"{option} {shown(value)} must be at most {_MOST[name]:,.12g}")
+        if 0 < value < _LEAST.get(name, 0) or (name == "seed" and value < 0):
+            raise IgcnasError(f"{option} {shown(value)} must be at least {_LEAST[name]:g}")
 
 
 class Parser(argparse.ArgumentParser):

@@ -11,6 +11,7 @@ from igcnas.architecture import Architecture
 from igcnas.conventions import CONVENTIONS, figure, figures, msgc
 from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.exported import read_exported
 from igcnas.extras import extra
 from igcnas.grouping import MultiSpectral
 from igcnas.literature import family
@@ -18,6 +19,7 @@ from igcnas.plan import Plan, plan
 from igcnas.primitives import Convolution
 
 _ALL = "all"
+_MOST_MACS, _MOST_PIXELS = 10**11, 2**22  # for --check
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -114,14 +116,7 @@ def _architecture(name: str, parameters: list[str]) -> Architecture:
 
 def read_architecture(name: str) -> Architecture:
     """The network of an architecture.json."""
-    try:
-        data = json.loads(Path(name).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise IgcnasError(f"cannot read {name}: {error.strerror}") from None
-    except ValueError as error:
-        raise IgcnasError(f"{name} is not JSON: {error}") from None
-    # An exported architecture.json holds more than the architecture.
-    return Architecture.from_dict(data.get("architecture", data) if isinstance(data, dict) else data)
+    return read_exported(Path(name)).architecture
 
 
 def _ptflops(network: Plan) -> int:
@@ -131,6 +126,11 @@ def _ptflops(network: Plan) -> int:
     ptflops = extra("ptflops", what="igcnas count --check")
     from igcnas.network import build
 
+    _, height, width = network.input_shape
+    if height * width > _MOST_PIXELS or count_plan(network).macs > _MOST_MACS:
+        raise IgcnasError(
+            f"--check runs the network: at most {_MOST_MACS:,} MACs and images of {_MOST_PIXELS:,} pixels; leave it out"
+        )
     macs, _ = ptflops.get_model_complexity_info(
         build(network),
         network.input_shape,

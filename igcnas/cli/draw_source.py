@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from igcnas.architecture import Architecture
-from igcnas.cli.count import read_architecture
 from igcnas.errors import ArchitectureError, IgcnasError, StudyError, unknown_name
 from igcnas.explanation import KINDS, Explanation
+from igcnas.exported import Exported, read_exported
 from igcnas.grouping import DynamicChannels, MultiSpectral
 from igcnas.literature import FAMILIES
 from igcnas.plan import Plan, plan
@@ -95,21 +94,25 @@ def _of_literature(name: str, words: list[str], what: str | None, stage: int | N
 
 
 def _of_file(path: Path) -> Source:
-    architecture = read_architecture(str(path))
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if "assignments" not in record:
-        return Source(name=path.stem, architecture=architecture)
-    return _of_export(path.parent.name or path.stem, architecture, record)
+    record = read_exported(path)
+    if not record.whole:
+        return Source(name=path.stem, architecture=record.architecture)
+    return _of_export(path.parent.name or path.stem, record)
 
 
-def _of_export(name: str, architecture: Architecture, record: dict[str, Any]) -> Source:
+def _of_export(name: str, record: Exported) -> Source:
     """The record of an export says who meets whom; its weights are those of the lowered network."""
+    architecture = record.architecture
     network = plan(architecture)
     if not learned_layers(network):
         return Source(name=name, architecture=architecture)
     from igcnas.drawing.learned import exported_connections, possible_connections
 
-    after = exported_connections(network, record["assignments"])
+    try:
+        after = exported_connections(network, record.assignments)
+    except (ValueError, LookupError) as error:  # numbers of channels that the layers have not
+        reason = " ".join(str(error).split())
+        raise ArchitectureError(f"what {name} says of its learned layers does not fit them ({reason})") from None
     return Source(
         name=name,
         architecture=architecture,
@@ -137,7 +140,7 @@ def _of_run(folder: Path) -> Source:
     from igcnas.runs.weights import BEST, LAST, Checkpoint
     from igcnas.settings import network_seed
 
-    settings = RunSettings.from_dict(read_settings(folder))
+    settings = RunSettings.from_dict(read_settings(folder), where=str(folder))
     file = next((folder / name for name in (BEST, LAST) if (folder / name).is_file()), None)
     if file is None:
         note = "Not trained yet: counts are planned, and training has not decided who meets whom."
@@ -188,16 +191,12 @@ def _trained(
     from igcnas.drawing.learned import module_connections, possible_connections
     from igcnas.lowering import lower
     from igcnas.network import build
+    from igcnas.runs.weights import loaded
 
     with torch.random.fork_rng(devices=[]):
+        module = loaded(network, state, where=name)
         torch.manual_seed(0 if seed is None else seed)
-        first, module = build(network), build(network)
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        raise IgcnasError(
-            f"the weights of {name} are not of its architecture: {' '.join(str(error).split())}"
-        ) from None
+        first = build(network)
     images, note = None, ""
     if any(isinstance(layer.learned, MultiSpectral | DynamicChannels) for layer in learned.values()):
         images, note = _images(study)
@@ -205,7 +204,7 @@ def _trained(
     return Source(
         name=name,
         architecture=architecture,
-        trained=lower(network, module.eval()).plan,
+        trained=lower(network, module).plan,
         before=before,
         after=module_connections(module, images),
         when=EVERY_PAIR if seed is None else FIRST_WEIGHTS,

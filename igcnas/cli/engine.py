@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
+from typing import Any
 
+from igcnas.errors import StudyError
+from igcnas.reading import as_kind, read_json
 from igcnas.settings import ENGINES
 
 AUTO = "auto"
@@ -36,10 +38,10 @@ def begun_engine(path: Path, *keys: str) -> str | None:
     Settings without an engine are from before there were two.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path, dict[str, Any], advice="restore it")
         for key in keys:
-            found = found[key]
-        engine: str = found.get("engine", "eager")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            found = as_kind(found.get(key), dict[str, Any], where=str(path), advice="restore it")
+    except StudyError:  # whoever opens the study or training says so
         return None
-    return engine
+    engine = found.get("engine", "eager")
+    return engine if engine in ENGINES else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, mega, study_folder
 from igcnas.errors import StudyError
+from igcnas.exported import exported_in
 from igcnas.files import restore_folder
 
 if TYPE_CHECKING:
@@ -109,13 +109,12 @@ def is_current(folder: Path) -> bool:
     from igcnas.study import StudySettings, open_study
 
     restore_folder(folder / "best")
-    try:
-        facts = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
-    except (OSError, ValueError, KeyError):
+    record = exported_in(folder / "best")
+    if record is None:
         return False
     every = records(open_study(folder))
     champion = _leader(every, StudySettings.read(folder))
-    return champion is not None and facts.get("network") == _chosen(champion, trained(every))
+    return champion is not None and record.facts.get("network") == _chosen(champion, trained(every))
 
 
 def _leader(every: list[TrialRecord], settings: StudySettings) -> TrialRecord | None:

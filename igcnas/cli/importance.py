@@ -43,6 +43,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the report and write both files."""
     from igcnas.files import write_text
+    from igcnas.harmless import cells
     from igcnas.importance import analyse, samples_of
     from igcnas.importance.figure import save_importance
     from igcnas.importance.keeping import keep
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     table = folder / "importance.csv"
     title = f"{folder.name}: what matters among {report.n} searched networks on {settings.data.name}"
     pictures = save_importance(folder / "importance.png", report, title=title)
-    write_text(table, to_frame(report).to_csv(index=False, lineterminator="\n"))
+    write_text(table, cells(to_frame(report)).to_csv(index=False, lineterminator="\n"))
     keep(folder, samples, report)
     if arguments.json:
         print(

@@ -30,6 +30,7 @@ def write(folder: Path) -> list[Path]:
     """pareto.png, pareto.svg and trials.csv of a study; their paths."""
     from igcnas.figures import save_front
     from igcnas.files import write_text
+    from igcnas.harmless import cells
     from igcnas.records import records, to_frame
     from igcnas.study import StudySettings, open_study
 
@@ -38,6 +39,6 @@ def write(folder: Path) -> list[Path]:
     every = records(study)
     table = folder / "trials.csv"
     parameters = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
-    write_text(table, to_frame(every, parameters).to_csv(index=False, lineterminator="\n"))
+    write_text(table, cells(to_frame(every, parameters)).to_csv(index=False, lineterminator="\n"))
     pictures = save_front(folder / "pareto.png", every, settings, title=folder.name)
     return [*pictures, table]

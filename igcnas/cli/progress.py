@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from igcnas import harmless
 from igcnas.cli.clock import Clock
 from igcnas.cli.common import mega
 from igcnas.streams import can_say
@@ -109,7 +110,7 @@ class RichProgress(PlainProgress):
         from rich.live import Live
 
         super().__init__(clock, best, budget_macs)
-        self._console = Console(highlight=False)
+        self._console = Console(file=harmless.plain_output(sys.stdout), highlight=False)
         self._live = Live(get_renderable=self._display, console=self._console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> RichProgress:
@@ -124,7 +125,7 @@ class RichProgress(PlainProgress):
         self._live.stop()
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(harmless.lines(text), markup=False, soft_wrap=True)
 
     def _display(self) -> RenderableType:
         from rich.console import Group
@@ -144,7 +145,7 @@ class RichProgress(PlainProgress):
         if self.best is not None:
             label = self.best.baseline or self.best.architecture.label()
             text = f"best      {self.best.val_accuracy:.2f} %  {mega(self.best.final_macs)} MFLOPs  {label}"
-            lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
+            lines.append(Text(harmless.line(text), no_wrap=True, overflow="ellipsis"))
         for number, record in list(self.training.items())[:_SHOWN]:
             curve = self.curves.get(number, [])  # this runs in a thread of the display
             accuracy = f"{curve[-1]:.1f} %" if curve else "starting"
@@ -152,7 +153,7 @@ class RichProgress(PlainProgress):
                 f"training  {sparkline(curve)} {accuracy}  epoch {len(curve)}/{record.epochs}  "
                 f"{mega(record.macs)} MFLOPs  {_name(record)}"
             )
-            lines.append(Text(text, no_wrap=True, overflow="ellipsis"))
+            lines.append(Text(harmless.line(text), no_wrap=True, overflow="ellipsis"))
         if len(self.training) > _SHOWN:
             lines.append(Text(f"training  and {len(self.training) - _SHOWN} more"))
         return Group(*lines)

@@ -70,4 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(verdict)
     for path in files:
         print(f"wrote     {path}")
+    print(
+        "to share  the page names study, data, processor and versions, and no folders of this machine, which "
+        "settings.json and runs.jsonl do"
+    )
     return 0

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from igcnas import harmless
 from igcnas.cli.common import duration, mega
 from igcnas.cli.progress import sparkline
 
@@ -111,7 +112,7 @@ class RichTrainProgress(TrainProgress):
         from rich.live import Live
 
         super().__init__(output, settings, folder, data)
-        self._console = Console(file=output, highlight=False)
+        self._console = Console(file=harmless.plain_output(output), highlight=False)
         self._live = Live(get_renderable=self._display, console=self._console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> RichTrainProgress:
@@ -125,7 +126,7 @@ class RichTrainProgress(TrainProgress):
 
     def note(self, text: str) -> None:
         """A line above the bar."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(harmless.lines(text), markup=False, soft_wrap=True)
 
     def _within(self, report: StepReport) -> None:
         """The bar shows it."""

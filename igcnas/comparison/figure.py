@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas import harmless
 from igcnas.comparison.progress import Step
 from igcnas.comparison.result import Comparison, Curve
 from igcnas.comparison.table import unit
@@ -127,7 +128,7 @@ def save(path: Path, comparisons: Sequence[Comparison], *, title: str) -> list[P
         target = path.with_suffix(f".{ending}")
         with matplotlib.rc_context({"svg.hashsalt": "igcnas"}):
             drawn = io.BytesIO()
-            canvas.savefig(drawn, format=ending, metadata={"Date": None} if ending == "svg" else None)
+            harmless.figure(canvas).savefig(drawn, format=ending, metadata={"Date": None} if ending == "svg" else None)
         write_whole(target, drawn.getvalue())
         written.append(target)
     return written

@@ -12,6 +12,8 @@ from typing import Any
 from igcnas.columns import columns, pipes
 from igcnas.comparison.differences import LEVEL, MEASURES, Difference, searches_needed
 from igcnas.comparison.result import Comparison, Row
+from igcnas.harmless import cell
+from igcnas.harmless import markdown as words
 from igcnas.statistics import deviation, mean
 
 _UNITS = {"accuracy,params": (1e3, "k params"), "accuracy,latency": (1.0, "ms")}
@@ -36,13 +38,13 @@ def text(found: Comparison) -> str:
 
 def markdown(found: Comparison) -> str:
     """For a file or a paper."""
-    parts = [f"## {heading(found)}", pipes(_head(found), _cells(found), words=(0, len(_head(found)) - 1))]
+    parts = [f"## {words(heading(found))}", pipes(_head(found), _cells(found), words=(0, len(_head(found)) - 1))]
     if _repeated(found):
         parts += ["### Methods", pipes(_METHODS, _methods(found), words=(0,))]
     if found.differences:
         parts += ["### Differences", pipes(_TESTED, _tested(found.differences), words=(0, 1, 2, len(_TESTED) - 1))]
-    parts += ["### Verdict", "\n".join(f"- {line}" for line in verdicts(found))]
-    return "\n\n".join([*parts, "### Notes", "\n".join(f"- {line}" for line in notes(found))]) + "\n"
+    parts += ["### Verdict", "\n".join(f"- {words(line)}" for line in verdicts(found))]
+    return "\n\n".join([*parts, "### Notes", "\n".join(f"- {words(line)}" for line in notes(found))]) + "\n"
 
 
 def comma_separated(comparisons: Sequence[Comparison]) -> str:
@@ -51,7 +53,7 @@ def comma_separated(comparisons: Sequence[Comparison]) -> str:
     lines = [_flat(row, found, panel) for panel, found in enumerate(comparisons) for row in found.rows]
     writer = csv.DictWriter(output, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({key: cell(value) for key, value in one.items()} for one in lines)
     return output.getvalue()
 
 

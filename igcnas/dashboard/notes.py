@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igcnas.harmless import code, markdown
 from igcnas.records import Network, TrialRecord, champions, counted, repeats
 from igcnas.search import Standing
 from igcnas.study import StudySettings
@@ -29,9 +30,9 @@ def network_note(
     ]
     if network is not None and network.n > 1:
         rows.insert(3, ("over seeds", f"mean {network.mean:.2f} %, sd {network.sd:.2f}, n = {network.n}"))
-    parts = [f"**{_plain(record.architecture.label())}**", _table(("", ""), rows), pictures]
+    parts = [f"**{markdown(record.architecture.label())}**", _table(("", ""), rows), pictures]
     if parameters:
-        chosen = [(f"`{key}`", f"`{value}`") for key, value in sorted(parameters.items())]
+        chosen = [(code(key), code(str(value))) for key, value in sorted(parameters.items())]
         parts.append(_table(("choice", "value"), chosen))
     if record.curve:
         apart = -(-len(record.curve) // _MOST_EPOCHS)
@@ -45,10 +46,10 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
     """The study: what was searched on what, the front, who leads and how sure that is."""
     training, data = settings.training, settings.data
     lines = [
-        f"Space `{settings.space['name']}` under {settings.budget_macs / 1e6:.3g} MFLOPs, objective "
-        f"`{settings.objective}`, sampler `{settings.sampler}`, pruner `{settings.pruner}`, seed {settings.seed}. Data "
-        f"{_plain(data.name)}, {data.validation_images:,} validation images, {training.epochs} epochs a training. "
-        f"{counted(every)} networks, {len(repeats(every))} repeats."
+        f"Space {code(settings.space['name'])} under {settings.budget_macs / 1e6:.3g} MFLOPs, objective "
+        f"`{settings.objective}`, sampler {code(settings.sampler)}, pruner `{settings.pruner}`, seed {settings.seed}. "
+        f"Data {markdown(data.name)}, {data.validation_images:,} validation images, {training.epochs} epochs a "
+        f"training. {counted(every)} networks, {len(repeats(every))} repeats."
     ]
     if leader is not None:
         first, race = leader.first, leader.race.first
@@ -63,7 +64,7 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
             f"{one.mean:.2f}",
             "-" if one.sd is None else f"{one.sd:.2f}",
             str(one.n),
-            _plain(one.record.baseline or one.record.architecture.label()),
+            markdown(one.record.baseline or one.record.architecture.label()),
         )
         for one in champions(every, settings.budget_macs, settings.objective)
     ]
@@ -80,7 +81,7 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
 def _kind(record: TrialRecord) -> str:
     if record.repeat:
         return f"seed {record.repeat + 1} of network {record.repeat_of}"
-    return "searched" if record.baseline is None else f"known network {_plain(record.baseline)}"
+    return "searched" if record.baseline is None else f"known network {markdown(record.baseline)}"
 
 
 def _cost(record: TrialRecord, settings: StudySettings) -> str:
@@ -94,7 +95,7 @@ def _cost(record: TrialRecord, settings: StudySettings) -> str:
 
 def _accuracy(record: TrialRecord) -> str:
     if record.state == "failed":
-        return f"failed: {_plain(record.reason or 'no reason known')}"
+        return f"failed: {markdown(record.reason or 'no reason known')}"
     if record.val_accuracy is None:
         return "in training"
     ended = f" (pruned after epoch {record.pruned_at})" if record.state == "pruned" else ""
@@ -102,17 +103,10 @@ def _accuracy(record: TrialRecord) -> str:
 
 
 def _training(record: TrialRecord) -> str:
-    seconds = "" if record.seconds is None else f", {record.seconds:.1f} s on {record.device}"
+    seconds = "" if record.seconds is None else f", {record.seconds:.1f} s on {markdown(record.device or '')}"
     return f"{record.epochs} epochs{seconds}, seed {record.seed}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = ["---"] * len(head)
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
-
-
-def _plain(text: str) -> str:
-    """Words that hold no Markdown and no end of a cell."""
-    for sign in "\\`*_|<>[]":
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())

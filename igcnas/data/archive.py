@@ -11,10 +11,15 @@ import tarfile
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from igcnas.errors import DataError
 
 _CHUNK_BYTES = 1 << 20
+_MOST_BYTES = 1 << 30  # of one file; those of CIFAR have at most 160 MB
+_MOST_NAME = 1 << 20
+_MOST_MEMBERS = 10_000  # CIFAR has ten
+_MOST_UNPACKED = 1 << 33  # of a whole archive: a few bytes of gzip can unpack to any number of zeros
 
 # What a cut or overwritten archive makes tarfile and its decompressors raise.
 _DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -34,7 +39,7 @@ def file_contents(place: Path, wanted: Collection[str]) -> dict[str, bytes]:
     """The bytes of those wanted files which the folder or archive has, by name. DataError if it cannot be read."""
     try:
         if place.is_dir():
-            return {name: (place / name).read_bytes() for name in wanted if (place / name).is_file()}
+            return {name: _content(place / name) for name in wanted if (place / name).is_file()}
         return {name: _read(archive, member) for name, archive, member in _members(place) if name in wanted}
     except _DAMAGE as error:
         raise _unreadable(place, error) from error
@@ -42,17 +47,42 @@ def file_contents(place: Path, wanted: Collection[str]) -> dict[str, bytes]:
 
 def _members(place: Path) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInfo]]:
     """Name, archive and entry of each plain file, in the order in which one pass over a gzip stream can read them."""
-    with tarfile.open(place, "r:*") as archive:
-        for member in archive:
+    if not place.is_file():
+        raise tarfile.ReadError("no regular file")  # a pipe or a device would never end
+    with tarfile.open(place, "r:*", tarinfo=_Entry) as archive:
+        for number, member in enumerate(archive):
+            if number >= _MOST_MEMBERS or member.offset_data + member.size > _MOST_UNPACKED:
+                raise tarfile.ReadError(f"more than {_MOST_MEMBERS:,} files or {_MOST_UNPACKED:,} bytes")
             path = PurePosixPath(member.name)
             if member.isreg() and len(path.parts) <= 2:
                 yield path.name, archive, member
         # tarfile stops at its own end mark; only the end of a gzip stream has the checksum that a flipped bit fails.
         while archive.fileobj is not None and archive.fileobj.read(_CHUNK_BYTES):
-            pass
+            if archive.fileobj.tell() > _MOST_UNPACKED:
+                raise tarfile.ReadError(f"more than {_MOST_UNPACKED:,} bytes")
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry whose long name or extended header is no longer than any name: tarfile reads those into memory whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The entry in a block of 512 bytes."""
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type not in tarfile.REGULAR_TYPES and entry.size > _MOST_NAME:
+            raise tarfile.ReadError(f"an extended header of {entry.size:,} bytes")
+        return entry
+
+
+def _content(path: Path) -> bytes:
+    if (size := path.stat().st_size) > _MOST_BYTES:
+        raise OSError(f"{path.name} has {size:,} bytes, more than {_MOST_BYTES:,}")
+    return path.read_bytes()
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > _MOST_BYTES:
+        raise tarfile.ReadError(f"{member.name} says it has {member.size:,} bytes, more than {_MOST_BYTES:,}")
     file = archive.extractfile(member)
     assert file is not None, "only plain files are read"
     return file.read()

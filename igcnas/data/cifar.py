@@ -189,4 +189,5 @@ def _class_names(content: bytes | None, form: _Form, place: Path, num_classes: i
         names = _entry(unpickle_arrays(content, where=where), form.names_key, where)
     if not isinstance(names, list) or len(names) != num_classes or not all(isinstance(n, bytes | str) for n in names):
         raise DataError(f"{where!r} does not name {num_classes} classes; fetch it again, or delete it to number them")
-    return tuple(n.decode("utf-8", "replace").strip() if isinstance(n, bytes) else n.strip() for n in names)
+    plain = (n if isinstance(n, bytes) else n.encode("utf-8", "replace") for n in names)
+    return tuple(name.decode("utf-8", "replace").strip() for name in plain)

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas import harmless
 from igcnas.drawing.boxes import STEP, draw_boxes
 from igcnas.drawing.canvas import small_png
 from igcnas.drawing.counts import draw_counts
@@ -35,7 +36,7 @@ def save_block(path: Path, block: Explanation) -> None:
     figure = draw_block(compute_block(block))
     if path.suffix.lower() != ".png":
         drawn = io.BytesIO()
-        figure.savefig(drawn, format=path.suffix[1:].lower())
+        harmless.figure(figure).savefig(drawn, format=path.suffix[1:].lower())
         write_whole(path, drawn.getvalue())
         return
     write_whole(path, small_png(figure, figure.dpi))

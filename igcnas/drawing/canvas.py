@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas import harmless
 from igcnas.drawing.palette import INK, QUIET
 from igcnas.drawing.scene import Dots, Lines, Rects, Scene, Text
 from igcnas.drawing.svg import scene_svg
@@ -29,7 +30,7 @@ def save_scene(path: Path, scene: Scene) -> None:
     figure = scene_figure(scene)
     if suffix != ".png":
         drawn = io.BytesIO()
-        figure.savefig(drawn, format=suffix[1:])
+        harmless.figure(figure).savefig(drawn, format=suffix[1:])
         write_whole(path, drawn.getvalue())
         return
     write_whole(path, small_png(figure, 2 * _DPI))
@@ -40,7 +41,7 @@ def small_png(figure: Figure, dpi: float) -> bytes:
     from PIL import Image
 
     drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
+    harmless.figure(figure).savefig(drawn, format="png", dpi=dpi)
     coarse = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     coarse.save(small, format="png", dpi=(dpi, dpi), optimize=True)
     return small.getvalue()

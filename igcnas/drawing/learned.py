@@ -66,7 +66,13 @@ def exported_connections(
         noted = assignments.get(path)
         if not noted or not isinstance(layer, Convolution):
             continue
+        if any(not noted.get(key) for key in ("filters", "inputs" if "inputs" in noted else "kept")):
+            raise ValueError(f"{path} lacks its filters or inputs")
+        if len(noted["filters"]) != layer.out_channels or max(noted["filters"]) >= layer.out_channels:
+            raise ValueError(f"{path} has {layer.out_channels} filters")
         if "inputs" in noted:
+            if len(noted["inputs"]) != layer.in_channels or max(noted["inputs"]) >= layer.in_channels:
+                raise ValueError(f"{path} has {layer.in_channels} inputs")
             found[path] = assigned(noted["inputs"], noted["filters"])
             continue
         groups = np.asarray(noted["filters"])

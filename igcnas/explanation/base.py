@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from igcnas.checks import require, require_positive
+from igcnas.bounds import DIGITS
+from igcnas.checks import require, require_positive, shown
 from igcnas.cost import Cost, layer_cost
 from igcnas.errors import ArchitectureError
 from igcnas.keywords import assignments
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 Mask = tuple[tuple[int, ...], ...]
 
 _MOST_CHANNELS = 4096
+
+_LONGEST = 200  # characters of numbers joined by x
 
 
 def require_few(**channels: int) -> None:
@@ -132,9 +135,9 @@ def _parse(key: str, text: str, default: object) -> object:
     if isinstance(default, bool):
         if text.lower() in ("true", "false"):
             return text.lower() == "true"
-        raise ArchitectureError(f"{key}={text!r}: true or false is expected")
+        raise ArchitectureError(f"{key}={shown(text)}: true or false is expected")
     parts = text.split("x") if isinstance(default, tuple) else [text]
-    if not all(part.isascii() and part.isdigit() for part in parts):
+    if len(text) > _LONGEST or not all(part.isascii() and part.isdigit() and len(part) <= DIGITS for part in parts):
         expected = "numbers joined by x, as in 1x8x8," if isinstance(default, tuple) else "a whole number"
-        raise ArchitectureError(f"{key}={text!r}: {expected} is expected".replace(", is", ", are"))
+        raise ArchitectureError(f"{key}={shown(text)}: {expected} is expected".replace(", is", ", are"))
     return tuple(map(int, parts)) if isinstance(default, tuple) else int(text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from igcnas.cost import Cost
 from igcnas.export.parity import BATCHES, TOLERANCE
+from igcnas.harmless import markdown
 
 CONVENTION = (
     "multiply-accumulates of convolutions and linear layers for one image (many papers call them FLOPs); biases, batch "
@@ -123,14 +124,14 @@ def card_text(
     tested = {f"test accuracy, {form}": with_error(value, num_tested) for form, value in accuracies.items()}
     made = {what: value for what, value in facts.items() if not _is_accuracy(what)}
     return _CARD.format(
-        title=_plain(contract.title),
-        label=_plain(contract.label),
+        title=markdown(contract.title),
+        label=markdown(contract.label),
         id=contract.id,
         shape=", ".join(map(str, contract.input_shape)),
         mean=_numbers(contract.mean),
         std=_numbers(contract.std),
         num_classes=len(contract.classes),
-        classes=", ".join(_plain(name) for name in contract.classes),
+        classes=", ".join(markdown(name) for name in contract.classes),
         counts=_counts(expected, measured, gated=gated),
         convention=CONVENTION,
         accuracies=_accuracies(tested, {what: value for what, value in facts.items() if _is_accuracy(what)}),
@@ -183,12 +184,7 @@ def _accuracies(tested: Mapping[str, str], recorded: Mapping[str, str]) -> str:
 
 def _table(header: Sequence[str], rows: Mapping[str, str]) -> str:
     lines = [f"| {' | '.join(header)} |", "|---|---|"]
-    return "\n".join(lines + [f"| {_plain(what)} | {_plain(value)} |" for what, value in rows.items()])
-
-
-def _plain(text: str) -> str:
-    """One line, and no end of a table cell in it."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return "\n".join(lines + [f"| {markdown(what)} | {markdown(value)} |" for what, value in rows.items()])
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from igcnas import harmless
 from igcnas.files import write_text, write_whole
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def png_of(figure: Figure) -> bytes:
     """The figure as the content of a PNG file."""
     buffer = io.BytesIO()
     with _reproducible():
-        figure.savefig(buffer, format="png")
+        harmless.figure(figure).savefig(buffer, format="png")
     return buffer.getvalue()
 
 
@@ -70,7 +72,7 @@ def svg_of(figure: Figure) -> str:
     """The figure as the text of an SVG file."""
     buffer = io.StringIO()
     with _reproducible():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        harmless.figure(figure).savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -111,5 +113,6 @@ def _reproducible() -> Iterator[None]:
         "font.family": "sans-serif",
         "font.sans-serif": list(_FONTS),
     }
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in scripts that the font lacks
         yield

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.bounds import FACTORS
 from igcnas.checks import require, require_bool, require_divides, require_positive
 from igcnas.errors import ArchitectureError
 from igcnas.primitives import Convolution, Gather, Layer, Permutation, Size
@@ -47,6 +48,7 @@ class SparseProduct:
 
     def __post_init__(self) -> None:
         require(isinstance(self.K, tuple) and len(self.K) >= 1, f"K must be a tuple of branch sizes, but is {self.K!r}")
+        require(len(self.K) <= FACTORS, f"K has {len(self.K):,} branch sizes, more than {FACTORS}")
         for size in self.K:
             require_positive(K=size)
         require_bool(restore=self.restore)

@@ -8,14 +8,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from igcnas.errors import MachineError
+from igcnas.errors import MachineError, StudyError
 from igcnas.importance.analysis import Report
 from igcnas.importance.samples import Sample
 from igcnas.importance.table import from_dict, to_dict
+from igcnas.reading import read_json
 
 FILE = "importance.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """The file."""
+
+    digest: str
+    report: dict[str, Any]
 
 
 def digest(samples: Sequence[Sample]) -> str:
@@ -40,7 +51,7 @@ def keep(folder: Path, samples: Sequence[Sample], report: Report) -> None:
 def kept(folder: Path, samples: Sequence[Sample]) -> Report | None:
     """The analysis of these networks; None where there is none."""
     try:
-        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return from_dict(data["report"]) if data["digest"] == digest(samples) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_json(folder / FILE, _Kept, advice="remove it")
+        return from_dict(found.report) if found.digest == digest(samples) else None
+    except StudyError:
         return None

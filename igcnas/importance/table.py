@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from igcnas.importance.analysis import Choice, Effect, Report
+from igcnas.importance.analysis import Report
+from igcnas.reading import as_kind
 
 if TYPE_CHECKING:
     import pandas
@@ -23,17 +24,17 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> Report:
-    """The report that `to_dict` described."""
-    choices = tuple(
-        Choice(**{**_with_nan(one), "effects": tuple(Effect(**_with_nan(effect)) for effect in one["effects"])})
-        for one in data["choices"]
-    )
-    return Report(evaluator=data["evaluator"], n=data["n"], choices=choices, too_few=dict(data["too_few"]))
+    """The report that `to_dict` described; StudyError where it is damaged."""
+    return as_kind(_with_nan(data), Report, where="the kept analysis", advice="remove it")
 
 
-def _with_nan(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers that were not known; without what follows from others."""
-    return {key: math.nan if value is None else value for key, value in data.items() if key != "above_chance"}
+def _with_nan(value: Any) -> Any:
+    """The inverse of _without_nan: only numbers can be unknown."""
+    if isinstance(value, Mapping):
+        return {key: _with_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(item) for item in value]
+    return math.nan if value is None else value
 
 
 def _without_nan(value: Any) -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from igcnas.checks import require, require_positive
+from igcnas.bounds import CHANNELS, MULTIPLIER
+from igcnas.checks import require, require_positive, shown
 
 _MIN_FINAL_SIZE = 4
+_LONGEST = 200  # characters of numbers joined by dashes
 DATASETS = ("cifar", "imagenet")
 
 
@@ -41,7 +43,7 @@ def images(dataset: str, *, size: int | None, channels: int, classes: int | None
 def require_choice(**values: tuple[str, tuple[str, ...]]) -> None:
     """Each value, given with its choices, must be one of them."""
     for name, (value, choices) in values.items():
-        require(value in choices, f"{name} must be one of {choices}, but is {value!r}")
+        require(value in choices, f"{name} must be one of {choices}, but is {shown(value)}")
 
 
 def fit_strides(strides: tuple[int, ...], size: int) -> tuple[int, ...]:
@@ -70,6 +72,7 @@ def scale(channels: int, width: float, multiple: int = 1) -> int:
 def require_width(width: float) -> None:
     """A multiplier of widths is a positive, finite number."""
     require(0 < width < math.inf, f"width must be positive and finite, but is {width}")
+    require(width <= MULTIPLIER, f"width must be at most {MULTIPLIER:g}, but is {width:g}")
 
 
 def blocks_of_depth(depth: int, *, units: int) -> int:
@@ -83,9 +86,12 @@ def blocks_of_depth(depth: int, *, units: int) -> int:
 def numbers(text: str, *, name: str, count: int | None = None, example: str) -> tuple[int, ...]:
     """Positive numbers joined by dashes, as in 4-6-8-10-8."""
     words = text.split("-")
-    valid = all(word.isdigit() and int(word) > 0 for word in words)
+    valid = len(text) <= _LONGEST and all(word.isascii() and word.isdecimal() and int(word) > 0 for word in words)
     how_many = "seven positive numbers" if count == 7 else "positive numbers joined by dashes"
     require(
-        valid and (count is None or len(words) == count), f"{name}={text!r}: {how_many} are expected, as in {example}"
+        valid and (count is None or len(words) == count),
+        f"{name}={shown(text)}: {how_many} are expected, as in {example}",
     )
-    return tuple(map(int, words))
+    found = tuple(map(int, words))
+    require(sum(found) <= CHANNELS, f"{name}={shown(text)}: that is more than {CHANNELS:,} together")
+    return found

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import DenseLayer
+from igcnas.bounds import BLOCKS
 from igcnas.checks import require, require_positive
 from igcnas.grouping import Condensing, Group
 from igcnas.literature.common import Images, fit_strides, images, numbers, require_choice
@@ -55,6 +56,7 @@ def shape(stages: str | None, growth: str | None, dataset: str) -> tuple[tuple[i
     """Layers and growth of each stage, those of the data set where they are not given."""
     layers = numbers(stages or SHAPES[dataset][0], name="stages", example="14-14-14")
     rates = numbers(growth or SHAPES[dataset][1], name="growth", example="8-16-32")
+    require(sum(layers) <= BLOCKS, f"{sum(layers):,} layers are more than {BLOCKS:,}")
     require(
         len(layers) == len(rates), f"stages and growth must be as many, but are {len(layers)} and {len(rates)} numbers"
     )

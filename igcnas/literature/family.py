@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from igcnas.architecture import Architecture
+from igcnas.bounds import DIGITS
+from igcnas.checks import shown
 from igcnas.errors import ArchitectureError
 from igcnas.keywords import assignments
 
@@ -88,7 +90,9 @@ def _parse_value(key: str, text: str, kind: Any) -> Any:
         return None
     known: dict[Any, Callable[[str], Any]] = {bool: lambda word: _WORDS[word.lower()]}
     try:
+        if options[0] is not str and len(text) > DIGITS:
+            raise ValueError(text)
         return known.get(options[0], options[0])(text)
     except (ValueError, KeyError):
         expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(options[0], "text")
-        raise ArchitectureError(f"{key}={text!r}: {expected} is expected") from None
+        raise ArchitectureError(f"{key}={shown(text)}: {expected} is expected") from None

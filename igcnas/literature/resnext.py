@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from igcnas.architecture import Architecture
 from igcnas.blocks import Bottleneck
-from igcnas.checks import require, require_positive
+from igcnas.bounds import DIGITS
+from igcnas.checks import require, require_positive, shown
 from igcnas.errors import ArchitectureError
 from igcnas.grouping import Group, Grouping, KroneckerGrouping
 from igcnas.literature.common import images
@@ -78,9 +79,9 @@ def _gate_rule(gates: str, groups: int, balanced: bool) -> Callable[[int], Group
         return lambda _: KroneckerGrouping(groups=1)
     if gates == "off":
         return lambda mid: KroneckerGrouping(groups=mid)
-    if not gates.isdigit() or int(gates) < 1 or int(gates) & (int(gates) - 1):
-        raise ArchitectureError(f"{_GATES}, but is {gates!r}")
-    fixed = int(gates)
+    fixed = int(gates) if gates.isascii() and gates.isdecimal() and len(gates) <= DIGITS else 0
+    if fixed < 1 or fixed & (fixed - 1):
+        raise ArchitectureError(f"{_GATES}, but is {shown(gates)}")
     return lambda _: KroneckerGrouping(groups=fixed)
 
 

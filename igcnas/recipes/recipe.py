@@ -11,9 +11,14 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from igcnas import bounds
+from igcnas.checks import shown
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.reading import as_kind
 from igcnas.settings import GroupingRules
 
 OPTIMIZERS = ("sgd", "rmsprop")
@@ -105,7 +110,7 @@ class Augmentation:
     """
 
     crop: str = "pad"
-    pad: int | None = None
+    pad: Annotated[int, Meta(ge=0, le=bounds.WIDTH_PIXELS)] | None = None
     fill: str = "zero"
     flip: bool = True
     scale: tuple[float, float] = (0.08, 1.0)
@@ -142,8 +147,8 @@ class Recipe:
     name: str
     source: str
     ours: str = ""
-    epochs: int
-    batch_size: int
+    epochs: bounds.Epochs
+    batch_size: bounds.Batch
     learning_rate: float
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
@@ -156,9 +161,11 @@ class Recipe:
     grouping: GroupingRules = field(default_factory=GroupingRules)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
+        for name, most in (("epochs", bounds.EPOCHS), ("batch_size", bounds.BATCH)):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
-                raise IgcnasError(f"{name} must be at least 1, but is {getattr(self, name)}")
+                raise IgcnasError(f"{name} must be at least 1, but is {shown(getattr(self, name))}")
+            if getattr(self, name) > most:
+                raise IgcnasError(f"{name} must be at most {most:,}, but is {shown(getattr(self, name))}")
         _positive(learning_rate=self.learning_rate)
         for name in ("label_smoothing", "dropout"):
             if not 0 <= getattr(self, name) < 1:
@@ -197,18 +204,4 @@ class Recipe:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Recipe:
         """The recipe that `to_dict` described."""
-        augmentation: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()
-        }
-        schedule = {**data["schedule"], "milestones": tuple(data["schedule"]["milestones"])}
-        return Recipe(
-            **{
-                **data,
-                "optimizer": Optimizer(**data["optimizer"]),
-                "schedule": Schedule(**schedule),
-                "decay": PerKind(**data["decay"]),
-                "rates": tuple(data["rates"]),
-                "augmentation": Augmentation(**augmentation),
-                "grouping": GroupingRules(**data["grouping"]),
-            }
-        )
+        return as_kind(data, Recipe, where="recipe", advice="restore its file")

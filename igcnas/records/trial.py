@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET, UnsetType
+
+from igcnas import bounds
 from igcnas.architecture import Architecture
+from igcnas.errors import ArchitectureError, StudyError
+from igcnas.reading import as_kind
 
 if TYPE_CHECKING:
     import optuna
@@ -144,6 +149,40 @@ RESULT_ATTRIBUTES = (
     "curve",
 )
 _PROPOSED = ("macs", "params", "target_macs", "baseline", "seed", "epochs")
+_ADVICE = "restore its journal from a copy, or search again under another --study name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attributes:
+    """What a journal may say of a training: a file that anybody can have changed."""
+
+    macs: bounds.Positive
+    params: bounds.Count
+    target_macs: bounds.Positive
+    baseline: str | None
+    seed: bounds.Seed
+    epochs: bounds.Epochs
+    canonical_id: str = ""
+    repeat: bounds.Networks = 0
+    repeat_of: bounds.Networks | None = None
+    pending: tuple[bounds.Networks, ...] = ()
+    origin: str = ""
+    measured_macs: bounds.Positive | None = None
+    measured_params: bounds.Count | None = None
+    val_accuracy: bounds.Percent | None = None
+    seconds: bounds.Seconds | None = None
+    device: str | None = None
+    peak_memory_mb: float | None = None
+    latency_ms: bounds.Seconds | None = None
+    latency_iqr_ms: bounds.Seconds | None = None
+    curve: tuple[tuple[bounds.Epochs, float, bounds.Percent], ...] = ()
+    pruned_at: bounds.Epochs | None = None
+    spared_at: bounds.Epochs | None = None
+    reason: str | None = None
+    starts: bounds.Count = 0
+    reached: bounds.Count = 0
+    checkpoint: bounds.Count | None = None
+    architecture: str | UnsetType = UNSET
 
 
 @lru_cache(maxsize=16_384)
@@ -152,37 +191,58 @@ def _architecture(text: str) -> Architecture:
     return Architecture.from_json(text)
 
 
+def _attributes(trial: optuna.trial.FrozenTrial) -> tuple[_Attributes, Architecture]:
+    where = f"network {trial.number} of the study"
+    found = as_kind(trial.user_attrs, _Attributes, where=where, advice=_ADVICE)
+    try:
+        return found, _architecture(str(found.architecture))
+    except ArchitectureError as error:
+        raise StudyError(f"{where} is damaged ({error}); {_ADVICE}") from None
+
+
 def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     """The record of one trial; None for a trial that was asked for and killed before it had a network."""
-    attributes = trial.user_attrs
-    if "architecture" not in attributes:
+    if "architecture" not in trial.user_attrs:
         return None
+    found, architecture = _attributes(trial)
     state = _STATES[trial.state.name]
     ended = state in ("complete", "pruned")
-    results: dict[str, Any] = {key: attributes.get(key) for key in RESULT_ATTRIBUTES if key != "curve" and ended}
+    results: dict[str, Any] = {key: getattr(found, key) for key in RESULT_ATTRIBUTES if key != "curve" and ended}
     return TrialRecord(
         number=trial.number,
         state=state,
-        architecture=_architecture(attributes["architecture"]),
-        canonical_id=attributes.get("canonical_id", ""),
-        repeat=attributes.get("repeat", 0),
-        repeat_of=attributes.get("repeat_of"),
-        pending=tuple(attributes.get("pending", ())),
-        origin=attributes.get("origin", ""),
-        pruned_at=attributes.get("pruned_at") if state == "pruned" else None,
-        spared_at=attributes.get("spared_at") if state == "complete" else None,
-        reason=attributes.get("reason"),
-        curve=tuple((int(e), float(loss), float(a)) for e, loss, a in attributes.get("curve", ())),
-        **{key: attributes[key] for key in _PROPOSED},
+        architecture=architecture,
+        canonical_id=found.canonical_id,
+        repeat=found.repeat,
+        repeat_of=found.repeat_of,
+        pending=found.pending,
+        origin=found.origin,
+        pruned_at=found.pruned_at if state == "pruned" else None,
+        spared_at=found.spared_at if state == "complete" else None,
+        reason=found.reason,
+        curve=found.curve,
+        **{key: getattr(found, key) for key in _PROPOSED},
         **results,
     )
 
 
 def records(study: optuna.Study) -> list[TrialRecord]:
-    """Every training of a study, in the order of their numbers."""
-    return records_of(study.get_trials(deepcopy=False))
+    """Every training of a study, in the order of their numbers. StudyError where its journal is damaged."""
+    from igcnas.storage import place_of
+
+    try:
+        return records_of(study.get_trials(deepcopy=False))
+    except StudyError as error:
+        raise StudyError(f"{place_of(study)}: {error}") from None
 
 
 def records_of(trials: Iterable[optuna.trial.FrozenTrial]) -> list[TrialRecord]:
-    """The records of those trials that have a network."""
-    return [record for trial in trials if (record := record_of(trial)) is not None]
+    """The records of those trials that have a network. StudyError for a repeat of a network that is not there."""
+    found = [record for trial in trials if (record := record_of(trial)) is not None]
+    numbers = {record.number for record in found if record.repeat == 0}
+    for record in found:
+        if record.repeat > 0 and record.repeat_of not in numbers:
+            raise StudyError(
+                f"network {record.number} repeats network {record.repeat_of}, which is not there; {_ADVICE}"
+            )
+    return found

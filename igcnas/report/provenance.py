@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from igcnas.exported import exported_in
 from igcnas.provenance import Run, runs
 from igcnas.records import counted
 from igcnas.report.source import Source
@@ -98,7 +99,10 @@ def structures(space: Mapping[str, Any]) -> int | None:
             return None
         fields = {name: tuple(value) if isinstance(value, list) else value for name, value in family.items()}
         del fields["kind"]
-        total += common * math.prod(len(options) for options in kind(**fields).axes().values())
+        try:
+            total += common * math.prod(len(options) for options in kind(**fields).axes().values())
+        except (TypeError, ValueError, AttributeError):  # a family of the same name of another version
+            return None
     return total
 
 
@@ -123,17 +127,9 @@ def command_of(source: Source) -> str:
         words += ["--pruner", settings.pruner, "--min-epochs", str(settings.min_epochs)]
     if not settings.baselines:
         words.append("--no-baselines")
-    return shlex.join([*words, "--engine", training.engine, "--study", source.name, *_place(source.folder)])
-
-
-def _place(folder: Path) -> list[str]:
-    root = folder.parent
-    return [] if root == Path("studies") else ["--studies-dir", str(root)]
+    return shlex.join([*words, "--engine", training.engine, "--study", source.name])
 
 
 def _export_was_tested(folder: Path) -> bool:
-    try:
-        data = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and bool(data.get("test_accuracy"))
+    record = exported_in(folder / "best")
+    return record is not None and bool(record.test_accuracy)

@@ -7,12 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from igcnas import __version__
+from igcnas.harmless import without_folders
 from igcnas.report.content import Section, Table
 from igcnas.report.provenance import SEARCH, Provenance
 from igcnas.report.source import Source
 from igcnas.report.words import counted, listed, often
 from igcnas.settings import GroupingRules
 from igcnas.units import duration, mega
+
+_MACHINES = ("x86_64", "AMD64", "aarch64", "arm64", "ppc64le", "riscv64", "i686")
 
 
 def provenance_section(source: Source, found: Provenance) -> Section:
@@ -41,9 +44,16 @@ def _runs_words(found: Provenance) -> str:
     packages = listed([f"{name} {version}" for name, version in last.packages.items()])
     return (
         f"Made by igcnas {listed(said)} in {counted(len(found.runs), 'run')}, on Python {last.python} with "
-        f"{packages or 'packages of unknown versions'} ({last.platform}; {last.processor}, "
+        f"{packages or 'packages of unknown versions'} ({_system(last.platform)}; {last.processor}, "
         f"{counted(last.cores, 'core')}). This page was written by igcnas {__version__}."
     )
+
+
+def _system(platform: str) -> str:
+    """Linux x86_64, of Linux-6.8.0-45-generic-x86_64-with-glibc2.35: the kernel of a host is not for every reader."""
+    kind = platform.partition("-")[0]
+    machine = next((name for name in _MACHINES if name.lower() in platform.lower()), "")
+    return f"{kind} {machine}".strip()
 
 
 def _test_words(found: Provenance) -> str:
@@ -62,7 +72,10 @@ def _again_words(found: Provenance) -> str:
         "bits; with several workers it depends on which training ends first."
     )
     if found.runs:
-        return f"The commands below are those that were given, then those that make each part of this page. {exact}"
+        return (
+            "The commands below are those that were given, without the folders of the machine (runs.jsonl beside the "
+            f"study has them), then those that make each part of this page. {exact}"
+        )
     return (
         "The first command below has the settings of this study, put together from them (its numbers of seeds and "
         f"repeats are not kept); the others make each part of this page. {exact}"
@@ -72,7 +85,8 @@ def _again_words(found: Provenance) -> str:
 def _commands(source: Source, found: Provenance) -> tuple[str, ...]:
     given = [run.command for _, run in found.runs] or [found.command]
     again = ("status {}", "plot {}", "importance {}", "audit {}", "retrain {}", "report {}")
-    return (*dict.fromkeys(given), *(source.command(words) for words in again))
+    made = (*dict.fromkeys(given), *(source.command(words) for words in again))
+    return tuple(dict.fromkeys(without_folders(command) for command in made))
 
 
 def _settings_table(found: Provenance) -> Table:

@@ -88,8 +88,12 @@ class Source:
 
     @property
     def reference(self) -> str:
-        """How commands are told of the study: by its name where they look for names, else by its folder."""
-        return self.name if self.folder.parent == Path("studies") else str(self.folder)
+        """How commands are told of the study: by its name where they look for names, else by its relative folder.
+
+        An absolute one says where things lie on this machine, and a page is shown to others.
+        """
+        named = self.folder.parent == Path("studies") or self.folder.is_absolute()
+        return self.name if named else str(self.folder)
 
     def command(self, words: str) -> str:
         """A command of igcnas on this study: `words` with {} for it."""

@@ -13,17 +13,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from igcnas import bounds
 from igcnas.architecture import Architecture
 from igcnas.baselines import baselines
-from igcnas.errors import IgcnasError, StudyError
+from igcnas.errors import ArchitectureError, IgcnasError, StudyError
 from igcnas.files import write_text
+from igcnas.reading import as_kind, read_json
 from igcnas.records import TrialRecord
-from igcnas.settings import TrainingSettings, network_seed
+from igcnas.settings import TrainingSettings, network_seed, with_first_engine
 from igcnas.statistics import mean
 from igcnas.study import StudySettings, flatten
 
 FILE = "settings.json"
 _FORMAT = 1
+_ADVICE = "restore it, or start another with --name NAME"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +37,19 @@ class Finalist:
     the trainings of the study, in percent, and their number; None and 0 where there are none.
     """
 
-    name: str
+    name: bounds.Name
     published: bool
-    number: int | None
+    number: bounds.Networks | None
     architecture: Architecture
-    val_accuracy: float | None
-    trainings: int
+    val_accuracy: bounds.Percent | None
+    trainings: bounds.Networks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """A finalist as it is written, as far as its network."""
+
+    architecture: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +58,11 @@ class RetrainSettings:
 
     data_name: str
     data_fingerprint: str
-    budget_macs: int
+    budget_macs: bounds.Macs
     training: TrainingSettings
-    seeds: int
-    top: int | None
-    trials: tuple[int, ...] | None
+    seeds: bounds.Networks
+    top: bounds.Networks | None
+    trials: tuple[bounds.Networks, ...] | None
     margin: float
     finalists: tuple[Finalist, ...]
 
@@ -77,21 +87,22 @@ class RetrainSettings:
         return plain
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> RetrainSettings:
-        """The settings that `to_dict` described; StudyError if they are not."""
+    def from_dict(data: Mapping[str, Any], *, where: str = "the settings of a retraining") -> RetrainSettings:
+        """The settings that `to_dict` described; StudyError, which names `where` they are from, if they are not."""
+        if data.get("format") != _FORMAT:
+            raise StudyError(f"{where}: format {data.get('format')!r} is of another version of igcnas; {_ADVICE}")
+        listed = as_kind(data.get("finalists"), list[_Listed], where=f"{where}, finalists,", advice=_ADVICE)
         try:
-            fields = {key: value for key, value in data.items() if key != "format"}
-            if data["format"] != _FORMAT:
-                raise StudyError(f"settings of format {data['format']} are of another version of igcnas")
-            finalists = (
-                Finalist(**{**one, "architecture": Architecture.from_dict(one["architecture"])})
-                for one in data["finalists"]
-            )
-            fields |= {"training": TrainingSettings.from_dict(data["training"]), "finalists": tuple(finalists)}
-            fields["trials"] = None if data["trials"] is None else tuple(data["trials"])
-            return RetrainSettings(**fields)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise StudyError(f"settings of a retraining are damaged ({error})") from None
+            built = [Architecture.from_dict(one.architecture) for one in listed]
+        except ArchitectureError as error:
+            raise StudyError(f"{where} is damaged ({error}); {_ADVICE}") from None
+        if not listed:
+            raise StudyError(f"{where} is damaged (no finalists); {_ADVICE}")
+        finalists = [
+            {**one, "architecture": architecture} for one, architecture in zip(data["finalists"], built, strict=True)
+        ]
+        plain = {**data, "finalists": finalists, "training": with_first_engine(data.get("training"))}
+        return as_kind(plain, RetrainSettings, where=where, advice=_ADVICE)
 
     def differences(self, other: RetrainSettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; the finalists follow from the rest and the study."""
@@ -181,8 +192,4 @@ def guard(folder: Path, settings: RetrainSettings) -> RetrainSettings:
 def read_settings(folder: Path) -> RetrainSettings:
     """The settings in a retraining's folder; StudyError if they are damaged."""
     path = folder / FILE
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{path} cannot be read ({error}); start another with --name NAME") from None
-    return RetrainSettings.from_dict(data)
+    return RetrainSettings.from_dict(read_json(path, dict[str, Any], advice=_ADVICE), where=str(path))

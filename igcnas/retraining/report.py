@@ -10,6 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from igcnas.columns import columns, pipes
+from igcnas.harmless import cell
+from igcnas.harmless import markdown as words
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Comparison, Row, Table
 
@@ -28,10 +30,10 @@ def text(table: Table, settings: RetrainSettings) -> str:
 
 def markdown(table: Table, settings: RetrainSettings, *, title: str) -> str:
     """For a file or a paper."""
-    parts = [f"# {title}", pipes(HEAD, cells(table.rows), words=_words(HEAD))]
+    parts = [f"# {words(title)}", pipes(HEAD, cells(table.rows), words=_words(HEAD))]
     for heading, family in families(table):
-        parts += [f"## {heading}", pipes(COMPARED, compared(family), words=_words(COMPARED))]
-    parts += ["## Notes", "\n".join(f"- {note}" for note in notes(table, settings))]
+        parts += [f"## {words(heading)}", pipes(COMPARED, compared(family), words=_words(COMPARED))]
+    parts += ["## Notes", "\n".join(f"- {words(note)}" for note in notes(table, settings))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -42,7 +44,7 @@ def comma_separated(table: Table) -> str:
     names = list(dict.fromkeys(name for line in lines for name in line))
     writer = csv.DictWriter(output, names, lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({key: cell(value) for key, value in one.items()} for one in lines)
     return output.getvalue()
 
 

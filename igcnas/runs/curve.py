@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas import harmless
 from igcnas.errors import MissingExtraError
 from igcnas.extras import extra
 from igcnas.files import append, write_text, write_whole
@@ -135,7 +136,7 @@ def write_picture(folder: Path, curve: Sequence[EpochReport], *, title: str, bes
         axes.legend(fontsize=8)
     figure.suptitle(title, fontsize=10, wrap=True)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    harmless.figure(figure).savefig(buffer, format="png")
     write_whole(folder / PICTURE, buffer.getvalue())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 import torch
 
 from igcnas.errors import DataError, IgcnasError
-from igcnas.network import build
+from igcnas.exported import exported_in
 from igcnas.plan import plan
 from igcnas.recipes import Augmentation
 from igcnas.runs.data import RunData
-from igcnas.runs.weights import BEST, LAST, Checkpoint
+from igcnas.runs.weights import BEST, LAST, Checkpoint, loaded
 from igcnas.training import Scores, score
 from igcnas.training.stream import StreamData
 from igcnas.training.tensors import TrainingData
@@ -66,14 +65,7 @@ def _open_checkpoint(path: Path, device: torch.device) -> Trained:
     if (onnx := path.with_name("model.onnx")).is_file():  # an export's weights are those of the lowered network
         return _open_onnx(onnx)
     checkpoint = Checkpoint.read(path)
-    network = build(plan(checkpoint.architecture))
-    try:
-        network.load_state_dict(checkpoint.state)
-    except RuntimeError as error:
-        raise IgcnasError(
-            f"the weights of {path} are not of its architecture: {' '.join(str(error).split())}"
-        ) from None
-    network = network.to(device).eval()
+    network = loaded(plan(checkpoint.architecture), checkpoint.state, where=path).to(device)
     return Trained(
         path=path,
         form="checkpoint",
@@ -96,6 +88,9 @@ def _open_onnx(path: Path) -> Trained:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises what its parts raise
         raise IgcnasError(f"{path} cannot be read as ONNX ({str(error).splitlines()[0]})") from None
+    shapes = [tuple(one.shape) for one in (*session.get_inputs(), *session.get_outputs())]
+    if [len(shape) for shape in shapes] != [4, 2] or not all(type(n) is int for shape in shapes for n in shape[1:]):
+        raise IgcnasError(f"{path} does not map images to logits, but has inputs and outputs {shapes}; give another")
     image, logits = session.get_inputs()[0], session.get_outputs()[0]
     channels, height, width = image.shape[1:]
 
@@ -111,17 +106,8 @@ def _open_onnx(path: Path) -> Trained:
         device=torch.device("cpu"),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,
-        data=_data_of_export(path.with_name("architecture.json")),
+        data={} if (record := exported_in(path.parent)) is None else dict(record.data),
     )
-
-
-def _data_of_export(path: Path) -> dict[str, Any]:
-    """What the record beside an exported network says of the data it was trained on; {} where it says nothing."""
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return data
 
 
 def evaluate(

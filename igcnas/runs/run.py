@@ -23,12 +23,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from igcnas import bounds
 from igcnas.cost import Cost, count, count_plan
-from igcnas.errors import TrainingError
+from igcnas.errors import StudyError, TrainingError
 from igcnas.files import write_text
 from igcnas.lowering import lower
 from igcnas.network import build
 from igcnas.plan import plan
+from igcnas.reading import as_kind, read_json
 from igcnas.records import standard_error
 from igcnas.runs.curve import Events, value_of, write_picture, write_table
 from igcnas.runs.data import RunData
@@ -50,11 +52,40 @@ class Observer:
     on_step: Callable[[StepReport], None] = lambda _report: None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Split:
+    """Accuracies on a split, in percent."""
+
+    images: bounds.Positive
+    top1: bounds.Percent
+    top1_standard_error: float
+    top5: bounds.Percent | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What is said of a summary that is read back."""
+
+    epochs: bounds.Epochs
+    macs: bounds.Count
+    params: bounds.Count
+    measured_params: bounds.Count | None
+    measured_macs: bounds.Count | None
+    exceeds_expected: bool | None
+    best_epoch: bounds.Epoch
+    chosen_by: str
+    validation: _Split | None
+    test: _Split
+    seconds: bounds.Seconds
+
+
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The result of a finished training; None if it has not finished."""
+    """The result of a finished training; None if it has not finished, or if its file cannot be read."""
+    advice = "remove it"
     try:
-        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        summary = read_json(folder / SUMMARY, dict[str, Any], advice=advice)
+        as_kind(summary, _Told, where=SUMMARY, advice=advice)
+    except StudyError:
         return None
     return summary
 

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from igcnas import bounds
 from igcnas.architecture import Architecture
-from igcnas.errors import StudyError
+from igcnas.errors import ArchitectureError, StudyError
+from igcnas.reading import as_kind, read_json
 from igcnas.recipes import Recipe
 from igcnas.study import flatten
 
@@ -25,13 +27,27 @@ class RunDataSettings:
 
     spec: str
     data_dir: str | None
-    image_size: int | None
+    image_size: bounds.Pixels | None
     name: str
     fingerprint: str
     classes: tuple[str, ...]
     streamed: bool
-    validation: float | None
-    seed: int
+    validation: bounds.Share | None
+    seed: bounds.Seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """settings.json as it is written."""
+
+    format: int
+    architecture: dict[str, Any]
+    recipe: Recipe
+    data: RunDataSettings
+    seed: bounds.Seed
+    pretrained: str | None
+    precision: str
+    engine: str = _FIRST_ENGINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +70,25 @@ class RunSettings:
         return plain
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> RunSettings:
-        """The settings that `to_dict` described; StudyError if they are not."""
+    def from_dict(data: Mapping[str, Any], *, where: str = "the settings of a training") -> RunSettings:
+        """The settings that `to_dict` described; StudyError, which names `where` they are from, if they are not."""
+        advice = "restore the file, or give another --out"
+        if data.get("format") != _FORMAT:
+            raise StudyError(f"{where}: format {data.get('format')!r} is of another version of igcnas; {advice}")
+        written = as_kind(data, _Written, where=where, advice=advice)
         try:
-            if data["format"] != _FORMAT:
-                raise StudyError(f"settings of format {data['format']} are of another version of igcnas")
-            return RunSettings(
-                architecture=Architecture.from_dict(data["architecture"]),
-                recipe=Recipe.from_dict(data["recipe"]),
-                data=RunDataSettings(**{**data["data"], "classes": tuple(data["data"]["classes"])}),
-                seed=data["seed"],
-                pretrained=data["pretrained"],
-                precision=data["precision"],
-                engine=data.get("engine", _FIRST_ENGINE),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise StudyError(f"settings of a training are damaged ({error})") from None
+            architecture = Architecture.from_dict(written.architecture)
+        except ArchitectureError as error:
+            raise StudyError(f"{where} is damaged ({error}); {advice}") from None
+        return RunSettings(
+            architecture=architecture,
+            recipe=written.recipe,
+            data=written.data,
+            seed=written.seed,
+            pretrained=written.pretrained,
+            precision=written.precision,
+            engine=written.engine,
+        )
 
     def differences(self, found: Mapping[str, Any]) -> list[str]:
         """Each setting in which the `found` ones differ from these, as 'name: found -> these'; paths do not count."""
@@ -87,10 +106,8 @@ def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_settings(folder: Path) -> dict[str, Any]:
     """settings.json of a training's folder; StudyError if it is damaged."""
-    try:
-        data: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{folder / FILE} cannot be read ({error}); give another --out") from None
+    data = read_json(folder / FILE, dict[str, Any], advice="restore it, or give another --out")
+    RunSettings.from_dict(data, where=str(folder / FILE))
     return data
 
 

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import pickletools
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from msgspec import Meta
 from torch import nn
 
-from igcnas import training
+from igcnas import bounds, training
 from igcnas.architecture import Architecture
-from igcnas.errors import IgcnasError
+from igcnas.cost import count_plan
+from igcnas.errors import ArchitectureError, IgcnasError
+from igcnas.exported import TrainedOn
+from igcnas.network import build
+from igcnas.plan import Plan
+from igcnas.reading import as_kind, parse_json
 from igcnas.training.checkpoint import write_weights
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 _KEY = "igcnas"
+_MOST_INTEGER = 10**6  # in a pickle of a state dict, beside what its file has bytes for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +65,53 @@ class Checkpoint:
                 f"{path} does not say which network it is of and how images are normalised; give a checkpoint of "
                 "igcnas train, or export the network first"
             )
-        facts = json.loads(metadata[_KEY])
+        advice = "fetch it again, or train the network again"
+        where = f"the metadata of {path}"
+        facts = parse_json(metadata[_KEY], _Facts, where=where, error=IgcnasError, advice=advice)
+        as_kind(facts.data, TrainedOn, where=f"{where}, data,", error=IgcnasError, advice=advice)
+        try:
+            architecture = Architecture.from_dict(facts.architecture)
+        except ArchitectureError as error:
+            raise IgcnasError(f"{where}: {error}") from None
+        if not len(facts.mean) == len(facts.std) == architecture.input_shape[0]:
+            raise IgcnasError(f"{where}: mean and std are not of {architecture.input_shape[0]} channels; {advice}")
+        if len(facts.classes) != architecture.num_classes:
+            raise IgcnasError(f"{where}: {len(facts.classes)} names of {architecture.num_classes} classes; {advice}")
         return Checkpoint(
-            architecture=Architecture.from_dict(facts["architecture"]),
+            architecture=architecture,
             state=state,
-            mean=tuple(facts["mean"]),
-            std=tuple(facts["std"]),
-            classes=tuple(facts["classes"]),
-            epoch=facts["epoch"],
-            data=facts["data"],
+            mean=facts.mean,
+            std=facts.std,
+            classes=facts.classes,
+            epoch=facts.epoch,
+            data=facts.data,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What a checkpoint says beside its tensors."""
+
+    architecture: dict[str, Any]
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, Meta(gt=0)], ...]
+    classes: tuple[str, ...]
+    epoch: bounds.Epoch
+    data: dict[str, Any]
+
+
+def loaded(network: Plan, state: Mapping[str, torch.Tensor], *, where: str | Path) -> nn.Module:
+    """The module of a plan with these weights, in evaluation mode; IgcnasError where they are of another network."""
+    held = sum(math.prod(tensor.shape) for tensor in state.values())
+    if count_plan(network).params > held:  # before memory is asked for: a file may declare any network
+        raise IgcnasError(f"the weights of {where} are not of its architecture, which has more; fetch both again")
+    module = build(network)
+    try:
+        module.load_state_dict(dict(state))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise IgcnasError(f"the weights of {where} are not of its architecture: {reason}") from None
+    return module.eval()
 
 
 def file_hash(path: Path) -> str:
@@ -83,13 +130,43 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
+        _check_state(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # both raise what their parts raise
-        raise IgcnasError(f"{path} holds no state dict ({str(error).splitlines()[0]})") from None
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise IgcnasError(f"{path} holds no state dict ({reason}); give another file") from None
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise IgcnasError(f"{path} holds no state dict: tensors by name are expected")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}  # the prefix of DataParallel
+
+
+def _check_state(path: Path) -> None:
+    """ValueError for a file of torch.save that says it holds more than its bytes could, before torch makes room."""
+    size = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED or entry.file_size > size for entry in archive.infolist()):
+                raise ValueError("a compressed archive, which torch.save never writes")
+            pickles = [entry for entry in archive.namelist() if entry.endswith("data.pkl")]
+            for name in pickles:
+                with archive.open(name) as file:
+                    _check_pickle(file, size)
+    else:
+        with open(path, "rb") as file:
+            for _ in range(5):  # before torch 1.6: magic number, version, machine, state dict, keys; then the bytes
+                _check_pickle(file, size, magic=True)
+
+
+def _check_pickle(file: Any, size: int, *, magic: bool = False) -> None:
+    """Before it is read: no number of elements beyond the file's bytes, no name that makes room by itself."""
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name == "LONG1" and magic:
+            continue  # the magic number of the format has 80 bits
+        if isinstance(argument, int) and argument > max(size, _MOST_INTEGER):
+            raise ValueError(f"{opcode.name} {str(argument)[:20]} in a file of {size:,} bytes")
+        if isinstance(argument, str) and "bytearray" in argument:
+            raise ValueError("it asks for a bytearray, which tensors do not need")
 
 
 def load_pretrained(path: Path, say: Callable[[str], None]) -> Callable[[nn.Module], None]:
