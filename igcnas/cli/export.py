@@ -63,9 +63,7 @@ def write(folder: Path, number: int | None) -> Path:
         raise StudyError(
             f"the weights of network {record.number} are gone ({weights}); train it again in another study"
         )
-    dataset = settings.data.load()
-    if dataset.fingerprint() != settings.data.fingerprint:
-        raise StudyError(f"the data of study {folder.name!r} has changed since it was searched; restore it to export")
+    dataset = settings.data.load_same(folder.name)
     mean, std = _statistics(settings, dataset)
     test = dataset.load_test()
     error = standard_error(record.val_accuracy, settings.data.validation_images)
@@ -93,6 +91,7 @@ def write(folder: Path, number: int | None) -> Path:
             "streamed": False,
             "validation": settings.training.validation_fraction,
             "seed": settings.training.seed,
+            "own_validation": settings.data.own_validation,
         },
     )
     for name, difference in report.parity.items():

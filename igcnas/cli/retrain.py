@@ -75,9 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.training import resolve_device
 
     resolve_device(arguments.device)
-    dataset = study.data.load()
-    if dataset.fingerprint() != study.data.fingerprint:
-        raise StudyError(f"the data of study {study_path.name!r} has changed since it was searched; restore it")
+    dataset = study.data.load_same(study_path.name)
+    from igcnas.data.examination import examine
+
+    examine(dataset, fraction=study.training.validation_fraction, seed=study.training.seed)
     folder = study_path / (arguments.name or f"retrain-{settings.training.epochs}")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,13 @@ import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
+from igcnas.data.bounds import size
 from igcnas.errors import DataError
 
 _CHUNK_BYTES = 1 << 20
+# The largest file of CIFAR has 155 MB, the largest archive 185 MB unpacked; more is no CIFAR, or made to fill memory.
+_MOST_FILE = 400_000_000
+_MOST_ARCHIVE = 2_000_000_000
 
 # What a cut or overwritten archive makes tarfile and its decompressors raise.
 _DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -34,7 +38,7 @@ def file_contents(place: Path, wanted: Collection[str]) -> dict[str, bytes]:
     """The bytes of those wanted files which the folder or archive has, by name. DataError if it cannot be read."""
     try:
         if place.is_dir():
-            return {name: (place / name).read_bytes() for name in wanted if (place / name).is_file()}
+            return {name: _read_file(place / name) for name in wanted if (place / name).is_file()}
         return {name: _read(archive, member) for name, archive, member in _members(place) if name in wanted}
     except _DAMAGE as error:
         raise _unreadable(place, error) from error
@@ -45,14 +49,34 @@ def _members(place: Path) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInf
     with tarfile.open(place, "r:*") as archive:
         for member in archive:
             path = PurePosixPath(member.name)
+            if archive.offset > _MOST_ARCHIVE:
+                raise _TooLarge(f"it unpacks to more than {size(_MOST_ARCHIVE)}")
             if member.isreg() and len(path.parts) <= 2:
                 yield path.name, archive, member
         # tarfile stops at its own end mark; only the end of a gzip stream has the checksum that a flipped bit fails.
-        while archive.fileobj is not None and archive.fileobj.read(_CHUNK_BYTES):
-            pass
+        behind = 0
+        while archive.fileobj is not None and (chunk := archive.fileobj.read(_CHUNK_BYTES)):
+            behind += len(chunk)
+            if behind > _MOST_ARCHIVE:
+                raise _TooLarge(f"it unpacks to more than {size(_MOST_ARCHIVE)}")
+
+
+class _TooLarge(OSError):
+    """More bytes than CIFAR has."""
+
+
+def _read_file(path: Path) -> bytes:
+    _check_size(path.stat().st_size, path.name)
+    return path.read_bytes()
+
+
+def _check_size(found: int, name: str) -> None:
+    if found > _MOST_FILE:
+        raise _TooLarge(f"{name} has {size(found)}, more than any file of CIFAR")
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    _check_size(member.size, member.name[:100])
     file = archive.extractfile(member)
     assert file is not None, "only plain files are read"
     return file.read()
@@ -61,4 +85,6 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 def _unreadable(place: Path, error: BaseException) -> DataError:
     reason = " ".join(str(error).split()) or type(error).__name__
     kind = "folder that may be read" if place.is_dir() else "whole tar archive: it is truncated, or not an archive"
+    if isinstance(error, _TooLarge):
+        kind = "folder of CIFAR" if place.is_dir() else "archive of CIFAR"
     return DataError(f"{str(place)!r} is no {kind} ({reason}); fetch it again, or correct the path")

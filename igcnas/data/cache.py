@@ -30,17 +30,19 @@ def cache_dir() -> Path:
     return base / "igcnas"
 
 
-def read_cached(key: str) -> NDArray[np.uint8] | None:
-    """The uint8 array (n, channels, height, width) stored under `key`; None if there is none or it is damaged."""
+def read_cached(key: str) -> tuple[NDArray[np.uint8], bytes] | None:
+    """The uint8 array (n, channels, height, width) stored under `key`, and what was said of it; None if there is none
+    or it is damaged.
+    """
     # zip rather than a bare .npy: its CRC-32 tells an array with a flipped bit from a whole one.
     try:
-        (images,) = read_arrays(_path(key), ["images"])
+        images, about = read_arrays(_path(key), ["images", "about"])
     except DataError:
         return None
-    return images if images.dtype == np.uint8 and images.ndim == 4 else None
+    return (images, about.tobytes()) if images.dtype == np.uint8 and images.ndim == 4 else None
 
 
-def write_cached(key: str, images: NDArray[np.uint8]) -> None:
+def write_cached(key: str, images: NDArray[np.uint8], about: bytes) -> None:
     """Stores the array under `key`, whole or not at all. A folder that cannot be written is logged, never an error."""
     path = _path(key)
     temporary = None
@@ -48,7 +50,7 @@ def write_cached(key: str, images: NDArray[np.uint8]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{key}.", suffix=".tmp", delete=False) as file:
             temporary = file.name
-            np.savez(file, images=images)
+            np.savez(file, images=images, about=np.frombuffer(about, np.uint8))
         os.replace(temporary, path)
         temporary = None
     except OSError as error:

@@ -200,6 +200,7 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
                 "streamed": data.streamed,
                 "validation": data.validation,
                 "seed": data.seed,
+                "own_validation": data.own_validation,
                 "crop": self.settings.recipe.augmentation.crop,
                 "centre": self.settings.recipe.augmentation.centre,
             },
