@@ -181,8 +181,8 @@ class StudySettings:
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""
         mine, theirs = flatten(self.to_dict()), flatten(other.to_dict())
-        ignored = ("space_path", "data.spec", "data.data_dir")
-        ignored += ("data.classes", "data.majority", "data.majority_class", "data.reading")  # the fingerprint has them
+        ignored = ["space_path", "data.spec", "data.data_dir"]
+        ignored += ["data.classes", "data.majority", "data.majority_class", "data.reading"]  # the fingerprint has them
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
 

@@ -39,6 +39,7 @@ def write(folder: Path, number: int | None) -> Path:
     """Export the best network, or the one of this number; the folder it went to."""
     from safetensors.torch import load_file
 
+    from igcnas.data.examination import is_unbalanced, largest_class
     from igcnas.export import export_network
     from igcnas.records import records, repeats, standard_error, trained
     from igcnas.study import StudySettings, open_study, trial_folder
@@ -67,6 +68,9 @@ def write(folder: Path, number: int | None) -> Path:
     mean, std = _statistics(settings, dataset)
     test = dataset.load_test()
     error = standard_error(record.val_accuracy, settings.data.validation_images)
+    label, share = largest_class(test.labels)
+    unbalanced = is_unbalanced(share, dataset.num_classes)
+    always = f"answering {dataset.classes[label]!r} always would score {100 * share:.2f} % of the test images"
     report = export_network(
         folder=target,
         architecture=record.architecture,
@@ -84,7 +88,8 @@ def write(folder: Path, number: int | None) -> Path:
             f"{settings.data.validation_images} images; chosen by it among {len(every)} networks, so it is optimistic)",
             "training": f"{record.epochs} epochs, batch {settings.training.batch_size}, seed {record.seed}, "
             f"{record.seconds:.1f} s on {record.device}",
-        },
+        }
+        | ({"largest class": always} if unbalanced else {}),
         data={
             "name": settings.data.name,
             "fingerprint": settings.data.fingerprint,
@@ -92,12 +97,15 @@ def write(folder: Path, number: int | None) -> Path:
             "validation": settings.training.validation_fraction,
             "seed": settings.training.seed,
             "own_validation": settings.data.own_validation,
+            "skip_bad": settings.data.skip_bad,
         },
     )
     for name, difference in report.parity.items():
         print(f"parity    {name}: largest relative difference {difference:.1e}")
     for name, accuracy in report.accuracies.items():
         print(f"test      {name}: {accuracy:.2f} % of {len(test.labels)} images")
+    if unbalanced:
+        print(f"balance   {always}")
     return target
 
 

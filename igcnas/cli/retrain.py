@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, command_line, study_folder
-from igcnas.errors import IgcnasError, StudyError
+from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset

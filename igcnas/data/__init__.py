@@ -65,9 +65,7 @@ def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bo
             return load_npz(path, own_validation=own_validation)
         from igcnas.data.imagefolder import load_image_folder
 
-        return load_image_folder(
-            path, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation
-        )
+        return load_image_folder(path, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation)
     raise DataError(unknown_name("data set", spec, DATASETS) + _as_path(spec))
 
 

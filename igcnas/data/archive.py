@@ -50,7 +50,7 @@ def _members(place: Path) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInf
         for member in archive:
             path = PurePosixPath(member.name)
             if archive.offset > _MOST_ARCHIVE:
-                raise _TooLarge(f"it unpacks to more than {size(_MOST_ARCHIVE)}")
+                raise _TooLargeError(f"it unpacks to more than {size(_MOST_ARCHIVE)}")
             if member.isreg() and len(path.parts) <= 2:
                 yield path.name, archive, member
         # tarfile stops at its own end mark; only the end of a gzip stream has the checksum that a flipped bit fails.
@@ -58,10 +58,10 @@ def _members(place: Path) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInf
         while archive.fileobj is not None and (chunk := archive.fileobj.read(_CHUNK_BYTES)):
             behind += len(chunk)
             if behind > _MOST_ARCHIVE:
-                raise _TooLarge(f"it unpacks to more than {size(_MOST_ARCHIVE)}")
+                raise _TooLargeError(f"it unpacks to more than {size(_MOST_ARCHIVE)}")
 
 
-class _TooLarge(OSError):
+class _TooLargeError(OSError):
     """More bytes than CIFAR has."""
 
 
@@ -72,7 +72,7 @@ def _read_file(path: Path) -> bytes:
 
 def _check_size(found: int, name: str) -> None:
     if found > _MOST_FILE:
-        raise _TooLarge(f"{name} has {size(found)}, more than any file of CIFAR")
+        raise _TooLargeError(f"{name} has {size(found)}, more than any file of CIFAR")
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -85,6 +85,6 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 def _unreadable(place: Path, error: BaseException) -> DataError:
     reason = " ".join(str(error).split()) or type(error).__name__
     kind = "folder that may be read" if place.is_dir() else "whole tar archive: it is truncated, or not an archive"
-    if isinstance(error, _TooLarge):
+    if isinstance(error, _TooLargeError):
         kind = "folder of CIFAR" if place.is_dir() else "archive of CIFAR"
     return DataError(f"{str(place)!r} is no {kind} ({reason}); fetch it again, or correct the path")

@@ -83,7 +83,7 @@ def _integers(images: NDArray[Any]) -> str:
         return " (x.astype('uint8') * 255)"
     if images.dtype.kind in "iu" and images.size:
         low, high = int(images.min()), int(images.max())
-        return " (x.astype('uint8'))" if 0 <= low and high <= 255 else f" (its values reach from {low} to {high})"
+        return " (x.astype('uint8'))" if low >= 0 and high <= 255 else f" (its values reach from {low} to {high})"
     return ""
 
 

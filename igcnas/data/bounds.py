@@ -10,7 +10,7 @@ _SMALL = 100_000_000  # bytes that are given without a question
 
 
 def check_memory(needed: int, what: str, way_out: str) -> None:
-    """DataError where so many bytes are more than the machine has free. `what` begins the message, `way_out` ends it."""
+    """DataError where so many bytes are more than the machine has free; `what` begins it, `way_out` ends it."""
     if needed <= _SMALL:
         return
     free = _free()
@@ -36,6 +36,6 @@ def size(count: int) -> str:
 
 
 def _free() -> int:
-    import psutil
+    import psutil  # type: ignore[import-untyped, unused-ignore]
 
     return int(psutil.virtual_memory().available)

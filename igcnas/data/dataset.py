@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +60,9 @@ class Dataset:
 
     name: what a figure's caption says. classes: the name of each label. train: everything that may be trained or
     validated on. load_test: reads the test split, anew at each call. flip: a mirrored image is still of its class.
-    pad: pixels of zeros on each side before a random crop, height // 8 (1 for 8x8, 4 for 32x32). own_validation: so many
-    of the last images of train are the data's own validation split; 0: it has none, and one is drawn. origin: where
-    the splits come from, in words.
+    pad: pixels of zeros on each side before a random crop, height // 8 (1 for 8x8, 4 for 32x32). own_validation: so
+    many of the last images of train are the data's own validation split; 0: it has none, and one is drawn. origin:
+    where the splits come from, in words.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Dataset:
     flip: bool
     pad: int
     own_validation: int = 0
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         check_labels(self.train.labels, num_classes=len(self.classes), where=self.name)
@@ -106,7 +106,6 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8").data)
         return digest.hexdigest()[:16]
 
-
     def split(self, *, fraction: float, seed: int) -> tuple[Split, Split]:
         """Training and validation images: the data's own, else `fraction` of each class drawn by the seed."""
         if not self.own_validation:
@@ -117,6 +116,10 @@ class Dataset:
                     "each class more images"
                 )
             return split_train_validation(self.train, fraction=fraction, seed=seed)
+        if len(self.train.labels) - self.own_validation < 2:
+            raise DataError(
+                f"{self.name!r} has one image to train on beside its own validation split; a training step needs two"
+            )
         positions = np.arange(len(self.train.labels))
         return take(self.train, positions[: -self.own_validation]), take(self.train, positions[-self.own_validation :])
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.data.bounds import check_memory
-from igcnas.data.picture import BadPicture, is_grey, opened, remarks, size_of, upright
+from igcnas.data.picture import BadPictureError, is_grey, opened, remarks, size_of, upright
 from igcnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -60,14 +60,17 @@ def decode_images(paths: Sequence[str], *, image_size: int | None, form: tuple[i
         for i in range(start, min(start + _CHUNK, len(paths))):
             try:
                 picture, moves = _decode(paths[i], image_size)
-            except BadPicture as error:
+            except BadPictureError as error:
                 bad.append((i, error.reason))
                 continue
             if (picture.height, picture.width) != size:
                 raise _differing_size(paths, i, picture.size, size, whole=form is None)
             pixels = np.asarray(picture)
             grey = is_grey(pixels)
-            out[i] = pixels.transpose(2, 0, 1) if channels == 3 else pixels[..., 0] if grey else picture.convert("L")
+            if channels == 3:
+                out[i] = pixels.transpose(2, 0, 1)
+            else:
+                out[i] = pixels[..., 0] if grey else np.asarray(picture.convert("L"))
             colours += not grey
             animated += moves
         return bad, colours, animated
@@ -94,12 +97,12 @@ def bad_pictures(paths: Sequence[str], bad: Sequence[tuple[int, str]]) -> DataEr
     named = "; ".join(f"{paths[i]!r} ({reason})" for i, reason in bad[:_NAMED])
     more = f"; and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
     if len(bad) == 1 < len(paths):
-        return BadPicture(paths[bad[0][0]], bad[0][1])
+        return BadPictureError(paths[bad[0][0]], bad[0][1])
     if len(bad) == len(paths):
         return DataError(f"none of {len(paths):,} images can be decoded: {named}{more}; replace them")
     return DataError(
-        f"{len(bad):,} of {len(paths):,} images cannot be decoded: {named}{more}; replace or remove them, or leave them "
-        "out with --skip-bad"
+        f"{len(bad):,} of {len(paths):,} images cannot be decoded: {named}{more}; replace or remove them, or leave "
+        "them out with --skip-bad"
     )
 
 
@@ -136,7 +139,7 @@ def _first_size(paths: Sequence[str], image_size: int | None) -> tuple[int, int]
         for path in paths:
             try:
                 width, height = _size(path)
-            except BadPicture:
+            except BadPictureError:
                 continue
             return height, width
     raise bad_pictures(paths, [(i, _reason(path)) for i, path in enumerate(paths[:_NAMED])])
@@ -152,7 +155,7 @@ def _size(path: str) -> tuple[int, int]:
 def _reason(path: str) -> str:
     try:
         _size(path)
-    except BadPicture as error:
+    except BadPictureError as error:
         return error.reason
     return ""
 
@@ -181,7 +184,7 @@ def _differing_size(
     for path in {*paths[::step], paths[i]}:
         try:
             looked_at[path] = _size(path)
-        except BadPicture:
+        except BadPictureError:
             continue
     (most, count), *_ = Counter(looked_at.values()).most_common(1)
     other = next(path for path in sorted(looked_at) if looked_at[path] != most)

@@ -1,4 +1,4 @@
-"""What is said of a data set before anything is trained on it, and what is refused: data that nothing can be learned from.
+"""What is said of a data set before anything is trained on it; data that nothing can be learned from is refused.
 
 The test split is read here to see that it can be: its form, its labels, and whether its images are in the training data
 too. Nothing of it reaches a training.

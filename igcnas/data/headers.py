@@ -19,7 +19,7 @@ from igcnas.data.cache import read_cached, write_cached
 from igcnas.data.decoding import bad_pictures
 from igcnas.data.listing import Listing
 from igcnas.data.origin import LeftOut, together
-from igcnas.data.picture import BadPicture, is_grey, opened, remarks, upright
+from igcnas.data.picture import BadPictureError, is_grey, opened, remarks, upright
 
 _FORMAT = 1
 _THREADS = 4
@@ -42,7 +42,7 @@ def bad_files(listing: Listing, *, whole: bool) -> tuple[tuple[int, str], ...]:
             with opened(path) as image:
                 if whole:
                     image.load()
-        except BadPicture as error:
+        except BadPictureError as error:
             return error.reason
         return None
 

@@ -21,10 +21,8 @@ from igcnas.data.names import part_of
 from igcnas.data.origin import Origin, Tally
 from igcnas.errors import DataError
 
-EXTENSIONS = (
-    (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png")
-    + (".pnm", ".ppm", ".tif", ".tiff", ".webp")
-)  # fmt: skip
+_JPEG = (".jfif", ".jpe", ".jpeg", ".jpg")
+EXTENSIONS = (".bmp", ".gif", *_JPEG, ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 _OF_SYSTEMS = ("__macosx", "thumbs.db", "desktop.ini", "@eadir")
 
 

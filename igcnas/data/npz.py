@@ -1,9 +1,9 @@
 """Arrays of images in one .npz file, as numpy.savez writes it.
 
 Images and labels of each part, by any usual spelling (names.py): x_train, y_train; train_images, train_labels; X_test,
-y_test; x_val, y_val; or x, y alone. val beside test is the validation split; val alone is the test split; without either
-a fixed stratified 20 % of the training data is held out. Arrays with other names are left out and named. Arrays of
-Python objects are refused: reading one may run code. Headers are read first, and must agree with the file and the
+y_test; x_val, y_val; or x, y alone. val beside test is the validation split; val alone is the test split; without
+either a fixed stratified 20 % of the training data is held out. Arrays with other names are left out and named. Arrays
+of Python objects are refused: reading one may run code. Headers are read first, and must agree with the file and the
 memory of the machine.
 """
 

@@ -44,37 +44,41 @@ _DAMAGE = (
 _HERE = threading.local()
 
 
-class BadPicture(DataError):
+class BadPictureError(DataError):
     """A file that gives no picture; `reason` says why, in a few words."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path!r} cannot be decoded ({reason}); replace or remove it, or leave it out with --skip-bad")
+        super().__init__(
+            f"{path!r} cannot be decoded ({reason}); replace or remove it, or leave it out with --skip-bad"
+        )
         self.path, self.reason = path, reason
 
 
 @contextmanager
 def opened(path: str) -> Iterator[Image.Image]:
-    """The image of a file, opened but not decoded; whatever is wrong with it is a BadPicture."""
+    """The image of a file, opened but not decoded; whatever is wrong with it is a BadPictureError."""
     from PIL import Image, UnidentifiedImageError
 
     _HERE.path = path
     try:
         if os.path.getsize(path) == 0:
-            raise BadPicture(path, "the file is empty")
+            raise BadPictureError(path, "the file is empty")
         with Image.open(path, formats=FORMATS) as image:
             if image.mode.startswith("I") or image.mode == "F":
-                raise BadPicture(path, f"it has more than 8 bits a pixel (mode {image.mode}), convert it to 8 bits")
+                raise BadPictureError(
+                    path, f"it has more than 8 bits a pixel (mode {image.mode}), convert it to 8 bits"
+                )
             yield image
-    except BadPicture:
+    except BadPictureError:
         raise
     except UnidentifiedImageError as error:
-        raise BadPicture(path, f"no picture of the formats {', '.join(FORMATS)}") from error
+        raise BadPictureError(path, f"no picture of the formats {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise BadPicture(path, f"it declares more than {most:,} pixels, make it smaller") from error
+        raise BadPictureError(path, f"it declares more than {most:,} pixels, make it smaller") from error
     except _DAMAGE as error:
         reason = " ".join(str(error).replace(path, "").split()) or type(error).__name__
-        raise BadPicture(path, reason) from error
+        raise BadPictureError(path, reason) from error
 
 
 def orientation(image: Image.Image) -> int:
@@ -99,10 +103,7 @@ def upright(image: Image.Image) -> Image.Image:
     if image.format not in ("JPEG", "MPO"):
         image.load()  # a PNG may say its orientation behind the pixels
     turn = _turns(Image.Transpose).get(orientation(image))
-    if image.has_transparency_data:
-        flat = _opaque(image)
-    else:
-        flat = image if image.mode == "RGB" else image.convert("RGB")
+    flat = _opaque(image) if image.has_transparency_data else image.convert("RGB")
     return flat if turn is None else flat.transpose(turn)
 
 

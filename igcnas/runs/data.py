@@ -264,9 +264,7 @@ def open_data(
     elif stream:
         raise DataError(f"--stream does not apply to {spec!r}; it is for imagefolder:PATH, leave it out")
     return InMemory(
-        load_dataset(
-            spec, data_dir=data_dir, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation
-        )
+        load_dataset(spec, data_dir=data_dir, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation)
     )
 
 

@@ -201,6 +201,7 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
                 "validation": data.validation,
                 "seed": data.seed,
                 "own_validation": data.own_validation,
+                "skip_bad": data.skip_bad,
                 "crop": self.settings.recipe.augmentation.crop,
                 "centre": self.settings.recipe.augmentation.centre,
             },

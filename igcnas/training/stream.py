@@ -89,6 +89,10 @@ class StreamData:
             images, labels, colours = self._to_device(batch)
             yield self.normalize(jitter(images, colours, strengths)), labels
 
+    def training_images(self) -> int:
+        """How many there are to train on."""
+        return len(self.training)
+
     def validates(self) -> bool:
         """Whether images were put aside."""
         return self.validation is not None

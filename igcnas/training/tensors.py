@@ -74,8 +74,7 @@ class TrainingData:
     def split(
         dataset: Dataset, device: torch.device, *, fraction: float | None, seed: int, augmentation: Augmentation
     ) -> TrainingData:
-        """Put the data's own validation split aside, else a fraction of each class (None: nothing); move; measure.
-        """
+        """Put the data's own validation split aside, else a fraction of each class (None: nothing); move; measure."""
         if fraction is None:
             training, validation = dataset.train, None
         else:
@@ -183,6 +182,10 @@ class TrainingData:
             if colours is not None:
                 images = 255.0 * jitter(images.float() / 255.0, colours[chosen], self.augmentation.jitter)
             yield self.normalize(images), self.training.labels[chosen]
+
+    def training_images(self) -> int:
+        """How many there are to train on."""
+        return len(self.training)
 
     def validates(self) -> bool:
         """Whether images were put aside."""
