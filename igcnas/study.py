@@ -40,11 +40,17 @@ OBJECTIVES: dict[str, str | None] = {
 PRUNERS = ("none", "halving")
 _DIRECTIONS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
 _FORMAT = 2
+_READING = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """Which data: how to load it again, and what it was. The path may change between runs, the content may not."""
+    """Which data: how to load it again, and what it was. The path may change between runs, the content may not.
+
+    own_validation: the data bring their validation split; False in studies from before that was looked at, which let it
+    join the training data, and still do. majority: name and share, in percent, of the largest class of the validation
+    images; "" where it is not stored. reading: how pixels are read, 1 before orientation and grey by pixels.
+    """
 
     spec: str
     data_dir: str | None
@@ -54,16 +60,28 @@ class DataSettings:
     input_shape: tuple[bounds.Channels, bounds.Pixels, bounds.Pixels]
     classes: Annotated[tuple[bounds.Text, ...], Meta(min_length=1, max_length=bounds.CLASSES)]
     validation_images: bounds.Count
+    own_validation: bool = False
+    skip_bad: bool = False
+    majority_class: str = ""
+    majority: float = 0.0
+    reading: int = 1
 
     @staticmethod
     def of(
-        dataset: Dataset, training: TrainingSettings, *, spec: str, data_dir: Path | None, image_size: int | None
+        dataset: Dataset,
+        training: TrainingSettings,
+        *,
+        spec: str,
+        data_dir: Path | None,
+        image_size: int | None,
+        skip_bad: bool = False,
     ) -> DataSettings:
         """Settings of a loaded data set; paths become absolute."""
-        from igcnas.data import split_train_validation
+        from igcnas.data.examination import largest_class
 
         kind, separator, place = spec.partition(":")
-        _, validation = split_train_validation(dataset.train, fraction=training.validation_fraction, seed=training.seed)
+        _, validation = dataset.split(fraction=training.validation_fraction, seed=training.seed)
+        largest, share = largest_class(validation.labels)
         return DataSettings(
             spec=f"{kind}:{Path(place).expanduser().absolute()}" if separator else spec,
             data_dir=None if data_dir is None else str(data_dir.expanduser().absolute()),
@@ -73,6 +91,11 @@ class DataSettings:
             input_shape=dataset.input_shape,
             classes=dataset.classes,
             validation_images=len(validation.labels),
+            own_validation=dataset.own_validation > 0,
+            skip_bad=skip_bad,
+            majority_class=dataset.classes[largest],
+            majority=round(100 * share, 2),
+            reading=_READING,
         )
 
     def load(self) -> Dataset:
@@ -80,7 +103,37 @@ class DataSettings:
         from igcnas.data import load_dataset
 
         data_dir = None if self.data_dir is None else Path(self.data_dir)
-        return load_dataset(self.spec, data_dir=data_dir, image_size=self.image_size)
+        return load_dataset(
+            self.spec,
+            data_dir=data_dir,
+            image_size=self.image_size,
+            skip_bad=self.skip_bad,
+            own_validation=self.own_validation,
+        )
+
+    def load_same(self, study: str) -> Dataset:
+        """Read the data set again; StudyError where its content is another than when this study was made."""
+        dataset = self.load()
+        if dataset.fingerprint() != self.fingerprint:
+            raise StudyError(
+                f"the data of study {study!r} are not those that it was searched on; {self.advice() or 'restore them'}"
+            )
+        return dataset
+
+    def advice(self) -> str:
+        """What to do where the data differ and the study was made when pictures were read otherwise; else ""."""
+        if self.reading >= _READING or not self.spec.startswith(("imagefolder:", "npz:")):
+            return ""
+        return (
+            "they were changed, or it is an older study and igcnas now reads pictures otherwise (turned as EXIF says, "
+            "transparency on white, grey by their pixels: docs/data.md); restore them, or search again with another "
+            "--study NAME; report, status and plot still open this one"
+        )
+
+    @property
+    def unbalanced(self) -> bool:
+        """Whether the largest class is so large that an accuracy should be read beside it."""
+        return self.majority > 120 / max(1, len(self.classes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +209,8 @@ class StudySettings:
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""
         mine, theirs = flatten(self.to_dict()), flatten(other.to_dict())
-        ignored = ("space_path", "data.spec", "data.data_dir", "data.classes")  # the fingerprint has the classes
+        ignored = ["space_path", "data.spec", "data.data_dir"]
+        ignored += ["data.classes", "data.majority", "data.majority_class", "data.reading"]  # the fingerprint has them
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
 
@@ -204,12 +258,14 @@ def guard_settings(folder: Path, settings: StudySettings) -> None:
     """Write the settings of a study, which may hold new paths; refuse to resume one that was started with others."""
     path = folder / "settings.json"
     if path.exists():
-        found = StudySettings.read(folder).differences(settings)
+        begun = StudySettings.read(folder)
+        found = begun.differences(settings)
         if found:
             shown = "; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else "")
+            advice = begun.data.advice() if begun.data.fingerprint != settings.data.fingerprint else ""
             raise StudyError(
                 f"study {folder.name!r} was started with other settings ({shown}); "
-                "go back to those, or start another with --study NAME"
+                f"{advice or 'go back to those, or start another with --study NAME'}"
             )
     text = json.dumps(settings.to_dict(), indent=2) + "\n"
     if read_back(path) != text.encode():

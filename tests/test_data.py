@@ -145,7 +145,7 @@ def test_the_test_digits_stay_the_same_images_from_version_to_version():
         ("npz:", {}, "write npz:FILE"),
         ("digits", {"image_size": 8}, "--image-size 8 does not apply to 'digits'"),
         ("npz:/nowhere/x.npz", {}, "no file '/nowhere/x.npz'"),
-        ("imagefolder:/nowhere", {}, "no folder 'train' in '/nowhere'"),
+        ("imagefolder:/nowhere", {}, "no folder '/nowhere'; pass the folder"),
         ("cifar100", {"data_dir": Path("/nowhere")}, "no cifar100 in '/nowhere'"),
     ],
 )

@@ -80,10 +80,20 @@ def test_val_is_the_test_split_where_there_is_no_test_folder(tmp_path):
     assert values(found.load_test()) == [4, 5, 6, 7]
 
 
-def test_val_joins_the_training_data_where_there_is_a_test_folder(tmp_path):
+def test_val_beside_test_is_the_validation_split_whatever_the_seed(tmp_path):
     found = load(tree(tmp_path, ("train", "val", "test")))
     assert values(found.train) == list(range(8))
     assert values(found.load_test()) == [8, 9, 10, 11]
+    for seed in (0, 1):
+        train, validation = found.split(fraction=0.5, seed=seed)
+        assert (values(train), values(validation)) == ([0, 1, 2, 3], [4, 5, 6, 7])
+
+
+def test_a_study_from_before_still_lets_val_join_the_training_data(tmp_path):
+    root = tree(tmp_path, ("train", "val", "test"))
+    found = load_dataset(f"imagefolder:{root}", own_validation=False)
+    assert (values(found.train), found.own_validation) == (list(range(8)), 0)
+    assert found.fingerprint() == "bc75c2958816808d" != load(root).fingerprint()
 
 
 def test_a_fifth_of_each_class_is_held_out_where_there_is_only_train(tmp_path, decoded):
@@ -186,14 +196,14 @@ def test_differing_sizes_are_named_with_the_option_that_helps(tmp_path):
     root = tree(tmp_path)
     save(root / "train" / "dog" / "1.png", 0, size=(10, 6))
     text = message(root)
-    for said in ("dog/1.png' is 10x6 pixels, the others are 8x8", "--image-size N"):
+    for said in ("3 of 4 looked at are 8x8 pixels, 1 is not, such as", "dog/1.png' with 10x6", "--image-size N"):
         assert said in text
 
 
 def test_test_images_of_another_size_are_named(tmp_path):
     root = tree(tmp_path)
     save(root / "test" / "cat" / "1.png", 0, size=(9, 8))
-    with pytest.raises(DataError, match=r"test/cat/1\.png' is 9x8 pixels, the others are 8x8"):
+    with pytest.raises(DataError, match=r"test/cat/1\.png' is 9x8 pixels, the training images are 8x8"):
         load(root).load_test()
 
 
@@ -222,7 +232,7 @@ def test_a_damaged_image_is_named(kind, tmp_path):
 def test_an_image_of_16_bits_is_refused_rather_than_clipped(tmp_path):
     root = tree(tmp_path)
     Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(root / "train" / "cat" / "0.png")
-    assert "cat/0.png' has more than 8 bits" in message(root)
+    assert "cat/0.png' cannot be decoded (it has more than 8 bits" in message(root)
 
 
 def test_files_that_are_no_images_and_hidden_folders_are_ignored(tmp_path):
@@ -239,7 +249,7 @@ def test_a_tree_of_another_form_is_one_line(tmp_path):
     assert "no class folders" in message(tmp_path)
     tree(tmp_path)
     save(tmp_path / "test" / "cow" / "0.png", 0)
-    assert "class 'cow' is in only one of 'train' and 'test'" in message(tmp_path)
+    assert "class 'cow' is in 'test' of" in message(tmp_path)
     (tmp_path / "train" / "cow").mkdir()
     assert f"no images in '{tmp_path / 'train' / 'cow'}'" in message(tmp_path)
     assert "image size 0 must be at least 1" in message(tmp_path, image_size=0)

@@ -33,13 +33,16 @@ def message(file: Path) -> str:
 
 
 @pytest.mark.parametrize("keys", [("x_{}", "y_{}"), ("{}_images", "{}_labels")])
-def test_both_spellings_of_the_keys_are_read_and_validation_joins_the_training(keys, tmp_path):
+def test_both_spellings_of_the_keys_are_read_and_val_is_the_validation_split(keys, tmp_path):
     arrays = {}
     for i, part in enumerate(("train", "val", "test")):
         arrays[keys[0].format(part)] = PIXELS + np.uint8(i)
         arrays[keys[1].format(part)] = LABELS
     found = load(saved(tmp_path, **arrays))
     np.testing.assert_array_equal(found.train.images[:, 0], np.concatenate([PIXELS, PIXELS + np.uint8(1)]))
+    train, validation = found.split(fraction=0.5, seed=0)
+    np.testing.assert_array_equal(train.images[:, 0], PIXELS)
+    np.testing.assert_array_equal(validation.images[:, 0], PIXELS + np.uint8(1))
     np.testing.assert_array_equal(found.load_test().images[:, 0], PIXELS + np.uint8(2))
     assert (found.name, found.classes, found.input_shape) == ("shapes", ("0", "1"), (1, 5, 6))
     assert (found.flip, found.pad) == (False, 0)
@@ -62,8 +65,8 @@ def test_every_layout_gives_channels_first(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_floats_of_either_range_become_the_same_bytes(dtype, tmp_path):
-    bytes_ = np.array([0, 1, 127, 128, 254, 255], np.uint8).reshape(1, 2, 3).repeat(2, axis=0)
-    labels = np.array([0, 0])
+    bytes_ = np.array([0, 1, 127, 128, 254, 255], np.uint8).reshape(1, 2, 3).repeat(4, axis=0)
+    labels = np.array([0, 0, 1, 1])
     for stored in (bytes_ / 255, bytes_.astype(float), bytes_ + np.array(0.2) * (bytes_ < 255)):
         found = load(saved(tmp_path, **usual(stored.astype(dtype), labels)))
         np.testing.assert_array_equal(found.train.images[:, 0], bytes_)
@@ -104,23 +107,25 @@ def test_floats_of_two_ranges_are_refused_rather_than_read_as_black(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"images": PIXELS}, "has neither x_train, y_train nor train_images, train_labels but images"),
+        ({"pets": PIXELS}, "has neither x_train, y_train nor train_images, train_labels but 'pets'"),
+        ({"images": PIXELS}, "has 'images' without 'y'"),
         ({"x_train": PIXELS}, "has 'x_train' without 'y_train'"),
         (usual(x_val=PIXELS), "has 'x_val' without 'y_val'"),
         (usual(x_val=PIXELS[:, 1:], y_val=LABELS), "'x_val' .* images .1, 4, 6."),
         (usual(PIXELS.astype(np.int16)), "is int16"),
         (usual(PIXELS - np.array(1.0)), r"values in \[-1, 118\]"),
         (usual(PIXELS + np.array(200.0)), r"values in \[200, 319\]"),
-        (usual(np.where(PIXELS == 3, np.nan, PIXELS)), r"without NaN"),
+        (usual(np.where(PIXELS == 3, np.nan, PIXELS)), r"holds NaN, in 1 of 4 images, the first number 0"),
         (usual(PIXELS[:, :, :, None, None]), "is neither of"),
         (usual(np.zeros((4, 3, 5, 3), np.uint8)), "could be either of"),
-        (usual(PIXELS[0]), "is neither of"),
-        (usual(labels=LABELS[:3]), "4 images have 3 labels"),
+        (usual(PIXELS[0]), "has 5 images and 'y_train' 4 labels"),
+        (usual(PIXELS[:, 0]), r"is neither of .* x.reshape"),
+        (usual(labels=LABELS[:3]), "has 4 images and 'y_train' 3 labels"),
         (usual(labels=LABELS * 1.0), "'y_train' .* is float64"),
         (usual(labels=np.eye(4, dtype=np.int64)), r"shape \(4, 4\)"),
-        (usual(labels=LABELS - 1), "label -1 is negative"),
+        (usual(labels=LABELS - 1), "has a label -1, which is negative"),
         (usual(labels=LABELS * 2), "no image .* has label 1, yet labels reach 2"),
-        (usual(labels=LABELS * 2**60), "has label 1, yet"),
+        (usual(labels=LABELS * 2**60), "has a label 1152921504606846976"),
         (usual(PIXELS[:0], LABELS[:0]), "no pixel"),
         (usual(PIXELS[:0].astype(float), LABELS[:0]), "at least one"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from igcnas.cli.common import add_study_argument, command_line, study_folder
-from igcnas.errors import DataError, IgcnasError, StudyError
+from igcnas.errors import IgcnasError, StudyError
 
 if TYPE_CHECKING:
     from igcnas.audit.folder import AuditSettings, Sample, Training
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     make_folder(folder, advice="give another --out")
     with going_on(), lock_study(folder, other="give another --out"), Stop() as stop:
         sample = open_folder(folder, wanted, first_trainings(every))
-        data = _data(arguments.device, settings)
+        data = _data(arguments.device, settings, study.name)
         try:
             with recorded(folder, devices=[arguments.device], engine=wanted.training.engine):
                 trainings = _train(arguments, folder, wanted, sample, every, data, output, stop)
@@ -112,16 +112,14 @@ def run(arguments: argparse.Namespace) -> int:
             return stop.status
 
 
-def _data(device_name: str, settings: StudySettings) -> TrainingData:
+def _data(device_name: str, settings: StudySettings, name: str) -> TrainingData:
     """The data of the study, split as it was, on the device."""
     from igcnas.training import TrainingData, prepare_device, resolve_device
 
     device = resolve_device(device_name)
     _, height, width = settings.data.input_shape
     prepare_device(device, height * width)
-    dataset = settings.data.load()
-    if dataset.fingerprint() != settings.data.fingerprint:
-        raise DataError(f"{settings.data.spec} holds other data than when the study was made; bring those back")
+    dataset = settings.data.load_same(name)
     return TrainingData.of(dataset, settings.training, device)
 
 

@@ -21,6 +21,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--data-dir", type=Path, metavar="DIR", help="where the CIFAR archives or their unpacked folders are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
+    add("--skip-bad", action="store_true", help="leave out the images of an image folder that cannot be decoded")
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +40,8 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
 
 
-def open_named_data(arguments: argparse.Namespace) -> RunData:
-    """The data that the options name."""
+def open_named_data(arguments: argparse.Namespace, *, own_validation: bool = True) -> RunData:
+    """The data that the options name; own_validation False as in trainings from before that was looked at."""
     from igcnas.runs.data import open_data
 
     return open_data(
@@ -49,4 +50,6 @@ def open_named_data(arguments: argparse.Namespace) -> RunData:
         image_size=arguments.image_size,
         stream=arguments.stream,
         memory_limit_gb=arguments.memory_limit_gb,
+        skip_bad=arguments.skip_bad,
+        own_validation=own_validation,
     )

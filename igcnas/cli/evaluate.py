@@ -56,7 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.stream = bool(trained.data["streamed"])
         if arguments.image_size is None and arguments.stream:
             arguments.image_size = trained.input_shape[1]
-    data = open_named_data(arguments)
+    arguments.skip_bad |= arguments.data.startswith("imagefolder:") and bool(trained.data.get("skip_bad", False))
+    # networks from before own validation splits were used say nothing of them: their splits stay
+    own = bool(trained.data.get("own_validation", False)) if trained.data.get("validation") is not None else True
+    data = open_named_data(arguments, own_validation=own)
     share = short_settings(data.images).validation_fraction if arguments.validation is None else arguments.validation
     workers = default_workers(trained.device) if arguments.workers is None else arguments.workers
     result: dict[str, Any] = {"path": str(trained.path), "form": trained.form, "data": data.name}

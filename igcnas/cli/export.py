@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(folder: Path, number: int | None) -> Path:
     """Export the best network, or the one of this number; the folder it went to."""
+    from igcnas.data.examination import is_unbalanced, largest_class
     from igcnas.export import export_network
     from igcnas.records import records, repeats, standard_error, trained
     from igcnas.runs.weights import read_state
@@ -64,12 +65,13 @@ def write(folder: Path, number: int | None) -> Path:
             f"the weights of network {record.number} are gone ({weights}); train it again in another study"
         )
     state = read_state(weights)
-    dataset = settings.data.load()
-    if dataset.fingerprint() != settings.data.fingerprint:
-        raise StudyError(f"the data of study {folder.name!r} has changed since it was searched; restore it to export")
+    dataset = settings.data.load_same(folder.name)
     mean, std = _statistics(settings, dataset)
     test = dataset.load_test()
     error = standard_error(record.val_accuracy, settings.data.validation_images)
+    label, share = largest_class(test.labels)
+    unbalanced = is_unbalanced(share, dataset.num_classes)
+    always = f"answering {dataset.classes[label]!r} always would score {100 * share:.2f} % of the test images"
     report = export_network(
         folder=target,
         architecture=record.architecture,
@@ -87,19 +89,24 @@ def write(folder: Path, number: int | None) -> Path:
             f"{settings.data.validation_images} images; chosen by it among {len(every)} networks, so it is optimistic)",
             "training": f"{record.epochs} epochs, batch {settings.training.batch_size}, seed {record.seed}, "
             f"{record.seconds:.1f} s on {record.device}",
-        },
+        }
+        | ({"largest class": always} if unbalanced else {}),
         data={
             "name": settings.data.name,
             "fingerprint": settings.data.fingerprint,
             "streamed": False,
             "validation": settings.training.validation_fraction,
             "seed": settings.training.seed,
+            "own_validation": settings.data.own_validation,
+            "skip_bad": settings.data.skip_bad,
         },
     )
     for name, difference in report.parity.items():
         print(f"parity    {name}: largest relative difference {difference:.1e}")
     for name, accuracy in report.accuracies.items():
         print(f"test      {name}: {accuracy:.2f} % of {len(test.labels)} images")
+    if unbalanced:
+        print(f"balance   {always}")
     return target
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, command_line, is_file, study_folder
-from igcnas.errors import IgcnasError, StudyError
+from igcnas.errors import IgcnasError
 from igcnas.names import new_name, stays_inside
 
 if TYPE_CHECKING:
@@ -77,9 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.training import resolve_device
 
     resolve_device(arguments.device)
-    dataset = study.data.load()
-    if dataset.fingerprint() != study.data.fingerprint:
-        raise StudyError(f"the data of study {study_path.name!r} has changed since it was searched; restore it")
+    dataset = study.data.load_same(study_path.name)
+    from igcnas.data.examination import examine
+
+    examine(dataset, fraction=study.training.validation_fraction, seed=study.training.seed)
     folder = _folder(study_path, arguments.name, f"retrain-{settings.training.epochs}")
     make_folder(folder, advice="give another --name")
     return _retrain(arguments, folder, settings, study, every, dataset)

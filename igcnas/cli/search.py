@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser, study_to_search
+from igcnas.cli.common import Parser, is_file, study_to_search
 from igcnas.cli.engine import begun_engine, chosen_engine
 from igcnas.cli.search_options import (
     DESCRIPTION,
@@ -23,6 +23,8 @@ from igcnas.cli.stopping import Stop
 if TYPE_CHECKING:
     import optuna
 
+    from igcnas.data import Dataset
+    from igcnas.data.examination import Examined
     from igcnas.evaluation import Slot
     from igcnas.search import Summary
     from igcnas.space import SearchSpace
@@ -61,11 +63,16 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.space import load_space
 
     space = load_space(arguments.space)
-    from igcnas.data import load_dataset
-
-    dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
+    dataset = _dataset(arguments)
     settings = study_settings(arguments, space, dataset)
     folder = study_to_search(arguments.study, default_name(settings), arguments.studies_dir)
+    if dataset.own_validation and not _uses_own_validation(folder):
+        dataset = _dataset(arguments, own_validation=False)
+        settings = study_settings(arguments, space, dataset)
+    from igcnas.data.examination import examine
+
+    # Before anything is trained: what the end of the search needs of the test split must be there.
+    examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
     settings = _with_engine(settings, arguments, folder)
     from igcnas.files import going_on, make_folder
     from igcnas.search import check_budget, check_pruner
@@ -88,8 +95,30 @@ def run(arguments: argparse.Namespace) -> int:
                 "the budget cannot be filled"
             )
         study = open_study(folder, create_for=settings)
-        summary, workers = _search(arguments, study, folder, space, settings, slots, stop)
-        return finish(arguments, folder, settings, summary, workers=workers, stop=stop)
+        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined)
+        return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
+
+
+def _dataset(arguments: argparse.Namespace, *, own_validation: bool = True) -> Dataset:
+    from igcnas.data import load_dataset
+
+    return load_dataset(
+        arguments.data,
+        data_dir=arguments.data_dir,
+        image_size=arguments.image_size,
+        skip_bad=arguments.skip_bad,
+        own_validation=own_validation,
+    )
+
+
+def _uses_own_validation(folder: Path) -> bool:
+    """False for a study that was begun when a validation split still joined the training data: its splits stay."""
+    from igcnas.study import StudySettings
+
+    if not is_file(folder / "settings.json"):
+        return True
+    begun = StudySettings.read(folder).data
+    return begun.own_validation or begun.reading > 1
 
 
 def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder: Path) -> StudySettings:
@@ -129,6 +158,7 @@ def _search(
     settings: StudySettings,
     slots: list[Slot],
     stop: Stop,
+    examined: Examined,
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
     from igcnas.cli.progress import progress_for
@@ -156,7 +186,7 @@ def _search(
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
             return search.run(arguments.networks, **allowed), evaluator.slots
         try:
-            clock = announce(arguments, search, evaluator, settings, every)
+            clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
         shown = progress_for(clock, best(every, settings.budget_macs), settings.budget_macs)

@@ -180,7 +180,12 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
         baselines=not arguments.no_baselines,
         seed=arguments.seed,
         data=DataSettings.of(
-            dataset, training, spec=arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size
+            dataset,
+            training,
+            spec=arguments.data,
+            data_dir=arguments.data_dir,
+            image_size=arguments.image_size,
+            skip_bad=arguments.skip_bad,
         ),
         training=training,
         pruner=arguments.pruner,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.clock import Clock
 from igcnas.cli.common import mega
+from igcnas.cli.data_lines import balance_lines, drawn_by_seed, split_lines
 from igcnas.cli.search_options import allowed_repeats
 
 if TYPE_CHECKING:
+    from igcnas.data.examination import Examined
     from igcnas.evaluation import ProcessEvaluator
     from igcnas.records import TrialRecord
     from igcnas.search import Search
@@ -23,6 +25,7 @@ def announce(
     evaluator: ProcessEvaluator,
     settings: StudySettings,
     every: list[TrialRecord],
+    examined: Examined,
 ) -> Clock:
     """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
     from igcnas.records import counted, repeats
@@ -49,6 +52,9 @@ def announce(
         f"data      {settings.data.name}: {shape}, {len(settings.data.classes)} classes, "
         f"{settings.data.validation_images} validation images"
     )
+    drawn = drawn_by_seed(settings.training.validation_fraction)
+    for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data)):
+        print(line)
     print(
         f"space     {settings.space['name']}, {mega(search.lowest_target)} to {mega(settings.budget_macs)} MFLOPs"
         if settings.spread

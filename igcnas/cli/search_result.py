@@ -13,17 +13,26 @@ from typing import TYPE_CHECKING
 
 from igcnas import program
 from igcnas.cli.common import command_line
+from igcnas.cli.data_lines import balance_lines, data_json
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
     from igcnas.cli.stopping import Stop
+    from igcnas.data.examination import Examined
     from igcnas.search import Summary
     from igcnas.study import StudySettings
 
 
 def finish(
-    arguments: argparse.Namespace, folder: Path, settings: StudySettings, summary: Summary, *, workers: int, stop: Stop
+    arguments: argparse.Namespace,
+    folder: Path,
+    settings: StudySettings,
+    summary: Summary,
+    *,
+    workers: int,
+    stop: Stop,
+    examined: Examined,
 ) -> int:
     """Say it; draw; export; the exit status.
 
@@ -52,9 +61,9 @@ def finish(
     if leader is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
     audit = audit_spared(study, settings)
-    for line in (*audit_lines(audit), *standing_lines(leader)):
+    for line in (*audit_lines(audit), *standing_lines(leader), *balance_lines(settings.data)):
         print(line, flush=True)
-    status = _write(folder, exports=not arguments.no_export, stop=stop)
+    status, faults = _write(folder, exports=not arguments.no_export, stop=stop)
     if not status:
         print(f"next      igcnas report {folder} puts all of this on one page")
     if arguments.json:
@@ -65,19 +74,20 @@ def finish(
         result |= {"macs": champion.final_macs, "id": champion.architecture.id}
         result |= {"workers": workers}
         result |= {"standing": standing_json(leader), "spared": audit_json(audit), "proposals": asdict(tally)}
+        result |= {"data": data_json(examined, settings.data), "faults": faults}
         print(json.dumps(result))
     return status
 
 
-def _write(folder: Path, *, exports: bool, stop: Stop) -> int:
-    """The figure, the table, the export. The status: of a signal, which cuts it off, or of a step that failed."""
+def _write(folder: Path, *, exports: bool, stop: Stop) -> tuple[int, list[str]]:
+    """The figure, the table, the export. The status, of a signal, which cuts it off, or of a step that failed; why."""
     from igcnas.cli import export, plot
 
     steps: dict[str, Callable[[], list[Path]]] = {"plot": lambda: plot.write(folder)}
     if exports:
         steps["export"] = lambda: [] if export.is_current(folder) else [export.write(folder, None)]
     left = [f"igcnas {name} {shlex.quote(str(folder))}" for name in steps]
-    status = 0
+    status, faults = 0, []
     for number, (name, step) in enumerate(steps.items()):
         try:
             with stop.at_once():
@@ -85,9 +95,10 @@ def _write(folder: Path, *, exports: bool, stop: Stop) -> int:
                     print(f"wrote     {path}", flush=True)
         except KeyboardInterrupt:
             print(f"stopped; every network is trained. What is left: {'; '.join(left[number:])}")
-            return stop.status
+            return stop.status, [*faults, "stopped"]
         except Exception as error:  # whatever a disk or a library makes of it, the other step and the result are due
             failed, line = program.message(error)
-            print(f"error: {name}: {line}; the networks are safe, again with: {left[number]}", file=sys.stderr)
+            faults.append(f"{name}: {line}")
+            print(f"error: {faults[-1]}; the networks are safe, again with: {left[number]}", file=sys.stderr)
             status = status or failed
-    return status
+    return status, faults

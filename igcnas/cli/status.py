@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import add_studies_dir, mega, study_folder
+from igcnas.cli.data_lines import balance_lines
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"  {row['number']:>4}  {mega(row['macs']):>7} MFLOPs{cost}  {row['val_accuracy']:6.2f} %{spread}  "
             f"{row['baseline'] or row['label']}"
         )
-    for line in (*audit_lines(audit), *(standing_lines(leader) if leader else ())):
+    for line in (*audit_lines(audit), *((*standing_lines(leader), *balance_lines(settings.data)) if leader else ())):
         print(line)
     for record in every:
         if record.state == "running":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture
 from igcnas.cli.common import command_line, mega
+from igcnas.cli.data_lines import majority_lines
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.engine import add_engine, begun_engine, chosen_engine
 from igcnas.errors import IgcnasError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 _LAUNCHER_SECONDS = 5.0
+_ANY_SHARE = 0.1  # where nothing is put aside
 EPILOG = """Run the same command again and it goes on where it stopped. With several processes:
   torchrun --nproc-per-node 2 -m igcnas train ...
 
@@ -97,6 +99,11 @@ def run(arguments: argparse.Namespace) -> int:
     with join(device) as world:
         assert world.device is not None
         data = open_named_data(arguments)
+        if data.own_validation and arguments.validation is not None:
+            raise IgcnasError(
+                f"--validation {arguments.validation:g} does not apply: {data.name} has its own validation split, "
+                f"{data.own_validation:,} images; leave it out"
+            )
         architecture = _architecture(arguments, data)
         _, height, width = architecture.input_shape
         prepare_device(world.device, height * width)
@@ -108,6 +115,9 @@ def run(arguments: argparse.Namespace) -> int:
         world.part(recipe.batch_size)
         settings = _settings(arguments, architecture, recipe, data)
         folder = arguments.out or RUNS / _default_name(arguments, settings)
+        if data.own_validation and not _uses_own_validation(folder):
+            data = open_named_data(arguments, own_validation=False)
+            settings = _settings(arguments, architecture, recipe, data)
         engine = chosen_engine(
             arguments.engine,
             device=world.device.type,
@@ -116,6 +126,16 @@ def run(arguments: argparse.Namespace) -> int:
         )
         settings = replace(settings, engine=engine)
         return _train(arguments, settings, data, folder, world)
+
+
+def _uses_own_validation(folder: Path) -> bool:
+    """False for a training that was begun when a validation split still joined the training data: its splits stay."""
+    from igcnas.runs.settings import FILE, read_settings
+
+    if not (folder / FILE).is_file():
+        return True
+    begun = read_settings(folder).get("data")
+    return not isinstance(begun, dict) or "own_validation" in begun
 
 
 def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, folder: Path, world: World) -> int:
@@ -148,7 +168,9 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
 
         observer = None
         if progress is not None and read_summary(folder) is None:
-            progress.announce(workers, world.size)
+            share = settings.data.validation
+            examined = data.examined(fraction=_ANY_SHARE if share is None else share, seed=settings.data.seed)
+            progress.announce(workers, world.size, examined)
             if (missing := no_events()) is not None:
                 progress.note(missing)
             stack.enter_context(progress)
@@ -173,7 +195,7 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
             say(f"stopped; nothing is lost. To go on{how}:\n  {command_line()}")
             return stop.status
     if world.first:
-        _report(arguments, summary, folder)
+        _report(arguments, summary, folder, data)
     return 0
 
 
@@ -251,6 +273,8 @@ def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe:
             streamed=data.streamed,
             validation=None if arguments.train_on_all else share,
             seed=arguments.seed,
+            own_validation=data.own_validation > 0 and not arguments.train_on_all,
+            skip_bad=arguments.skip_bad,
         ),
         seed=arguments.seed,
         pretrained=None if arguments.pretrained is None else file_hash(arguments.pretrained),
@@ -274,7 +298,7 @@ def _share_cores(device: torch.device) -> None:
         torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
-def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path) -> None:
+def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path, data: RunData) -> None:
     if arguments.json:
         print(json.dumps({"folder": str(folder), **summary}))
         return
@@ -285,6 +309,8 @@ def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path
                 f"{name:<11}top-1 {found['top1']:.2f} % +- {found['top1_standard_error']:.2f}{top5} "
                 f"({found['images']:,} images)"
             )
+    for line in majority_lines(data):
+        print(line)
     print(f"chosen     epoch {summary['best_epoch']} of {summary['epochs']}, by {summary['chosen_by']}")
     measured = summary["measured_macs"]
     after = "no lowered form to measure" if measured is None else f"{measured:,} measured after training"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from igcnas import harmless
 from igcnas.cli.common import duration, mega
+from igcnas.cli.data_lines import drawn_by_seed, split_lines
 from igcnas.cli.progress import sparkline
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from igcnas.data.examination import Examined
     from igcnas.runs.data import RunData
     from igcnas.runs.settings import RunSettings
     from igcnas.training import Engine, EpochReport, StepReport
@@ -35,21 +38,24 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
     def __exit__(self, *_: object) -> None:
         """Nothing to put away."""
 
-    def announce(self, workers: int, processes: int) -> None:
+    def announce(self, workers: int, processes: int, examined: Examined) -> None:
         """What is about to happen."""
         from igcnas.cost import count
 
         settings, recipe = self.settings, self.settings.recipe
         cost = count(settings.architecture)
         shape = "x".join(map(str, self.data.input_shape))
-        split = settings.data.validation
-        aside = "all to train on" if split is None else f"{split:.0%} of each class for validation"
         streamed = f", streamed by {workers} processes" if self.data.streamed else ""
         self.note(f"network   {settings.architecture.label()}: {mega(cost.macs)} MFLOPs, {cost.params:,} params")
         self.note(
-            f"data      {self.data.name}: {shape}, {len(self.data.classes)} classes, {self.data.images:,} images, "
-            f"{aside}{streamed}"
+            f"data      {self.data.name}: {shape}, {len(self.data.classes)} classes, {self.data.images:,} images to "
+            f"train and validate on{streamed}"
         )
+        share = settings.data.validation
+        if share is None:
+            examined = dataclasses.replace(examined, train=examined.train + examined.validation, validation=0)
+        for line in split_lines(examined, drawn=drawn_by_seed(share or 0.0)):
+            self.note(line)
         together = f", {processes} processes" if processes > 1 else ""
         self.note(
             f"recipe    {recipe.name}: {recipe.epochs} epochs, batch {recipe.batch_size}, "

@@ -13,13 +13,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from igcnas.data.bounds import size
 from igcnas.errors import DataError
 
 _CHUNK_BYTES = 1 << 20
-_MOST_BYTES = 1 << 30  # of one file; those of CIFAR have at most 160 MB
-_MOST_NAME = 1 << 20
-_MOST_MEMBERS = 10_000  # CIFAR has ten
-_MOST_UNPACKED = 1 << 33  # of a whole archive: a few bytes of gzip can unpack to any number of zeros
+# The largest file of CIFAR has 155 MB, the largest archive ten files and 185 MB unpacked. More is no CIFAR, or made to
+# fill memory: a few bytes of gzip can unpack to any number of zeros.
+_MOST_BYTES, _MOST_UNPACKED = 400_000_000, 2_000_000_000
+_MOST_MEMBERS, _MOST_NAME = 10_000, 1 << 20
 
 # What a cut or overwritten archive makes tarfile and its decompressors raise.
 _DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -52,14 +53,14 @@ def _members(place: Path) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInf
     with tarfile.open(place, "r:*", tarinfo=_Entry) as archive:
         for number, member in enumerate(archive):
             if number >= _MOST_MEMBERS or member.offset_data + member.size > _MOST_UNPACKED:
-                raise tarfile.ReadError(f"more than {_MOST_MEMBERS:,} files or {_MOST_UNPACKED:,} bytes")
+                raise _TooLargeError(f"it unpacks to more than {_MOST_MEMBERS:,} files or {size(_MOST_UNPACKED)}")
             path = PurePosixPath(member.name)
             if member.isreg() and len(path.parts) <= 2:
                 yield path.name, archive, member
         # tarfile stops at its own end mark; only the end of a gzip stream has the checksum that a flipped bit fails.
         while archive.fileobj is not None and archive.fileobj.read(_CHUNK_BYTES):
             if archive.fileobj.tell() > _MOST_UNPACKED:
-                raise tarfile.ReadError(f"more than {_MOST_UNPACKED:,} bytes")
+                raise _TooLargeError(f"it unpacks to more than {size(_MOST_UNPACKED)}")
 
 
 class _Entry(tarfile.TarInfo):
@@ -74,21 +75,30 @@ class _Entry(tarfile.TarInfo):
         return entry
 
 
+class _TooLargeError(OSError):
+    """More bytes than CIFAR has."""
+
+
 def _content(path: Path) -> bytes:
-    if (size := path.stat().st_size) > _MOST_BYTES:
-        raise OSError(f"{path.name} has {size:,} bytes, more than {_MOST_BYTES:,}")
+    _check_size(path.stat().st_size, path.name)
     return path.read_bytes()
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > _MOST_BYTES:
-        raise tarfile.ReadError(f"{member.name} says it has {member.size:,} bytes, more than {_MOST_BYTES:,}")
+    _check_size(member.size, member.name[:100])
     file = archive.extractfile(member)
     assert file is not None, "only plain files are read"
     return file.read()
 
 
+def _check_size(found: int, name: str) -> None:
+    if found > _MOST_BYTES:
+        raise _TooLargeError(f"{name} has {size(found)}, more than any file of CIFAR")
+
+
 def _unreadable(place: Path, error: BaseException) -> DataError:
     reason = " ".join(str(error).split()) or type(error).__name__
     kind = "folder that may be read" if place.is_dir() else "whole tar archive: it is truncated, or not an archive"
+    if isinstance(error, _TooLargeError):
+        kind = "folder of CIFAR" if place.is_dir() else "archive of CIFAR"
     return DataError(f"{str(place)!r} is no {kind} ({reason}); fetch it again, or correct the path")

@@ -19,20 +19,22 @@ from igcnas.files import replacing
 _LOGGER = logging.getLogger(__name__)
 
 
-def read_cached(key: str) -> NDArray[np.uint8] | None:
-    """The uint8 array (n, channels, height, width) stored under `key`; None if there is none or it is damaged."""
+def read_cached(key: str) -> tuple[NDArray[np.uint8], bytes] | None:
+    """The uint8 array (n, channels, height, width) stored under `key`, and what was said of it; None if there is none
+    or it is damaged.
+    """
     # zip rather than a bare .npy: its CRC-32 tells an array with a flipped bit from a whole one.
     for folder in folders.caches():
         try:
-            (images,) = read_arrays(folder / f"{key}.npz", ["images"])
+            images, about = read_arrays(folder / f"{key}.npz", ["images", "about"])
         except DataError:
             continue
         if images.dtype == np.uint8 and images.ndim == 4:
-            return images
+            return images, about.tobytes()
     return None
 
 
-def write_cached(key: str, images: NDArray[np.uint8]) -> None:
+def write_cached(key: str, images: NDArray[np.uint8], about: bytes) -> None:
     """Stores the array under `key`, whole or not at all. A folder that cannot be written is logged, never an error."""
     folder = folders.writable(folders.caches())
     if folder is None:
@@ -40,6 +42,6 @@ def write_cached(key: str, images: NDArray[np.uint8]) -> None:
         return
     try:
         with replacing(folder / f"{key}.npz") as temporary:
-            np.savez(temporary, images=images)
+            np.savez(temporary, images=images, about=np.frombuffer(about, np.uint8))
     except MachineError as error:
         _LOGGER.warning("decoded images are not kept, the next run decodes again: %s", error)

@@ -15,6 +15,7 @@ import numpy as np
 
 from igcnas.data.archive import file_contents, file_names
 from igcnas.data.dataset import Dataset, Split, check_labels, check_test_split
+from igcnas.data.origin import Origin
 from igcnas.data.unpickling import unpickle_arrays
 from igcnas.errors import DataError
 
@@ -96,6 +97,7 @@ def load_cifar(name: str, data_dir: Path) -> Dataset:
         load_test=functools.partial(_load_test, place, form, num_classes),
         flip=True,
         pad=_SHAPE[1] // 8,
+        origin=Origin(train=", ".join(form.train), test=form.test),
     )
 
 

@@ -1,7 +1,8 @@
 """Images with labels in memory, and the split of them into training and validation.
 
 Convention: images are uint8 of shape (n, channels, height, width), values 0..255; labels are int64 of shape (n,),
-values 0..classes - 1. The test split is behind a function: only an export calls it, so that no search can look at it.
+values 0..classes - 1. The test split is behind a function: an export looks at its images; before a search
+`examination.examine` checks that they can be read, so that no search can end at a file that was wrong from the start.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from igcnas.data.origin import LeftOut, Origin
 from igcnas.errors import DataError
 
 # Data without a test split of its own gives up this share, the same for every user, seed and run.
@@ -23,10 +25,15 @@ _HELD_OUT_SEED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # eq=False: two arrays compare to an array, not to a bool
 class Split:
-    """Images and their labels: uint8 (n, channels, height, width) and int64 (n,), n > 0. Else DataError."""
+    """Images and their labels: uint8 (n, channels, height, width) and int64 (n,), n > 0. Else DataError.
+
+    notes, left_out: what a user should know of how they were read.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -53,7 +60,9 @@ class Dataset:
 
     name: what a figure's caption says. classes: the name of each label. train: everything that may be trained or
     validated on. load_test: reads the test split, anew at each call. flip: a mirrored image is still of its class.
-    pad: pixels of zeros on each side before a random crop, height // 8 (1 for 8x8, 4 for 32x32).
+    pad: pixels of zeros on each side before a random crop, height // 8 (1 for 8x8, 4 for 32x32). own_validation: so
+    many of the last images of train are the data's own validation split; 0: it has none, and one is drawn. origin:
+    where the splits come from, in words.
     """
 
     name: str
@@ -62,9 +71,16 @@ class Dataset:
     load_test: Callable[[], Split]
     flip: bool
     pad: int
+    own_validation: int = 0
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         check_labels(self.train.labels, num_classes=len(self.classes), where=self.name)
+        if not 0 <= self.own_validation < len(self.train.labels):
+            raise DataError(
+                f"{self.own_validation} of the {len(self.train.labels)} images of {self.name!r} are to validate on; "
+                "leave one to train on at least"
+            )
         if self.pad < 0:
             raise DataError(f"pad {self.pad} of {self.name!r} is negative; give 0 or more pixels")
 
@@ -80,15 +96,32 @@ class Dataset:
         return len(self.classes)
 
     def fingerprint(self) -> str:
-        """16 hex digits which change when a class name, a shape, a training pixel or a training label does.
+        """16 hex digits which change when a class name, a shape, a training pixel or label, or the own split does.
 
         A study stores it, so that it is never resumed on other data. The test split is not part of it.
         """
-        shapes = [self.classes, self.train.images.shape]
+        shapes = [self.classes, self.train.images.shape, *([self.own_validation] if self.own_validation else [])]
         digest = hashlib.sha256(json.dumps(shapes).encode())
         digest.update(np.ascontiguousarray(self.train.images).data)
         digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8").data)
         return digest.hexdigest()[:16]
+
+    def split(self, *, fraction: float, seed: int) -> tuple[Split, Split]:
+        """Training and validation images: the data's own, else `fraction` of each class drawn by the seed."""
+        if not self.own_validation:
+            if np.bincount(self.train.labels).max() < 2:
+                raise DataError(
+                    f"no class of {self.name!r} has two images to train and to validate on ({len(self.train.labels)} "
+                    f"in {self.num_classes} classes; the test split is apart: {self.origin.test or 'its own'}); give "
+                    "each class more images"
+                )
+            return split_train_validation(self.train, fraction=fraction, seed=seed)
+        if len(self.train.labels) - self.own_validation < 2:
+            raise DataError(
+                f"{self.name!r} has one image to train on beside its own validation split; a training step needs two"
+            )
+        positions = np.arange(len(self.train.labels))
+        return take(self.train, positions[: -self.own_validation]), take(self.train, positions[-self.own_validation :])
 
 
 def check_labels(labels: NDArray[np.int64], *, num_classes: int, where: str) -> None:
@@ -126,7 +159,10 @@ def stratified_indices(
         raise DataError(f"seed {seed} of a split is negative; give 0 or more")
     _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if not np.any(counts >= 2):
-        raise DataError(f"{len(labels)} images in {len(counts)} classes cannot be split; add a second image to a class")
+        raise DataError(
+            f"{len(labels)} images in {len(counts)} classes, one of each, cannot be split in two; give two or more "
+            "images to a class"
+        )
     leaving = np.clip(np.floor(counts * fraction + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1))
     leaving[counts == 1] = 0
     # numpy promises the raw stream of a bit generator for ever, the methods of Generator it does not (NEP 19);

@@ -1,110 +1,116 @@
-"""Image files decoded into one array, with Pillow, on several threads."""
+"""Picture files decoded into one array, on several threads; all that cannot be decoded are found at once."""
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from igcnas.data.bounds import check_memory
+from igcnas.data.picture import BadPictureError, is_grey, opened, remarks, size_of, upright
 from igcnas.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _CHUNK = 256  # images a task: large enough to hide the cost of a task, small enough to stop soon after an error
-_GREY_MODES = ("1", "L", "LA", "La")
 # Pillow releases Python's lock only while it decodes, and small images are mostly Python: on 4 cores, 20,000 CIFAR
 # JPEGs took 3.1 s with 1 or 2 threads, 5.4 s with 4 and 5.9 s with 8, which spent their time handing the lock around.
 # For 600 photos of 400x500 pixels 2 and 4 threads took 0.47 s, 16 took 0.55 s.
 _SMALL_THREADS, _LARGE_THREADS = 2, 4
 _SMALL_PIXELS = 128 * 128
-
-# What Pillow's decoders raise on damaged files, depending on the format.
-_DAMAGE = (
-    OSError,
-    EOFError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
+_NAMED = 5  # bad files in a message; the others are counted
+_SIZES_LOOKED_AT = 2000  # files whose sizes are counted once they are known to differ
+_LONGEST = 16  # times the short side that is resized; the rest of a strip would be cropped away anyway
 
 
-def decode_images(
-    paths: Sequence[str], *, image_size: int | None, form: tuple[int, int, int] | None
-) -> NDArray[np.uint8]:
-    """The images of n > 0 files, uint8 (n, channels, height, width).
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decoded:
+    """uint8 images (k, channels, height, width) of the good files, the positions of the bad ones with the reasons, and
+    what a user should know.
+    """
+
+    images: NDArray[np.uint8]
+    bad: tuple[tuple[int, str], ...]
+    notes: tuple[str, ...]
+
+
+def decode_images(paths: Sequence[str], *, image_size: int | None, form: tuple[int, int, int] | None) -> Decoded:
+    """The images of n > 0 files.
 
     `image_size` N resizes the short side to N (bicubic, antialiased) and crops the centre to N x N. `form` (channels,
     height, width) is what the images must become; None takes the size from the first and one channel if all are grey,
-    else three. DataError names the first file that cannot be decoded or has another size.
+    else three. DataError if the sizes differ, or no file can be decoded.
     """
-    channels = (
-        3 if form is None else form[0]
-    )  # undecided: as colour first, in which a grey image has three equal planes
-    size = form[1:] if form is not None else _size_of(paths[0], image_size)
+    size = form[1:] if form is not None else _first_size(paths, image_size)
+    # undecided: as colour first, in which a grey image has three equal planes
+    channels = 3 if form is None else form[0]
+    _check_room(len(paths), (channels, *size), image_size)
     out = np.empty((len(paths), channels, *size), dtype=np.uint8)
 
-    def decode_chunk(start: int) -> bool:
-        """Fills a part of `out`; whether all images in it are grey."""
-        all_grey = True
+    def decode_chunk(start: int) -> tuple[list[tuple[int, str]], int, int]:
+        """Fills a part of `out`; the bad files, how many of the others are in colour, how many have further frames."""
+        bad, colours, animated = [], 0, 0
         for i in range(start, min(start + _CHUNK, len(paths))):
-            pixels, grey = _decode(paths[i], image_size, grey=channels == 1)
-            if pixels.shape[:2] != size:
-                raise _differing_size(paths[i], pixels.shape, size)
-            out[i] = pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels
-            all_grey &= grey
-        return all_grey
+            try:
+                picture, moves = _decode(paths[i], image_size)
+            except BadPictureError as error:
+                bad.append((i, error.reason))
+                continue
+            if (picture.height, picture.width) != size:
+                raise _differing_size(paths, i, picture.size, size, whole=form is None)
+            pixels = np.asarray(picture)
+            grey = is_grey(pixels)
+            if channels == 3:
+                out[i] = pixels.transpose(2, 0, 1)
+            else:
+                out[i] = pixels[..., 0] if grey else np.asarray(picture.convert("L"))
+            colours += not grey
+            animated += moves
+        return bad, colours, animated
 
     threads = _SMALL_THREADS if size[0] * size[1] < _SMALL_PIXELS else _LARGE_THREADS
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    with remarks() as said, ThreadPoolExecutor(max_workers=threads) as pool:
         try:
-            grey = list(pool.map(decode_chunk, range(0, len(paths), _CHUNK)))
+            found = list(pool.map(decode_chunk, range(0, len(paths), _CHUNK)))
         finally:
             pool.shutdown(cancel_futures=True)  # an error, or the user's Ctrl-C, does not wait for the other chunks
-    return out[:, :1].copy() if form is None and all(grey) else out
+    bad = tuple(entry for chunk, _, _ in found for entry in chunk)
+    if len(bad) == len(paths):
+        raise bad_pictures(paths, bad)
+    if bad:
+        out = np.delete(out, [i for i, _ in bad], axis=0)
+    colours, animated = sum(chunk[1] for chunk in found), sum(chunk[2] for chunk in found)
+    if form is None and not colours:
+        out = out[:, :1].copy()
+    return Decoded(images=out, bad=bad, notes=_notes(said, animated, colours if channels == 1 else 0))
 
 
-def _decode(path: str, image_size: int | None, *, grey: bool) -> tuple[NDArray[np.uint8], bool]:
-    """Pixels (height, width, 3), or (height, width) if `grey`, and whether the file itself is grey."""
+def bad_pictures(paths: Sequence[str], bad: Sequence[tuple[int, str]]) -> DataError:
+    """One line of all files that cannot be decoded."""
+    named = "; ".join(f"{paths[i]!r} ({reason})" for i, reason in bad[:_NAMED])
+    more = f"; and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
+    if len(bad) == 1 < len(paths):
+        return BadPictureError(paths[bad[0][0]], bad[0][1])
+    if len(bad) == len(paths):
+        return DataError(f"none of {len(paths):,} images can be decoded: {named}{more}; replace them")
+    return DataError(
+        f"{len(bad):,} of {len(paths):,} images cannot be decoded: {named}{more}; replace or remove them, or leave "
+        "them out with --skip-bad"
+    )
+
+
+def _decode(path: str, image_size: int | None) -> tuple[Image.Image, bool]:
+    """RGB, of the wanted size; and whether the file has further frames, which are not read."""
     with opened(path) as image:
-        mode = "L" if grey else "RGB"
-        converted = image if image.mode == mode else image.convert(mode)
-        return np.asarray(_fit(converted, image_size)), image.mode in _GREY_MODES
-
-
-@contextmanager
-def opened(path: str) -> Iterator[Image.Image]:
-    """The image of a file, opened but not decoded; whatever is wrong with it is a DataError of one line."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I") or image.mode == "F":
-                raise DataError(f"{path!r} has more than 8 bits a pixel (mode {image.mode!r}); convert it to 8 bits")
-            yield image
-    except DataError:
-        raise
-    except (*_DAMAGE, Image.DecompressionBombError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path!r} cannot be decoded ({reason}); replace or remove it") from error
-
-
-def is_grey(path: str) -> bool:
-    """Whether a file itself is grey; it is not decoded."""
-    with opened(path) as image:
-        return image.mode in _GREY_MODES
+        moves = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+        return _fit(upright(image), image_size), moves
 
 
 def _fit(image: Image.Image, image_size: int | None) -> Image.Image:
@@ -113,6 +119,11 @@ def _fit(image: Image.Image, image_size: int | None) -> Image.Image:
         return image
     from PIL import Image
 
+    longest = _LONGEST * min(image.size)
+    if max(image.size) > longest:  # resized whole, a strip of 1x50,000 pixels would take gigabytes
+        width, height = (min(side, longest) for side in image.size)
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        image = image.crop((left, top, left + width, top + height))
     scale = image_size / min(image.size)
     width, height = (max(image_size, round(side * scale)) for side in image.size)
     left, top = (width - image_size) // 2, (height - image_size) // 2
@@ -120,16 +131,82 @@ def _fit(image: Image.Image, image_size: int | None) -> Image.Image:
     return resized.crop((left, top, left + image_size, top + image_size))
 
 
-def _size_of(path: str, image_size: int | None) -> tuple[int, int]:
-    """Height and width the image of a file will have, in pixels."""
+def _first_size(paths: Sequence[str], image_size: int | None) -> tuple[int, int]:
+    """Height and width that the images will have, in pixels: of the first that can be decoded."""
     if image_size is not None:
         return image_size, image_size
-    height, width = _decode(path, None, grey=True)[0].shape
-    return height, width
+    with remarks():
+        for path in paths:
+            try:
+                width, height = _size(path)
+            except BadPictureError:
+                continue
+            return height, width
+    raise bad_pictures(paths, [(i, _reason(path)) for i, path in enumerate(paths[:_NAMED])])
 
 
-def _differing_size(path: str, shape: tuple[int, ...], size: tuple[int, ...]) -> DataError:
-    return DataError(
-        f"{path!r} is {shape[1]}x{shape[0]} pixels, the others are {size[1]}x{size[0]}, and images must have one size; "
-        "pass --image-size N to resize and centre-crop them all to NxN"
+def _size(path: str) -> tuple[int, int]:
+    with opened(path) as image:
+        if image.format not in ("JPEG", "MPO"):
+            image.load()
+        return size_of(image)
+
+
+def _reason(path: str) -> str:
+    try:
+        _size(path)
+    except BadPictureError as error:
+        return error.reason
+    return ""
+
+
+def _check_room(count: int, shape: tuple[int, int, int], image_size: int | None) -> None:
+    smaller = "a smaller --image-size" if image_size is not None else "--image-size N"
+    check_memory(
+        count * int(np.prod(shape)),
+        f"{count:,} images of {'x'.join(map(str, shape))} take",
+        f"pass {smaller}, or train single networks with igcnas train --stream",
     )
+
+
+def _differing_size(
+    paths: Sequence[str], i: int, found: tuple[int, int], size: tuple[int, int], *, whole: bool
+) -> DataError:
+    """Which size most images have, how many have another, and one of these."""
+    usual = (size[1], size[0])
+    if not whole:
+        return DataError(
+            f"{paths[i]!r} is {found[0]}x{found[1]} pixels, the training images are {usual[0]}x{usual[1]}, and images "
+            "must have one size; pass --image-size N to resize and centre-crop them all to NxN"
+        )
+    looked_at: dict[str, tuple[int, int]] = {}
+    step = max(1, len(paths) // _SIZES_LOOKED_AT)
+    for path in {*paths[::step], paths[i]}:
+        try:
+            looked_at[path] = _size(path)
+        except BadPictureError:
+            continue
+    (most, count), *_ = Counter(looked_at.values()).most_common(1)
+    other = next(path for path in sorted(looked_at) if looked_at[path] != most)
+    width, height = looked_at[other]
+    return DataError(
+        f"images must have one size: {count:,} of {len(looked_at):,} looked at are {most[0]}x{most[1]} pixels, "
+        f"{len(looked_at) - count:,} {'is' if len(looked_at) - count == 1 else 'are'} not, such as {other!r} with "
+        f"{width}x{height}; pass --image-size N to resize and centre-crop them all to NxN"
+    )
+
+
+def _notes(said: Sequence[tuple[str, str]], animated: int, colours: int) -> tuple[str, ...]:
+    notes = []
+    if animated:
+        notes.append(f"{animated:,} files have several frames; the first is read")
+    if colours:
+        notes.append(f"{colours:,} images in colour become grey, as all training images are")
+    if said:
+        path, text = min(said)
+        files = len({place for place, _ in said})
+        notes.append(
+            f"the decoder has remarks on {files:,} {'file' if files == 1 else 'files'}, such as "
+            f"{Path(path).name!r}: {text}"
+        )
+    return tuple(notes)

@@ -1,21 +1,29 @@
-"""Which files an image folder has, and which of them are the test split. Nothing is decoded here."""
+"""Which files an image folder has, which of them are which split, and which play no part. Nothing is decoded here.
+
+Hidden files and folders (and those that systems leave) are no images; folders that are links are not followed.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.data.dataset import held_out_indices
+from igcnas.data.dataset import HELD_OUT_FRACTION, held_out_indices, stratified_indices
+from igcnas.data.names import part_of
+from igcnas.data.origin import Origin, Tally
 from igcnas.errors import DataError
 
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_JPEG = (".jfif", ".jpe", ".jpeg", ".jpg")
+EXTENSIONS = (".bmp", ".gif", *_JPEG, ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+_OF_SYSTEMS = ("__macosx", "thumbs.db", "desktop.ini", "@eadir")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,63 +52,214 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderListing:
-    """An image folder: its name, its classes, the images to train and validate on, the test images."""
+    """An image folder: its name, its classes, the images to train and validate on, the test images.
+
+    own_validation: so many of the last of `train` are the folder's own validation split; 0: it has none.
+    """
 
     root: Path
+    name: str
     classes: tuple[str, ...]
     train: Listing
     test: Listing
+    own_validation: int
+    origin: Origin
+
+    def split(self, *, fraction: float, seed: int) -> tuple[Listing, Listing]:
+        """Training and validation images: the folder's own, else `fraction` of each class drawn by the seed."""
+        if not self.own_validation:
+            stay, leave = stratified_indices(self.train.labels, fraction=fraction, seed=seed)
+        else:
+            stay, leave = np.split(np.arange(len(self.train.labels)), [-self.own_validation])
+        return self.train.take(stay), self.train.take(leave)
 
 
-def list_image_folder(root: Path) -> FolderListing:
-    """What is in the tree at `root` (see imagefolder.py); DataError if it is none."""
+def list_image_folder(root: Path, *, own_validation: bool = True) -> FolderListing:
+    """What is in the tree at `root` (see imagefolder.py); DataError if it is none.
+
+    own_validation False lets a validation split beside a test split join the training data, as before there was a
+    choice.
+    """
     root = Path(os.path.abspath(root))
-    present = [name for name in ("train", "val", "test") if (root / name).is_dir()]
-    if "train" not in present:
-        raise DataError(
-            f"no folder 'train' in {str(root)!r}; an image folder is train/<class>/<image> with test/ or val/ beside it"
-        )
+    tally = Tally()
     try:
-        classes = _class_folders(root / "train")
-        listings = {name: _list_images(root, name, classes) for name in present}
+        places = _places(root, tally)
+        found = {part: _walk(root, folder, tally) for part, folder in places.items()}
+        classes = _common_classes(root, places, found)
+        notes = _missing(places, found, classes)
+        listings = {part: _listing(found[part], classes) for part in places}
     except OSError as error:
         raise DataError(f"{error.filename!r} cannot be read ({error.strerror}); correct or remove it") from error
-    if len(present) == 1:
-        stay, leave = held_out_indices(listings["train"].labels)
-        train, test = listings["train"].take(stay), listings["train"].take(leave)
-    elif len(present) == 2:
-        train, test = listings["train"], listings[present[1]]
+    train, own = listings["train"], 0
+    words = {part: f"{folder.name}/" if folder != root else "all folders" for part, folder in places.items()}
+    if "test" in listings:
+        test = listings["test"]
+        if "val" in listings:
+            own = len(listings["val"].labels) if own_validation else 0
+            train = _join(train, listings["val"])
+            if not own_validation:
+                words["train"] += f" and {words.pop('val')}"
+    elif "val" in listings:
+        test, words["test"] = listings["val"], f"{words.pop('val')}, as there is no test/"
     else:
-        train, test = _join(listings["train"], listings["val"]), listings["test"]
-    return FolderListing(root=root, classes=classes, train=train, test=test)
+        stay, leave = held_out_indices(train.labels)
+        train, test = train.take(stay), train.take(leave)
+        words["test"] = f"{HELD_OUT_FRACTION:.0%} of each class of {words['train']}, the same for every seed"
+    return FolderListing(
+        root=root,
+        name=_shown(root.name),
+        classes=tuple(_shown(name) for name in classes),
+        train=train,
+        test=test,
+        own_validation=own,
+        origin=Origin(
+            train=words["train"],
+            validation=words.get("val", ""),
+            test=words["test"],
+            left_out=tally.left_out(),
+            notes=notes,
+        ),
+    )
 
 
-def _class_folders(folder: Path) -> tuple[str, ...]:
-    """Names of the folders in a folder, sorted; hidden ones are left by other tools and are no classes."""
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+def check_classes(labels: NDArray[np.int64], classes: Sequence[str], place: str) -> None:
+    """DataError where leaving out bad files has left a class without training images."""
+    counts = np.bincount(labels, minlength=len(classes))
+    if not counts.all():
+        missing = classes[int(counts.argmin())]
+        raise DataError(f"no training image of class {missing!r} of {place!r} can be decoded; replace them")
 
 
-def _list_images(root: Path, part: str, classes: tuple[str, ...]) -> Listing:
-    if not classes:
-        raise DataError(
-            f"no class folders in {str(root / part)!r}; put the images of each class in a folder of its own"
-        )
-    found = _class_folders(root / part)
-    if differing := sorted(set(found) ^ set(classes)):
-        raise DataError(
-            f"class {differing[0]!r} is in only one of 'train' and {part!r} of {str(root)!r}; give both the same "
-            "class folders"
-        )
-    paths: list[str] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        inside = sorted(_image_paths(root / part / name))
-        if not inside:
+def _places(root: Path, tally: Tally) -> dict[str, Path]:
+    """The folder of each part; the root itself where its folders are classes."""
+    if not root.is_dir():
+        raise DataError(f"no folder {str(root)!r}; pass the folder of your images as imagefolder:PATH")
+    inside = sorted(root.iterdir())
+    folders = [path for path in inside if path.is_dir() and not _hidden(path.name)]
+    places: dict[str, Path] = {}
+    for folder in folders:
+        part = part_of(folder.name)
+        if part is not None and part in places:
             raise DataError(
-                f"no images in {str(root / part / name)!r}; add some ({', '.join(EXTENSIONS)}) or remove the class"
+                f"{places[part].name!r} and {folder.name!r} in {str(root)!r} both mean {part}; join or rename one"
             )
-        paths += inside
-        labels += [label] * len(inside)
+        if part is not None:
+            places[part] = folder
+    if "train" not in places:
+        if places or len(folders) < 2:
+            raise _no_training(root, folders, list(places.values()))
+        places = {"train": root}
+    elif others := [folder for folder in folders if folder not in places.values()]:
+        for folder in others:
+            tally.add("folders beside the splits whose names are no split's", f"{_shown(folder.name)}/")
+    if places["train"] != root:
+        for path in inside:
+            if path not in folders:
+                tally.add("files beside the splits", _shown(path.name))
+    return {part: places[part] for part in ("train", "val", "test") if part in places}
+
+
+def _no_training(root: Path, folders: Sequence[Path], parts: Sequence[Path]) -> DataError:
+    """What the root is instead of an image folder."""
+    for folder in folders:
+        if any(part_of(path.name) == "train" for path in folder.iterdir() if path.is_dir()):
+            return DataError(f"no folder 'train' in {str(root)!r}, but one in {str(folder)!r}; pass that one")
+    has = f"; it has {', '.join(repr(path.name) for path in (parts or folders)[:5])}" if folders else ""
+    return DataError(
+        f"no folder 'train' in {str(root)!r}{has}; an image folder is train/<class>/<image> with test/ or val/ beside "
+        "it, or <class>/<image> alone, of two classes at least"
+    )
+
+
+def _walk(root: Path, folder: Path, tally: Tally) -> dict[str, list[str]]:
+    """The images of each class folder in a folder, also in folders below; classes without images, too."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.iterdir()):
+        if _hidden(path.name):
+            tally.add("hidden", _relative(path, root))
+        elif path.is_dir():
+            found[path.name] = sorted(_images(path, root, tally))
+        else:
+            kind = "images in no class folder" if path.suffix.lower() in EXTENSIONS else _kind(path.name)
+            tally.add(kind, _relative(path, root))
+    if not found:
+        raise DataError(f"no class folders in {str(folder)!r}; put the images of each class in a folder of its own")
+    return found
+
+
+def _images(folder: Path, root: Path, tally: Tally) -> list[str]:
+    found = []
+    for place, folders, names in os.walk(folder, onerror=_raise):
+        for name in list(folders):
+            path = os.path.join(place, name)
+            if _hidden(name) or os.path.islink(path):
+                folders.remove(name)
+                tally.add("hidden" if _hidden(name) else "folders that are links", _relative(path, root))
+        for name in names:
+            path = os.path.join(place, name)
+            if _hidden(name):
+                tally.add("hidden", _relative(path, root))
+            elif not name.lower().endswith(EXTENSIONS):
+                tally.add(_kind(name), _relative(path, root))
+            elif not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever
+                tally.add("that are no plain files", _relative(path, root))
+            else:
+                found.append(path)
+    return found
+
+
+def _common_classes(
+    root: Path, places: dict[str, Path], found: dict[str, dict[str, list[str]]]
+) -> tuple[str, ...]:  # fmt: skip
+    """Names of the classes, sorted: those that have training images. DataError for one that has others alone."""
+    train = found["train"]
+    classes = sorted(name for name, images in train.items() if images)
+    for part, inside in found.items():
+        for name in sorted(inside):
+            if name in classes or not (inside[name] or part == "train"):
+                continue
+            others = [one for one in found if one != part and found[one].get(name)]
+            if part == "train" and not others:
+                continue  # empty everywhere: said in `_missing`
+            if name in train:
+                raise DataError(
+                    f"no images in {str(places['train'] / name)!r}; add some ({', '.join(EXTENSIONS)}) or remove the "
+                    "class from all splits"
+                )
+            raise DataError(
+                f"class {name!r} is in {places[part].name!r} of {str(root)!r} with {len(inside[name]):,} images and "
+                f"not in {places['train'].name!r}; add training images of it, or remove it"
+            )
+    if not classes:
+        raise DataError(f"no images in the class folders of {str(places['train'])!r} ({', '.join(EXTENSIONS)})")
+    return tuple(classes)
+
+
+def _missing(
+    places: dict[str, Path], found: dict[str, dict[str, list[str]]], classes: tuple[str, ...]
+) -> tuple[str, ...]:  # fmt: skip
+    """Classes without images, in words."""
+    notes = []
+    for part, inside in found.items():
+        missing = [name for name in classes if not inside.get(name)]
+        if part != "train" and len(missing) == len(classes):
+            raise DataError(f"no images in the class folders of {str(places[part])!r}; add some, or remove the folder")
+        if missing:
+            notes.append(f"{places[part].name}/ has no images of {_some(missing)}")
+        empty = [name for name in inside if not inside[name] and name not in classes]
+        if empty:
+            notes.append(f"class folders without images are no classes: {_some(empty)} of {places[part].name}/")
+    return tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(_shown(name)) for name in names[:3])
+    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _listing(found: dict[str, list[str]], classes: tuple[str, ...]) -> Listing:
+    paths = [path for name in classes for path in found.get(name, ())]
+    labels = [label for label, name in enumerate(classes) for _ in found.get(name, ())]
     states = [os.stat(path) for path in paths]
     return Listing(
         paths=tuple(paths),
@@ -109,11 +268,26 @@ def _list_images(root: Path, part: str, classes: tuple[str, ...]) -> Listing:
     )
 
 
-def _image_paths(folder: Path) -> Iterable[str]:
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
-                yield os.path.join(place, name)
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
+def _kind(name: str) -> str:
+    ending = os.path.splitext(name)[1].lower()
+    return f"with the ending {_shown(ending)}" if ending else "without an ending"
+
+
+def _relative(path: str | Path, root: Path) -> str:
+    return _shown(os.path.relpath(path, root))
+
+
+def _shown(name: str) -> str:
+    """A name that any text may hold: bytes that are no UTF-8 become escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _join(first: Listing, second: Listing) -> Listing:

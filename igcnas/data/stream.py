@@ -2,7 +2,7 @@
 
 What is drawn for an image comes from (seed of the epoch, position of the image) alone, so that batches do not depend on
 the number of processes, nor on where an epoch was taken up. A JPEG is decoded at the smallest of its own scales that
-still has every pixel that the window needs. Images become RGB.
+still has every pixel that the window needs. Images become RGB, upright (see picture.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from igcnas.data.decoding import opened
 from igcnas.data.listing import Listing
+from igcnas.data.picture import opened, orientation, remarks, size_of, upright
 from igcnas.data.windows import DRAWS, random_window
 from igcnas.errors import DataError
 from igcnas.recipes import Augmentation
@@ -73,15 +73,16 @@ class ImageFiles(Dataset[StreamBatch | str]):
         """One batch; called by the DataLoader with all keys of a batch."""
         images = np.empty((len(keys), 3, self.form.size, self.form.size), dtype=np.uint8)
         colours = np.empty((len(keys), _COLOURS), dtype=np.float32)
-        for position, (seed, index) in enumerate(keys):
-            draw = random.Random(f"{seed}/{index}").random  # the same numbers in every release of Python
-            draws = [draw() for _ in range(DRAWS + 1 + _COLOURS)]
-            try:
-                pixels = decode(self.path(index), self.form, draws[: DRAWS + 1])
-            except DataError as error:
-                return str(error)
-            images[position] = pixels.transpose(2, 0, 1)
-            colours[position] = draws[DRAWS + 1 :]
+        with remarks():  # said once, before the training
+            for position, (seed, index) in enumerate(keys):
+                draw = random.Random(f"{seed}/{index}").random  # the same numbers in every release of Python
+                draws = [draw() for _ in range(DRAWS + 1 + _COLOURS)]
+                try:
+                    pixels = decode(self.path(index), self.form, draws[: DRAWS + 1])
+                except DataError as error:
+                    return str(error)
+                images[position] = pixels.transpose(2, 0, 1)
+                colours[position] = draws[DRAWS + 1 :]
         labels = self.labels[[index for _, index in keys]]
         return torch.from_numpy(images), torch.from_numpy(labels), torch.from_numpy(colours)
 
@@ -90,7 +91,9 @@ def decode(path: str, form: Form, draws: Sequence[float]) -> NDArray[np.uint8]:
     """Pixels (size, size, 3) of one file; `draws` are four numbers for the window and one for the mirror."""
     augmentation = form.augmentation
     with opened(path) as image:
-        width, height = image.size
+        if image.format not in ("JPEG", "MPO"):
+            image.load()  # a PNG may say its orientation behind the pixels
+        width, height = size_of(image)
         moving = form.training and augmentation.crop in ("area", "short-side")
         if moving:
             box = random_window(augmentation, width, height, draws)
@@ -98,7 +101,7 @@ def decode(path: str, form: Form, draws: Sequence[float]) -> NDArray[np.uint8]:
             cuts = augmentation.crop in ("area", "short-side")
             side = min(width, height) * (augmentation.centre if cuts else 1.0)
             box = (width - side) / 2, (height - side) / 2, side, side
-        pixels = np.asarray(_resized(image, box, form.size))
+        pixels = np.asarray(_resized(image, (width, height), box, form.size))
     if form.training and augmentation.crop == "pad":
         pixels = _shifted(pixels, augmentation, draws)
     if form.training and augmentation.flip and draws[DRAWS] < 0.5:
@@ -106,16 +109,20 @@ def decode(path: str, form: Form, draws: Sequence[float]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _resized(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Image.Image:
+def _resized(
+    image: Image.Image, whole: tuple[int, int], box: tuple[float, float, float, float], size: int
+) -> Image.Image:
+    """The box of an image, whose upright size is `whole`, as a square."""
     from PIL import Image
 
-    width, height = image.size
+    width, height = whole
     left, top, inner_width, inner_height = box
     if image.format == "JPEG":
-        image.draft("RGB", (math.ceil(width * size / inner_width), math.ceil(height * size / inner_height)))
-    across, down = image.size[0] / width, image.size[1] / height
+        least = math.ceil(width * size / inner_width), math.ceil(height * size / inner_height)
+        image.draft("RGB", least[::-1] if orientation(image) >= 5 else least)
+    colour = upright(image)
+    across, down = colour.width / width, colour.height / height
     right, bottom = min(left + inner_width, width) * across, min(top + inner_height, height) * down
-    colour = image if image.mode == "RGB" else image.convert("RGB")
     return colour.resize((size, size), Image.Resampling.BILINEAR, box=(left * across, top * down, right, bottom))
 
 

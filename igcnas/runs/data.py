@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,8 +13,10 @@ from typing import Protocol
 import torch
 
 from igcnas.data import Dataset, load_dataset
-from igcnas.data.decoding import is_grey
-from igcnas.data.listing import FolderListing, list_image_folder
+from igcnas.data.examination import Examined, examine, largest_class
+from igcnas.data.headers import all_grey, check_files, equal_files, without_bad
+from igcnas.data.listing import FolderListing, check_classes, list_image_folder
+from igcnas.data.origin import together
 from igcnas.errors import DataError
 from igcnas.recipes import Augmentation
 from igcnas.training.distributed import ALONE, World
@@ -24,7 +27,6 @@ from igcnas.training.tensors import ImageTensors, TrainingData
 # A folder whose decoded images are larger is streamed. In memory they lie twice: as they are, and padded.
 MEMORY_LIMIT_GB = 4.0
 _STREAM_SIZE = 224
-_LOOKED_AT = 16  # files, to tell a folder of grey images
 
 
 class RunData(Protocol):
@@ -55,8 +57,21 @@ class RunData(Protocol):
         """How many there are to train and validate on."""
         ...
 
+    @property
+    def own_validation(self) -> int:
+        """How many of them are the data's own validation split; 0: one is drawn."""
+        ...
+
     def fingerprint(self) -> str:
         """16 hex digits that change when the training data do."""
+        ...
+
+    def examined(self, *, fraction: float, seed: int) -> Examined:
+        """What is to be said of the data; DataError where the test split cannot be read."""
+        ...
+
+    def majority(self) -> tuple[str, float]:
+        """The class that most training images have, and its share of them."""
         ...
 
     def source(
@@ -97,9 +112,23 @@ class InMemory:
         """How many there are to train and validate on."""
         return len(self.dataset.train.labels)
 
+    @property
+    def own_validation(self) -> int:
+        """How many of them are the data's own validation split."""
+        return self.dataset.own_validation
+
     def fingerprint(self) -> str:
         """Of the pixels."""
         return self.dataset.fingerprint()
+
+    def examined(self, *, fraction: float, seed: int) -> Examined:
+        """Of the pixels."""
+        return examine(self.dataset, fraction=fraction, seed=seed)
+
+    def majority(self) -> tuple[str, float]:
+        """Of all images but the test split."""
+        label, share = largest_class(self.dataset.train.labels)
+        return self.dataset.classes[label], share
 
     def source(
         self, device: torch.device, *, fraction: float | None, seed: int, augmentation: Augmentation, workers: int
@@ -125,7 +154,7 @@ class Streamed:
     @property
     def name(self) -> str:
         """Name of the folder."""
-        return self.folder.root.name
+        return self.folder.name
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -142,19 +171,52 @@ class Streamed:
         """How many there are to train and validate on."""
         return len(self.folder.train.labels)
 
+    @property
+    def own_validation(self) -> int:
+        """How many of them are the folder's own validation split."""
+        return self.folder.own_validation
+
     def fingerprint(self) -> str:
         """Of names, labels and sizes of the files: to read them all would take as long as an epoch."""
-        digest = hashlib.sha256(json.dumps([self.size, *self.classes]).encode())
+        own = [self.own_validation] if self.own_validation else []
+        digest = hashlib.sha256(json.dumps([self.size, *self.classes, *own]).encode())
         train = self.folder.train
         for path, label, (size, _) in zip(train.paths, train.labels.tolist(), train.stamps, strict=True):
-            digest.update(f"{Path(path).relative_to(self.folder.root).as_posix()}\0{label}\0{size}\n".encode())
+            place = Path(path).relative_to(self.folder.root).as_posix()
+            digest.update(os.fsencode(f"{place}\0{label}\0{size}\n"))
         return digest.hexdigest()[:16]
+
+    def examined(self, *, fraction: float, seed: int) -> Examined:
+        """Of the headers of the files, and their bytes."""
+        folder = self.folder
+        check_files(folder.train)
+        check_files(folder.test)
+        train, validation = folder.split(fraction=fraction, seed=seed)
+        equal = equal_files(folder.test, folder.train)
+        notes = folder.origin.notes
+        if equal is None:
+            notes += ("whether test images are among the training images too is not looked for, they are too many",)
+        elif equal:
+            notes += (f"{equal:,} test images are among the training or validation images too, byte for byte",)
+        return Examined(
+            train=len(train.labels),
+            validation=len(validation.labels),
+            test=len(folder.test.labels),
+            origin=folder.origin,
+            left_out=folder.origin.left_out,
+            notes=notes,
+        )
+
+    def majority(self) -> tuple[str, float]:
+        """Of all images but the test split."""
+        label, share = largest_class(self.folder.train.labels)
+        return self.classes[label], share
 
     def source(
         self, device: torch.device, *, fraction: float | None, seed: int, augmentation: Augmentation, workers: int
     ) -> StreamData:
         """Files, and the processes that decode them. Grey images, often digits or letters, are not mirrored."""
-        if all(is_grey(path) for path in self.folder.train.paths[:_LOOKED_AT]):
+        if all_grey(self.folder.train):
             augmentation = dataclasses.replace(augmentation, flip=False)
         return StreamData.split(
             self.folder,
@@ -179,6 +241,8 @@ def open_data(
     image_size: int | None = None,
     stream: bool | None = None,
     memory_limit_gb: float = MEMORY_LIMIT_GB,
+    skip_bad: bool = False,
+    own_validation: bool = True,
 ) -> RunData:
     """The data of a spec (see load_dataset).
 
@@ -187,11 +251,32 @@ def open_data(
     """
     kind, _, place = spec.partition(":")
     if kind == "imagefolder" and place and stream is not False:
-        folder = list_image_folder(Path(place).expanduser())
+        folder = list_image_folder(Path(place).expanduser(), own_validation=own_validation)
         size = image_size
         decoded = 0 if size is None else 3 * size * size * len(folder.train.labels)
         if stream or decoded > memory_limit_gb * 1e9:
-            return Streamed(folder, _STREAM_SIZE if size is None else size)
+            if len(folder.classes) < 2:
+                raise DataError(
+                    f"{folder.name!r} has one class, {folder.classes[0]!r}: every answer would be right; give images "
+                    "of two classes at least"
+                )
+            return Streamed(_readable(folder) if skip_bad else folder, _STREAM_SIZE if size is None else size)
     elif stream:
         raise DataError(f"--stream does not apply to {spec!r}; it is for imagefolder:PATH, leave it out")
-    return InMemory(load_dataset(spec, data_dir=data_dir, image_size=image_size))
+    return InMemory(
+        load_dataset(spec, data_dir=data_dir, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation)
+    )
+
+
+def _readable(folder: FolderListing) -> FolderListing:
+    """The folder without the files that cannot be decoded."""
+    train, bad, said = without_bad(folder.train)
+    test, _, said_of_test = without_bad(folder.test)
+    first_own = len(folder.train.labels) - folder.own_validation
+    own = folder.own_validation - sum(i >= first_own for i in bad)
+    if folder.own_validation and not own:
+        raise DataError(f"no image of {folder.origin.validation!r} can be decoded; replace them")
+    check_classes(train.labels[: len(train.labels) - own], folder.classes, str(folder.root))
+    left_out = together([*folder.origin.left_out, *said, *said_of_test])
+    origin = dataclasses.replace(folder.origin, left_out=left_out)
+    return dataclasses.replace(folder, train=train, test=test, own_validation=own, origin=origin)

@@ -239,6 +239,8 @@ class _Files:
                 "streamed": data.streamed,
                 "validation": data.validation,
                 "seed": data.seed,
+                "own_validation": data.own_validation,
+                "skip_bad": data.skip_bad,
                 "crop": self.settings.recipe.augmentation.crop,
                 "centre": self.settings.recipe.augmentation.centre,
             },

@@ -23,7 +23,10 @@ _FIRST_ENGINE = "eager"  # of trainings from before there were two
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDataSettings:
-    """Which data, and how they are split; validation is the fraction put aside, None for training on all."""
+    """Which data, and how they are split; validation is the fraction put aside, None for training on all.
+
+    own_validation: the data's own validation split is put aside instead; False in trainings from before that was done.
+    """
 
     spec: str
     data_dir: str | None
@@ -34,6 +37,8 @@ class RunDataSettings:
     streamed: bool
     validation: bounds.Share | None
     seed: bounds.Seed
+    own_validation: bool = False
+    skip_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,7 @@ class RunSettings:
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
     """One level; the architecture, whose stages would be a hundred lines, as its label."""
     flat = flatten({"engine": _FIRST_ENGINE} | {key: value for key, value in data.items() if key != "architecture"})
+    flat = {"data.own_validation": False, "data.skip_bad": False} | flat
     architecture = Architecture.from_dict(data["architecture"])
     return {**flat, "architecture": f"{architecture.label()} (id {architecture.id})"}
 

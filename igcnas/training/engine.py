@@ -96,6 +96,12 @@ class Engine:
         stop: Callable[[], bool] = lambda: False,
         engine: str = "fast",
     ) -> None:
+        if recipe.batch_size < 2 or source.training_images() < 2:
+            # Stock modules refuse such a batch where the last images are of one pixel; ours would not notice.
+            raise TrainingError(
+                f"batches of {min(recipe.batch_size, source.training_images())} image: batch norm needs two to have a "
+                "spread; give more training images, or a larger --batch-size"
+            )
         self.plan, self.source, self.recipe, self.seed, self.world = network_plan, source, recipe, seed, world
         self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
         self.detailed, self.keep_best, self.stop = detailed, keep_best, stop

@@ -41,6 +41,10 @@ class Source(Protocol):
         """Augmented batches from the `first` on, of each the part of this process; `seed` is that of the epoch."""
         ...
 
+    def training_images(self) -> int:
+        """How many there are to train on."""
+        ...
+
     def validates(self) -> bool:
         """Whether images were put aside for validation."""
         ...

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from igcnas.data.dataset import stratified_indices
 from igcnas.data.listing import FolderListing, Listing
 from igcnas.data.stream import Form, ImageFiles, StreamBatch, stream
 from igcnas.limits import usable_cores
@@ -54,11 +53,10 @@ class StreamData:
         augmentation: Augmentation,
         workers: int,
     ) -> StreamData:
-        """Put a fraction of each class aside for validation (None: nothing) and measure the statistics."""
+        """Put the folder's own validation split aside, else a fraction of each class (None: nothing); measure."""
         train, validation = folder.train, None
         if fraction is not None:
-            stay, leave = stratified_indices(folder.train.labels, fraction=fraction, seed=seed)
-            train, validation = folder.train.take(stay), folder.train.take(leave)
+            train, validation = folder.split(fraction=fraction, seed=seed)
         cut = Form(size=size, augmentation=augmentation, training=False)
         mean, std = _statistics(ImageFiles(train, cut), workers)
         return StreamData(
@@ -90,6 +88,10 @@ class StreamData:
         for batch in self._stream(self.training, batches):
             images, labels, colours = self._to_device(batch)
             yield self.normalize(jitter(images, colours, strengths)), labels
+
+    def training_images(self) -> int:
+        """How many there are to train on."""
+        return len(self.training)
 
     def validates(self) -> bool:
         """Whether images were put aside."""

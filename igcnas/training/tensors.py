@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from igcnas.data import Dataset, Split, split_train_validation
+from igcnas.data import Dataset, Split
 from igcnas.data.windows import DRAWS, random_window
 from igcnas.recipes import Augmentation
 from igcnas.settings import TrainingSettings
@@ -74,11 +74,11 @@ class TrainingData:
     def split(
         dataset: Dataset, device: torch.device, *, fraction: float | None, seed: int, augmentation: Augmentation
     ) -> TrainingData:
-        """Put a fraction of each class aside for validation (None: nothing), move, and measure the statistics."""
+        """Put the data's own validation split aside, else a fraction of each class (None: nothing); move; measure."""
         if fraction is None:
             training, validation = dataset.train, None
         else:
-            training, validation = split_train_validation(dataset.train, fraction=fraction, seed=seed)
+            training, validation = dataset.split(fraction=fraction, seed=seed)
         pixels = training.images.reshape(*training.images.shape[:2], -1)
         mean = torch.tensor(pixels.mean((0, 2)) / 255.0, dtype=torch.float32)
         std = torch.tensor(pixels.std((0, 2)) / 255.0, dtype=torch.float32).clamp_min(1e-3)
@@ -182,6 +182,10 @@ class TrainingData:
             if colours is not None:
                 images = 255.0 * jitter(images.float() / 255.0, colours[chosen], self.augmentation.jitter)
             yield self.normalize(images), self.training.labels[chosen]
+
+    def training_images(self) -> int:
+        """How many there are to train on."""
+        return len(self.training)
 
     def validates(self) -> bool:
         """Whether images were put aside."""

@@ -1,0 +1,69 @@
+"""What is said of data: where each split comes from, what was left out, and what answering the largest class scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from igcnas.data.examination import Examined
+    from igcnas.data.origin import LeftOut
+    from igcnas.runs.data import RunData
+    from igcnas.study import DataSettings
+
+_KINDS = 5  # of what is left out, in a line
+
+
+def split_lines(found: Examined, *, drawn: str) -> list[str]:
+    """One line of the splits, and further ones where something is to be known. drawn: how validation is drawn."""
+    origin = found.origin
+    validation = origin.validation or drawn
+    parts = [f"{found.train:,} to train on ({origin.train})"]
+    if found.validation:
+        parts.append(f"{found.validation:,} to validate on ({validation})")
+    parts.append(f"{found.test:,} to test on at the end ({origin.test})")
+    lines = [f"splits    {'; '.join(parts)}"]
+    if found.left_out:
+        lines.append(f"left out  {_left_out(found.left_out)}")
+    return lines + [f"note      {note}" for note in found.notes]
+
+
+def drawn_by_seed(fraction: float) -> str:
+    """How a validation split comes about that the data do not bring."""
+    return f"{100 * fraction:g} % of each class, drawn by the seed"
+
+
+def data_json(found: Examined, data: DataSettings) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "name": data.name,
+        "train": {"images": found.train, "from": found.origin.train},
+        "validation": {"images": found.validation, "from": found.origin.validation or "drawn by the seed"},
+        "test": {"images": found.test, "from": found.origin.test},
+        "left_out": [{"count": one.count, "what": one.what, "example": one.example} for one in found.left_out],
+        "notes": list(found.notes),
+        "majority": {"class": data.majority_class, "percent": data.majority},
+    }
+
+
+def balance_lines(data: DataSettings) -> list[str]:
+    """Where classes are unbalanced: what an accuracy is to be compared with."""
+    if not data.unbalanced:
+        return []
+    return [
+        f"balance   answering {data.majority_class!r} always would score {data.majority:.2f} % of the "
+        f"{data.validation_images:,} validation images"
+    ]
+
+
+def majority_lines(data: RunData) -> list[str]:
+    """The same for a training, of all images but the test split."""
+    name, share = data.majority()
+    if share <= 1.2 / len(data.classes):
+        return []
+    return [f"balance    answering {name!r} always would score about {100 * share:.2f} %: so many images are of it"]
+
+
+def _left_out(left_out: tuple[LeftOut, ...]) -> str:
+    shown = "; ".join(one.text() for one in left_out[:_KINDS])
+    more = sum(one.count for one in left_out[_KINDS:])
+    return shown + (f"; and {more:,} of other kinds" if more else "")
