@@ -20,6 +20,7 @@ LAYERS = """
 errors
 files reading
 checks columns keywords settings statistics units
+noise
 recipes
 kernels
 primitives

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.provenance import Run, runs
-from igcnas.records import counted
+from igcnas.records import counted, tested
 from igcnas.report.source import Source
 from igcnas.report.trust import Trust
 
@@ -57,8 +57,11 @@ def provenance_of(source: Source, trust: Trust) -> Provenance:
     """Of a study and of what was made to check it."""
     settings = source.settings
     readings = trust.test_readings
-    if _export_was_tested(source.folder):
-        readings = {"export of the best network": 1} | readings
+    exports = tested(source.folder)
+    if exports:
+        best = {"export of the best network": 1} if exports[0].folder == "best" else {}
+        others = {f"export of network {one.number}": 1 for one in exports if one.folder != "best"}
+        readings = best | others | readings
     return Provenance(
         space=settings.space["name"],
         space_fingerprint=fingerprint(settings.space),
@@ -129,11 +132,3 @@ def command_of(source: Source) -> str:
 def _place(folder: Path) -> list[str]:
     root = folder.parent
     return [] if root == Path("studies") else ["--studies-dir", str(root)]
-
-
-def _export_was_tested(folder: Path) -> bool:
-    try:
-        data = json.loads((folder / "best" / "architecture.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and bool(data.get("test_accuracy"))

@@ -1,0 +1,76 @@
+"""What exports of a study measured on the test split."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from igcnas.errors import StudyError
+from igcnas.noise import standard_error
+from igcnas.reading import read_json
+
+_NUMBER = re.compile(r"number (\d+) of \d+ trained")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """One export. folder: within that of the study. images, error: None of an export that did not keep their number.
+
+    accuracy: of the exported network on the test split, in percent. error: its binomial standard error, in points.
+    """
+
+    folder: str
+    number: int
+    accuracy: float
+    images: int | None
+    error: float | None
+
+    def words(self) -> str:
+        """The accuracy with what it may be off."""
+        if self.images is None:
+            return f"{self.accuracy:.2f} %"
+        return f"{self.accuracy:.2f} % +- {self.error:.2f} (one standard error, {self.images:,} images)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Export:
+    """Of architecture.json, what is needed here."""
+
+    test_accuracy: dict[str, Annotated[float, msgspec.Meta(ge=0, le=100)]] = field(default_factory=dict)
+    test_images: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def tested(folder: Path) -> tuple[Tested, ...]:
+    """Every export in the folder of a study that was tested, the best network's first.
+
+    An export that is damaged, or that does not say of which network it is, is passed over.
+    """
+    found = []
+    for place in (folder / "best", *sorted(folder.glob("trials/*/export"))):
+        path = place / "architecture.json"
+        if not path.is_file():
+            continue
+        try:
+            data = read_json(path, _Export, advice="export again")
+        except StudyError:
+            continue
+        number = _NUMBER.fullmatch(data.facts.get("network", ""))
+        if number is None or not data.test_accuracy:
+            continue
+        accuracy = data.test_accuracy.get("lowered", next(iter(data.test_accuracy.values())))
+        images = data.test_images
+        found.append(
+            Tested(
+                folder=place.relative_to(folder).as_posix(),
+                number=int(number[1]),
+                accuracy=accuracy,
+                images=images,
+                error=None if images is None else standard_error(accuracy, images),
+            )
+        )
+    return tuple(found)
