@@ -42,6 +42,7 @@ class _Record:
     architecture: dict[str, Any]
     assignments: Mapping[str, Mapping[str, list[Channel]]] = field(default_factory=dict)
     test_accuracy: Mapping[str, bounds.Percent] = field(default_factory=dict)
+    test_images: bounds.Positive | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     data: dict[str, Any] | None = None
 
@@ -57,6 +58,7 @@ class Exported:
     whole: bool = False
     assignments: Mapping[str, Mapping[str, list[int]]] = field(default_factory=dict)
     test_accuracy: Mapping[str, float] = field(default_factory=dict)
+    test_images: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,6 +77,7 @@ def read_exported(path: Path) -> Exported:
         whole=True,
         assignments=record.assignments,
         test_accuracy=record.test_accuracy,
+        test_images=record.test_images,
         facts=record.facts,
         data=record.data or {},
     )

@@ -35,6 +35,11 @@ class Difference:
     high: float
     p: float
 
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves out 'no difference'."""
+        return self.low > 0 or self.high < 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Spread:
@@ -79,7 +84,7 @@ def t_interval(values: Sequence[float], level: float = 0.95, *, resolution: floa
     spread = _mean_variance(values, resolution)
     if spread is None:
         return EVERYWHERE
-    half = _t_quantile(len(values) - 1, 0.5 + _level(level) / 2) * math.sqrt(spread)
+    half = t_quantile(len(values) - 1, 0.5 + _level(level) / 2) * math.sqrt(spread)
     return mean(values) - half, mean(values) + half
 
 
@@ -91,8 +96,8 @@ def welch(
     spread = _spread(first, second, resolution)
     if spread is None:
         return Difference(difference=difference, low=-math.inf, high=math.inf, p=1.0)
-    half = _t_quantile(spread.freedom, 0.5 + _level(level) / 2) * spread.error
-    p = 2 * _t_below(spread.freedom, -abs(difference) / spread.error)
+    half = t_quantile(spread.freedom, 0.5 + _level(level) / 2) * spread.error
+    p = 2 * t_below(spread.freedom, -abs(difference) / spread.error)
     return Difference(difference=difference, low=difference - half, high=difference + half, p=min(1.0, p))
 
 
@@ -108,8 +113,8 @@ def tost(first: Sequence[float], second: Sequence[float], *, margin: float, reso
         return 1.0
     difference = mean(first) - mean(second)
     return max(
-        _t_below(spread.freedom, (difference - margin) / spread.error),
-        _t_below(spread.freedom, (-margin - difference) / spread.error),
+        t_below(spread.freedom, (difference - margin) / spread.error),
+        t_below(spread.freedom, (-margin - difference) / spread.error),
     )
 
 
@@ -184,13 +189,15 @@ def _spread(first: Sequence[float], second: Sequence[float], resolution: float) 
     return _Spread(error=math.sqrt(total), freedom=freedom)
 
 
-def _t_below(freedom: float, t: float) -> float:
-    from scipy.special import stdtr
+def t_below(freedom: float, t: float) -> float:
+    """Probability that Student's t with these degrees of freedom (infinite ones: a normal value) is below t."""
+    from scipy.special import ndtr, stdtr
 
-    return float(stdtr(freedom, t))
+    return float(ndtr(t) if math.isinf(freedom) else stdtr(freedom, t))
 
 
-def _t_quantile(freedom: float, share: float) -> float:
-    from scipy.special import stdtrit
+def t_quantile(freedom: float, share: float) -> float:
+    """The value below which it is with this probability."""
+    from scipy.special import ndtri, stdtrit
 
-    return float(stdtrit(freedom, share))
+    return float(ndtri(share) if math.isinf(freedom) else stdtrit(freedom, share))

@@ -31,8 +31,8 @@ from igcnas.comparison.table import comma_separated, markdown, plain, text, verd
 from igcnas.errors import StudyError
 from igcnas.grouping import Dense
 from igcnas.hypervolume import hypervolume
+from igcnas.noise import Noise
 from igcnas.records import TrialRecord
-from igcnas.statistics import welch
 from igcnas.study import StudySettings
 
 DATA = Path(__file__).parent / "data" / "studies" / "gp-4"
@@ -334,13 +334,16 @@ def test_with_one_search_each_the_best_networks_are_compared_and_no_method_is() 
     found = compared(by_settings([search("x", first), search("y", second, sampler="random")]))
     assert found.differences == ()
     (two,) = found.bests
-    resolution = 100 / SETTINGS.data.validation_images
-    assert two.difference == welch([95, 95.1, 95.2, 95.3], [94, 93.9, 93.8, 93.7], resolution=resolution)
+    images = SETTINGS.data.validation_images
+    mine, theirs = [95, 95.1, 95.2, 95.3], [94, 93.9, 93.8, 93.7]
+    assert two.difference == Noise.of([mine], images).difference(mine, theirs, Noise.of([theirs], images))
+    assert two.seeds == (3, 3)
     said = " ".join(verdicts(found))
     assert "no test of the methods is possible" in said
     assert "x minus y is +1.30 points" in said
     alone = compared(by_settings([search("x", first[:1]), search("y", second[:1], sampler="random")]))
-    assert "there is no interval" in " ".join(verdicts(alone))
+    assert "+1.00 points, 95 % interval -" in " ".join(verdicts(alone))
+    assert "from the binomial error of the images alone: nothing was trained twice" in " ".join(verdicts(alone))
 
 
 def test_repeats_of_one_method_are_no_comparison() -> None:
@@ -407,7 +410,7 @@ def test_tables_tell_every_search_and_json_holds_nothing_infinite() -> None:
         by_settings([search("x", [record(0, 1000, 90.0)]), search("y", [record(0, 1000, 91.0)], sampler="tpe")])
     )
     data = json.loads(json.dumps(plain(single), allow_nan=False))
-    assert data["bests"][0]["difference"]["low"] is None
+    assert data["bests"][0]["difference"]["low"] < -1.0 < data["bests"][0]["difference"]["high"]
 
 
 def test_the_mean_front_and_curve_are_means_over_searches() -> None:

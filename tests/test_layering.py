@@ -22,6 +22,7 @@ bounds harmless
 checks files folders limits names reading streams
 program
 columns extras keywords settings statistics units
+noise
 recipes
 kernels
 primitives

@@ -58,7 +58,9 @@ def test_the_probability_of_being_best_is_the_share_of_draws_from_the_posteriors
     from igcnas.racing import _best, _fit
 
     posterior = _fit({"a": of(355, 352), "b": of(354), "c": of(350, 351, 352), "d": of(330), "e": of(353)}, IMAGES)
-    drawn = np.random.default_rng(0).normal(posterior.centres, posterior.deviations, (200_000, 5)).argmax(1)
+    chance = np.random.default_rng(0)
+    rows = chance.choice(len(posterior.weights), 200_000, p=posterior.weights)
+    drawn = chance.normal(posterior.centres[rows], posterior.deviations[rows]).argmax(1)
     assert _best(posterior) == pytest.approx(np.bincount(drawn, minlength=5) / len(drawn), abs=0.005)
 
 

@@ -40,7 +40,6 @@ from igcnas.report.chance import LEAST, RANDOM, Chance, against, compare_random,
 from igcnas.report.chance_section import chance_drawings, chance_section, draw_chance
 from igcnas.report.composing import composition
 from igcnas.report.drawing import Drawing
-from igcnas.report.gap import BINOMIAL, WELCH, Noise
 from igcnas.report.history import history_of
 from igcnas.report.known import compare_known
 from igcnas.report.known_section import known_sentence
@@ -57,7 +56,6 @@ from igcnas.report.words import tied
 from igcnas.search import Search, observations
 from igcnas.settings import TrainingSettings
 from igcnas.space import known_spaces, load_space
-from igcnas.statistics import welch
 from igcnas.storage import lock_study
 from igcnas.study import StudySettings, guard_settings, open_study
 from igcnas.training import EpochReport
@@ -295,37 +293,6 @@ def test_a_network_without_a_latency_has_no_place_on_a_front_of_latencies():
     assert [(one.number, one.cost) for one in facts_of(source_of(every, objective="accuracy,latency"))] == [(0, 1.5)]
 
 
-# The difference of two networks
-
-percents = st.integers(0, IMAGES).map(lambda right: 100 * right / IMAGES)
-
-
-@given(st.lists(percents, min_size=1, max_size=4), st.lists(percents, min_size=1, max_size=4), st.floats(0, 0.05))
-def test_an_interval_of_a_difference_holds_it_and_turns_with_it(first, second, seed):
-    noise = Noise(images=IMAGES, seed=seed)
-    found, turned = noise.gap(first, second), noise.gap(second, first)
-    assert found.low < found.difference < found.high  # also at 0 and at 100 %
-    assert (found.difference, found.low, found.high) == pytest.approx((-turned.difference, -turned.high, -turned.low))
-    assert found.rule == (WELCH if min(len(first), len(second)) > 1 else BINOMIAL)
-
-
-def test_several_trainings_of_both_are_compared_by_welch_and_single_ones_by_their_images():
-    noise = Noise(images=400)
-    expected = welch((97.0, 97.5), (95.0, 96.0, 95.5), resolution=0.25)
-    found = noise.gap((97.0, 97.5), (95.0, 96.0, 95.5))
-    assert (found.low, found.high) == (expected.low, expected.high)
-    single = noise.gap((90.0,), (80.0, 80.0, 80.0))
-    shares = [(share * 400 + 1) / 402 for share in (0.9, 0.8)]
-    half = 1.959964 * 100 * math.sqrt(sum(share * (1 - share) / 402 for share in shares))
-    assert single.high - single.difference == pytest.approx(half, rel=1e-6)
-
-
-def test_a_spread_of_seeds_above_the_binomial_one_widens_the_interval():
-    calm, loud = Noise(images=400, seed=0.0), Noise(images=400, seed=0.1)
-    assert loud.error(90.0) == pytest.approx(loud.error(90.0) / calm.error(90.0) * calm.error(90.0))
-    assert loud.error(90.0) / calm.error(90.0) == pytest.approx(0.1 / (0.5 / math.sqrt(402)))
-
-
 # Known networks
 
 
@@ -357,9 +324,48 @@ def test_where_only_accuracy_counts_whatever_keeps_the_budget_is_a_rival():
     (front,) = compare_known(source_of(every))
     (alone,) = compare_known(source_of(every, objective="accuracy"))
     assert (front.rival.number, alone.rival.number) == (2, 1)
-    assert known_sentence((front,), source_of(every)).startswith("At equal or fewer MACs, the best searched network")
+    words = known_sentence((front,), source_of(every))
+    assert words.startswith("At equal or fewer MACs, the search has found no network that is shown to be better")
+    assert "Still better than what the search has found: network 2 (60.00 %" in words
     words = known_sentence((alone,), source_of(every, objective="accuracy"))
-    assert words.startswith("Within the budget, the best searched network (network 1, 90.00 %)")
+    assert words.startswith("Within the budget, the search has found a better network than the one known network")
+    assert "network 1 (90.00 %) against ResNet-20 of 9e-05 MFLOPs (70.00 %) +20.00 points (+1" in words
+
+
+def test_the_summary_says_what_was_won_against_each_known_network():
+    """The best searched network beats all at its budget by far, and equals one that is far dearer."""
+    known = [record(n, 10_000, 85.0 - n, baseline=f"Plain-{n}") for n in range(4)]
+    dear = record(4, 50_000, 95.0, baseline="Dear")
+    best = record(5, 10_000, 95.2)
+    found = source_of([*known, dear, best])
+    (words,) = [known_sentence(compare_known(found), found)]
+    assert words.startswith(
+        "At equal or fewer MACs, the search has found a better network than 4 of the 5 known networks that were "
+        "trained alike: network 5 (95.20 %) against Plain-0 of 0.01 MFLOPs (85.00 %) +10.20 points (+"
+    )
+    assert all(f"against Plain-{n} of 0.01 MFLOPs" in words for n in range(4))
+    assert (
+        "Not told apart by these trainings: network 5 (95.20 %, 5.0 times cheaper) against Dear of 0.05 MFLOPs "
+        "(95.00 %) +0.20 points (-"
+    ) in words
+    assert words.count("Plain") == 4
+    assert [one.verdict for one in compare_known(found)] == ["open", "beaten", "beaten", "beaten", "beaten"]
+
+
+def test_of_many_known_networks_the_rest_is_told_by_its_range():
+    known = [record(n, 10_000, 80.0 - n, baseline=f"Plain-{n}") for n in range(9)]
+    found = source_of([*known, record(9, 9_000, 95.0)])
+    words = known_sentence(compare_known(found), found)
+    assert words.startswith("At equal or fewer MACs, the search has found a better network than each of the 9 known")
+    assert "3 more by +21.00 to +23.00 points" in words
+
+
+def test_a_known_network_that_nothing_searched_is_as_cheap_as_is_named():
+    found = source_of(
+        [record(0, 1_000, 60.0, baseline="Tiny"), record(1, 9_000, 50.0, baseline="Low"), record(2, 9_000, 90.0)]
+    )
+    assert "Nothing as cheap was searched as Tiny (0.001 MFLOPs)" in known_sentence(compare_known(found), found)
+    assert known_sentence((), found) == ""
 
 
 def test_nothing_reaches_a_known_network_that_is_better_than_all():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import mega
+from igcnas.noise import seed_words
 
 if TYPE_CHECKING:
     from igcnas.racing import Contender
-    from igcnas.records import Network
+    from igcnas.records import Network, Tested
     from igcnas.search import SparedAudit, Standing
 
 _SHOWN = 3
@@ -24,8 +26,8 @@ def standing_lines(standing: Standing) -> list[str]:
     if race.networks < 2:
         return lines
     lines.append(
-        f"          the best of {race.networks} with probability {race.first.probability:.2f}; its true accuracy is "
-        f"expected at {race.first.expected:.2f} +- {race.first.uncertainty:.2f} %"
+        f"          the best of {race.networks} with probability {race.first.probability:.2f}; many seeds on these "
+        f"images are expected to average to {race.first.expected:.2f} +- {race.first.uncertainty:.2f} % (sd)"
     )
     others = list(zip(standing.runners_up, race.runners_up, strict=True))
     if others:
@@ -37,7 +39,7 @@ def standing_lines(standing: Standing) -> list[str]:
         lines.append(f"          may be the best, too: {shown}{more}")
     lines.append(
         f"optimism  the highest single training overstates its network by {race.optimism:.2f} points here, by "
-        f"{race.typical_optimism:.2f} on average; a seed has sd {race.seed_sd:.2f}"
+        f"{race.typical_optimism:.2f} on average; {seed_words(race.seed_sd, race.seed_degrees)}"
     )
     return lines
 
@@ -56,9 +58,15 @@ def standing_json(standing: Standing | None) -> dict[str, Any] | None:
         "optimism": race.optimism,
         "typical_optimism": race.typical_optimism,
         "seed_sd": race.seed_sd,
+        "seed_degrees": race.seed_degrees,
         "networks": race.networks,
         "trainings": race.trainings,
     }
+
+
+def tested_lines(exports: Sequence[Tested]) -> list[str]:
+    """What exports measured on the test split."""
+    return [f"test      {one.words()}: network {one.number}, as exported in {one.folder}/" for one in exports]
 
 
 def audit_lines(audit: SparedAudit | None) -> list[str]:

@@ -194,7 +194,7 @@ def _subtitle(found: Comparison) -> str:
     if several:
         bars = "bands: 95 % intervals of the mean over searches"
     else:
-        bars = "bars: one standard error of the mean over seeds, or binomial"
+        bars = "bars: one standard error, of the images and of seeds"
     return (
         f"{found.data}, {found.epochs} epochs a training, {found.validation_images:,} validation images; hypervolume "
         f"above {found.scale.reference_accuracy:g} % and below {found.scale.reference_cost / size:.3g} {name}; {bars}"

@@ -24,7 +24,8 @@ from igcnas.comparison.methods import Method
 from igcnas.comparison.progress import Scale, Step, after, progress, volume_of
 from igcnas.comparison.search import Searched, costs_and_means
 from igcnas.errors import StudyError
-from igcnas.records import Network, TrialRecord, champions, counted, standard_error
+from igcnas.noise import Noise
+from igcnas.records import Network, TrialRecord, champions, counted, networks
 from igcnas.search import Standing, standing
 from igcnas.study import OBJECTIVES
 
@@ -71,12 +72,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Two:
-    """The best networks of two single searches: the difference of their means, by Welch where both have seeds."""
+    """The best networks of two single searches: the difference of their means, each with the noise of its search.
+
+    seeds: degrees of freedom of the spread of a seed in each; 0 where it is not known.
+    """
 
     first: str
     second: str
     difference: statistics.Difference
     n: tuple[int, int]
+    seeds: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,31 +254,33 @@ def _best(leader: Standing, objective: str) -> Best:
 
 def _two(first: Method, second: Method, leaders: Mapping[str, Standing]) -> Two:
     one, other = leaders[first.searches[0].name].first, leaders[second.searches[0].name].first
-    resolution = 100.0 / first.searches[0].settings.data.validation_images
+    mine, theirs = _noise(first.searches[0]), _noise(second.searches[0])
     return Two(
         first=first.name,
         second=second.name,
-        difference=statistics.welch(one.accuracies, other.accuracies, resolution=resolution),
+        difference=mine.difference(one.accuracies, other.accuracies, theirs),
         n=(one.n, other.n),
+        seeds=(mine.degrees, theirs.degrees),
     )
 
 
 def _curve(search: Searched, method: str, scale: Scale, steps: Sequence[Step]) -> Curve:
     front = champions(search.records, scale.limit_macs, scale.objective)
-    images = search.settings.data.validation_images
+    noise = _noise(search)
     return Curve(
         study=search.name,
         method=method,
         costs=tuple(network.record.cost(scale.objective) for network in front),
         means=tuple(network.mean for network in front),
-        errors=tuple(_error(network, images) for network in front),
+        errors=tuple(noise.error(network.mean, network.n) for network in front),
         steps=tuple(steps),
     )
 
 
-def _error(network: Network, images: int) -> float:
-    """Standard error: of the mean over seeds where there are several, else the binomial one."""
-    return standard_error(network.mean, images) if network.sd is None else network.sd / math.sqrt(network.n)
+def _noise(search: Searched) -> Noise:
+    """What the accuracies of a search may be off, from all its repeats."""
+    found = networks(search.records)
+    return Noise.of((network.accuracies for network in found), search.settings.data.validation_images)
 
 
 def _same_seeds(methods: Sequence[Method]) -> list[str]:

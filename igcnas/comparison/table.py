@@ -89,15 +89,17 @@ def verdicts(found: Comparison) -> list[str]:
         )
     for two in found.bests:
         apart = two.difference
-        words = f"Their best networks, as networks: {two.first} minus {two.second} is {apart.difference:+.2f} points"
-        if math.isfinite(apart.low):
-            interval = f"{apart.low:+.2f} to {apart.high:+.2f}"
-            said.append(
-                f"{words}, 95 % interval {interval} (Welch, n = {two.n[0]} and {two.n[1]} seeds, p {_p(apart.p)}). It "
-                "says nothing of the methods, and each is the highest of many, which flatters both."
-            )
-        else:
-            said.append(f"{words}; with one seed of either there is no interval (n = {two.n[0]} and {two.n[1]}).")
+        known = "the pooled spread of a seed" if min(two.seeds) else "the pooled spread of a seed where it is known"
+        error = (
+            f"the binomial error of the images and {known}"
+            if max(two.seeds)
+            else ("the binomial error of the images alone: nothing was trained twice")
+        )
+        said.append(
+            f"Their best networks, as networks: {two.first} minus {two.second} is {apart.difference:+.2f} points, 95 % "
+            f"interval {apart.low:+.2f} to {apart.high:+.2f} (n = {two.n[0]} and {two.n[1]}, p {_p(apart.p)}; from "
+            f"{error}). It says nothing of the methods, and each is the highest of many, which flatters both."
+        )
     return said
 
 

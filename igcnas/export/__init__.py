@@ -99,6 +99,7 @@ def export_network(
         differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts)
         record = _record(contract, architecture, lowered, measured)
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
+        record |= {} if test is None else {"test_images": len(test[1])}
         record |= {} if data is None else {"data": dict(data)}
         write_text(temporary / "architecture.json", _json(record))
         text = card_text(

@@ -8,7 +8,7 @@ from igcnas.figures.front import (
     compute_front,
     draw_front,
     front_figure,
-    half_bar,
+    noise_of,
     save_front,
 )
 
@@ -20,8 +20,8 @@ __all__ = [
     "cost_axis",
     "draw_front",
     "front_figure",
-    "half_bar",
     "new_figure",
+    "noise_of",
     "page_svg",
     "png_of",
     "save",

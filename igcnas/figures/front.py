@@ -12,7 +12,8 @@ from igcnas.figures.axis import cost_axis
 from igcnas.figures.files import new_figure, save
 from igcnas.figures.look import looks
 from igcnas.figures.scale import from_scale, limits, ticks, to_scale
-from igcnas.records import Network, TrialRecord, champions, counted, networks, repeats, standard_error
+from igcnas.noise import Noise
+from igcnas.records import TrialRecord, champions, counted, networks, repeats
 from igcnas.study import StudySettings
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ _BESIDE_BUDGET: dict[str, Any] = {
 class FrontFigure:
     """Points are (cost, accuracy), the mean over seeds, cost in the units of the axis.
 
-    front_errors: half a bar at each point of the front: the standard error of the mean over seeds where there are
-    several, else the binomial one. pruned: at the accuracy with which they were ended.
+    front_errors: half a bar at each point of the front: its standard error by `noise`, the binomial error together with
+    the pooled spread of a seed, where any network was repeated. pruned: at the accuracy with which they were ended.
     """
 
     searched: dict[str, list[tuple[float, float]]]
@@ -43,7 +44,7 @@ class FrontFigure:
     pruned: list[tuple[float, float]]
     front: list[tuple[float, float]]
     front_errors: list[float]
-    repeated: bool
+    noise: Noise
     objective: str
     budget: float | None
     validation_images: int
@@ -63,6 +64,7 @@ def compute_front(
         else:
             searched.setdefault(block_type(network.record), []).append((cost, network.mean))
     line = champions(every, budget_macs, objective)
+    noise = noise_of(every, validation_images)
     return FrontFigure(
         searched=dict(sorted(searched.items())),
         baselines=known,
@@ -73,19 +75,17 @@ def compute_front(
             if r.state == "pruned" and not math.isnan(r.cost(objective))
         ],
         front=[(network.record.cost(objective) / axis.size, network.mean) for network in line],
-        front_errors=[half_bar(network, validation_images) for network in line],
-        repeated=any(network.n > 1 for network in line),
+        front_errors=[noise.error(network.mean, network.n) for network in line],
+        noise=noise,
         objective=objective,
         budget=budget_macs / axis.size if axis.limited else None,
         validation_images=validation_images,
     )
 
 
-def half_bar(network: Network, images: int) -> float:
-    """Standard error of the mean over seeds; of a single training the binomial one of its validation images."""
-    if network.sd is None:
-        return standard_error(network.mean, images)
-    return network.sd / math.sqrt(network.n)
+def noise_of(every: Sequence[TrialRecord], images: int) -> Noise:
+    """What the accuracies of a study may be off, from all its repeats."""
+    return Noise.of((network.accuracies for network in networks(every)), images)
 
 
 def block_type(record: TrialRecord) -> str:
@@ -131,7 +131,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         axes.errorbar(
             xs, ys, yerr=figure.front_errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5, zorder=3
         )
-        bar = "front, one standard error" + (" (over seeds where repeated)" if figure.repeated else "")
+        bar = "front, one standard error" + ("" if figure.noise.degrees else " (of the images alone)")
         axes.plot([], [], c="black", lw=1.1, label=bar)
     if figure.budget is not None:
         axes.axvline(figure.budget, c="#888888", ls="--", lw=1)

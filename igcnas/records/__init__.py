@@ -1,9 +1,11 @@
 """What a study knows of its networks: the only writer and the only reader of the attributes of its trials.
 
 trial: one training. networks: a network with all its trainings, and which of them are best. table: all as a table.
-frames: tables of a study that is named, in one call.
+exports: what they measured on the test split. frames: tables of a study that is named, in one call.
 """
 
+from igcnas.noise import standard_error as standard_error
+from igcnas.records.exports import Tested, tested
 from igcnas.records.frames import curves, frame, networks_frame
 from igcnas.records.networks import (
     Network,
@@ -13,7 +15,6 @@ from igcnas.records.networks import (
     front,
     networks,
     repeats,
-    standard_error,
     trained,
 )
 from igcnas.records.table import to_frame
@@ -22,6 +23,7 @@ from igcnas.records.trial import RESULT_ATTRIBUTES, TrialRecord, proposal_attrib
 __all__ = [
     "RESULT_ATTRIBUTES",
     "Network",
+    "Tested",
     "TrialRecord",
     "best",
     "champions",
@@ -37,6 +39,7 @@ __all__ = [
     "records_of",
     "repeats",
     "standard_error",
+    "tested",
     "to_frame",
     "trained",
 ]

@@ -83,11 +83,5 @@ def best(all_records: Iterable[TrialRecord], budget_macs: int) -> TrialRecord | 
     return chosen[-1] if chosen else None
 
 
-def standard_error(accuracy_percent: float, images: int) -> float:
-    """Binomial standard error, in percent, of an accuracy measured on so many images."""
-    share = accuracy_percent / 100.0
-    return 100.0 * math.sqrt(share * (1.0 - share) / images)
-
-
 def _finished(record: TrialRecord) -> bool:
     return record.state == "complete" and record.val_accuracy is not None

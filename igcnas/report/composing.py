@@ -58,12 +58,20 @@ def composition(source: Source, *, importance: bool = True) -> Composition:
         chance_section(source, found.chance, chance),
         importance_section(source, found.importance, matters),
         audit_section(source, found.trust, audits),
-        retraining_section(source, found.trust, retrainings),
+        retraining_section(source, found.trust, retrainings, found.tested),
         history_section(source, found.history, history),
         spending_section(found.spending, found.spared),
         provenance_section(source, found.provenance),
     )
-    first = summary(source, found.verdict, found.state, found.known, found.chance, trust=trust_sentence(found.trust))
+    first = summary(
+        source,
+        found.verdict,
+        found.state,
+        found.known,
+        found.chance,
+        trust=trust_sentence(found.trust),
+        exports=found.tested,
+    )
     axis, budget = source.axis, source.settings.budget_macs
     report = Report(
         title=source.name,

@@ -8,20 +8,24 @@ the first choice (`further`). Published accuracies are of other recipes and are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from igcnas.records import Network
-from igcnas.report.gap import Gap, Noise
 from igcnas.report.source import Source
 from igcnas.report.words import fewer_errors
-from igcnas.statistics import mean
+from igcnas.statistics import Difference, mean
+
+# A better searched network, none that can be told apart, only a worse one, none as cheap.
+Verdict = Literal["beaten", "open", "ahead", "alone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
     """The best searched network at or under the cost of a known one.
 
-    gap: its accuracy minus that of the known one. fewer_errors: in percent; None where the known one makes none.
-    further: the same difference, in points, with the further seeds of the rival alone; None where it has none.
+    gap: its accuracy minus that of the known one, with the noise of the study. fewer_errors: in percent; None where
+    the known one makes none. further: the same difference, in points, with the further seeds of the rival alone; None
+    where it has none.
     """
 
     number: int
@@ -29,7 +33,7 @@ class Rival:
     macs: int
     accuracy: float
     n: int
-    gap: Gap
+    gap: Difference
     fewer_errors: float | None
     further: float | None
 
@@ -53,6 +57,15 @@ class KnownNetwork:
     reached_cost: float | None
 
     @property
+    def verdict(self) -> Verdict:
+        """What the search has won against it, as far as the 95 % interval of the difference tells."""
+        if self.rival is None:
+            return "alone"
+        if not self.rival.gap.shown:
+            return "open"
+        return "beaten" if self.rival.gap.difference > 0 else "ahead"
+
+    @property
     def times(self) -> float | None:
         """Its cost over that of the cheapest searched network that is as accurate."""
         return None if self.reached_cost is None else self.cost / self.reached_cost
@@ -60,16 +73,15 @@ class KnownNetwork:
 
 def compare_known(source: Source) -> tuple[KnownNetwork, ...]:
     """Every known network that was trained, the most accurate first."""
-    noise = Noise.of(source.standing, source.images)
     fitting = [one for one in source.networks if one.record.within(source.settings.budget_macs)]
     fitting = [one for one in fitting if source.cost(one.record) == source.cost(one.record)]  # NaN: not measured
     searched = [one for one in fitting if one.record.searched]
     known = [one for one in fitting if not one.record.searched]
-    found = [_compared(source, noise, one, searched) for one in known]
+    found = [_compared(source, one, searched) for one in known]
     return tuple(sorted(found, key=lambda one: (-one.accuracy, one.number)))
 
 
-def _compared(source: Source, noise: Noise, known: Network, searched: list[Network]) -> KnownNetwork:
+def _compared(source: Source, known: Network, searched: list[Network]) -> KnownNetwork:
     cost = source.cost(known.record)
     # Where only accuracy counts, every network is to use the budget, and whatever keeps it is a rival.
     cheaper = [one for one in searched if source.cost(one.record) <= cost or not source.settings.spread]
@@ -84,20 +96,20 @@ def _compared(source: Source, noise: Noise, known: Network, searched: list[Netwo
         macs=known.record.final_macs,
         accuracy=known.mean,
         n=known.n,
-        rival=None if rival is None else _rival(source, noise, rival, known),
+        rival=None if rival is None else _rival(source, rival, known),
         reached_by=None if reached is None else reached.record.number,
         reached_cost=None if reached is None else source.cost(reached.record),
     )
 
 
-def _rival(source: Source, noise: Noise, rival: Network, known: Network) -> Rival:
+def _rival(source: Source, rival: Network, known: Network) -> Rival:
     return Rival(
         number=rival.record.number,
         cost=source.cost(rival.record),
         macs=rival.record.final_macs,
         accuracy=rival.mean,
         n=rival.n,
-        gap=noise.gap(rival.accuracies, known.accuracies),
+        gap=source.noise.difference(rival.accuracies, known.accuracies),
         fewer_errors=fewer_errors(rival.mean, known.mean),
         further=mean(rival.accuracies[1:]) - known.mean if rival.n > 1 else None,
     )

@@ -3,31 +3,64 @@
 from __future__ import annotations
 
 from igcnas.report.content import Section, Table
-from igcnas.report.gap import WELCH
 from igcnas.report.known import KnownNetwork
 from igcnas.report.source import Source
-from igcnas.report.words import counted, errors, interval, listed, points
+from igcnas.report.words import counted, interval, listed, points
 from igcnas.units import mega
+
+_SAID = 6  # differences of a kind that the summary spells out
+_DEARER = 1.1  # times the cost from which a known network is called dearer
 
 
 def known_sentence(known: tuple[KnownNetwork, ...], source: Source) -> str:
-    """The comparison with the most accurate known network, for the summary; '' where there is nothing to say."""
-    if not known or known[0].rival is None:
+    """What was won against each known network, for the summary; '' where there is nothing to say."""
+    matched = [one for one in known if one.rival is not None]
+    if not matched:
         return ""
-    first, rival = known[0], known[0].rival
-    gap = rival.gap
+    of = {verdict: [one for one in matched if one.verdict == verdict] for verdict in ("beaten", "open", "ahead")}
     where = f"At equal or fewer {source.axis.equal}" if source.settings.spread else "Within the budget"
-    head = f"{where}, the best searched network (network {rival.number}, {rival.accuracy:.2f} %)"
-    beside = (
-        f"{first.name}, the best of the {counted(len(known), 'known network')} that were trained alike "
-        f"({first.accuracy:.2f} %)"
+    total = counted(len(known), "known network")
+    if len(of["beaten"]) == len(known):
+        won = f"a better network than {_all(len(known))}"
+    elif of["beaten"]:
+        won = f"a better network than {len(of['beaten'])} of the {total}"
+    else:
+        won = f"no network that is shown to be better than any of the {total}"
+    parts = [
+        f"{where}, the search has found {won} that {'was' if len(known) == 1 else 'were'} trained alike"
+        + (f": {_differences(of['beaten'], source)}" if of["beaten"] else "")
+    ]
+    if of["open"]:
+        parts.append(f"Not told apart by these trainings: {_differences(of['open'], source)}")
+    if of["ahead"]:
+        parts.append(f"Still better than what the search has found: {_differences(of['ahead'], source)}")
+    alone = [one for one in known if one.rival is None]
+    if alone:
+        parts.append(f"Nothing as cheap was searched as {_named(alone)}")
+    return f"{'. '.join(parts)}. In brackets: 95 % intervals, for one pair at a time."
+
+
+def _differences(some: list[KnownNetwork], source: Source) -> str:
+    """By how much each differs from the best searched network that costs no more; the dearest first."""
+    ordered = sorted(some, key=lambda one: (-one.cost, one.name))
+    said = [_difference(one, source) for one in ordered[:_SAID]]
+    if len(ordered) > _SAID:
+        rest = [one.rival.gap.difference for one in ordered[_SAID:] if one.rival is not None]
+        said.append(f"{len(rest)} more by {points(min(rest))} to {points(max(rest))}")
+    return "; ".join(said)
+
+
+def _difference(one: KnownNetwork, source: Source) -> str:
+    rival = one.rival
+    assert rival is not None
+    by = f"network {rival.number} ({rival.accuracy:.2f} %"
+    if source.settings.spread and one.cost >= _DEARER * rival.cost:
+        by += f", {one.cost / rival.cost:.1f} times cheaper"
+    gap = rival.gap
+    return (
+        f"{by}) against {one.name} of {mega(one.macs)} MFLOPs ({one.accuracy:.2f} %) {points(gap.difference)} points "
+        f"({interval(gap.low, gap.high)})"
     )
-    span = f"the difference is {points(gap.difference)} points, with a 95 % interval of {interval(gap.low, gap.high)}"
-    if gap.shown:
-        better = "better" if gap.difference > 0 else "worse"
-        fewer = "" if rival.fewer_errors is None else f", and makes {errors(rival.fewer_errors)}"
-        return f"{head} is {better} than {beside}{fewer}: {span}."
-    return f"{head} cannot be told apart from {beside}: {span}."
 
 
 def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
@@ -43,16 +76,14 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
         text = f"This study has no known network to compare with. {reason}"
         return Section(key="known", title=title, paragraphs=(text,))
     epochs = source.settings.training.epochs
-    rules = {one.rival.gap.rule for one in known if one.rival is not None}
     paragraphs = [
         f"Known networks of the literature were trained in this study by the same short recipe ({epochs} epochs, the "
         "same images, the same engine) at widths that fit the budget. Their published accuracies come from longer "
         f"recipes and are not compared with anything here. Each is set beside the best searched network {rivals}."
     ]
-    beaten = [one for one in known if one.rival is not None and one.rival.gap.shown and one.rival.gap.difference > 0]
-    lost = [one for one in known if one.rival is not None and one.rival.gap.shown and one.rival.gap.difference < 0]
-    open_ = [one for one in known if one.rival is not None and not one.rival.gap.shown]
-    alone = [one for one in known if one.rival is None]
+    beaten, lost, open_, alone = (
+        [one for one in known if one.verdict == verdict] for verdict in ("beaten", "ahead", "open", "alone")
+    )
     if len(beaten) == len(known):
         paragraphs.append(f"The search has found a better one for {_all(len(known))}.")
     else:
@@ -64,7 +95,7 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
         ]
         said = listed([part for part in parts if part])
         paragraphs.append(f"Of {counted(len(known), 'known network')}, the search has {said}.")
-    paragraphs.append(_how(rules))
+    paragraphs.append(_how(source))
     reached = [(one, times) for one in known if (times := one.times) is not None and times > 1]
     if reached:
         most, times = max(reached, key=lambda pair: pair[1])
@@ -85,20 +116,12 @@ def _named(some: list[KnownNetwork]) -> str:
     return listed([f"{one.name} ({mega(one.macs)} MFLOPs)" for one in some])
 
 
-def _how(rules: set[str]) -> str:
-    single = (
-        "from the standard errors of both accuracies (the binomial one of the validation images, or the spread of a "
-        "seed where that is larger; nothing is paired)"
-    )
-    if rules == {WELCH}:
-        how = "Intervals are of the difference of means over seeds, by Welch's test."
-    elif WELCH in rules:
-        how = f"Intervals are by Welch's test where both networks were trained several times; else {single}."
-    else:
-        how = f"Intervals are {single}, because no pair was trained several times."
+def _how(source: Source) -> str:
     return (
-        f"{how} They hold for one pair at a time, and do not know that the searched network was chosen for its "
-        "accuracy, which flatters it: where it was trained again, its further seeds alone are free of that choice."
+        "Intervals are from the standard errors of both accuracies as accuracies on new images, all made alike: "
+        f"{source.noise.words()}. Networks share the images, which makes intervals too wide rather than too narrow. "
+        "They hold for one pair at a time, and do not know that the searched network was chosen for its accuracy, "
+        "which flatters it: where it was trained again, its further seeds alone are free of that choice."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from igcnas.figures import block_type, half_bar
+from igcnas.figures import block_type
 from igcnas.importance.names import label, value_label
 from igcnas.records import Network, TrialRecord, champions, repeats
 from igcnas.report.content import NetworkFacts, Section, Table
@@ -46,7 +46,7 @@ def _complete(
         record,
         accuracies=network.accuracies,
         sd=network.sd,
-        error=half_bar(network, source.images) if on_front else None,
+        error=source.noise.error(network.mean, network.n) if on_front else None,
         on_front=on_front,
         trainings=every,
     )
@@ -117,9 +117,8 @@ def front_section(source: Source, networks: Sequence[NetworkFacts]) -> Section:
     paragraphs = [
         f"{counted(len(line), 'network')} of {len(networks)} stand on the front: no other is at least as accurate for "
         f"fewer or as many {source.axis.equal}{belong}. Accuracies are means over the trainings of a network. The "
-        "error is the standard error of that mean where there are several trainings, else the binomial one of the "
-        f"{source.images:,} validation images. A front of noisy accuracies is too high: each of its networks was "
-        "chosen for a high one."
+        f"error is the standard error of that mean as an accuracy on new images: {source.noise.words()}. A front of "
+        "noisy accuracies is too high: each of its networks was chosen for a high one."
     ]
     if pruned:
         paragraphs.append(

@@ -10,6 +10,7 @@ from typing import Any
 
 from igcnas.architecture import Architecture
 from igcnas.importance import Report as Importance
+from igcnas.records import Tested, tested
 from igcnas.report.chance import Chance, compare_random
 from igcnas.report.content import NetworkFacts
 from igcnas.report.history import History, history_of
@@ -26,7 +27,10 @@ from igcnas.search import SparedAudit, audit_spared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """importance: the analysis, or the reason why there is none; None where it was left out. spared: of pruning."""
+    """importance: the analysis, or the reason why there is none; None where it was left out. spared: of pruning.
+
+    tested: exports that were measured on the test split.
+    """
 
     state: State
     verdict: Verdict | None
@@ -39,6 +43,7 @@ class Numbers:
     spending: Spending
     spared: SparedAudit | None
     provenance: Provenance
+    tested: tuple[Tested, ...]
 
 
 def measure(source: Source, *, importance: bool = True) -> Numbers:
@@ -56,6 +61,7 @@ def measure(source: Source, *, importance: bool = True) -> Numbers:
         spending=spending_of(source),
         spared=audit_spared(source.study, source.settings),
         provenance=provenance_of(source, trust),
+        tested=tested(source.folder),
     )
 
 

@@ -16,9 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from igcnas.exported import exported_in
 from igcnas.provenance import Run, runs
-from igcnas.records import counted
+from igcnas.records import counted, tested
 from igcnas.report.source import Source
 from igcnas.report.trust import Trust
 
@@ -58,8 +57,11 @@ def provenance_of(source: Source, trust: Trust) -> Provenance:
     """Of a study and of what was made to check it."""
     settings = source.settings
     readings = trust.test_readings
-    if _export_was_tested(source.folder):
-        readings = {"export of the best network": 1} | readings
+    exports = tested(source.folder)
+    if exports:
+        best = {"export of the best network": 1} if exports[0].folder == "best" else {}
+        others = {f"export of network {one.number}": 1 for one in exports if one.folder != "best"}
+        readings = best | others | readings
     return Provenance(
         space=settings.space["name"],
         space_fingerprint=fingerprint(settings.space),
@@ -127,9 +129,9 @@ def command_of(source: Source) -> str:
         words += ["--pruner", settings.pruner, "--min-epochs", str(settings.min_epochs)]
     if not settings.baselines:
         words.append("--no-baselines")
-    return shlex.join([*words, "--engine", training.engine, "--study", source.name])
+    return shlex.join([*words, "--engine", training.engine, "--study", source.name, *_place(source.folder)])
 
 
-def _export_was_tested(folder: Path) -> bool:
-    record = exported_in(folder / "best")
-    return record is not None and bool(record.test_accuracy)
+def _place(folder: Path) -> list[str]:
+    root = folder.parent
+    return [] if root == Path("studies") else ["--studies-dir", str(root)]

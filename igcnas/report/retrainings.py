@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from igcnas.records import Tested
 from igcnas.report.content import Section, Table
 from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
+from igcnas.report.summary import tested_sentence
 from igcnas.report.trust import Trust
 
 
@@ -30,11 +32,11 @@ def retraining_drawings(source: Source, trust: Trust) -> list[Drawing]:
     return drawings
 
 
-def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing]) -> Section:
-    """The table and the tests of every retraining, with what a reader must know to judge them."""
+def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing], exports: Sequence[Tested]) -> Section:
+    """What exports measured; every retraining with its tests, and what a reader must know to judge them."""
     from igcnas.retraining.report import COMPARED, HEAD, cells, compared, families, notes
 
-    paragraphs: list[str] = []
+    paragraphs = [sentence for sentence in [tested_sentence(exports)] if sentence]
     tables: list[Table] = []
     for one in trust.retrainings:
         name = one.folder.name
@@ -63,7 +65,7 @@ def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing]
             )
     if not trust.retrainings:
         paragraphs.append(
-            "The finalists have not been trained again from scratch and tested: every accuracy here is on the "
+            "The finalists have not been trained again from scratch and tested: accuracies of the search are on the "
             "validation images that chose the networks. The command below trains them and the known networks with "
             "several seeds, and reads the test split once for each."
         )

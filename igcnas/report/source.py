@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.figures import CostAxis, cost_axis
+from igcnas.noise import Noise
 from igcnas.records import Network, TrialRecord, networks, record_of
 from igcnas.study import StudySettings, open_study
 
@@ -74,6 +75,11 @@ class Source:
     def networks(self) -> Sequence[Network]:
         """Those that were trained to the end, with all their trainings."""
         return networks(self.every)
+
+    @cached_property
+    def noise(self) -> Noise:
+        """What its accuracies may be off."""
+        return Noise.of((network.accuracies for network in self.networks), self.images)
 
     @cached_property
     def standing(self) -> Standing | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
+from igcnas.noise import seed_words
 from igcnas.racing import SPLIT_NOTE
+from igcnas.records import Tested
 from igcnas.report import words
 from igcnas.report.chance import Chance
 from igcnas.report.chance_section import chance_sentence
@@ -43,7 +46,10 @@ def verdict_words(verdict: Verdict | None, state: State) -> str:
     others = len(verdict.others)
     rivals = f"{words.counted(others, 'other')} may be the best, too" if others else "no other comes close"
     if verdict.separated:
-        return f"The best network is {who}. {found} It is {sure}: this is settled, as far as these images can tell."
+        return (
+            f"The best network is {who}. {found} It is {sure}: this is settled, as far as seeds on these images can "
+            "tell."
+        )
     if first.probability >= LIKELY:
         return f"The best network is probably {who}. {found} It is {sure}; {rivals}, so this is not settled."
     return (
@@ -64,11 +70,13 @@ def summary(
     chance: Chance,
     *,
     trust: str = "",
+    exports: Sequence[Tested] = (),
 ) -> Section:
     """The verdict, then what it rests on. trust: what audits say of the short training, in one sentence."""
     paragraphs = [verdict_words(verdict, state)]
     expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
     beside = [expected, known_sentence(known, source), chance_sentence(chance, source.axis.equal), trust]
+    beside.append(tested_sentence(exports[:1]))
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(source, verdict, state))
     return Section(
@@ -79,6 +87,14 @@ def summary(
     )
 
 
+def tested_sentence(exports: Sequence[Tested]) -> str:
+    """What exports measured on the test split; '' for none."""
+    if not exports:
+        return ""
+    said = words.listed([f"network {one.number}, exported in {one.folder}/, {one.words()}" for one in exports])
+    return f"On the test split, which chose nothing here: {said}."
+
+
 def _chosen(verdict: Verdict | None) -> TypeGuard[Verdict]:
     """Whether there was a choice of networks."""
     return verdict is not None and verdict.contenders > 1
@@ -87,8 +103,8 @@ def _chosen(verdict: Verdict | None) -> TypeGuard[Verdict]:
 def _expected(verdict: Verdict) -> str:
     first = verdict.first
     return (
-        f"Its true accuracy, what many seeds would average to, is expected at {first.expected:.2f} ± "
-        f"{first.uncertainty:.2f} %"
+        f"What many seeds would average to on these validation images is expected at {first.expected:.2f} ± "
+        f"{first.uncertainty:.2f} % (sd)"
     )
 
 
@@ -98,10 +114,10 @@ def candidates_sections(source: Source, verdict: Verdict | None, state: State) -
         return ()
     paragraph = (
         f"The highest of so many single trainings flatters: here it overstates its network by {verdict.optimism:.2f} "
-        f"points ({verdict.typical_optimism:.2f} would be usual), and one training differs from the next by "
-        f"{verdict.seed_sd:.2f} (sd over seeds). So those that may be the best were trained again with other seeds, as "
-        f"far as the study allowed it. Accuracies are on the {source.images:,} validation images, not on the test "
-        f"split; {SPLIT_NOTE}."
+        f"points ({verdict.typical_optimism:.2f} would be usual); "
+        f"{seed_words(verdict.seed_sd, verdict.seed_degrees)}. So those that may be the best were trained again with "
+        f"other seeds, as far as the study allowed it. Accuracies are on the {source.images:,} validation images, not "
+        f"on the test split; {SPLIT_NOTE}."
     )
     return (
         Section(
@@ -158,8 +174,9 @@ def _table(verdict: Verdict) -> Table:
         rows=rows,
         numeric=(True, True, True, True, True, True, True, False),
         note="n: trainings. Expected: the accuracy that many seeds would average to, with its standard deviation; a "
-        "single high accuracy counts for less than a mean. Probability: that no other network of the study is truly "
-        "better." + (f" {words.counted(left, 'network')} more with 1 % or more." if left else ""),
+        "single high accuracy counts for less than a mean. Probability: that no other network of the study is better "
+        "in the mean over many seeds on these images."
+        + (f" {words.counted(left, 'network')} more with 1 % or more." if left else ""),
     )
 
 

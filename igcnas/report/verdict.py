@@ -56,7 +56,7 @@ class Candidate:
 class Verdict:
     """first: the network of the highest expected accuracy. others: those that are the best with 1 % or more.
 
-    optimism, typical_optimism, seed_sd: as in `racing.Standing`, in points.
+    optimism, typical_optimism, seed_sd, seed_degrees: as in `racing.Standing`, in points.
     """
 
     first: Candidate
@@ -66,6 +66,7 @@ class Verdict:
     optimism: float
     typical_optimism: float
     seed_sd: float
+    seed_degrees: int = 0
 
     @property
     def separated(self) -> bool:
@@ -107,6 +108,7 @@ def verdict_of(source: Source) -> Verdict | None:
         optimism=race.optimism,
         typical_optimism=race.typical_optimism,
         seed_sd=race.seed_sd,
+        seed_degrees=race.seed_degrees,
     )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from igcnas.records import TrialRecord
+from igcnas.units import counted as counted
 
 # No line begins with a unit.
 _UNIT = re.compile(r"(?<=[\d)]) (?=(?:%|MFLOPs|MB|ms|s|min|h|points|epochs)(?!\w))")
@@ -19,15 +20,6 @@ def tied(text: str) -> str:
     '98.1\\xa0% at 0.2\\xa0MFLOPs, 3 seeds'
     """
     return _UNIT.sub("\u00a0", text)
-
-
-def counted(number: int, noun: str, several: str = "") -> str:
-    """A number with its noun.
-
-    >>> counted(1, "network"), counted(1200, "network"), counted(2, "repeat of one", "repeats of one")
-    ('1 network', '1,200 networks', '2 repeats of one')
-    """
-    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
 
 
 def listed(words: Sequence[str]) -> str:
