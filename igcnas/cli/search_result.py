@@ -87,7 +87,8 @@ def _write(folder: Path, *, exports: bool, stop: Stop) -> tuple[int, list[str]]:
     if exports:
         steps["export"] = lambda: [] if export.is_current(folder) else [export.write(folder, None)]
     left = [f"igcnas {name} {shlex.quote(str(folder))}" for name in steps]
-    status, faults = 0, []
+    status = 0
+    faults: list[str] = []
     for number, (name, step) in enumerate(steps.items()):
         try:
             with stop.at_once():
