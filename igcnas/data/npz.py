@@ -226,10 +226,11 @@ def _origin(source: _Source, own_validation: bool, form: _Form) -> Origin:
     test = named.get("test", f"{HELD_OUT_FRACTION:.0%} of each class of {train}, the same for every seed")
     if "test" in named and array_of(source.keys["test"][0]) == ("val", "images"):
         test += ", as there is no test split"
-    left_out = [LeftOut(count=1, what="array whose name says no split", example=name[:40]) for name in source.others]
-    if len(source.others) > 1:
+    left_out = []
+    if source.others:
         example = ", ".join(name[:40] for name in source.others[:_NAMED])
-        left_out = [LeftOut(count=len(source.others), what="arrays whose names say no split", example=example)]
+        what = "whose name means no split" if len(source.others) == 1 else "whose names mean no split"
+        left_out = [LeftOut(count=len(source.others), what=what, example=example, noun="array")]
     return Origin(
         train=train, validation=validation, test=test, left_out=tuple(left_out), notes=tuple(dict.fromkeys(form.notes))
     )
