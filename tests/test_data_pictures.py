@@ -264,7 +264,7 @@ def test_a_class_without_a_good_picture_is_not_left_out(tmp_path):
     root = grey_tree(tmp_path / "pets", "L")
     for path in (root / "train" / "cat").iterdir():
         path.write_bytes(b"hello")
-    with pytest.raises(DataError, match="no training image of class 'cat' of .* can be decoded"):
+    with pytest.raises(DataError, match=r"no training image of class 'cat' of .* can be decoded"):
         load_dataset(f"imagefolder:{root}", skip_bad=True)
 
 

@@ -86,13 +86,13 @@ def test_class_folders_without_splits_are_training_data_of_which_a_fifth_is_held
 
 def test_two_folders_of_one_meaning_and_a_folder_too_high_are_refused_with_the_way_out(tmp_path):
     tree(tmp_path / "a", "train", "Training")
-    with pytest.raises(DataError, match="'Training' and 'train' in .* both mean train; join or rename one"):
+    with pytest.raises(DataError, match=r"'Training' and 'train' in .* both mean train; join or rename one"):
         list_image_folder(tmp_path / "a")
     tree(tmp_path / "b" / "inner", "train", "test")
     with pytest.raises(DataError, match=r"no folder 'train' in '.*b', but one in '.*inner'; pass that one"):
         list_image_folder(tmp_path / "b")
     tree(tmp_path / "c", "test", "val")
-    with pytest.raises(DataError, match="no folder 'train' in .*; it has 'test', 'val'"):
+    with pytest.raises(DataError, match=r"no folder 'train' in .*; it has 'test', 'val'"):
         list_image_folder(tmp_path / "c")
 
 
@@ -176,7 +176,7 @@ def test_spellings_may_differ_within_a_file_and_other_arrays_are_named(tmp_path)
 def test_a_file_with_two_arrays_of_one_meaning_is_refused(tmp_path):
     labels = np.arange(10) % 2
     file = npz(tmp_path / "a.npz", x_train=pixels(10), y_train=labels, train_images=pixels(10))
-    with pytest.raises(DataError, match="'x_train' and 'train_images' .* both mean the images of train; keep one"):
+    with pytest.raises(DataError, match=r"'x_train' and 'train_images' .* both mean the images of train; keep one"):
         load_dataset(f"npz:{file}")
 
 
