@@ -65,5 +65,10 @@ def majority_lines(data: RunData) -> list[str]:
 
 def _left_out(left_out: tuple[LeftOut, ...]) -> str:
     shown = "; ".join(one.text() for one in left_out[:_KINDS])
-    more = sum(one.count for one in left_out[_KINDS:])
+    more, total, noun = (
+        sum(one.count for one in left_out[_KINDS:]),
+        sum(one.count for one in left_out),
+        left_out[0].noun,
+    )
+    shown = f"{total:,} {noun}{'' if total == 1 else 's'}: {shown}"
     return shown + (f"; and {more:,} of other kinds" if more else "")

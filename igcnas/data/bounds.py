@@ -29,6 +29,8 @@ def check_ratio(stored: int, declared: int, where: str) -> None:
 
 def size(count: int) -> str:
     """Bytes in words."""
+    if count >= 10**18:  # a made-up number may be too long to print
+        return "more than 1,000,000 TB"
     for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if count >= factor:
             return f"{count / factor:,.1f} {unit}"

@@ -83,7 +83,7 @@ def decode_images(paths: Sequence[str], *, image_size: int | None, form: tuple[i
             pool.shutdown(cancel_futures=True)  # an error, or the user's Ctrl-C, does not wait for the other chunks
     bad = tuple(entry for chunk, _, _ in found for entry in chunk)
     if len(bad) == len(paths):
-        raise bad_pictures(paths, bad)
+        raise bad_pictures((paths, bad))
     if bad:
         out = np.delete(out, [i for i, _ in bad], axis=0)
     colours, animated = sum(chunk[1] for chunk in found), sum(chunk[2] for chunk in found)
@@ -92,16 +92,18 @@ def decode_images(paths: Sequence[str], *, image_size: int | None, form: tuple[i
     return Decoded(images=out, bad=bad, notes=_notes(said, animated, colours if channels == 1 else 0))
 
 
-def bad_pictures(paths: Sequence[str], bad: Sequence[tuple[int, str]]) -> DataError:
-    """One line of all files that cannot be decoded."""
-    named = "; ".join(f"{paths[i]!r} ({reason})" for i, reason in bad[:_NAMED])
+def bad_pictures(*found: tuple[Sequence[str], Sequence[tuple[int, str]]]) -> DataError:
+    """One line of all files that cannot be decoded: of each part its paths, and position and reason of the bad ones."""
+    bad = [(paths[i], reason) for paths, entries in found for i, reason in entries]
+    count = sum(len(paths) for paths, _ in found)
+    named = "; ".join(f"{path!r} ({reason})" for path, reason in bad[:_NAMED])
     more = f"; and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
-    if len(bad) == 1 < len(paths):
-        return BadPictureError(paths[bad[0][0]], bad[0][1])
-    if len(bad) == len(paths):
-        return DataError(f"none of {len(paths):,} images can be decoded: {named}{more}; replace them")
+    if len(bad) == 1 < count:
+        return BadPictureError(*bad[0])
+    if len(bad) == count:
+        return DataError(f"none of {count:,} images can be decoded: {named}{more}; replace them")
     return DataError(
-        f"{len(bad):,} of {len(paths):,} images cannot be decoded: {named}{more}; replace or remove them, or leave "
+        f"{len(bad):,} of {count:,} images cannot be decoded: {named}{more}; replace or remove them, or leave "
         "them out with --skip-bad"
     )
 
@@ -142,7 +144,7 @@ def _first_size(paths: Sequence[str], image_size: int | None) -> tuple[int, int]
             except BadPictureError:
                 continue
             return height, width
-    raise bad_pictures(paths, [(i, _reason(path)) for i, path in enumerate(paths[:_NAMED])])
+    raise bad_pictures((paths, [(i, _reason(path)) for i, path in enumerate(paths)]))
 
 
 def _size(path: str) -> tuple[int, int]:

@@ -53,17 +53,18 @@ def bad_files(listing: Listing, *, whole: bool) -> tuple[tuple[int, str], ...]:
     return found
 
 
-def check_files(listing: Listing) -> None:
+def check_files(*listings: Listing) -> None:
     """DataError, of one line, names the files whose headers cannot be read."""
-    if found := bad_files(listing, whole=False):
-        raise bad_pictures(listing.paths, found)
+    bad = [(listing.paths, bad_files(listing, whole=False)) for listing in listings]
+    if any(found for _, found in bad):
+        raise bad_pictures(*bad)
 
 
 def without_bad(listing: Listing) -> tuple[Listing, tuple[int, ...], tuple[LeftOut, ...]]:
     """The listing without the files that cannot be decoded, their positions, and what is said of them."""
     found = bad_files(listing, whole=True)
     if len(found) == len(listing.paths):
-        raise bad_pictures(listing.paths, found)
+        raise bad_pictures((listing.paths, found))
     bad = tuple(i for i, _ in found)
     said = together(
         LeftOut(count=1, what="that cannot be decoded", example=f"{listing.paths[i]} ({reason})") for i, reason in found

@@ -40,12 +40,16 @@ def load_image_folder(
     if image_size is not None and image_size < 1:
         raise DataError(f"image size {image_size} must be at least 1 pixel; 32 is usual")
     listing = list_image_folder(root, own_validation=own_validation)
-    train, bad = _load(listing.train, image_size, None, skip_bad)
+    decoded = _decoded(listing.train, image_size, None)
+    _, channels, height, width = decoded.images.shape
+    if decoded.bad and not skip_bad:  # the test images are looked at, too, so that one message names all
+        bad_test = _decoded(listing.test, image_size, (channels, height, width)).bad
+        raise bad_pictures((listing.train.paths, decoded.bad), (listing.test.paths, bad_test))
+    train, bad = _split(listing.train, decoded), [i for i, _ in decoded.bad]
     own = listing.own_validation - sum(i >= len(listing.train.labels) - listing.own_validation for i in bad)
     if listing.own_validation and not own:
         raise DataError(f"no image of {listing.origin.validation!r} of {str(root)!r} can be decoded; replace them")
     check_classes(train.labels[: len(train.labels) - own], listing.classes, str(root))
-    _, channels, height, width = train.images.shape
     return Dataset(
         name=listing.name,
         classes=listing.classes,
@@ -63,30 +67,31 @@ def load_image_folder(
 
 
 def _load_test(listing: Listing, image_size: int | None, form: tuple[int, int, int], skip_bad: bool) -> Split:
-    return _load(listing, image_size, form, skip_bad)[0]
+    decoded = _decoded(listing, image_size, form)
+    if decoded.bad and not skip_bad:
+        raise bad_pictures((listing.paths, decoded.bad))
+    return _split(listing, decoded)
 
 
-def _load(
-    listing: Listing, image_size: int | None, form: tuple[int, int, int] | None, skip_bad: bool
-) -> tuple[Split, tuple[int, ...]]:
-    """The images of a listing, from the cache or decoded, of the given (channels, height, width), else of their own;
-    and the positions of those left out.
-    """
+def _decoded(listing: Listing, image_size: int | None, form: tuple[int, int, int] | None) -> Decoded:
+    """The images of a listing, from the cache or decoded, of the given (channels, height, width), else of their own."""
     key = f"imagefolder-{listing.digest(_CACHE_FORMAT, image_size, form)}"
     decoded = _cached(key, len(listing.paths))
     if decoded is None:
         decoded = decode_images(listing.paths, image_size=image_size, form=form)
         about = {"bad": decoded.bad, "notes": decoded.notes}
         write_cached(key, decoded.images, json.dumps(about).encode())
-    if decoded.bad and not skip_bad:
-        raise bad_pictures(listing.paths, decoded.bad)
-    bad = tuple(i for i, _ in decoded.bad)
+    return decoded
+
+
+def _split(listing: Listing, decoded: Decoded) -> Split:
+    """The good images with their labels, and what was left out."""
     left_out = tuple(
         LeftOut(count=1, what="that cannot be decoded", example=f"{listing.paths[i]} ({reason})")
         for i, reason in decoded.bad
     )
-    labels = np.delete(listing.labels, bad)
-    return Split(images=decoded.images, labels=labels, notes=decoded.notes, left_out=together(left_out)), bad
+    labels = np.delete(listing.labels, [i for i, _ in decoded.bad])
+    return Split(images=decoded.images, labels=labels, notes=decoded.notes, left_out=together(left_out))
 
 
 def _cached(key: str, count: int) -> Decoded | None:

@@ -151,11 +151,12 @@ def _places(root: Path, tally: Tally) -> dict[str, Path]:
         places = {"train": root}
     elif others := [folder for folder in folders if folder not in places.values()]:
         for folder in others:
-            tally.add("folders beside the splits whose names are no split's", f"{_shown(folder.name)}/")
+            files = sum(len(names) for _, _, names in os.walk(folder))
+            tally.add("in folders whose names mean no split", f"{_shown(folder.name)}/", files)
     if places["train"] != root:
         for path in inside:
             if path not in folders:
-                tally.add("files beside the splits", _shown(path.name))
+                tally.add("beside the splits", _shown(path.name))
     return {part: places[part] for part in ("train", "val", "test") if part in places}
 
 
@@ -180,7 +181,7 @@ def _walk(root: Path, folder: Path, tally: Tally) -> dict[str, list[str]]:
         elif path.is_dir():
             found[path.name] = sorted(_images(path, root, tally))
         else:
-            kind = "images in no class folder" if path.suffix.lower() in EXTENSIONS else _kind(path.name)
+            kind = "in no class folder" if path.suffix.lower() in EXTENSIONS else _kind(path.name)
             tally.add(kind, _relative(path, root))
     if not found:
         raise DataError(f"no class folders in {str(folder)!r}; put the images of each class in a folder of its own")
@@ -194,7 +195,7 @@ def _images(folder: Path, root: Path, tally: Tally) -> list[str]:
             path = os.path.join(place, name)
             if _hidden(name) or os.path.islink(path):
                 folders.remove(name)
-                tally.add("hidden" if _hidden(name) else "folders that are links", _relative(path, root))
+                tally.add("hidden" if _hidden(name) else "in folders that are links", _relative(path, root))
         for name in names:
             path = os.path.join(place, name)
             if _hidden(name):

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.data.arrays import channels_first, equal_planes, luminance, to_int64, to_uint8
-from igcnas.data.bounds import check_memory, check_ratio
+from igcnas.data.bounds import check_memory, check_ratio, size
 from igcnas.data.dataset import HELD_OUT_FRACTION, Dataset, Split, check_test_split, held_out_indices, take
 from igcnas.data.names import array_of
 from igcnas.data.origin import LeftOut, Origin
@@ -130,8 +130,8 @@ def _check_headers(file: Path, keys: Sequence[str]) -> None:
             # a header may say less than the file has, which numpy would not read; more is a lie
             if min(shape, default=0) < 0 or declared > stored.file_size:
                 raise DataError(
-                    f"{key!r} of {str(file)!r} declares shape {_short(shape)}, {declared:,} bytes, and has "
-                    f"{stored.file_size:,}; fetch the file again"
+                    f"{key!r} of {str(file)!r} declares shape {_short(shape)}, {size(declared)}, and has "
+                    f"{size(stored.file_size)}; fetch the file again"
                 )
             check_ratio(min(stored.compress_size, file.stat().st_size), declared, f"{key!r} of {str(file)!r}")
             total += declared + math.prod(shape)  # as stored, and as bytes
@@ -150,7 +150,7 @@ def _header(member: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _short(shape: Sequence[int]) -> str:
-    text = str(tuple(shape))
+    text = "(" + ", ".join(str(side) if abs(side) < 10**18 else "a number of many digits" for side in shape) + ")"
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
@@ -226,10 +226,11 @@ def _origin(source: _Source, own_validation: bool, form: _Form) -> Origin:
     test = named.get("test", f"{HELD_OUT_FRACTION:.0%} of each class of {train}, the same for every seed")
     if "test" in named and array_of(source.keys["test"][0]) == ("val", "images"):
         test += ", as there is no test split"
-    left_out = [LeftOut(count=1, what="array whose name says no split", example=name[:40]) for name in source.others]
-    if len(source.others) > 1:
+    left_out = []
+    if source.others:
         example = ", ".join(name[:40] for name in source.others[:_NAMED])
-        left_out = [LeftOut(count=len(source.others), what="arrays whose names say no split", example=example)]
+        what = "whose name means no split" if len(source.others) == 1 else "whose names mean no split"
+        left_out = [LeftOut(count=len(source.others), what=what, example=example, noun="array")]
     return Origin(
         train=train, validation=validation, test=test, left_out=tuple(left_out), notes=tuple(dict.fromkeys(form.notes))
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """So many things of one kind that play no part, and one of them."""
+    """So many files (or arrays) of one kind that play no part, and one of them."""
 
     count: int
     what: str
     example: str
+    noun: str = "file"
 
     def text(self) -> str:
         """One phrase: "3 with the ending .txt, such as 'train/cat/notes.txt'"."""
@@ -39,22 +40,21 @@ class Tally:
 
     found: dict[str, tuple[int, str]] = field(default_factory=dict)
 
-    def add(self, what: str, example: str) -> None:
-        """One more of a kind."""
-        count, first = self.found.get(what, (0, example))
-        self.found[what] = count + 1, first
+    def add(self, what: str, example: str, count: int = 1) -> None:
+        """One more, or so many more, of a kind."""
+        known, first = self.found.get(what, (0, example))
+        self.found[what] = known + count, first
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """The kinds, the most frequent first."""
-        kinds = sorted(self.found.items(), key=lambda item: (-item[1][0], item[0]))
-        return tuple(LeftOut(count=count, what=what, example=example) for what, (count, example) in kinds)
+        """The kinds."""
+        return together(LeftOut(count=n, what=what, example=example) for what, (n, example) in self.found.items())
 
 
 def together(parts: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
-    """Several lists as one; equal kinds are added up."""
+    """Several lists as one, the most frequent first; equal kinds are added up."""
     found: dict[str, LeftOut] = {}
     for one in parts:
         known = found.get(one.what)
         count = one.count if known is None else one.count + known.count
-        found[one.what] = LeftOut(count=count, what=one.what, example=(known or one).example)
-    return tuple(found.values())
+        found[one.what] = LeftOut(count=count, what=one.what, example=(known or one).example, noun=one.noun)
+    return tuple(sorted(found.values(), key=lambda one: (-one.count, one.what)))

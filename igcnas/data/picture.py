@@ -72,7 +72,7 @@ def opened(path: str) -> Iterator[Image.Image]:
     except BadPictureError:
         raise
     except UnidentifiedImageError as error:
-        raise BadPictureError(path, f"no picture of the formats {', '.join(FORMATS)}") from error
+        raise BadPictureError(path, "no picture, or of an unknown format") from error
     except Image.DecompressionBombError as error:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise BadPictureError(path, f"it declares more than {most:,} pixels, make it smaller") from error

@@ -189,8 +189,7 @@ class Streamed:
     def examined(self, *, fraction: float, seed: int) -> Examined:
         """Of the headers of the files, and their bytes."""
         folder = self.folder
-        check_files(folder.train)
-        check_files(folder.test)
+        check_files(folder.train, folder.test)
         train, validation = folder.split(fraction=fraction, seed=seed)
         equal = equal_files(folder.test, folder.train)
         notes = folder.origin.notes
