@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +145,11 @@ def _import_error() -> ImportError:
         (OSError(errno.EMFILE, "Too many open files"), 2, "ulimit -n"),
         (OSError("odd"), 2, "odd"),
         (MemoryError(), 2, "--workers"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 2, "--workers"),
+        (ImportError("libtorch.so: failed to map segment from shared object", name="torch"), 2, "--workers"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), 2, "ulimit -u"),
+        (RecursionError("maximum recursion depth exceeded"), 2, "damaged"),
+        (EOFError("Ran out of input"), 2, "damaged"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), 2, "--workers"),
         (RuntimeError("can't start new thread"), 2, "ulimit -u"),
         (RuntimeError("Could not determine home directory."), 2, "set HOME"),
@@ -291,6 +298,30 @@ def test_streams_are_given_back_as_they_were() -> None:
     assert program.run(lambda: 0) == 0
     assert (sys.stdout, sys.stderr) == before
     assert streams.mended(None).write("nothing") == 7
+
+
+def opened_without_encoding(path: Path) -> list[str]:
+    """Calls that open text and leave its encoding to the machine."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        named = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        modes = [*map(ast.unparse, node.args), named.get("mode", "")]
+        text = name in ("read_text", "write_text") or named.get("text") == "True"
+        if name in ("open", "fdopen", "NamedTemporaryFile", "TemporaryFile"):
+            owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+            binary = any(re.fullmatch(r"'[rwax+]*b[rwax+]*'", mode) for mode in modes)
+            text = owner not in ("Image", "tarfile", "os", "webbrowser") and not binary and "Temporary" not in name
+        if text and "encoding" not in named and not any("utf-8" in mode for mode in modes):
+            found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("folder", ["igcnas", "analysis", "benchmarks", "search_spaces"])
+def test_whatever_is_opened_as_text_names_its_encoding(folder: str) -> None:
+    assert [line for path in (ROOT / folder).rglob("*.py") for line in opened_without_encoding(path)] == []
 
 
 def test_igcnas_names_the_encoding_of_all_that_it_reads_and_writes(tmp_path: Path) -> None:
