@@ -40,14 +40,14 @@ def search(work: Path, sampler: str, seed: int, networks: int, budget_mflops: fl
     name = f"{sampler}-{networks}-{budget_mflops:g}-{seed}"
     result = work / f"{name}.json"
     if result.exists():
-        return dict(json.loads(result.read_text()))
+        return dict(json.loads(result.read_text(encoding="utf-8")))
     words = ["--budget-mflops", f"{budget_mflops:g}", "--data", "digits", "--networks", str(networks)]
     words += ["--sampler", sampler, "--seed", str(seed), "--device", "cpu"]
     _igcnas("search", *words, "--workers", "1", "--studies-dir", str(work), "--study", name)
     exported = _igcnas("evaluate", str(work / name / "best"), "--data", "digits", "--split", "test", "--json")
     test = json.loads(exported.splitlines()[-1])["test"]["top1"]
     found = {"sampler": sampler, "seed": seed, "test": test} | read_study(work / name, round(budget_mflops * 1e6))
-    result.write_text(json.dumps(found) + "\n")
+    result.write_text(json.dumps(found) + "\n", encoding="utf-8")
     return found
 
 
@@ -75,7 +75,7 @@ def read_study(folder: Path, budget: int) -> dict[str, Any]:
 def _igcnas(*words: str) -> str:
     environment = os.environ | _ONE_THREAD
     done = subprocess.run(
-        [sys.executable, "-m", "igcnas", *words], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "igcnas", *words], env=environment, capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -143,7 +143,7 @@ def main() -> None:
         )
         title = "# The search against a random search of equal cost\n\n"
         whole = f"{title}{header('benchmarks.against_random')}\n{how}\n{text}"
-        (arguments.out / "against-random.md").write_text(whole)
+        (arguments.out / "against-random.md").write_text(whole, encoding="utf-8")
     print(text)
 
 

@@ -111,7 +111,7 @@ def run(plan: Sequence[Step], out: Path, *, minutes: float) -> list[Ended]:
     for step in plan:
         left = 60 * minutes - (time.monotonic() - start)
         ended.append(one(step, out, limit=max(0.0, min(left, 60 * minutes * step.share))))
-        (out / "session.md").write_text(page(ended, minutes))
+        (out / "session.md").write_text(page(ended, minutes), encoding="utf-8")
         print(f"{step.name}: {ended[-1].word}, {ended[-1].seconds:.0f} s", flush=True)
     return ended
 
@@ -120,7 +120,7 @@ def one(step: Step, out: Path, *, limit: float) -> Ended:
     """One step; at its limit it is ended with all that it started."""
     start = time.monotonic()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
-    with (out / step.log if step.log else Path(os.devnull)).open("a") as log:
+    with (out / step.log if step.log else Path(os.devnull)).open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
             step.words,
             cwd=_ROOT,

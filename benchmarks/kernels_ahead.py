@@ -75,7 +75,7 @@ def main() -> None:
     text = page(binaries, time.perf_counter() - start, options.workers)
     print(text)
     if options.out:
-        (options.out / "kernels-ahead.md").write_text(text)
+        (options.out / "kernels-ahead.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

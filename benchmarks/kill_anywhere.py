@@ -123,7 +123,9 @@ def whole_search(studies: Path, name: str, options: list[str]) -> float:
     begin, log = time.monotonic(), studies / f"{name}.log"
     with start(search_command(studies, name, options), log) as process:
         if process.wait() != 0:
-            raise RuntimeError(f"the search ended with status {process.returncode}:\n{log.read_text()[-3000:]}")
+            raise RuntimeError(
+                f"the search ended with status {process.returncode}:\n{log.read_text(encoding='utf-8')[-3000:]}"
+            )
     return time.monotonic() - begin
 
 
@@ -152,7 +154,7 @@ def _wait(process: subprocess.Popen[bytes], journal: Path, draws: random.Random,
 def _worker_of(pid: int) -> int | None:
     """The process of the controller that trains, if there is one (Linux)."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
         name = b"igcnas.worker.process"
         return next((int(c) for c in children if name in Path(f"/proc/{c}/cmdline").read_bytes()), None)
     except OSError:

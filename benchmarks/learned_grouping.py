@@ -176,7 +176,11 @@ def table(rows: list[dict[str, Any]]) -> str:
 def machine() -> dict[str, Any]:
     """Where it ran."""
     cpu = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.partition(":")[2].strip()
+        for line in cpu.read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
     return {
         "cpu": names[0] if cpu.exists() and names else platform.processor(),
         "cores": os.cpu_count(),
@@ -229,9 +233,9 @@ def write_table(kind: Kind, pool: ProcessPoolExecutor, arguments: argparse.Names
             for v, done in zip((kind.twin, *kind.variants), runs, strict=True)
         ],
     }
-    (arguments.out / f"learned-{kind.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (arguments.out / f"learned-{kind.name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     text = table(rows)
-    (arguments.out / f"learned-{kind.name}.md").write_text(text)
+    (arguments.out / f"learned-{kind.name}.md").write_text(text, encoding="utf-8")
     print(f"{kind.name}\n\n{text}", flush=True)
 
 

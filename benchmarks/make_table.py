@@ -61,7 +61,7 @@ def main() -> None:
 def _read(work: Path) -> dict[Task, dict[str, Any]]:
     done = {}
     for path in work.glob("*.jsonl"):
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 result = json.loads(line)
             except ValueError:  # torn by a kill
@@ -84,7 +84,7 @@ def _start(work: Path) -> None:
     data = TrainingData.of(dataset, settings, torch.device("cpu"))
     test = dataset.load_test()
     path = work / f"{os.getpid()}-{time.time_ns()}.jsonl"  # new: never behind a torn line
-    _state.update(settings=settings, data=data, test=test, file=open(path, "a", buffering=1))  # noqa: SIM115
+    _state.update(settings=settings, data=data, test=test, file=open(path, "a", buffering=1, encoding="utf-8"))  # noqa: SIM115
 
 
 def _train(task: Task) -> None:

@@ -165,7 +165,7 @@ def main() -> None:
         title = "# What a proposal costs\n\n"
         how = f"CPU time, not time on the wall.{(__doc__ or '').split('benchmarks/results')[-1]}\n"
         path = arguments.out / "proposal-cost.md"
-        path.write_text(title + header("benchmarks.proposal_cost") + "\n" + how + text)
+        path.write_text(title + header("benchmarks.proposal_cost") + "\n" + how + text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def run_tasks(
     missing = [task for task in tasks if _key(task) not in done]
     start = time.monotonic()
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with cache.open("a", buffering=1) as file:
+    with cache.open("a", buffering=1, encoding="utf-8") as file:
         for number, (task, result) in enumerate(_results(missing, function, workers), start=1):
             line = {"task": task, "result": result}
             file.write(json.dumps(line) + "\n")
@@ -49,7 +49,7 @@ def run_tasks(
 def read(cache: Path) -> dict[str, Any]:
     """Lines of the cache by task; torn ones are left out."""
     done = {}
-    for line in cache.read_text().splitlines() if cache.exists() else ():
+    for line in cache.read_text(encoding="utf-8").splitlines() if cache.exists() else ():
         try:
             entry = json.loads(line)
             done[_key(entry["task"])] = entry
@@ -70,7 +70,7 @@ def _is_torn(cache: Path) -> bool:
 def _rewrite(cache: Path, done: dict[str, Any]) -> None:
     if cache.exists():
         whole = cache.with_suffix(".new")
-        whole.write_text("".join(json.dumps(line) + "\n" for line in done.values()))
+        whole.write_text("".join(json.dumps(line) + "\n" for line in done.values()), encoding="utf-8")
         whole.replace(cache)
 
 

@@ -202,7 +202,9 @@ def main() -> None:
     text = page(nb201.read(arguments.table), results)
     if arguments.out is not None:
         path = arguments.out / "sampling-nb201.md"
-        path.write_text(f"# Samplers on NAS-Bench-201\n\n{header('benchmarks.sampling')}\n{HOW}\n{text}")
+        path.write_text(
+            f"# Samplers on NAS-Bench-201\n\n{header('benchmarks.sampling')}\n{HOW}\n{text}", encoding="utf-8"
+        )
     print(text)
 
 

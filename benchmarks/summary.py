@@ -41,7 +41,7 @@ def paired(ours: dict[int, float], theirs: dict[int, float]) -> Mean:
 def header(module: str) -> str:
     """The command, the machine and the versions: the first lines of a page."""
     cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     machine = f"{os.cpu_count()}-core virtual machine ({names[0] if names else platform.processor()})"
     packages = ", ".join(f"{name} {version(name)}" for name in ("optuna", "numpy", "scipy", "torch"))

@@ -140,7 +140,9 @@ def main() -> None:
     text = page(tablespace.read(arguments.table), results)
     if arguments.out is not None:
         path = arguments.out / "tabular.md"
-        path.write_text(f"# Samplers and pruning on our own table\n\n{header('benchmarks.tabular')}\n{text}")
+        path.write_text(
+            f"# Samplers and pruning on our own table\n\n{header('benchmarks.tabular')}\n{text}", encoding="utf-8"
+        )
     print(text)
 
 

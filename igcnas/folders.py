@@ -108,8 +108,10 @@ def say_once(text: str) -> None:
 def settle_libraries() -> None:
     """Give the libraries what they fail or complain without: a name of the user, a folder that matplotlib may write.
 
-    To be called before they are imported.
+    To be called before they are imported. onnxruntime is kept from writing an id of this machine into the home folder,
+    for its telemetry, and from complaining where it cannot.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if not _has_name():
         os.environ["LOGNAME"] = f"uid{os.getuid()}"  # getpass.getuser of torch, and of others
     if not all(map(can_write, _of_matplotlib())) and (own := private_temporary()) is not None:

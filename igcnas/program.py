@@ -6,6 +6,7 @@ the machine, in one line; 130 and 143 stopped by Ctrl-C and SIGTERM.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -23,18 +24,10 @@ INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 TRACEBACK = "IGCNAS_TRACEBACK"
 # Errors of these libraries speak of the files that they were given, not of mistakes in igcnas.
 _OF_FILES = (
-    "safetensors",
-    "zipfile",
-    "zlib",
-    "lzma",
-    "PIL",
-    "onnxruntime",
-    "onnx",
-    "optuna",
-    "_pickle",
-    "pickle",
-    "tarfile",
+    *("safetensors", "zipfile", "tarfile", "zlib", "lzma", "pickle", "_pickle", "struct", "json", "msgspec"),
+    *("PIL", "onnx", "onnxruntime", "optuna"),
 )
+_NO_MEMORY = ("allocate memory", "failed to map segment", "std::bad_alloc")
 
 
 class Terminated(KeyboardInterrupt):
@@ -78,24 +71,35 @@ def message(error: BaseException) -> tuple[int, str]:
     """Exit status and the line for an error."""
     if isinstance(error, IgcnasError):
         return REFUSED, _line(str(error))
-    if isinstance(error, MemoryError):
-        return REFUSED, "the memory of this machine does not suffice; fewer --workers need less (igcnas doctor)"
+    text = str(error)
+    if isinstance(error, MemoryError | ImportError | OSError | RuntimeError) and (line := _of_shortage(error, text)):
+        return REFUSED, line
     if isinstance(error, ImportError):
-        return _of_import(error)
+        return REFUSED, _of_import(error)
     if isinstance(error, OSError):
         return REFUSED, _of_system(error)
-    module = type(error).__module__.partition(".")[0]
     if isinstance(error, UnicodeError):
-        return REFUSED, f"text that is not UTF-8, or cannot be written as such: {_line(str(error))}"
-    if module in _OF_FILES:
-        return REFUSED, f"a file is damaged or not what it should be ({module}: {_line(str(error))})"
-    if isinstance(error, RuntimeError) and "allocate memory" in str(error):
-        return REFUSED, "the memory of this machine does not suffice; fewer --workers need less (igcnas doctor)"
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return REFUSED, "the system allows no further thread; raise its limits (ulimit -u, ulimit -v) or end programs"
-    if isinstance(error, RuntimeError) and "home directory" in str(error):
-        return REFUSED, "nothing says where the home folder is; write paths without '~', or set HOME"
-    return FAULT, f"a fault of igcnas, not of yours: {type(error).__name__}: {_line(str(error))}"
+        return REFUSED, f"text that is not UTF-8, or cannot be written as such: {_line(text)}"
+    library = type(error).__module__.partition(".")[0]
+    if library in _OF_FILES or isinstance(error, EOFError | RecursionError):
+        return REFUSED, f"a file is damaged or not what it should be ({library}: {_line(text)})"
+    return FAULT, f"a fault of igcnas, not of yours: {type(error).__name__}: {_line(text)}"
+
+
+def _of_shortage(error: BaseException, text: str) -> str | None:
+    """What the machine lacks, if that is what the error says: libraries say it in errors of every kind."""
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or _contains(text, _NO_MEMORY):
+        return "the memory that this process may take does not suffice; fewer --workers need less (igcnas doctor)"
+    if number == errno.EAGAIN or _contains(text, ("start new thread",)):
+        return "the system allows no further process or thread; raise its limits (ulimit -u, ulimit -v)"
+    if isinstance(error, RuntimeError) and "home directory" in text:
+        return "nothing says where the home folder is; write paths without '~', or set HOME"
+    return None
+
+
+def _contains(text: str, parts: tuple[str, ...]) -> bool:
+    return any(part in text for part in parts)
 
 
 def _ended(error: BaseException, streams: Streams) -> int:
@@ -153,13 +157,11 @@ def _of_system(error: OSError) -> str:
     )
 
 
-def _of_import(error: ImportError) -> tuple[int, str]:
+def _of_import(error: ImportError) -> str:
     name = (error.name or "").partition(".")[0]
     if name == "igcnas":
-        return REFUSED, f"the installation of igcnas is not whole ({_line(str(error))}); install it again"
-    return REFUSED, (
-        f"{name or 'a library'} cannot be imported ({_line(str(error))}); install it again, or see igcnas doctor"
-    )
+        return f"the installation of igcnas is not whole ({_line(str(error))}); install it again"
+    return f"{name or 'a library'} cannot be imported ({_line(str(error))}); install it again, or see igcnas doctor"
 
 
 def _line(text: str) -> str:

@@ -141,14 +141,14 @@ def children_mb() -> float:
 def forget_peak() -> None:
     """Start counting the peak anew, where the system can."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
         return
 
 
 def _kb(path: str, key: str) -> float | None:
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     return next((float(line.split()[1]) for line in lines if line.startswith(key + ":")), None)

@@ -44,7 +44,7 @@ def write(folder: Path, name: str, text: str, data: Any) -> None:
 
 def _whole(path: Path, text: str) -> None:
     new = path.with_name(path.name + ".new")
-    new.write_text(text)
+    new.write_text(text, encoding="utf-8")
     new.replace(path)
 
 
