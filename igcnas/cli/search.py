@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import Parser
-from igcnas.cli.engine import begun_engine, chosen_engine
+from igcnas.cli.engine import before_training, begun_engine, chosen_engine
 from igcnas.cli.search_options import (
     DESCRIPTION,
     EPILOG,
@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     with lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
         from igcnas.study import guard_settings, open_study
+        from igcnas.training import resolve_device
 
         guard_settings(folder, settings)
         print(f"study     {folder}", flush=True)
@@ -87,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
                 f"warning: no network of space {space.name!r} costs more than {largest} MFLOPs; "
                 "the budget cannot be filled"
             )
+        device = resolve_device(arguments.device).type
+        before_training(settings.training.engine, asked=arguments.device, device=device)
         study = open_study(folder, create_for=settings)
         summary, workers = _search(arguments, study, folder, space, settings, slots, stop)
         return finish(arguments, folder, settings, summary, workers=workers)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.architecture import Architecture
 from igcnas.cli.common import command_line, mega
 from igcnas.cli.data_options import add_data_arguments, open_named_data
-from igcnas.cli.engine import add_engine, begun_engine, chosen_engine
+from igcnas.cli.engine import add_engine, before_training, begun_engine, chosen_engine
 from igcnas.errors import IgcnasError
 from igcnas.literature import family
 from igcnas.recipes import Recipe, choose_recipe, short_settings
@@ -151,6 +151,7 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
             progress.announce(workers, world.size)
             if (missing := no_events()) is not None:
                 progress.note(missing)
+            before_training(settings.engine, asked=arguments.device, device=world.device.type, output=output)
             stack.enter_context(progress)
             observer = Observer(on_start=progress.start, on_epoch=progress.epoch, on_step=progress.step)
         first = {} if arguments.pretrained is None else {"pretrained": load_pretrained(arguments.pretrained, say)}
