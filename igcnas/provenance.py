@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -130,7 +130,11 @@ def processor() -> str:
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text(encoding="utf-8", errors="replace").splitlines() if cpu.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or sys.platform
+    if sys.platform == "darwin":  # platform.processor() says 'arm' there
+        words = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        with suppress(OSError, subprocess.SubprocessError):
+            names = [subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout.strip()]
+    return names[0] if names else platform.processor() or platform.machine() or sys.platform
 
 
 def package_versions(names: Sequence[str] = _PACKAGES) -> dict[str, str]:

@@ -17,8 +17,8 @@ from igcnas.recipes import RECIPES, Augmentation
 from igcnas.training import Engine, TrainingData, World, join, score
 
 
-def steps(world: World, dtype: torch.dtype) -> dict[str, Any]:
-    """Two epochs of three steps: losses, accuracies, weights."""
+def steps(world: World, dtype: torch.dtype, *, moved: bool = False) -> dict[str, Any]:
+    """Two epochs of three steps: losses, accuracies, weights. moved: each first weight by one rounding."""
     torch.set_num_threads(1)
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (70, 3, 12, 12), np.uint8)
@@ -58,6 +58,11 @@ def steps(world: World, dtype: torch.dtype) -> dict[str, Any]:
                 return ((images.double(), labels) for images, labels in validation(self, *a, **k))
 
         engine.source = Double(*(getattr(source, name) for name in TrainingData.__slots__))
+    if moved:
+        generator = torch.Generator().manual_seed(0)
+        for parameter in engine.network.parameters():
+            towards = torch.randn(parameter.shape, generator=generator).sign().mul(torch.inf).to(dtype)
+            parameter.data = torch.nextafter(parameter.data, towards)
     engine.run()
     test = score(engine.network, engine.source.validation_batches(world=world), device=engine.device, world=world)
     return {

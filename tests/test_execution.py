@@ -20,6 +20,7 @@ from torch.nn import functional
 from igcnas.architecture import Architecture
 from igcnas.execution import make_program
 from igcnas.execution.cpu import compiled, convolution, depthwise, depthwise_gradients, elementwise
+from igcnas.execution.cpu.gather import gather
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.program import Program
 from igcnas.folders import sources_hash
@@ -47,7 +48,6 @@ from igcnas.settings import GroupingRules
 from igcnas.space import known_spaces, load_space
 from igcnas.training.augment import crop, padded
 from igcnas.training.flat import FlatSGD
-from igcnas.training.gather import gather
 from igcnas.training.objective import GroupingObjective
 from igcnas.training.optimizer import make_optimizer
 from igcnas.training.tensors import ImageTensors, TrainingData

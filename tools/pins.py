@@ -1,10 +1,10 @@
 """Whether the project installs everywhere: `python -m tools.pins` resolves it on each platform and Python.
 
 For every platform below and every Python that pyproject.toml claims, with and without the packages of `dev`: the exact
-versions of constraints.txt. For the oldest and the newest Python also the newest versions that the ranges allow. It asks
-the public index alone: no local wheel, no index of this machine, no settings of pip or uv. No wheel is downloaded; that
-there is one for the platform and the Python is part of the question, and packages that are only there as sources are
-listed by name. Every version must be pinned, but for the packages that torch's CUDA builds pin themselves.
+versions of constraints.txt. For the oldest and the newest Python also the newest versions that the ranges allow. It
+asks the public index alone: no local wheel, no index of this machine, no settings of pip or uv. No wheel is downloaded;
+that there is one for the platform and the Python is part of the question, and packages that are only there as sources
+are listed by name. Every version must be pinned, but for the packages that torch's CUDA builds pin themselves.
 
 Exit status 0: all resolve, or the index cannot be reached, which is said; 1: one does not, or anything else went wrong.
 """

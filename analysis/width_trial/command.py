@@ -97,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train what is missing, then say what was found."""
     if arguments.seeds < 2:
         raise IgcnasError(f"--seeds {arguments.seeds} must be 2 or more; 40 is usual, 9 resolve little")
+    from igcnas.cli.engine import before_training
     from igcnas.cli.stopping import Stop
     from igcnas.data import load_dataset
     from igcnas.files import going_on, make_folder, write_text
@@ -145,6 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         if left_out:
             print(f"left out  {', '.join(left_out)}: no network within the tolerance", file=output)
+        before_training(settings.training.engine, asked=arguments.device, device=device.type, output=output)
         try:
             done = outcomes(place, networks, asked[-1], workers=workers, stop=stop, output=output)
         except Stopped:

@@ -57,6 +57,7 @@ class Batches(Protocol):
 class Form:
     """How a peer runs a network.
 
+    channels_last: on CUDA; on a CPU nothing is (igcnas/kernels/library.py).
     mixed: bfloat16 by autocast. waits: reads the loss after each step, as pytorch-cifar does for its progress bar.
     compiles: the mode of torch.compile, None for eager.
     """
@@ -121,6 +122,7 @@ def train(
     """From an architecture to its validation accuracy."""
     trial = Trial(device)
     recipe = short_recipe(settings)
+    last = form.channels_last and device.type == "cuda"
     network_plan = plan(architecture)
     network = prepare(network_plan, settings.network_seed(architecture.id, repeat), device, form)
     objective = GroupingObjective(network, network_plan, recipe.grouping)
@@ -142,7 +144,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * factor * group["scale"]
             objective.begin_step(step / (recipe.epochs * batches.steps))
-            if form.channels_last:
+            if last:
                 images = images.contiguous(memory_format=torch.channels_last)
             with mixed:
                 logits = run(images)
@@ -157,7 +159,7 @@ def train(
         if epoch + 1 == recipe.epochs:
             objective.finish()
         mean = sum(losses) / len(losses) if form.waits else torch.stack(losses).float().mean().item()
-        trial.epoch(mean, validate(run, batches, mixed, channels_last=form.channels_last))
+        trial.epoch(mean, validate(run, batches, mixed, channels_last=last))
     return trial.done(batches.steps, batches.others_mb)
 
 
@@ -182,7 +184,8 @@ def prepare(network_plan: Plan, seed: int, device: torch.device, form: Form) -> 
     if form.channels_last:
         shuffle(network, network_plan)
     network = network.to(device)
-    return network.to(memory_format=torch.channels_last) if form.channels_last else network  # type: ignore[call-overload, no-any-return]
+    last = form.channels_last and device.type == "cuda"
+    return network.to(memory_format=torch.channels_last) if last else network  # type: ignore[call-overload, no-any-return]
 
 
 def shuffle(network: nn.Module, network_plan: Plan) -> None:

@@ -55,6 +55,10 @@ def _found(module: str) -> bool:
 # Layouts: into them and back.
 
 
+_CUDA = ("cuda",)
+
+
+# On CUDA alone: see igcnas/kernels/library.py.
 def _nhwc(x: torch.Tensor) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
@@ -312,21 +316,30 @@ _ROWS = (
         name="nn.Conv2d, NHWC",
         kind="pointwise",
         make=_in_nhwc(_shuffled),
+        devices=_CUDA,
         predicted={"cpu": "0.9 to 2", "cuda": "1 to 3"},
     ),
     Way(
         name="dense convolution, NHWC",
         kind="pointwise",
         make=_in_nhwc(_densely(_dense_convolution)),
+        devices=_CUDA,
         predicted={"cpu": "0.4 to 1.5", "cuda": "2 to 6"},
     ),
     Way(
         name="dense GEMM, NHWC",
         kind="pointwise",
         make=_in_nhwc(_densely(_dense_gemm)),
+        devices=_CUDA,
         predicted={"cpu": "0.4 to 1.5", "cuda": "2 to 6"},
     ),
-    Way(name="bmm, NHWC", kind="pointwise", make=_in_nhwc(_bmm_nhwc), predicted={"cpu": "1.2 to 2", "cuda": "2 to 5"}),
+    Way(
+        name="bmm, NHWC",
+        kind="pointwise",
+        make=_in_nhwc(_bmm_nhwc),
+        devices=_CUDA,
+        predicted={"cpu": "1.2 to 2", "cuda": "2 to 5"},
+    ),
     Way(name="bmm, CNHW", kind="pointwise", make=_in_cnhw(_bmm_cnhw), predicted={"cpu": "1.3 to 4", "cuda": "2 to 5"}),
     Way(name="einsum, NCHW", kind="pointwise", make=_in_nchw(_einsum), predicted={"cpu": "0.3 to 1", "cuda": "1"}),
     Way(name="matmul, NCHW", kind="pointwise", make=_in_nchw(_matmul), predicted={"cpu": "1 to 2", "cuda": "1 to 3"}),
@@ -335,16 +348,24 @@ _ROWS = (
         name="nn.Conv2d, NHWC",
         kind="depthwise",
         make=_in_nhwc(_stock),
+        devices=_CUDA,
         predicted={"cpu": "1.5 to 2.8", "cuda": "0.7 to 3"},
     ),
     Way(name=REFERENCE, kind="dense", make=_in_nchw(_stock), predicted={"cpu": "1", "cuda": "1"}),
-    Way(name="nn.Conv2d, NHWC", kind="dense", make=_in_nhwc(_stock), predicted={"cpu": "1.2", "cuda": "1.5"}),
+    Way(
+        name="nn.Conv2d, NHWC",
+        kind="dense",
+        make=_in_nhwc(_stock),
+        devices=_CUDA,
+        predicted={"cpu": "1.2", "cuda": "1.5"},
+    ),
     Way(name="unfold and GEMM, NCHW", kind="dense", make=_in_nchw(_unfold), predicted={"cpu": "0.4", "cuda": "0.2"}),
     Way(name=TWO, kind="block", make=_in_nchw(_stock), predicted={"cpu": "1", "cuda": "1"}),
     Way(
         name="two convolutions, NHWC",
         kind="block",
         make=_in_nhwc(_block_shuffled),
+        devices=_CUDA,
         predicted={"cpu": "1.2", "cuda": "1.5"},
     ),
     Way(
@@ -357,6 +378,7 @@ _ROWS = (
         name="composed 3x3, NHWC",
         kind="block",
         make=_in_nhwc(_block_composed),
+        devices=_CUDA,
         predicted={"cpu": "0.3", "cuda": "3 to 8"},
     ),
     *(
@@ -381,7 +403,7 @@ _ROWS = (
             kind=kind,
             make=_kernels,
             predicted={"cuda": times},
-            devices=("cuda",),
+            devices=_CUDA,
             needs="igcnas.kernels.pointwise",
         )
         for kind, times in (("pointwise", "2 to 6"), ("depthwise", "2 to 8"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from igcnas.cli.common import add_study_argument, command_line, study_folder
+from igcnas.cli.engine import before_training
 from igcnas.errors import IgcnasError, StudyError
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     with going_on(), lock_study(folder, other="give another --out"), Stop() as stop:
         sample = open_folder(folder, wanted, first_trainings(every))
         data = _data(arguments.device, settings, study.name)
+        device = data.mean.device.type
+        before_training(wanted.training.engine, asked=arguments.device, device=device, output=output)
         try:
             with recorded(folder, devices=[arguments.device], engine=wanted.training.engine):
                 trainings = _train(arguments, folder, wanted, sample, every, data, output, stop)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from igcnas.errors import StudyError
 from igcnas.reading import as_kind, read_json
@@ -30,6 +31,32 @@ def chosen_engine(asked: str, *, device: str, begun: str | None, processes: int 
     if asked != AUTO:
         return asked
     return begun or ("fast" if device == "cpu" and processes == 1 else "eager")
+
+
+def before_training(engine: str, *, asked: str, device: str, output: TextIO | None = None) -> None:
+    """What is to be known and done before the first training of this engine on this type of device.
+
+    asked: the option --device. Says that a GPU cannot be used, and compiles the CPU kernels where that is not done yet.
+    """
+    output = output or sys.stdout
+    if device != "cpu":
+        return
+    if asked == "auto":
+        from igcnas.training import unused_gpu
+
+        if (why := unused_gpu()) is not None:
+            print(f"warning: {why}. Training on the CPU", file=output, flush=True)
+    if engine != "fast":
+        return
+    from igcnas.execution.cpu.compiling import can_be_kept, compile_all, is_compiled
+
+    if is_compiled():
+        return
+    if can_be_kept():
+        print("compiling the CPU kernels, once, about 40 s", file=output, flush=True)
+        compile_all()
+    else:
+        print("no folder for the CPU kernels can be written: each process compiles them, about 40 s", file=output)
 
 
 def begun_engine(path: Path, *keys: str) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, command_line, is_file, study_folder
+from igcnas.cli.engine import before_training
 from igcnas.errors import IgcnasError
 from igcnas.names import new_name, stays_inside
 
@@ -126,6 +127,7 @@ def _retrain(
             progress.note(text)
         if missing:
             progress.announce(folder, settings, study_epochs=study.training.epochs)
+            before_training(settings.training.engine, asked=arguments.device, device=device.type, output=output)
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
             stack.enter_context(progress)

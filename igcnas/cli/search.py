@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import Parser, is_file, study_to_search
-from igcnas.cli.engine import begun_engine, chosen_engine
+from igcnas.cli.engine import before_training, begun_engine, chosen_engine
 from igcnas.cli.search_options import (
     DESCRIPTION,
     EPILOG,
@@ -85,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
         from igcnas.study import guard_settings, open_study
+        from igcnas.training import resolve_device
 
         guard_settings(folder, settings)
         print(f"study     {folder}", flush=True)
@@ -94,6 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
                 f"warning: no network of space {space.name!r} costs more than {largest} MFLOPs; "
                 "the budget cannot be filled"
             )
+        device = resolve_device(arguments.device).type
+        before_training(settings.training.engine, asked=arguments.device, device=device)
         study = open_study(folder, create_for=settings)
         summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)

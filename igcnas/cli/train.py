@@ -14,7 +14,7 @@ from igcnas.architecture import Architecture
 from igcnas.cli.common import command_line, mega
 from igcnas.cli.data_lines import majority_lines
 from igcnas.cli.data_options import add_data_arguments, open_named_data
-from igcnas.cli.engine import add_engine, begun_engine, chosen_engine
+from igcnas.cli.engine import add_engine, before_training, begun_engine, chosen_engine
 from igcnas.errors import IgcnasError
 from igcnas.literature import family
 from igcnas.names import joined
@@ -173,6 +173,7 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
             progress.announce(workers, world.size, examined)
             if (missing := no_events()) is not None:
                 progress.note(missing)
+            before_training(settings.engine, asked=arguments.device, device=world.device.type, output=output)
             stack.enter_context(progress)
             observer = Observer(on_start=progress.start, on_epoch=progress.epoch, on_step=progress.step)
         first = {} if arguments.pretrained is None else {"pretrained": load_pretrained(arguments.pretrained, say)}

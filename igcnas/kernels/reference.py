@@ -8,9 +8,9 @@ fp32, so that a float64 operand makes a float64 reference.
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 from igcnas.kernels.lazy import Activation, Affine, Backward, BatchNorm, GradientAffine, Moments, Sums, bounds
+from igcnas.kernels.library import convolution, convolution_backward
 
 
 def depthwise_forward(
@@ -24,8 +24,7 @@ def depthwise_forward(
 ) -> tuple[torch.Tensor, Moments | None]:
     """depthwise.forward"""
     a = activated(x, affine, activation).to(x.dtype)
-    y = functional.conv2d(a, weight.to(x.dtype), stride=stride, padding=weight.shape[2] // 2, groups=x.shape[1])
-    y = y.contiguous(memory_format=torch.channels_last)
+    y = convolution(a, weight.to(x.dtype), stride=stride, pad=weight.shape[2] // 2, groups=x.shape[1])
     return y, _moments(y) if statistics else None
 
 
@@ -80,8 +79,7 @@ def pointwise_forward(
 ) -> tuple[torch.Tensor, Moments | None]:
     """pointwise.forward; whether TF32 is taken is torch's setting."""
     a = _permuted(activated(x, affine, activation).to(x.dtype), index)
-    y = functional.conv2d(a, weight.to(x.dtype).view(*weight.shape[:2], 1, 1), groups=groups)
-    y = y.contiguous(memory_format=torch.channels_last)
+    y = convolution(a, weight.to(x.dtype).view(*weight.shape[:2], 1, 1), stride=1, pad=0, groups=groups)
     return y, _moments(y) if statistics else None
 
 
@@ -304,13 +302,9 @@ def _convolution_backward(
     d: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: int, pad: int, groups: int, which: int
 ) -> torch.Tensor:
     """The gradient of the input (which = 0) or of the weights (1); of the other operand only the shape matters."""
-    x = x.contiguous(memory_format=torch.channels_last)
-    strides, pads, ones = [stride, stride], [pad, pad], [1, 1]
-    wanted = [which == 0, which == 1, False]
-    gradients = torch.ops.aten.convolution_backward(
-        d, x, weight, None, strides, pads, ones, False, [0, 0], groups, wanted
-    )
-    gradient: torch.Tensor = gradients[which]
+    wanted = (which == 0, which == 1)
+    gradient = convolution_backward(d, x, weight, stride=stride, pad=pad, groups=groups, wanted=wanted)[which]
+    assert gradient is not None
     return gradient
 
 

@@ -7,7 +7,7 @@ engine.run(on_epoch=print)
 """
 
 from igcnas.settings import TrainingSettings
-from igcnas.training.device import prepare_device, resolve_device
+from igcnas.training.device import prepare_device, resolve_device, unused_gpu
 from igcnas.training.distributed import ALONE, World, join, launched
 from igcnas.training.engine import Engine, EpochReport, StepReport, Stopped
 from igcnas.training.measuring import measure_gates
@@ -43,4 +43,5 @@ __all__ = [
     "settle_on",
     "settled_accuracy",
     "train",
+    "unused_gpu",
 ]

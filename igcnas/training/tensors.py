@@ -8,11 +8,11 @@ import torch
 
 from igcnas.data import Dataset, Split
 from igcnas.data.windows import DRAWS, random_window
+from igcnas.execution.cpu.gather import gather
 from igcnas.recipes import Augmentation
 from igcnas.settings import TrainingSettings
 from igcnas.training.augment import crop, jitter, padded, resize_windows
 from igcnas.training.distributed import ALONE, World
-from igcnas.training.gather import gather
 from igcnas.training.source import Batches
 
 EVALUATION_BATCH = 500

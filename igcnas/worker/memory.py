@@ -21,7 +21,7 @@ _KIB = 1024 / 1e6
 def forget_peak() -> bool:
     """Give back what earlier trainings left, and set the mark back; whether that could be done."""
     gc.collect()
-    with suppress(OSError, AttributeError):  # of glibc alone
+    with suppress(OSError, AttributeError, TypeError):  # of glibc alone; Windows has no library without a name
         ctypes.CDLL(None).malloc_trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch.nn import functional
 
 from igcnas.execution.cuda import tensors
 from igcnas.execution.cuda.folding import Kernel
 from igcnas.execution.values import Gradient, Use, Value
 from igcnas.kernels import depthwise, norm, pointwise
 from igcnas.kernels.lazy import Moments, Sums
+from igcnas.kernels.library import convolution, convolution_backward
 
 if TYPE_CHECKING:
     from igcnas.execution.nodes.convolution import Convolve
@@ -207,18 +207,21 @@ class LibraryConvolution(_Library):
         self.groups = groups
 
     def _output(self, node: Convolve, a: torch.Tensor) -> torch.Tensor:
-        weight = tensors.last(self.kernel.value)
-        y = functional.conv2d(a, weight, stride=node.stride, padding=node.kernel // 2, groups=self.groups)
-        return tensors.last(y)
+        return convolution(a, self.kernel.value, stride=node.stride, pad=node.kernel // 2, groups=self.groups)
 
     def _gradients(self, node: Convolve, a: torch.Tensor, g: torch.Tensor, wanted: bool) -> torch.Tensor | None:
-        stride, padding = [node.stride] * 2, [node.kernel // 2] * 2
-        weight = tensors.last(self.kernel.value)
-        da, dw, _ = torch.ops.aten.convolution_backward(
-            g, a, weight, None, stride, padding, [1, 1], False, [0, 0], self.groups, [wanted, True, False]
+        da, dw = convolution_backward(
+            g,
+            a,
+            self.kernel.value,
+            stride=node.stride,
+            pad=node.kernel // 2,
+            groups=self.groups,
+            wanted=(wanted, True),
         )
+        assert dw is not None
         self.kernel.put(dw)
-        return tensors.last(da) if wanted else None
+        return da
 
 
 def _product(one: torch.Tensor, other: torch.Tensor, kernel: Kernel) -> None:
