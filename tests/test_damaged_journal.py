@@ -118,7 +118,7 @@ def test_a_folder_in_place_of_the_journal_is_one_line(study, content):
         path.write_bytes(content)
 
 
-@pytest.mark.parametrize("command", ["status", "plot", "report", "export", "importance", "compare"])
+@pytest.mark.parametrize("command", ["status", "plot", "report", "export", "importance"])
 def test_every_command_that_reads_a_damaged_study_ends_with_one_line(study, content, command):
     lines = content.splitlines(keepends=True)
     for damage in (b'{"op_code":8,"worker_id":3}\n', b"\xfe\xfe\n", b'{"op_code":6,"worker_id":"w","trial_id":0}\n'):

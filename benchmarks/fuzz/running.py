@@ -14,11 +14,20 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
+
+from igcnas.errors import IgcnasError
+
+if TYPE_CHECKING:
+    from benchmarks.fuzz.targets import Targets
 
 SECONDS, MEMORY = 20.0, 1 << 30
 
@@ -42,74 +51,86 @@ class Outcome:
 
 
 def fuzz(*, inputs: int, seed: int, seconds: float, only: str | None = None) -> Outcome:
-    """Try so many inputs, each target in turn, until the time is over."""
+    """Try so many inputs, each reader in turn, until the time is over."""
     outcome, start, number = Outcome(), time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
     while number < inputs and time.monotonic() - start < seconds:
         here, there = context.Pipe(duplex=False)
         left = seconds - (time.monotonic() - start)
-        child = context.Process(target=_child, args=(there, seed, number, inputs, left, only), daemon=True)
+        child = context.Process(target=_child, args=(there, seed, range(number, inputs), left, only), daemon=True)
         child.start()
         there.close()
-        name = ""
-        try:
-            while True:
-                if name and not here.poll(2 * SECONDS):  # the alarm of the child did not help: it is within C
-                    child.kill()
-                    outcome.add(name, number, f"{name}: no answer within {2 * SECONDS:g} s")
-                    break
-                message = here.recv()
-                if message is None:
-                    number = inputs
-                    break
-                name, number, done, place = message
-                if done:
-                    outcome.add(name, number, place)
-        except EOFError:
-            child.join()
-            if not name:
-                raise RuntimeError("the readers cannot be loaded; see above") from None
-            outcome.add(name, number, f"{name}: the process ended with {child.exitcode}")
-        child.join()
-        number += 1
+        last = follow(here, child, outcome)
+        if last is None:
+            break
+        number = last[1] + 1
     return outcome
 
 
-def _child(there: Connection, seed: int, first: int, inputs: int, seconds: float, only: str | None) -> None:
+def follow(here: Connection, child: BaseProcess, outcome: Outcome) -> tuple[str, int] | None:
+    """Hear a child until it ends; the input that it died of, None where it came to its end."""
+    name, number = "", -1
+    try:
+        while True:
+            if name and not here.poll(2 * SECONDS):  # its alarm did not help: it is within C
+                child.kill()
+                outcome.add(name, number, f"{name}: no answer within {2 * SECONDS:g} s")
+                break
+            message = here.recv()
+            if message is None:
+                name = ""
+                break
+            name, number, done, place = message
+            if done:
+                outcome.add(name, number, place)
+    except EOFError:
+        child.join()
+        if not name:
+            raise RuntimeError("the readers cannot be loaded; see above") from None
+        outcome.add(name, number, f"{name}: the process ended with {child.exitcode}")
+    child.join()
+    return (name, number) if name else None
+
+
+def _child(there: Connection, seed: int, numbers: range, seconds: float, only: str | None) -> None:
     from benchmarks.fuzz.targets import Targets
-    from igcnas.errors import IgcnasError
 
     if not sys.warnoptions:
-        import warnings
-
         warnings.simplefilter("ignore")
-    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         os.environ["IGCNAS_CACHE"] = os.path.join(folder, "cache")
         targets = Targets(Path(folder) / "corpus")
-        names = [only] if only else targets.cycle
         _limit_memory()
-        signal.signal(signal.SIGALRM, _late)
-        for number in range(first, inputs):
-            if time.monotonic() - start > seconds:
-                break
-            name = names[number % len(names)]
-            there.send((name, number, False, None))
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
-            place: str | None = None
-            try:
-                targets.all[name](Random(f"{seed}/{number}"))
-            except IgcnasError:
-                place = ""
-            except SystemExit as end:
-                place = "" if end.code in (0, 2) else f"{name}: exit {end.code}"
-            except BaseException as error:  # whatever it is, it was not handled: that is what is looked for
-                place = _place(error)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            there.send((name, number, True, place))
-        there.send(None)
+        names = [only] if only else targets.cycle
+        try_inputs(there, targets, names, seed=seed, numbers=numbers, seconds=seconds)
+
+
+def try_inputs(
+    there: Connection, targets: Targets, names: Sequence[str], *, seed: int, numbers: range, seconds: float
+) -> None:
+    """Try the inputs of these numbers; say on the pipe which one begins, and what became of it."""
+    start = time.monotonic()
+    signal.signal(signal.SIGALRM, _late)
+    for number in numbers:
+        if time.monotonic() - start > seconds:
+            break
+        name = names[number % len(names)]
+        there.send((name, number, False, None))
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        place: str | None = None
+        try:
+            targets.all[name](Random(f"{seed}/{number}"))
+        except IgcnasError:
+            place = ""
+        except SystemExit as end:
+            place = "" if end.code in (0, 2) else f"{name}: exit {end.code}"
+        except BaseException as error:  # whatever it is, it was not handled: that is what is looked for
+            place = _place(error)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        there.send((name, number, True, place))
+    there.send(None)
 
 
 def _limit_memory() -> None:
