@@ -99,6 +99,8 @@ def as_kind(data: Any, kind: type[T], *, where: str, error: type[IgcnasError] = 
         raise error(f"{where} is damaged ({_misfit(data, str(fault))}); {advice}") from None
     except RecursionError:
         raise error(f"{where} is damaged (nested too deeply); {advice}") from None
+    except UnicodeEncodeError:
+        raise error(f"{where} is damaged (a text in it is half a character); {advice}") from None
     except IgcnasError as fault:  # of a dataclass that checks itself
         raise error(f"{where} is damaged ({fault}); {advice}") from None
 

@@ -8,13 +8,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from igcnas import bounds
-from igcnas.audit.folder import read_settings
 from igcnas.audit.result import AuditResult, compute
 from igcnas.audit.rows import BASELINES, Row
 from igcnas.errors import StudyError
 from igcnas.reading import read_json, read_text
+from igcnas.scores import COUNTS
 
 _LEAST = 3
 _ADVICE = "run igcnas audit again, or remove its folder"
@@ -38,6 +39,31 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    """What is said of a sample."""
+
+    members: list[Any]
+    limits: tuple[tuple[bounds.Count, bounds.Count], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Training:
+    """What is said of how it trains."""
+
+    seed: bounds.Seed
+    epochs: bounds.Epochs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    """What is said of the settings of an audit."""
+
+    sample: _Sample
+    training: _Training
+    short_epochs: bounds.Epochs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
     """What is said of a long training."""
 
@@ -47,7 +73,8 @@ class _Done:
 
 def read_audit(folder: Path) -> Audit:
     """The audit in this folder. Raises StudyError where it is damaged."""
-    settings, sample = read_settings(folder)
+    settings = read_json(folder / "settings.json", _Settings, advice=_ADVICE)
+    sample = settings.sample
     done = [read_json(path, _Done, advice=_ADVICE) for path in (folder / "trainings").glob("*.json")]
     rows = _rows(folder / "audit.csv")
     if any(not 0 <= row.band < len(sample.limits) for row in rows):
@@ -77,6 +104,8 @@ def _rows(path: Path) -> list[Row]:
         raise StudyError(f"{path} is damaged (accuracies must be percent, from 0 to 100); {_ADVICE}")
     if len({len(row.long) for row in rows}) > 1 or any(not row.long for row in rows):
         raise StudyError(f"{path} is damaged (networks of unequal numbers of long trainings); {_ADVICE}")
+    if any(row.scores.keys() != rows[0].scores.keys() or not COUNTS.keys() <= row.scores.keys() for row in rows):
+        raise StudyError(f"{path} is damaged (a network lacks the scores that others have); {_ADVICE}")
     return rows
 
 

@@ -78,13 +78,13 @@ _MOST_BITS = 63  # what an array of labels holds
 def _check(content: bytes, where: str) -> None:
     """Read the opcodes and obey none; DataError for what plain data do not need."""
     containers = entries = 0
-    marks: list[int] = []
+    levels = [0]  # objects on the stack since its start, and since each mark
     for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
         name = opcode.name
         if name not in _OPCODES:
             raise _refused(where, f"the opcode {name}, which arrays and labels do not need")
         containers += name in _CONTAINERS
-        if containers + len(marks) > _MOST_CONTAINERS:
+        if containers + len(levels) > _MOST_CONTAINERS:
             raise _refused(where, f"more than {_MOST_CONTAINERS:,} lists, tuples, dicts and arrays")
         if isinstance(argument, int) and argument.bit_length() > _MOST_BITS:
             raise _refused(where, f"a number of {argument.bit_length():,} bits")
@@ -93,9 +93,14 @@ def _check(content: bytes, where: str) -> None:
         if name == "FRAME" and isinstance(argument, int) and argument > len(content):
             raise _refused(where, f"a frame of {argument:,} bytes in {len(content):,}")
         if name == "MARK":
-            marks.append(number)
-        size = number - marks.pop() if name in _CLOSING and marks else 1
-        entries += size if name in ("SETITEM", "SETITEMS", "DICT") else 0
+            levels.append(0)
+        elif name in _CLOSING and len(levels) > 1:
+            size = levels.pop()
+            levels[-1] += name in ("LIST", "TUPLE", "DICT")
+            entries += size // 2 if name in ("SETITEMS", "DICT") else 0
+        else:
+            levels[-1] += len(opcode.stack_after) - len(opcode.stack_before)
+            entries += name == "SETITEM"
         if entries > _MOST_ENTRIES:
             raise _refused(where, f"dicts of more than {_MOST_ENTRIES:,} entries")
 

@@ -11,12 +11,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from igcnas import bounds
 from igcnas.architecture import Architecture
 from igcnas.baselines import baselines
-from igcnas.errors import ArchitectureError, IgcnasError, StudyError
+from igcnas.errors import IgcnasError, StudyError
 from igcnas.files import write_text
 from igcnas.reading import as_kind, read_json
 from igcnas.records import TrialRecord
@@ -43,13 +45,6 @@ class Finalist:
     architecture: Architecture
     val_accuracy: bounds.Percent | None
     trainings: bounds.Networks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
-    """A finalist as it is written, as far as its network."""
-
-    architecture: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +86,14 @@ class RetrainSettings:
         """The settings that `to_dict` described; StudyError, which names `where` they are from, if they are not."""
         if data.get("format") != _FORMAT:
             raise StudyError(f"{where}: format {data.get('format')!r} is of another version of igcnas; {_ADVICE}")
-        listed = as_kind(data.get("finalists"), list[_Listed], where=f"{where}, finalists,", advice=_ADVICE)
+        plain = {**data, "training": with_first_engine(data.get("training"))}
+        written = as_kind(plain, _Written, where=where, advice=_ADVICE)
+        fields = {name: getattr(written, name) for name in RetrainSettings.__dataclass_fields__}
         try:
-            built = [Architecture.from_dict(one.architecture) for one in listed]
-        except ArchitectureError as error:
+            fields["finalists"] = tuple(one.finalist() for one in written.finalists)
+            return RetrainSettings(**fields)
+        except IgcnasError as error:
             raise StudyError(f"{where} is damaged ({error}); {_ADVICE}") from None
-        if not listed:
-            raise StudyError(f"{where} is damaged (no finalists); {_ADVICE}")
-        finalists = [
-            {**one, "architecture": architecture} for one, architecture in zip(data["finalists"], built, strict=True)
-        ]
-        plain = {**data, "finalists": finalists, "training": with_first_engine(data.get("training"))}
-        return as_kind(plain, RetrainSettings, where=where, advice=_ADVICE)
 
     def differences(self, other: RetrainSettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; the finalists follow from the rest and the study."""
@@ -114,6 +105,38 @@ class RetrainSettings:
             for key in sorted(mine.keys() | theirs.keys())
             if mine.get(key) != theirs.get(key)
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """A finalist as it is written."""
+
+    name: bounds.Name
+    published: bool
+    number: bounds.Networks | None
+    architecture: dict[str, Any]
+    val_accuracy: bounds.Percent | None
+    trainings: bounds.Networks
+
+    def finalist(self) -> Finalist:
+        """With its network."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Finalist(**fields | {"architecture": Architecture.from_dict(self.architecture)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """settings.json as it is written."""
+
+    data_name: str
+    data_fingerprint: str
+    budget_macs: bounds.Macs
+    training: TrainingSettings
+    seeds: bounds.Networks
+    top: bounds.Networks | None
+    trials: tuple[bounds.Networks, ...] | None
+    margin: float
+    finalists: Annotated[tuple[_Listed, ...], Meta(min_length=1, max_length=bounds.NETWORKS)]
 
 
 def choose_finalists(

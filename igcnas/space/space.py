@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from igcnas.architecture import Architecture, Stage
+from igcnas.checks import shown
 from igcnas.cost import count
 from igcnas.errors import ArchitectureError, SpaceError
 from igcnas.space.families import Axes, BlockFamily
@@ -137,7 +138,13 @@ class SearchSpace:
 
     def decode(self, parameters: Mapping[str, Any], input_shape: tuple[int, int, int], num_classes: int) -> Structure:
         """The structure that suggested parameters mean for images of this shape."""
-        family = next(family for family in self.families if family.name == parameters["block"])
+        family = next((family for family in self.families if family.name == parameters.get("block")), None)
+        if family is None:
+            raise SpaceError(f"search space {self.name!r} has no block {shown(parameters.get('block'))}")
+        for axis, options in self.axes(family).items():
+            value = parameters.get(axis)
+            if isinstance(value, bool) != isinstance(options[0], bool) or value not in options:
+                raise SpaceError(f"search space {self.name!r} offers {axis} {options}, not {shown(value)}")
         return Structure(
             family=family,
             values={axis: parameters[f"{family.name}.{axis}"] for axis in family.axes()},

@@ -19,7 +19,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from igcnas.harmless import lines
 from igcnas.report.content import Report, Section
 from igcnas.report.page.chart import Point, compute_chart
 from igcnas.report.page.curves import CurveAxes
@@ -28,6 +27,8 @@ from igcnas.report.page.pictures import Library, data_uri
 
 __all__ = ["render"]
 
+# Characters that no HTML text may hold; whoever put them into a name did not mean them.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 _PRINTED_ROWS = 100  # longer tables of networks are printed without those that are neither known nor on the front
 
 
@@ -90,9 +91,9 @@ def _tip(point: Point) -> str:
 
 
 def _allowed(value: Any) -> Any:
-    """Text, also within lists and dictionaries, whose unseen characters are seen; HTML forbids some of them."""
-    if isinstance(value, str):
-        return type(value)(lines(value))
+    """Text, also within lists and dictionaries, without characters that HTML forbids."""
+    if isinstance(value, str) and _FORBIDDEN.search(value):
+        return type(value)(_FORBIDDEN.sub("", value))
     if isinstance(value, list):
         return [_allowed(each) for each in value]
     if isinstance(value, dict):
