@@ -117,7 +117,7 @@ class StudySettings:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data.pop("format", None) != _FORMAT:
-                raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
+                raise StudyError(_foreign(path, data))
             image = data["data"]
             image |= {"input_shape": tuple(image["input_shape"]), "classes": tuple(image["classes"])}
             data |= {"data": DataSettings(**image), "training": TrainingSettings.from_dict(data["training"])}
@@ -145,6 +145,18 @@ def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _foreign(path: Path, data: Mapping[str, Any]) -> str:
+    """What settings are of that are not those of a study."""
+    if "finalists" in data:
+        return f"{path.parent} is a retraining, not a study; name the study that it lies in"
+    if "recipe" in data and "architecture" in data:
+        return (
+            f"{path.parent} is one training by igcnas train, not a study; its best weights are best.safetensors there, "
+            "and igcnas evaluate tells its accuracy"
+        )
+    return f"{path} was written by another version of igcnas; use a new --study name"
 
 
 def find_study(name: str | Path, root: Path = Path("studies")) -> Path:

@@ -156,3 +156,33 @@ def test_it_is_lowered_to_the_same_function_at_the_counted_cost():
     images = torch.randn(2, 1, 8, 8)
     torch.testing.assert_close(plain.eval()(images), module(images))
     assert count_plan(lowered.plan).macs == count(one).macs
+
+
+def test_each_kind_of_the_literature_says_what_makes_it_another_network():
+    """The ids of networks in studies that users have rest on these."""
+    flgc = groupings.LearnedGrouping(groups=2)
+    assert flgc.identity(4, 6, 0) == ("flgc", 2, (2, 2), (3, 3), flgc.nonempty)
+    assert groupings.LearnedGrouping(groups=1).identity(4, 6, 0) is None
+    assert flgc.told_apart(4, 6) == (None, None)
+    gates = groupings.KroneckerGrouping(groups=2)
+    assert gates.identity(8, 8, 0) == ("dgconv", 2, True)
+    assert [groupings.KroneckerGrouping(groups=g).identity(8, 8, 0) for g in (1, 8)] == [None, None]
+    assert groupings.KroneckerGrouping(groups=1, balanced=False).identity(8, 8, 0) == ("dgconv", 1, False)
+    assert groupings.KroneckerGrouping(groups=1, balanced=False).identity(1, 1, 0) is None
+    assert [list(marks) for marks in gates.told_apart(4, 4)] == [[0, 1, 2, 3]] * 2
+    condensing = groupings.Condensing(groups=2, factor=3)
+    assert condensing.identity(6, 4, 0) == ("condensing", 2, 3)
+    assert condensing.told_apart(6, 4) == (None, [0, 1, 0, 1])
+    spectral = groupings.MultiSpectral(heads=2, keep=0.5, attention=True, reduction=4)
+    assert spectral.identity(8, 4, 16) == ("msgc", 2, 0.5, True, 4)
+    dynamic = groupings.DynamicChannels(heads=2, keep=0.25)
+    assert dynamic.identity(8, 4, 0) == ("dgc", 2, 0.25)
+    assert spectral.told_apart(8, 4) == dynamic.told_apart(8, 4) == (None, [0, 0, 1, 1])
+    assert flgc.caption(4) == "FLGC: G = 2 learned groups"
+    assert gates.caption(4) == "DGConv: 2 learned groups"
+    assert groupings.KroneckerGrouping(groups=2, balanced=False).caption(4) == "DGConv: about 2 learned groups"
+    assert condensing.caption(6) == "condensing: 2 groups keep 2 inputs each"
+    assert spectral.caption(8) == "MSGC: 2 heads, each image keeps 50%"
+    assert groupings.DynamicChannels(heads=1, keep=0.25).caption(8) == "DGC: 1 head, each image keeps 25%"
+    assert (*map(list, Strongest(inputs=3).told_apart(2, 3)),) == ([0, 1], [0, 1, 2])
+    assert Strongest(inputs=3).identity(2, 3, 0) == ("strongest", 3)

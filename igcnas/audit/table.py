@@ -12,6 +12,7 @@ from igcnas.audit.agreement import LEVEL, RESAMPLES, Interval
 from igcnas.audit.result import ALL, RANKINGS, SHORT, TOP, TOP_THIRD, WITHIN, AuditResult, Scope
 from igcnas.audit.rows import Row
 from igcnas.audit.verdict import show, verdict
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -77,8 +78,10 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
         f"**{verdict(result)[1]}**",
         "![short against long training](audit.png)",
         f"    {title.command}",
-        f"{len(result.rows)} networks of the study, drawn over {len(result.bands)} bands of MACs and over the ranks in "
-        f"each. Short: the search's own training of {title.short_epochs} epochs. Long: {title.long_epochs} epochs, "
+        f"{counted(len(result.rows), 'network')} of the study, drawn over {len(result.bands)} bands of MACs and over "
+        f"the ranks in "
+        f"each. Short: the search's own training of {counted(title.short_epochs, 'epoch')}. Long: "
+        f"{counted(title.long_epochs, 'epoch')}, "
         f"{_seeds(result.seeds)}, none of them the short one's; same data ({title.data}), split "
         f"({title.validation_images:,} validation images: one is {image:.2g} points) and recipe. "
         f"{title.seconds / 60:.1f} minutes of training on {title.device}.",
@@ -104,7 +107,7 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
 
 
 def _seeds(seeds: int) -> str:
-    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+    return counted(seeds, "seed")
 
 
 def _points(value: float) -> str:

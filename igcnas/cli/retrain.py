@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, command_line, study_folder
 from igcnas.errors import IgcnasError, StudyError
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -130,7 +131,9 @@ def _retrain(
             results = retraining.run(progress)
         except Stopped:
             count = len(retraining.results())
-            progress.note(f"stopped with {count} of {len(retraining.trainings)} trainings; nothing is lost. To go on:")
+            progress.note(
+                f"stopped with {count} of {counted(len(retraining.trainings), 'training')}; nothing is lost. To go on:"
+            )
             progress.note(f"  {command_line()}")
             return 130
     table = tabulate(settings, results)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from igcnas.cli.common import duration, mega
 from igcnas.cli.progress import sparkline
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,12 +47,13 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
         streamed = f", streamed by {workers} processes" if self.data.streamed else ""
         self.note(f"network   {settings.architecture.label()}: {mega(cost.macs)} MFLOPs, {cost.params:,} params")
         self.note(
-            f"data      {self.data.name}: {shape}, {len(self.data.classes)} classes, {self.data.images:,} images, "
+            f"data      {self.data.name}: {shape}, {counted(len(self.data.classes), 'class', 'classes')}, "
+            f"{counted(self.data.images, 'image')}, "
             f"{aside}{streamed}"
         )
         together = f", {processes} processes" if processes > 1 else ""
         self.note(
-            f"recipe    {recipe.name}: {recipe.epochs} epochs, batch {recipe.batch_size}, "
+            f"recipe    {recipe.name}: {counted(recipe.epochs, 'epoch')}, batch {recipe.batch_size}, "
             f"rate {recipe.learning_rate:g}{together}; from: {recipe.source}"
         )
         self.note(f"folder    {self.folder}; Ctrl-C stops, the same command goes on")

@@ -21,6 +21,7 @@ from igcnas.comparison.table import unit
 from igcnas.drawing.palette import colours
 from igcnas.figures.scale import frame, from_scale, to_scale
 from igcnas.statistics import mean, t_interval
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -180,7 +181,7 @@ def _looks(found: Comparison) -> list[tuple[str, str, str, list[Curve]]]:
 
 
 def _label(method: str, searches: int) -> str:
-    return method if searches == 1 else f"{method}: mean of {searches} searches (thin: each)"
+    return method if searches == 1 else f"{method}: mean of {counted(searches, 'search', 'searches')} (thin: each)"
 
 
 def _subtitle(found: Comparison) -> str:
@@ -191,6 +192,7 @@ def _subtitle(found: Comparison) -> str:
     else:
         bars = "bars: one standard error, of the images and of seeds"
     return (
-        f"{found.data}, {found.epochs} epochs a training, {found.validation_images:,} validation images; hypervolume "
+        f"{found.data}, {counted(found.epochs, 'epoch')} a training, {found.validation_images:,} validation images; "
+        f"hypervolume "
         f"above {found.scale.reference_accuracy:g} % and below {found.scale.reference_cost / size:.3g} {name}; {bars}"
     )

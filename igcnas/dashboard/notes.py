@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igcnas import units
 from igcnas.records import Network, TrialRecord, champions, counted, repeats
 from igcnas.search import Standing
 from igcnas.study import StudySettings
@@ -47,8 +48,9 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
     lines = [
         f"Space `{settings.space['name']}` under {settings.budget_macs / 1e6:.3g} MFLOPs, objective "
         f"`{settings.objective}`, sampler `{settings.sampler}`, pruner `{settings.pruner}`, seed {settings.seed}. Data "
-        f"{_plain(data.name)}, {data.validation_images:,} validation images, {training.epochs} epochs a training. "
-        f"{counted(every)} networks, {len(repeats(every))} repeats."
+        f"{_plain(data.name)}, {data.validation_images:,} validation images, "
+        f"{units.counted(training.epochs, 'epoch')} a training. "
+        f"{units.counted(counted(every), 'network')}, {units.counted(len(repeats(every)), 'repeat')}."
     ]
     if leader is not None:
         first, race = leader.first, leader.race.first
@@ -103,7 +105,7 @@ def _accuracy(record: TrialRecord) -> str:
 
 def _training(record: TrialRecord) -> str:
     seconds = "" if record.seconds is None else f", {record.seconds:.1f} s on {record.device}"
-    return f"{record.epochs} epochs{seconds}, seed {record.seed}"
+    return f"{units.counted(record.epochs, 'epoch')}{seconds}, seed {record.seed}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

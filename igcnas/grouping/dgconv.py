@@ -39,7 +39,9 @@ class KroneckerGrouping(DecidedOnce):
             in_channels == out_channels and in_channels & (in_channels - 1) == 0,
             f"Kronecker gates need as many channels out as in and a power of two, not {in_channels} and {out_channels}",
         )
-        require(self.groups <= in_channels, f"{self.groups} groups are more than the channels, {in_channels}")
+        require(
+            self.groups <= in_channels, f"{counted(self.groups, 'group')} are more than the channels, {in_channels}"
+        )
 
     def connections(self, in_channels: int, out_channels: int) -> int:
         """C^2 / groups: exact when balanced, else what the penalty aims at."""

@@ -12,6 +12,7 @@ import msgspec
 from igcnas.errors import StudyError
 from igcnas.noise import standard_error
 from igcnas.reading import read_json
+from igcnas.units import counted
 
 _NUMBER = re.compile(r"number (\d+) of \d+ trained")
 
@@ -33,7 +34,7 @@ class Tested:
         """The accuracy with what it may be off."""
         if self.images is None:
             return f"{self.accuracy:.2f} %"
-        return f"{self.accuracy:.2f} % +- {self.error:.2f} (one standard error, {self.images:,} images)"
+        return f"{self.accuracy:.2f} % +- {self.error:.2f} (one standard error, {counted(self.images, 'image')})"
 
 
 @dataclass(frozen=True, kw_only=True)

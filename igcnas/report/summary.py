@@ -16,7 +16,7 @@ from igcnas.report.known import KnownNetwork
 from igcnas.report.known_section import known_sentence
 from igcnas.report.source import Source
 from igcnas.report.verdict import Candidate, State, Verdict
-from igcnas.units import mega
+from igcnas.units import counted, mega
 
 LIKELY = 0.5  # probability of being the best from which the first is called probably so
 _SHOWN = 8
@@ -33,7 +33,7 @@ def verdict_words(verdict: Verdict | None, state: State) -> str:
     spread = (
         "in a single training"
         if first.sd is None
-        else f"the mean of {first.n} trainings with different seeds (sd {first.sd:.2f})"
+        else f"the mean of {counted(first.n, 'training')} with different seeds (sd {first.sd:.2f})"
     )
     who = f"{first.name}, a known network" if first.name else f"network {first.number}"
     found = (

@@ -36,6 +36,7 @@ from igcnas.settings import network_seed
 from igcnas.training import Engine, EpochReport, Scores, StepReport, World, measure_gates, score
 from igcnas.training.checkpoint import write_whole
 from igcnas.training.device import describe
+from igcnas.units import counted
 
 SUMMARY, CHECKPOINT = "summary.json", "checkpoint.pt"
 
@@ -177,7 +178,7 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
             self._drawn = len(engine.curve)
             recipe = self.settings.recipe
             title = f"{self.settings.architecture.label()}\n{self.settings.data.name}, recipe {recipe.name}, "
-            title += f"{recipe.epochs} epochs, seed {self.settings.seed}"
+            title += f"{counted(recipe.epochs, 'epoch')}, seed {self.settings.seed}"
             write_picture(self.folder, engine.curve, title=title, best_epoch=engine.best_epoch)
 
     def write_best(self) -> None:
