@@ -65,7 +65,7 @@ def standing_json(standing: Standing | None) -> dict[str, Any] | None:
     }
 
 
-def tested_lines(exports: Sequence[Tested]) -> list[str]:
+def export_lines(exports: Sequence[Tested]) -> list[str]:
     """What exports measured on the test split."""
     return [f"test      {one.words()}: network {one.number}, as exported in {one.folder}/" for one in exports]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
+from igcnas.checks import require
 from igcnas.primitives import Layer, Size
 
 Marks: TypeAlias = Sequence[int] | None
@@ -103,8 +105,8 @@ class DecidedOnce(ABC):
 
     def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
         """All of its fields, for a kind that does not know better: networks that differ in one have two ids."""
-        fields = getattr(self, "__dataclass_fields__", {})
-        return type(self).kind, *(getattr(self, name) for name in fields)
+        require(is_dataclass(self), f"{type(self).__name__} must be a dataclass: its fields are what it is")
+        return type(self).kind, *(getattr(self, one.name) for one in fields(self))  # type: ignore[arg-type]
 
     def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
         """Each by its place, for a kind that does not know better: one network may then have two ids, never two one."""

@@ -46,7 +46,7 @@ class _Export:
     facts: dict[str, str] = field(default_factory=dict)
 
 
-def tested(folder: Path) -> tuple[Tested, ...]:
+def exports_of(folder: Path) -> tuple[Tested, ...]:
     """Every export in the folder of a study that was tested, the best network's first.
 
     An export that is damaged, or that does not say of which network it is, is passed over.

@@ -8,7 +8,7 @@ from igcnas.records import Tested
 from igcnas.report.content import Section, Table
 from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
-from igcnas.report.summary import tested_sentence
+from igcnas.report.summary import export_sentence
 from igcnas.report.trust import Trust
 from igcnas.units import counted
 
@@ -38,7 +38,7 @@ def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing]
     """What exports measured; every retraining with its tests, and what a reader must know to judge them."""
     from igcnas.retraining.report import COMPARED, HEAD, cells, compared, families, notes
 
-    paragraphs = [sentence for sentence in [tested_sentence(exports)] if sentence]
+    paragraphs = [sentence for sentence in [export_sentence(exports)] if sentence]
     tables: list[Table] = []
     for one in trust.retrainings:
         name = one.folder.name

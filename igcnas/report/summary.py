@@ -76,7 +76,7 @@ def summary(
     paragraphs = [verdict_words(verdict, state)]
     expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
     beside = [expected, known_sentence(known, source), chance_sentence(chance, source.axis.equal), trust]
-    beside.append(tested_sentence(exports[:1]))
+    beside.append(export_sentence(exports[:1]))
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(source, verdict, state))
     return Section(
@@ -87,7 +87,7 @@ def summary(
     )
 
 
-def tested_sentence(exports: Sequence[Tested]) -> str:
+def export_sentence(exports: Sequence[Tested]) -> str:
     """What exports measured on the test split; '' for none."""
     if not exports:
         return ""
