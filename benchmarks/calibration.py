@@ -82,8 +82,8 @@ class Run:
     repeats: int
 
 
-def play(world: World, *, seed: int) -> Run:
-    """One study."""
+def play(world: World, *, seed: int, further: int) -> Run:
+    """One study, with so many repeats at the most."""
     chance = np.random.Generator(np.random.PCG64(seed))
     theta = np.minimum(world.truth(chance, world.networks), math.pi / 2 - 0.01)
     noise = world.noise(chance, world.networks) * _BINOMIAL
@@ -99,7 +99,7 @@ def play(world: World, *, seed: int) -> Run:
     highest = max(trained, key=lambda name: trained[name][0])
     optimism = trained[highest][0] - float(truth[int(highest)])
     spent = 0
-    while spent < world.further and (name := next_repeat(trained, seeds=world.seeds, images=IMAGES)) is not None:
+    while spent < further and (name := next_repeat(trained, seeds=world.seeds, images=IMAGES)) is not None:
         trained[name].append(train(int(name)))
         spent += 1
     end = standing(trained, images=IMAGES)
@@ -114,20 +114,22 @@ def play(world: World, *, seed: int) -> Run:
     )
 
 
-def row(name: str, runs: list[Run]) -> str:
-    """One kind of world as a line of the table."""
+def row(name: str, world: World, *, worlds: int, played: int) -> str:
+    """One kind of world as a line of the table; `played` of the worlds are raced to the end."""
+    starts = [play(world, seed=seed, further=0) for seed in range(worlds)]
+    runs = [play(world, seed=seed, further=world.further) for seed in range(played)]
     settled = [run.end for run in runs if run.end[0] >= SETTLED]
-    real = [run.optimism for run in runs]
+    real = [run.optimism for run in starts]
     low, high = t_interval(real)
     cells = [
         name,
-        str(len(runs)),
+        f"{len(starts)}, {len(runs)}",
         f"{mean([run.repeats for run in runs]):.1f}",
-        _stated([run.start for run in runs]),
+        _stated([run.start for run in starts]),
         _stated([run.end for run in runs]),
         f"{len(settled)}: {_stated(settled)}" if settled else "none",
         _share([run.within for run in runs]),
-        f"{mean([run.promised for run in runs]):.2f}, {mean(real):.2f} ({low:.2f} to {high:.2f})",
+        f"{mean([run.promised for run in starts]):.2f}, {mean(real):.2f} ({low:.2f} to {high:.2f})",
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -182,6 +184,8 @@ def main() -> None:
     """Play and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=300, help="of each kind (default: %(default)s)")
+    parser.add_argument("--played", type=int, default=100, help="of these, raced to the end (default: %(default)s)")
+    parser.add_argument("--kinds", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="default: all")
     parser.add_argument("--studies", type=int, default=2000, help="of a row of the second table (default: %(default)s)")
     parser.add_argument("--no-coverage", action="store_true", help="without the second table")
     parser.add_argument("--out", type=Path, default=OUT, help="the page (default: %(default)s)")
@@ -189,15 +193,17 @@ def main() -> None:
     text = [
         "# Are the stated probabilities and intervals true?",
         "",
-        f"`python -m benchmarks.calibration --worlds {arguments.worlds} --studies {arguments.studies}`. Kinds of "
-        "worlds: benchmarks/calibration.py. Stated probabilities and what came true, in brackets its 95 % interval.",
+        f"`python -m benchmarks.calibration --worlds {arguments.worlds} --played {arguments.played} --studies "
+        f"{arguments.studies}`. Kinds of worlds: benchmarks/calibration.py. Stated probabilities, then what came true, "
+        "in brackets its 95 % interval.",
         "",
-        "| world | worlds | repeats | before repeats: stated, true | at the end: stated, true | settled: stated, true | "
+        "| world | worlds, raced | repeats | before: stated, true | at the end: stated, true | settled: stated, true | "
         "true accuracy within 1.96 sd | optimism: said, found |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, world in WORLDS.items():
-        text.append(row(name, [play(world, seed=seed) for seed in range(arguments.worlds)]))
+    for name in arguments.kinds:
+        world = WORLDS[name]
+        text.append(row(name, world, worlds=arguments.worlds, played=arguments.played))
         print(text[-1], flush=True)
     if not arguments.no_coverage:
         text += ["", "## Intervals of a difference on new images", "", *coverage(arguments.studies)]

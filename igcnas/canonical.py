@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from igcnas.architecture import Architecture
-from igcnas.grouping import Condensing, DynamicChannels, KroneckerGrouping, LearnedGrouping, MultiSpectral
+from igcnas.grouping import Learned
 from igcnas.plan import Plan, plan
 from igcnas.primitives import (
     Activation,
@@ -145,13 +145,16 @@ class _Reader:
         return [wire[index] for index in layer.indices]
 
     def read_convolution(self, layer: Convolution, wire: Wire) -> Wire:
-        kind, groups = _learned(layer) if layer.learned is not None else (None, layer.groups)
-        inputs, outputs = layer.in_channels, layer.out_channels
+        inputs, outputs, learned = layer.in_channels, layer.out_channels, layer.learned
+        kind = None if learned is None else learned.identity(inputs, outputs, layer.context_channels)
+        # Where nothing is left to decide it is a plain convolution, in as many groups as its connections say.
+        left = layer.groups if learned is None else inputs * outputs // learned.connections(inputs, outputs)
+        groups = left if kind is None else 1
         self.tokens.append((inputs, outputs, layer.kernel, layer.stride, groups, kind))
         if groups == inputs == outputs:  # depthwise
             return wire
-        if isinstance(kind, tuple):
-            return self.decided(layer, wire)
+        if learned is not None and kind is not None:
+            return self.decided(layer, learned, wire)
         made = self.new(outputs)
         if groups == 1:
             return made
@@ -165,17 +168,14 @@ class _Reader:
         self.refine(made, [number for number in rank for _ in range(outputs // groups)])
         return made
 
-    def decided(self, layer: Convolution, wire: Wire) -> Wire:
-        """A learned convolution. Its inputs are all alike to it, but for Kronecker gates, which read their numbers."""
+    def decided(self, layer: Convolution, learned: Learned, wire: Wire) -> Wire:
+        """A learned convolution, whose kind says which of its channels it tells apart."""
         made = self.new(layer.out_channels)
-        if isinstance(layer.learned, KroneckerGrouping):
-            self.refine(wire, list(range(layer.in_channels)))
-            self.refine(made, list(range(layer.out_channels)))
-        elif isinstance(layer.learned, Condensing):
-            self.refine(made, [channel % layer.learned.groups for channel in range(layer.out_channels)])
-        elif isinstance(layer.learned, MultiSpectral | DynamicChannels):
-            each = layer.out_channels // layer.learned.heads
-            self.refine(made, [channel // each for channel in range(layer.out_channels)])
+        inputs, filters = learned.told_apart(layer.in_channels, layer.out_channels)
+        if inputs is not None:
+            self.refine(wire, list(inputs))
+        if filters is not None:
+            self.refine(made, list(filters))
         return made
 
     def read_norm(self, layer: Norm, wire: Wire) -> Wire:
@@ -204,30 +204,6 @@ class _Reader:
     def read_linear(self, layer: Linear, wire: Wire) -> Wire:
         self.tokens.append(("linear", layer.in_features, layer.out_features, layer.bias, layer.factor))
         return self.new(layer.out_features)
-
-
-def _learned(layer: Convolution) -> tuple[tuple[Any, ...] | None, int]:
-    """What a learned convolution decides by, or None where nothing is left to decide; and its groups before that.
-
-    Condensing with factor 1 drops nothing, but a group lasso, where a recipe has one, still knows its groups.
-    """
-    learned, inputs, outputs = layer.learned, layer.in_channels, layer.out_channels
-    if isinstance(learned, LearnedGrouping):
-        if learned.groups == 1:
-            return None, 1
-        return ("flgc", learned.groups, learned.sizes(inputs), learned.sizes(outputs), learned.nonempty), 1
-    if isinstance(learned, KroneckerGrouping):
-        if inputs == 1 or (learned.balanced and learned.groups in (1, inputs)):
-            return None, learned.groups
-        return (learned.kind, learned.groups, learned.balanced), 1
-    if isinstance(learned, Condensing):
-        return (learned.kind, learned.groups, learned.factor), 1
-    if isinstance(learned, DynamicChannels):
-        return (learned.kind, learned.heads, learned.keep), 1  # the norm in front, if any, is a layer of the plan
-    if isinstance(learned, MultiSpectral):
-        hidden = learned.hidden(layer.context_channels)
-        return (learned.kind, learned.heads, learned.keep, learned.attention, hidden), 1
-    raise TypeError(f"no canonical form for {type(learned).__name__}")
 
 
 _READ: dict[type, Callable[[_Reader, Any, Wire], Wire]] = {

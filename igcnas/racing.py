@@ -11,8 +11,8 @@ repeats is not taken for certain. All trainings count, so that it does not matte
 seen.
 Three things keep it honest:
 
-- While little is repeated, the variance of the noise cannot be seen. It then is the binomial variance of `images`
-  validation images; that prior counts as much as `_PRIOR_DEGREES` further trainings of known networks.
+- While little is repeated, the noise cannot be seen. It then is the binomial error of `images` validation images, give
+  or take: log-normal around it, as sure as `_PRIOR_DEGREES` further trainings of known networks would make it.
 - Searched networks are not normal: few are far below the others. The prior is fitted to the upper half by first seed;
   of the lower half only its place is used (a censored likelihood, as of Tobin 1958).
 - The spread between networks never vanishes (penalty of Chung et al. 2013), and is weakly bounded.
@@ -312,7 +312,7 @@ class _Cost:
         )
         if self.below:
             likelihood += self.below * float(log_ndtr((self.cut - centre) / math.hypot(between, noise)))
-        prior = -0.5 * _PRIOR_DEGREES * (2 * math.log(noise) + (self.binomial / noise) ** 2)
+        prior = -_PRIOR_DEGREES * math.log(noise / self.binomial) ** 2
         return -(likelihood + prior + math.log(between) - 0.5 * (between / _WIDEST) ** 2)
 
 
@@ -375,4 +375,5 @@ def _typical_excess(posterior: _Posterior) -> float:
     x = np.linspace(-8, 8, 3201)
     density = np.exp(math.log(count) - 0.5 * x**2 + (count - 1) * log_ndtr(x)) / math.sqrt(2 * math.pi)
     highest = float((x * density).sum() * (x[1] - x[0]))
-    return float(posterior.weights @ (posterior.noise**2 / np.hypot(posterior.noise, posterior.between))) * highest
+    noise, between = (math.exp(posterior.weights @ np.log(one)) for one in (posterior.noise, posterior.between))
+    return noise**2 / math.hypot(noise, between) * highest

@@ -25,6 +25,7 @@ from igcnas.grouping import (
     LearnedGrouping,
     SparseProduct,
 )
+from igcnas.literature import FAMILIES
 from igcnas.plan import Plan, plan
 from igcnas.primitives import Convolution, Gather, GlobalPool, Linear, Norm, Permutation, Residual, Sequence
 from igcnas.space import load_space
@@ -331,3 +332,30 @@ def replaced(network: Plan, path: str, layer: Any) -> Plan:
         return node._replace(layers=tuple(children))
 
     return Plan(within(network.root, path.split(".")), network.input_shape)
+
+
+# Studies keep these ids: a network that a study holds must be known again.
+IDS = {
+    "igc": "66b66d2a35c0",
+    "regconv": "3a5a102cdbae",
+    "igcv2": "f49f17765652",
+    "igcv3": "936c2490a15b",
+    "mobilenetv2": "bfeb3160b601",
+    "flgc-mobilenetv2": "70c645bb8965",
+    "resnext": "c779d700e17f",
+    "dg-resnext": "81991d221e9b",
+    "msgc": "b34defecc553",
+    "dgc": "36f6dbdc067a",
+    "condensenet": "147d7edeb551",
+    "resnet": "c1dfb15882a0",
+}
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_ids_in_studies_that_users_have_stay(name):
+    """Among them every primitive layer and every learned grouping of the literature."""
+    assert canonical_id(FAMILIES[name].from_text([])) == IDS[name]
+
+
+def test_every_family_has_its_id_here():
+    assert IDS.keys() == FAMILIES.keys()

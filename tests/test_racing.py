@@ -181,3 +181,40 @@ def test_the_page_of_the_benchmark_says_what_the_model_leaves_out(tmp_path, monk
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match=r"give|must"):
         wrong()
+
+
+def test_bad_networks_do_not_widen_what_is_expected_of_good_ones():
+    """The lower half counts by its place alone: else its long tail makes all of a good network's lead look real."""
+    near = {f"n{i:02d}": of(right) for i, right in enumerate(range(343, 355))}
+    far = near | {f"x{i}": of(180 - 10 * i) for i in range(10)}
+    alone, among = standing(near, images=IMAGES), standing(far, images=IMAGES)
+    assert among.typical_optimism > 0.6 * alone.typical_optimism
+    assert among.first.mean - among.first.expected > 0.5 * (alone.first.mean - alone.first.expected)
+
+
+def test_a_spread_that_few_repeats_have_shown_is_not_taken_for_certain():
+    """Two trainings that agree by luck: with the spread taken for certain the lead was settled at once."""
+    study = {"a": of(352, 352), "b": of(346), "c": of(345), "d": of(340)}
+    many = {**study, **{f"r{i}": of(330 + i, 330 + i, 330 + i) for i in range(8)}}
+    assert standing(study, images=IMAGES).first.probability < standing(many, images=IMAGES).first.probability
+    assert standing(study, images=IMAGES).first.probability < 0.95
+
+
+@settings(max_examples=15)
+@given(percents, st.integers(1, 3), st.integers(2, 5))
+def test_networks_of_equal_accuracies_are_equally_probable(accuracy, times, count):
+    found = standing({f"n{i}": [accuracy] * times for i in range(count)}, images=IMAGES)
+    assert found.first.probability == pytest.approx(1 / count, abs=1e-6)
+    assert all(map(math.isfinite, (found.optimism, found.typical_optimism, found.seed_sd)))
+    assert found.first.uncertainty > 0
+
+
+@settings(max_examples=15)
+@given(st.integers(320, 355), st.integers(1, 4))
+def test_a_better_training_never_makes_a_network_less_probable(right, more):
+    others = {f"n{i}": of(330 + 3 * i) for i in range(6)}
+    low, high = (
+        {one.name: one.probability for one in (found.first, *found.runners_up)}.get("x", 0.0)
+        for found in (standing({**others, "x": of(r)}, images=IMAGES) for r in (right, right + more))
+    )
+    assert high >= low - 1e-3

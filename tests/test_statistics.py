@@ -16,7 +16,9 @@ from igcnas.statistics import (
     deviation,
     holm,
     mean,
+    t_below,
     t_interval,
+    t_quantile,
     tost,
     welch,
     wilson_interval,
@@ -140,3 +142,32 @@ def test_a_bootstrap_of_nothing_but_nan_is_everywhere():
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match=r"give|must|between"):
         wrong()
+
+
+def test_quantiles_with_infinite_degrees_are_those_of_the_normal_distribution():
+    assert t_quantile(math.inf, 0.975) == pytest.approx(stats.norm.ppf(0.975))
+    assert t_below(math.inf, -1.0) == pytest.approx(stats.norm.cdf(-1.0))
+    assert t_quantile(3.0, 0.975) == pytest.approx(stats.t.ppf(0.975, 3))
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 1.5])
+def test_levels_at_the_ends_are_refused(level):
+    with pytest.raises(ValueError, match="both excluded"):
+        t_interval([1.0, 2.0], level)
+
+
+@pytest.mark.parametrize("resamples", [0, -1])
+def test_a_bootstrap_of_nothing_is_refused_and_of_one_is_not(resamples):
+    with pytest.raises(ValueError, match="at least one of each"):
+        bootstrap_interval(float, 3, resamples=resamples)
+    with pytest.raises(ValueError, match="at least one of each"):
+        bootstrap_interval(float, 0)
+    assert bootstrap_interval(lambda places: float(len(places)), 1, resamples=1) == (1.0, 1.0)
+
+
+def test_a_difference_from_no_values_is_refused_also_beside_a_single_one():
+    with pytest.raises(ValueError, match="give at least one"):
+        welch([], [1.0])
+    with pytest.raises(ValueError, match="give at least one"):
+        welch([1.0], [])
+    assert welch([1.0], [2.0, 3.0]).p == 1.0

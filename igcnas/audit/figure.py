@@ -15,6 +15,7 @@ from igcnas.audit.table import NAMES, Title
 from igcnas.audit.verdict import verdict
 from igcnas.figures.files import new_figure, save
 from igcnas.figures.scale import frame, from_scale, to_scale
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +50,8 @@ def draw_scatter(result: AuditResult, axes: Axes, *, short_epochs: int, long_epo
     axes.set_yscale("function", functions=(to_scale, from_scale))
     axes.set_xlim(*frame(axes.xaxis, np.array([row.short for row in result.rows])))
     axes.set_ylim(*frame(axes.yaxis, np.array([value for row in result.rows for value in row.long])))
-    axes.set_xlabel(f"validation accuracy after {short_epochs} epochs, as in the search (%)")
-    axes.set_ylabel(f"validation accuracy after {long_epochs} epochs (%)")
+    axes.set_xlabel(f"validation accuracy after {counted(short_epochs, 'epoch')}, as in the search (%)")
+    axes.set_ylabel(f"validation accuracy after {counted(long_epochs, 'epoch')} (%)")
     axes.legend(fontsize=8, loc="lower right")
     axes.grid(True, lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
@@ -87,7 +88,7 @@ def audit_figure(result: AuditResult, title: Title) -> Figure:
     scatter, left, right = canvas.subplots(1, 3, width_ratios=(1.35, 1, 1))
     draw_scatter(result, scatter, short_epochs=title.short_epochs, long_epochs=title.long_epochs)
     seeds = "one long training each" if result.seeds == 1 else f"bars: lowest to highest of {result.seeds} long seeds"
-    scatter.set_title(f"{len(result.rows)} networks, spaced by error rate; {seeds}", fontsize=9.5)
+    scatter.set_title(f"{counted(len(result.rows), 'network')}, spaced by error rate; {seeds}", fontsize=9.5)
     scopes = [result.scopes[ALL], result.scopes[WITHIN]]
     lows = [found.low for scope in scopes for found in scope.taus.values() if found.known]
     for scope, axes in zip(scopes, (left, right), strict=True):

@@ -13,6 +13,7 @@ from igcnas.audit.result import ALL, RANKINGS, SHORT, TOP, TOP_THIRD, WITHIN, Au
 from igcnas.audit.rows import Row
 from igcnas.audit.verdict import show, verdict
 from igcnas.harmless import line, markdown
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -78,9 +79,10 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
         f"**{verdict(result)[1]}**",
         "![short against long training](audit.png)",
         f"    {line(title.command)}",
-        f"{len(result.rows)} networks of the study, drawn over {len(result.bands)} bands of MACs and over the ranks in "
-        f"each. Short: the search's own training of {title.short_epochs} epochs. Long: {title.long_epochs} epochs, "
-        f"{_seeds(result.seeds)}, none of them the short one's; same data ({markdown(title.data)}), split "
+        f"{counted(len(result.rows), 'network')} of the study, drawn over {len(result.bands)} bands of MACs and over "
+        f"the ranks in each. Short: the search's own training of {counted(title.short_epochs, 'epoch')}. Long: "
+        f"{counted(title.long_epochs, 'epoch')}, {_seeds(result.seeds)}, none of them the short one's; same data "
+        f"({markdown(title.data)}), split "
         f"({title.validation_images:,} validation images: one is {image:.2g} points) and recipe. "
         f"{title.seconds / 60:.1f} minutes of training on {markdown(title.device)}.",
         f"Standard deviation of the long means: {_points(whole.spread)} over all, {_points(within.spread)} within "
@@ -105,7 +107,7 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
 
 
 def _seeds(seeds: int) -> str:
-    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+    return counted(seeds, "seed")
 
 
 def _points(value: float) -> str:

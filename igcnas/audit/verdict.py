@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from igcnas.audit.agreement import Interval
 from igcnas.audit.result import SHORT, WITHIN, AuditResult
+from igcnas.units import counted
 
 MARGIN = 0.1
 AS_GOOD, BELOW, UNDECIDED = "as good as noise allows", "below the ceiling", "undecided"
@@ -20,7 +21,7 @@ def verdict(result: AuditResult) -> tuple[str, str]:
     """A word for it, one of the five above, and the sentence."""
     scope = result.scopes[WITHIN]
     short = scope.taus[SHORT]
-    head = f"tau {show(short)} over {scope.n} networks within bands of equal cost"
+    head = f"tau {show(short)} over {counted(scope.n, 'network')} within bands of equal cost"
     if scope.over_macs.known and scope.over_macs.high < 0:
         return WORSE, (
             f"Short training ranks worse than MACs alone inside bands: {head}, {-scope.over_macs.value:.2f} below MACs "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from igcnas.cli.common import add_study_argument, command_line, study_folder
 from igcnas.cli.engine import before_training
 from igcnas.errors import IgcnasError, StudyError
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.audit.folder import AuditSettings, Sample, Training
@@ -82,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     epochs = _LONGER * settings.training.epochs if arguments.epochs is None else arguments.epochs
     if epochs <= settings.training.epochs:
         raise IgcnasError(
-            f"--epochs {epochs} is not longer than the {settings.training.epochs} epochs of the study; give more"
+            f"--epochs {epochs} is not longer than the {counted(settings.training.epochs, 'epoch')} of the study; "
+            f"give more"
         )
     wanted = AuditSettings(
         networks=arguments.networks,
@@ -229,4 +231,6 @@ def _finish(
 def _enough(found: list[Row], left_out: list[str]) -> None:
     if len(found) < 3:
         reason = f" ({left_out[0]})" if left_out else ""
-        raise StudyError(f"only {len(found)} networks of the sample have long trainings{reason}; an order needs 3")
+        raise StudyError(
+            f"only {counted(len(found), 'network')} of the sample have long trainings{reason}; an order needs 3"
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from igcnas.cli.common import duration, mega
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.audit.folder import Sample, Training
@@ -38,9 +39,12 @@ class AuditProgress:
             f"{sum(m.band == band for m in sample.members)} of {mega(low)} to {mega(high)} MFLOPs"
             for band, (low, high) in enumerate(sample.limits)
         )
-        self._say(f"sample    {len(sample.members)} networks: {bands}")
+        self._say(f"sample    {counted(len(sample.members), 'network')}: {bands}")
         there = f" ({self.done} are there)" if self.done else ""
-        self._say(f"plan      {self.total} trainings of {self.epochs} epochs: {seeds} seeds{there}")
+        self._say(
+            f"plan      {counted(self.total, 'training')} of {counted(self.epochs, 'epoch')}: "
+            f"{counted(seeds, 'seed')}{there}"
+        )
         if self.expected:
             self._say(
                 f"time      about {duration(sum(self.expected.values()))}, if this machine is as fast as that of the "

@@ -7,11 +7,11 @@ import math
 import shlex
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from igcnas import bounds, names
 from igcnas.checks import shown
-from igcnas.errors import IgcnasError
+from igcnas.errors import IgcnasError, unknown_name
 from igcnas.units import duration as duration
 from igcnas.units import mega as mega
 
@@ -60,9 +60,20 @@ def check_numbers(arguments: argparse.Namespace) -> None:
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, like all others."""
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """A command or a value that is not among the choices: with the nearest one, as all unknown names."""
+        if action.choices is not None and value not in action.choices:
+            what = "command" if isinstance(action, argparse._SubParsersAction) else f"value of {_name(action)}"
+            raise argparse.ArgumentError(None, unknown_name(what, str(value), map(str, action.choices)))
+
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def _name(action: argparse.Action) -> str:
+    """An option or an argument as it is given."""
+    return "/".join(action.option_strings) or str(action.metavar or action.dest)
 
 
 def add_study_argument(parser: argparse.ArgumentParser) -> None:

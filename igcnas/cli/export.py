@@ -10,6 +10,7 @@ from igcnas.cli.common import add_study_argument, mega, study_folder
 from igcnas.errors import StudyError
 from igcnas.exported import exported_in
 from igcnas.files import restore_folder
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.data import Dataset
@@ -86,8 +87,9 @@ def write(folder: Path, number: int | None) -> Path:
             "budget": f"{mega(settings.budget_macs)} MFLOPs",
             "data": settings.data.name,
             "validation accuracy": f"{record.val_accuracy:.2f} % +- {error:.2f} (one standard error, "
-            f"{settings.data.validation_images} images; chosen by it among {len(every)} networks, so it is optimistic)",
-            "training": f"{record.epochs} epochs, batch {settings.training.batch_size}, seed {record.seed}, "
+            f"{counted(settings.data.validation_images, 'image')}; chosen by it among "
+            f"{counted(len(every), 'network')}, so it is optimistic)",
+            "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
             f"{record.seconds:.1f} s on {record.device}",
         }
         | ({"largest class": always} if unbalanced else {}),
@@ -104,7 +106,7 @@ def write(folder: Path, number: int | None) -> Path:
     for name, difference in report.parity.items():
         print(f"parity    {name}: largest relative difference {difference:.1e}")
     for name, accuracy in report.accuracies.items():
-        print(f"test      {name}: {accuracy:.2f} % of {len(test.labels)} images")
+        print(f"test      {name}: {accuracy:.2f} % of {counted(len(test.labels), 'image')}")
     if unbalanced:
         print(f"balance   {always}")
     return target

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, study_folder
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.importance import Choice, Effect, Report
@@ -72,7 +73,7 @@ def _show(report: Report, name: str, files: list[Path]) -> None:
     print(f"study {name}: {report.n} searched networks; errors at equal MACs, importance by {report.evaluator}")
     for scope, choices in groupby(report.choices, key=lambda choice: choice.scope):
         several = list(choices)
-        print(f"\n{'within ' + scope if scope else 'all block types'}, {several[0].n} networks")
+        print(f"\n{'within ' + scope if scope else 'all block types'}, {counted(several[0].n, 'network')}")
         for choice in several:
             print(f"  {_importance(choice, alone=len(several) == 1)}  {choice.label}")
             for effect in choice.effects:

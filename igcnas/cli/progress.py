@@ -11,6 +11,7 @@ from igcnas import harmless
 from igcnas.cli.clock import Clock
 from igcnas.cli.common import mega
 from igcnas.streams import can_say
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -137,7 +138,8 @@ class RichProgress(PlainProgress):
         bar.add_row(
             ProgressBar(total=self.clock.total, completed=self.clock.done, width=40),
             Text(
-                f"{self.clock.done}/{self.clock.total} networks, then at most {self.clock.repeats} repeats, "
+                f"{self.clock.done}/{counted(self.clock.total, 'network')}, then at most "
+                f"{counted(self.clock.repeats, 'repeat')}, "
                 f"{self.clock.left()} left"
             ),
         )

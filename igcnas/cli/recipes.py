@@ -6,6 +6,7 @@ import argparse
 import json
 
 from igcnas.recipes import PAPER_OF, RECIPES, Recipe, short_recipe, short_settings
+from igcnas.units import counted
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,8 +49,8 @@ def describe(recipe: Recipe) -> list[str]:
     decay = recipe.decay
     lines = [
         recipe.name,
-        f"    {recipe.epochs} epochs, batch {recipe.batch_size}, {optimizer}, rate {recipe.learning_rate:g}, {schedule}"
-        + (f", warm-up over {plan.warmup:.0%}" if plan.warmup else ""),
+        f"    {counted(recipe.epochs, 'epoch')}, batch {recipe.batch_size}, {optimizer}, rate "
+        f"{recipe.learning_rate:g}, {schedule}" + (f", warm-up over {plan.warmup:.0%}" if plan.warmup else ""),
         f"    decay: weights {decay.weights:g}, biases {decay.biases:g}, norms {decay.norms:g}, "
         f"deciding {decay.deciding:g}",
         f"    {_augmentation(recipe)}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from igcnas.cli.common import duration, mega
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,8 +45,9 @@ class RetrainProgress(AbstractContextManager["RetrainProgress"]):
             self.note(f"network   {finalist.name}: {mega(cost.macs)} MFLOPs{found}; {finalist.architecture.label()}")
         earlier = f" ({self.done} are there)" if self.done else ""
         self.note(
-            f"plan      {self.total} trainings{earlier}: {len(settings.finalists)} networks, {settings.seeds} seeds, "
-            f"{self.epochs} epochs (the search: {study_epochs}), on training and validation images"
+            f"plan      {counted(self.total, 'training')}{earlier}: {counted(len(settings.finalists), 'network')}, "
+            f"{counted(settings.seeds, 'seed')}, "
+            f"{counted(self.epochs, 'epoch')} (the search: {study_epochs}), on training and validation images"
         )
         self.note(f"time      about {self.left()}, from the times of the study; the test results come at the end")
 
@@ -112,7 +114,7 @@ class RichRetrainProgress(RetrainProgress):
 
         part = self.epoch_now / self.epochs if self.current is not None and self.epochs else 0.0
         bar = Table.grid(padding=(0, 1))
-        words = f"{self.done}/{self.total} trainings, {self.left()} left"
+        words = f"{self.done}/{counted(self.total, 'training')}, {self.left()} left"
         if self.current is not None:
             words += f"; {self.current.finalist.name}, seed {self.current.repeat}, epoch {self.epoch_now}/{self.epochs}"
         bar.add_row(ProgressBar(total=self.total, completed=self.done + part, width=40), Text(words))

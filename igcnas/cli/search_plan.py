@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from igcnas import units
 from igcnas.cli.clock import Clock
 from igcnas.cli.common import mega
 from igcnas.cli.data_lines import balance_lines, drawn_by_seed, split_lines
@@ -49,7 +50,7 @@ def announce(
     )
     shape = "x".join(map(str, settings.data.input_shape))
     print(
-        f"data      {settings.data.name}: {shape}, {len(settings.data.classes)} classes, "
+        f"data      {settings.data.name}: {shape}, {units.counted(len(settings.data.classes), 'class', 'classes')}, "
         f"{settings.data.validation_images} validation images"
     )
     drawn = drawn_by_seed(settings.training.validation_fraction)
@@ -63,13 +64,15 @@ def announce(
     pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
     earlier = f" ({done} are there)" if done else ""
     print(
-        f"plan      {arguments.networks} networks of {settings.training.epochs} epochs{pruned}{earlier}; sampler "
-        f"{settings.sampler}; {again or 'no'} repeats of the best at most"
+        f"plan      {units.counted(arguments.networks, 'network')} of "
+        f"{units.counted(settings.training.epochs, 'epoch')}{pruned}{earlier}; sampler "
+        f"{settings.sampler}; {_again(again)}"
     )
     print(f"known     {_names(search)}")
     print(f"workers   {_workers(evaluator)}")
     print(
-        f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of {len(seconds)} networks); "
+        f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of "
+        f"{units.counted(len(seconds), 'network')}); "
         "Ctrl-C stops, the same command goes on",
         flush=True,
     )
@@ -93,6 +96,11 @@ def _workers(evaluator: ProcessEvaluator) -> str:
     if count == 1:
         return f"1 on {where}: the same seed proposes the same networks"
     return f"{count} on {where}: what is proposed depends on which training ends first; --workers 1 repeats itself"
+
+
+def _again(most: int) -> str:
+    """How many repeats there may be."""
+    return f"at most {units.counted(most, 'repeat')} of the best" if most else "none of the best is repeated"
 
 
 def _names(search: Search) -> str:

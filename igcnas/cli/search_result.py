@@ -16,6 +16,7 @@ from igcnas.cli.common import command_line
 from igcnas.cli.data_lines import balance_lines, data_json
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.cli.stopping import Stop
@@ -45,12 +46,13 @@ def finish(
     tally = summary.tally
     if tally.asked:
         print(
-            f"proposals {tally.asked} structures; {tally.misfits} that do not fit and {tally.repeats} repeats cost no "
-            f"training; {tally.fallbacks} networks came from elsewhere when the sampler had nothing new"
+            f"proposals {counted(tally.asked, 'structure')}; {tally.misfits} that do not fit and "
+            f"{counted(tally.repeats, 'repeat')} cost no "
+            f"training; {counted(tally.fallbacks, 'network')} came from elsewhere when the sampler had nothing new"
         )
     if summary.interrupted:
         held = summary.trained + summary.pruned
-        print(f"stopped with {held} of {arguments.networks} networks; nothing is lost. To go on:")
+        print(f"stopped with {held} of {counted(arguments.networks, 'network')}; nothing is lost. To go on:")
         print(f"  {command_line()}")
         return stop.status
     if summary.exhausted:

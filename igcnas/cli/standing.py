@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import mega
 from igcnas.noise import seed_words
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.racing import Contender
@@ -64,7 +65,7 @@ def standing_json(standing: Standing | None) -> dict[str, Any] | None:
     }
 
 
-def tested_lines(exports: Sequence[Tested]) -> list[str]:
+def export_lines(exports: Sequence[Tested]) -> list[str]:
     """What exports measured on the test split."""
     return [f"test      {one.words()}: network {one.number}, as exported in {one.folder}/" for one in exports]
 
@@ -73,7 +74,7 @@ def audit_lines(audit: SparedAudit | None) -> list[str]:
     """What pruning did, and how often it was wrong; nothing for a study without."""
     if audit is None:
         return []
-    line = f"pruning   {audit.pruned} networks ended early"
+    line = f"pruning   {counted(audit.pruned, 'network')} ended early"
     if audit.above_median_interval is None or audit.on_front_interval is None:
         return [f"{line}; none was finished all the same yet, so nothing tells how often that was wrong"]
     above, front = _share(audit.above_median_interval), _share(audit.on_front_interval)

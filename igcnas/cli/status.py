@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import add_studies_dir, mega, study_folder
 from igcnas.cli.data_lines import balance_lines
-from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines, tested_lines
+from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
 
 if TYPE_CHECKING:
     from igcnas.records import TrialRecord
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(names) if arguments.json else "\n".join(names) or f"no study in {arguments.studies_dir}")
         return 0
 
-    from igcnas.records import records, tested
+    from igcnas.records import exports_of, records
     from igcnas.search import audit_spared, standing
     from igcnas.study import StudySettings, open_study
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         found: dict[str, Any] = {"study": folder.name, "budget_macs": settings.budget_macs, **counts}
         found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
         found |= {"front": _front(every, settings), "standing": standing_json(leader), "spared": audit_json(audit)}
-        found |= {"tested": [asdict(one) for one in tested(folder)]}
+        found |= {"tested": [asdict(one) for one in exports_of(folder)]}
         print(json.dumps(found))
         return 0
     print(
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"  {row['number']:>4}  {mega(row['macs']):>7} MFLOPs{cost}  {row['val_accuracy']:6.2f} %{spread}  "
             f"{row['baseline'] or row['label']}"
         )
-    exports = tested_lines(tested(folder))
+    exports = export_lines(exports_of(folder))
     leading = (*standing_lines(leader), *balance_lines(settings.data)) if leader else ()
     for line in (*audit_lines(audit), *leading, *exports):
         print(line)

@@ -19,6 +19,7 @@ from igcnas.errors import IgcnasError
 from igcnas.literature import family
 from igcnas.names import joined
 from igcnas.recipes import Recipe, choose_recipe, short_settings
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     import torch
@@ -236,7 +237,8 @@ def _architecture(arguments: argparse.Namespace, data: RunData) -> Architecture:
         architecture = known.from_text([*arguments.parameters, *words])
     if architecture.input_shape != data.input_shape or architecture.num_classes != len(data.classes):
         raise IgcnasError(
-            f"the network takes images {_shape(architecture.input_shape)} of {architecture.num_classes} classes, "
+            f"the network takes images {_shape(architecture.input_shape)} of "
+            f"{counted(architecture.num_classes, 'class', 'classes')}, "
             f"{data.name} has {_shape(data.input_shape)} of {len(data.classes)}; make them agree, for an image folder "
             "with --image-size"
         )

@@ -12,6 +12,7 @@ from igcnas import harmless
 from igcnas.cli.common import duration, mega
 from igcnas.cli.data_lines import drawn_by_seed, split_lines
 from igcnas.cli.progress import sparkline
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,8 +49,8 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
         streamed = f", streamed by {workers} processes" if self.data.streamed else ""
         self.note(f"network   {settings.architecture.label()}: {mega(cost.macs)} MFLOPs, {cost.params:,} params")
         self.note(
-            f"data      {self.data.name}: {shape}, {len(self.data.classes)} classes, {self.data.images:,} images to "
-            f"train and validate on{streamed}"
+            f"data      {self.data.name}: {shape}, {counted(len(self.data.classes), 'class', 'classes')}, "
+            f"{counted(self.data.images, 'image')} to train and validate on{streamed}"
         )
         share = settings.data.validation
         if share is None:
@@ -58,7 +59,7 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
             self.note(line)
         together = f", {processes} processes" if processes > 1 else ""
         self.note(
-            f"recipe    {recipe.name}: {recipe.epochs} epochs, batch {recipe.batch_size}, "
+            f"recipe    {recipe.name}: {counted(recipe.epochs, 'epoch')}, batch {recipe.batch_size}, "
             f"rate {recipe.learning_rate:g}{together}; from: {recipe.source}"
         )
         self.note(f"folder    {self.folder}; Ctrl-C stops, the same command goes on")

@@ -24,6 +24,7 @@ from igcnas.drawing.palette import colours
 from igcnas.figures.scale import frame, from_scale, to_scale
 from igcnas.files import write_whole
 from igcnas.statistics import mean, t_interval
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -185,7 +186,7 @@ def _looks(found: Comparison) -> list[tuple[str, str, str, list[Curve]]]:
 
 
 def _label(method: str, searches: int) -> str:
-    return method if searches == 1 else f"{method}: mean of {searches} searches (thin: each)"
+    return method if searches == 1 else f"{method}: mean of {counted(searches, 'search', 'searches')} (thin: each)"
 
 
 def _subtitle(found: Comparison) -> str:
@@ -196,6 +197,7 @@ def _subtitle(found: Comparison) -> str:
     else:
         bars = "bars: one standard error, of the images and of seeds"
     return (
-        f"{found.data}, {found.epochs} epochs a training, {found.validation_images:,} validation images; hypervolume "
+        f"{found.data}, {counted(found.epochs, 'epoch')} a training, {found.validation_images:,} validation images; "
+        f"hypervolume "
         f"above {found.scale.reference_accuracy:g} % and below {found.scale.reference_cost / size:.3g} {name}; {bars}"
     )

@@ -13,6 +13,7 @@ from igcnas.comparison.search import Searched
 from igcnas.errors import StudyError, unknown_name
 from igcnas.proposals import resolve_sampler
 from igcnas.study import flatten
+from igcnas.units import counted
 
 _NO_METHOD = (
     "seed",
@@ -93,7 +94,7 @@ def _name(group: Sequence[Searched], keys: set[str]) -> str:
         "objective": f"objective {settings.objective}",
         "budget_macs": f"{settings.budget_macs / 1e6:.3g} MFLOPs",
         "baselines": "known networks first" if settings.baselines else "no known networks",
-        "training.epochs": f"{settings.training.epochs} epochs",
+        "training.epochs": f"{counted(settings.training.epochs, 'epoch')}",
     }
     return ", ".join(word for key, word in words.items() if key in keys) or _common(group)
 

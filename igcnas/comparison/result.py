@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from igcnas import statistics
+from igcnas import statistics, units
 from igcnas.comparison.differences import Difference, differences
 from igcnas.comparison.methods import Method
 from igcnas.comparison.progress import Scale, Step, after, progress, volume_of
@@ -303,7 +303,7 @@ def _notes(searches: Sequence[Searched], common: int) -> list[str]:
         notes.append(f"Budgets differ ({listed} MFLOPs): networks over the smallest are left out.")
     lengths = {counted(search.records) for search in searches}
     if len(lengths) > 1:
-        notes.append(f"Searches differ in length: tests are of the first {common} networks of each.")
+        notes.append(f"Searches differ in length: tests are of the first {units.counted(common, 'network')} of each.")
     engines = sorted({search.settings.training.engine for search in searches})
     if len(engines) > 1:
         notes.append(f"Trained by several engines, which round differently: {', '.join(engines)}.")

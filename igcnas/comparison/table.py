@@ -15,6 +15,7 @@ from igcnas.comparison.result import Comparison, Row
 from igcnas.harmless import cell
 from igcnas.harmless import markdown as words
 from igcnas.statistics import deviation, mean
+from igcnas.units import counted
 
 _UNITS = {"accuracy,params": (1e3, "k params"), "accuracy,latency": (1.0, "ms")}
 _METHODS = ("method", "searches", "hypervolume", "sd", "best %", "sd", "s", "busy s")
@@ -65,8 +66,8 @@ def plain(found: Comparison) -> dict[str, Any]:
 
 def heading(found: Comparison) -> str:
     """What is compared, in one line."""
-    count = "1 search" if len(found.rows) == 1 else f"{len(found.rows)} searches"
-    return f"{count} on {found.data}, {found.epochs} epochs a training"
+    count = counted(len(found.rows), "search", "searches")
+    return f"{count} on {found.data}, {counted(found.epochs, 'epoch')} a training"
 
 
 def verdicts(found: Comparison) -> list[str]:
@@ -75,7 +76,8 @@ def verdicts(found: Comparison) -> list[str]:
     if any(one.verdict == "too few searches" for one in found.differences):
         said.append(
             f"{len(found.differences)} comparisons at a level of {LEVEL:g} need "
-            f"{searches_needed(len(found.differences))} searches by each method with the same seeds; with fewer no "
+            f"{counted(searches_needed(len(found.differences)), 'search', 'searches')} by each method with the same "
+            f"seeds; with fewer no "
             "result could show a difference."
         )
     if len(found.rows) == 1:
@@ -112,7 +114,8 @@ def notes(found: Comparison) -> list[str]:
         "known networks included; the highest of many means is lucky, so it is what a search believes, and more than "
         "its networks are worth.",
         "best: the accuracy that is expected of the leader, once luck is taken off; its mean, sd and n are beside it.",
-        f"Tested are hypervolume and best after the first {found.common_networks} networks of each search, pruned ones "
+        f"Tested are hypervolume and best after the first {counted(found.common_networks, 'network')} of each "
+        f"search, pruned ones "
         "included, by permutation; a search is one value.",
         "s: seconds of training, added up over all trainings; busy s: time on the clock in which at least one network "
         "was in training.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igcnas import units
 from igcnas.harmless import code, markdown
 from igcnas.records import Network, TrialRecord, champions, counted, repeats
 from igcnas.search import Standing
@@ -48,8 +49,9 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
     lines = [
         f"Space {code(settings.space['name'])} under {settings.budget_macs / 1e6:.3g} MFLOPs, objective "
         f"`{settings.objective}`, sampler {code(settings.sampler)}, pruner `{settings.pruner}`, seed {settings.seed}. "
-        f"Data {markdown(data.name)}, {data.validation_images:,} validation images, {training.epochs} epochs a "
-        f"training. {counted(every)} networks, {len(repeats(every))} repeats."
+        f"Data {markdown(data.name)}, {data.validation_images:,} validation images, "
+        f"{units.counted(training.epochs, 'epoch')} a training. "
+        f"{units.counted(counted(every), 'network')}, {units.counted(len(repeats(every)), 'repeat')}."
     ]
     if leader is not None:
         first, race = leader.first, leader.race.first
@@ -104,7 +106,7 @@ def _accuracy(record: TrialRecord) -> str:
 
 def _training(record: TrialRecord) -> str:
     seconds = "" if record.seconds is None else f", {record.seconds:.1f} s on {markdown(record.device or '')}"
-    return f"{record.epochs} epochs{seconds}, seed {record.seed}"
+    return f"{units.counted(record.epochs, 'epoch')}{seconds}, seed {record.seed}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from igcnas.drawing.network import NetworkPicture, Part
 from igcnas.drawing.scene import BOLD, GLYPH, Item, Lines, Rects, Scene, Text
+from igcnas.units import counted
 
 _MARGIN = 12.0
 _TEXT = 9.5
@@ -196,7 +197,7 @@ def _blocks(part: Part) -> str:
 
 def _channels(part: Part) -> str:
     if part.kind == "classifier":
-        return f"{part.widths[0]:,} classes"
+        return f"{counted(part.widths[0], 'class', 'classes')}"
     first, last = part.widths[0], part.widths[-1]
     return f"{last:,} channels" if first == last else f"{first:,} to {last:,} ch."
 

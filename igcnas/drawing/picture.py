@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from igcnas.explanation import Explanation
 from igcnas.paths import connections
 from igcnas.primitives import Convolution, Gather, Permutation
+from igcnas.units import counted
 
 # Beyond these a drawing of each channel and weight is a hairball.
 _MOST_BOXES = 48
@@ -176,7 +177,7 @@ def heading(layer: Convolution | Permutation | Gather, block: Explanation) -> tu
         back = all(kind not in layer.name for kind in ("restore", "deinterleave", "permute_back"))
         return ("permutation" if back else "permutation back",)
     area = f"{layer.kernel}x{layer.kernel}"
-    groups = f"{area}, {layer.groups} groups" if layer.learned is None else area
+    groups = f"{area}, {counted(layer.groups, 'group')}" if layer.learned is None else area
     if layer.learned is None and layer.groups == 1:
         groups = f"{area}, dense"
     elif layer.learned is None and layer.groups == layer.in_channels == layer.out_channels:

@@ -10,6 +10,7 @@ from igcnas.explanation.base import Explanation, require_few
 from igcnas.grouping import Dense, Group, Grouping, Interleaved, SparseProduct
 from igcnas.grouping.product import least_weights, weights
 from igcnas.primitives import Layer, Permutation, Residual
+from igcnas.units import counted
 
 
 def regular(*, channels: int = 6, out: int = 0, kernel: int = 3, size: int = 32) -> Explanation:
@@ -43,7 +44,7 @@ def group(*, channels: int = 6, groups: int = 2, out: int = 0, kernel: int = 3, 
             "per position",
             f"pairs that meet: 1 of {groups}, C_in C_out / G = {channels * out // groups:,} of {channels * out:,}",
         ),
-        captions={"conv1": f"G = {_many(groups, 'partition')}"},
+        captions={"conv1": f"G = {counted(groups, 'partition')}"},
     )
 
 
@@ -73,7 +74,7 @@ def xception(*, channels: int = 6, kernel: int = 3, size: int = 32) -> Explanati
             f"T = C (S + C) = {channels} * ({S} + {channels}) = {channels * (S + channels):,} weights per position",
         ),
         captions={
-            "conv1_primary": f"depthwise: L = {_many(channels, 'partition')} of M = 1",
+            "conv1_primary": f"depthwise: L = {counted(channels, 'partition')} of M = 1",
             "conv1_secondary": f"pointwise: M = 1 partition of L = {channels}",
         },
     )
@@ -103,8 +104,8 @@ def igcv1(*, L: int = 2, M: int = 3, kernel: int = 3, size: int = 32) -> Explana
             f" iff L = M S = {M * S}" + (": here" if M * S == L else f", but L = {L}"),
         ),
         captions={
-            "conv1_primary": f"primary: L = {_many(L, 'partition')} of M = {M}",
-            "conv1_secondary": f"secondary: M = {_many(M, 'partition')} of L = {L}",
+            "conv1_primary": f"primary: L = {counted(L, 'partition')} of M = {M}",
+            "conv1_secondary": f"secondary: M = {counted(M, 'partition')} of L = {L}",
         },
     )
 
@@ -137,7 +138,7 @@ def igcv2(
             + (f"; out of reach, since K1 would be {balance / S:.2g} (docs/width.md)" if n > 1 and balance < S else ""),
         ),
         captions={
-            f"conv1_kernel{number}": f"K{number} = {branch}: {_many(C // branch, 'branch', 'branches')}"
+            f"conv1_kernel{number}": f"K{number} = {branch}: {counted(C // branch, 'branch', 'branches')}"
             for number, branch in enumerate(K, start=1)
         },
     )
@@ -177,9 +178,9 @@ def igcv3(
             "without it partitions meet only where they overlap: for G1 = G2 = 2 half of all pairs never meet",
         ),
         captions={
-            "expand": f"expansion: G1 = {_many(G1, 'partition')}",
+            "expand": f"expansion: G1 = {counted(G1, 'partition')}",
             "depthwise": "depthwise",
-            "project": f"projection: G2 = {_many(G2, 'partition')}",
+            "project": f"projection: G2 = {counted(G2, 'partition')}",
         },
     )
 
@@ -218,10 +219,6 @@ def resnet(*, channels: int = 8, kernel: int = 3, size: int = 32) -> Explanation
         ),
         captions={"conv1": "dense", "conv2": "dense"},
     )
-
-
-def _many(count: int, one: str, several: str = "") -> str:
-    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def _unit(grouping: Grouping, channels: int, out: int, kernel: int, size: int) -> tuple[Layer, ...]:

@@ -8,6 +8,7 @@ from igcnas.checks import require, require_positive
 from igcnas.explanation.base import Explanation, Mask, require_few
 from igcnas.grouping import DynamicChannels, Grouping, MultiSpectral
 from igcnas.primitives import Convolution, Layer
+from igcnas.units import counted
 
 
 def msgc(
@@ -33,7 +34,7 @@ def msgc(
         for layer in grouping.layers("conv", channels, out, kernel, 1, (size, size))
     )
     return _explanation(
-        title=f"Middle spectrum grouped convolution, {channels} to {out} channels, {heads} heads",
+        title=f"Middle spectrum grouped convolution, {channels} to {out} channels, {counted(heads, 'head')}",
         what="Head h makes its share of the filters from the inputs that its binary mask keeps. A generator makes the "
         "masks of every image from the means of the block's input, so another image has another picture.",
         layers=layers,
@@ -57,7 +58,7 @@ def dgc(
     grouping.check(channels, out)
     extra = grouping.overhead(channels, out, channels)
     return _explanation(
-        title=f"Dynamic group convolution, {channels} to {out} channels, {heads} heads",
+        title=f"Dynamic group convolution, {channels} to {out} channels, {counted(heads, 'head')}",
         what="Each head scores the inputs by two linear layers on their means, keeps the highest, multiplies them by "
         "their scores and makes its share of the filters; a shuffle mixes the heads. Another image keeps others.",
         layers=grouping.layers("conv", channels, out, kernel, 1, (size, size)),
@@ -108,7 +109,7 @@ def _explanation(
             generator,
             f"inputs that no head reads in this image: {unread}",
         ),
-        captions={"conv": f"{heads} heads ({grouping.label()})"},
+        captions={"conv": f"{counted(heads, 'head')} ({grouping.label()})"},
         masks={"conv": mask},
         groups={"conv": (None, filters)},
     )

@@ -16,6 +16,7 @@ from igcnas.grouping import (
     SparseProduct,
 )
 from igcnas.primitives import Convolution
+from igcnas.units import counted
 
 _PARTS = {
     "reduce": "reduction",
@@ -26,11 +27,6 @@ _PARTS = {
     "project": "projection",
 }
 _GATED = (MultiSpectral, DynamicChannels)
-
-
-def many(count: int, one: str, several: str = "") -> str:
-    """The number and its noun: 1 partition, 2 partitions."""
-    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def block_title(block: Block, in_channels: int, width: int) -> str:
@@ -87,10 +83,10 @@ def _named(grouping: Grouping) -> str:
     if isinstance(grouping, KroneckerGrouping):
         return f"DGConv G = {grouping.groups}"
     if isinstance(grouping, Condensing):
-        return f"C = {grouping.factor}" + ("" if grouping.groups == grouping.factor else f"G = {grouping.groups}")
+        return f"C = {grouping.factor}" + ("" if grouping.groups == grouping.factor else f", G = {grouping.groups}")
     if isinstance(grouping, _GATED):
         kind = "MSGC" if isinstance(grouping, MultiSpectral) else "DGC"
-        return f"{kind} {many(grouping.heads, 'head')}, keep {grouping.keep:g}"
+        return f"{kind} {counted(grouping.heads, 'head')}, keep {grouping.keep:g}"
     return grouping.label()
 
 
@@ -120,33 +116,19 @@ def _partitions(grouping: Grouping | None, layer: Convolution, detail: str, part
     inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
     size = f"{inputs}" if inputs == outputs else f"{inputs} -> {outputs}"
     if layer.learned is not None:
-        return _learned(layer)
+        return layer.learned.caption(layer.in_channels)
     if isinstance(grouping, Interleaved):
         count, each = ("L", "M") if detail == "primary" else ("M", "L")
         letters = {"L": grouping.L, "M": grouping.M}
-        counted = f"{count} = " if letters[count] == layer.groups else ""
+        number = f"{count} = " if letters[count] == layer.groups else ""
         sized = f"{each} = " if letters[each] == inputs == outputs else ""
-        return f"{detail}: {counted}{many(layer.groups, 'partition')} of {sized}{size}"
+        return f"{detail}: {number}{counted(layer.groups, 'partition')} of {sized}{size}"
     if isinstance(grouping, SparseProduct):
         number = int(detail.removeprefix("kernel"))
         branch = grouping.K[number - 1]
         named = f"K{number} = {branch}" if inputs == outputs == branch else f"kernel {number}"
-        return f"{named}: {many(layer.groups, 'branch', 'branches')}" + ("" if inputs == outputs else f" of {size}")
+        return f"{named}: {counted(layer.groups, 'branch', 'branches')}" + ("" if inputs == outputs else f" of {size}")
     if layer.groups == 1:
         return ""  # its heading says that it is dense
     letter = {"expand": "G1", "project": "G2"}.get(part, "G")
-    return f"{letter} = {many(layer.groups, 'partition')}"
-
-
-def _learned(layer: Convolution) -> str:
-    """What training decides in one convolution."""
-    learned = layer.learned
-    if isinstance(learned, LearnedGrouping):
-        return f"FLGC: G = {learned.groups} learned groups"
-    if isinstance(learned, KroneckerGrouping):
-        return f"DGConv: {'' if learned.balanced else 'about '}{many(learned.groups, 'learned group')}"
-    if isinstance(learned, Condensing):
-        return f"condensing: {many(learned.groups, 'group')} keep {learned.kept_inputs(layer.in_channels)} inputs each"
-    assert isinstance(learned, MultiSpectral | DynamicChannels)
-    kind = "MSGC" if isinstance(learned, MultiSpectral) else "DGC"
-    return f"{kind}: {many(learned.heads, 'head')}, each image keeps {learned.keep:.0%}"
+    return f"{letter} = {counted(layer.groups, 'partition')}"

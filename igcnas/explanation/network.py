@@ -15,7 +15,7 @@ from igcnas.checks import require
 from igcnas.cost import Cost, layer_cost
 from igcnas.errors import ArchitectureError
 from igcnas.explanation.base import Explanation, Mask
-from igcnas.explanation.naming import block_title, caption, many
+from igcnas.explanation.naming import block_title, caption
 from igcnas.grouping import DynamicChannels, Interleaved, MultiSpectral
 from igcnas.plan import Plan, plan
 from igcnas.primitives import (
@@ -31,6 +31,7 @@ from igcnas.primitives import (
     Sequence,
     walk,
 )
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -64,7 +65,7 @@ def block_of(
     place = f"block {number} of {chosen.repeats} in stage {stage + 1} of {stages}"
     return Explanation(
         title=block_title(chosen.block, in_channels, chosen.width),
-        what=f"{place[0].upper()}{place[1:]}: {many(in_channels, 'channel')} of {_size(layers)}.",
+        what=f"{place[0].upper()}{place[1:]}: {counted(in_channels, 'channel')} of {_size(layers)}.",
         layers=tuple(layer for layer in layers if not _unmoved(layer, chosen.block)),
         in_channels=in_channels,
         formulas=(

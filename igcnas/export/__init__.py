@@ -36,6 +36,7 @@ from igcnas.layers import MultiSpectralConv
 from igcnas.lowering import Lowered, lower
 from igcnas.network import build
 from igcnas.plan import Plan, plan
+from igcnas.units import counted
 
 # A gate that is nearly undecided may flip in a runtime that rounds differently: about one export in fifty of a large
 # network meets such an image among the random ones. A wrong form fails with all images.
@@ -80,7 +81,7 @@ def export_network(
     """
     start = time.perf_counter()
     contract = Contract(
-        title=f"{architecture.family}, {len(classes)} classes",
+        title=f"{architecture.family}, {counted(len(classes), 'class', 'classes')}",
         label=architecture.label(),
         id=architecture.id,
         input_shape=architecture.input_shape,
@@ -126,7 +127,9 @@ def export_network(
 def _check(contract: Contract, architecture: Architecture, test: tuple[np.ndarray, np.ndarray] | None) -> None:
     channels, num_classes = contract.input_shape[0], architecture.num_classes
     if len(contract.classes) != num_classes:
-        raise ExportError(f"{len(contract.classes)} class names for {num_classes} classes; name each class once")
+        raise ExportError(
+            f"{len(contract.classes)} class names for {counted(num_classes, 'class', 'classes')}; name each class once"
+        )
     if len(contract.mean) != channels or len(contract.std) != channels:
         raise ExportError(
             f"mean {contract.mean} and std {contract.std} must have one number for each of {channels} channels"

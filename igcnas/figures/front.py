@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas import units
 from igcnas.figures.axis import cost_axis
 from igcnas.figures.files import new_figure, save
 from igcnas.figures.look import looks
@@ -143,7 +144,9 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
     marks = ticks(low, high)
     axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
     axes.set_xlabel(cost_axis(figure.objective).title)
-    axes.set_ylabel(f"validation accuracy (%, {figure.validation_images:,} images), spaced by error rate")
+    axes.set_ylabel(
+        f"validation accuracy (%, {units.counted(figure.validation_images, 'image')}), spaced by error rate"
+    )
     axes.grid(True, which="both", lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
 
@@ -175,8 +178,9 @@ def front_figure(every: Sequence[TrialRecord], settings: StudySettings, *, title
         FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "235" else "")
     )
     axes.set_title(
-        f"{title}: {counted(every)} networks and {len(repeats(every))} repeats on {settings.data.name}, "
-        f"{settings.training.epochs} epochs each, seed {settings.training.seed}",
+        f"{title}: {units.counted(counted(every), 'network')} and {units.counted(len(repeats(every)), 'repeat')} on "
+        f"{settings.data.name}, "
+        f"{units.counted(settings.training.epochs, 'epoch')} each, seed {settings.training.seed}",
         fontsize=10,
     )
     return figure

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
+from igcnas.checks import require
 from igcnas.primitives import Layer, Size
+
+Marks: TypeAlias = Sequence[int] | None
 
 
 class Grouping(Protocol):
@@ -65,9 +70,26 @@ class Learned(Protocol):
         """What deciding costs in the trained network."""
         ...
 
+    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
+        """What of this choice makes another network (`canonical_id`); None where nothing is left to choose.
+
+        Then it is a group convolution with as many groups as its connections say.
+        """
+        ...
+
+    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
+        """Marks of the inputs and of the filters by which the choice knows one from another; None: all are alike."""
+        ...
+
+    def caption(self, in_channels: int) -> str:
+        """What its paper calls this choice, with its numbers, as in FLGC: G = 4 learned groups."""
+        ...
+
 
 class DecidedOnce(ABC):
     """What learned groupings share whose connections are the same for every image."""
+
+    kind: ClassVar[str]
 
     def kept(self, in_channels: int, out_channels: int) -> int:
         """The pairs that meet."""
@@ -80,6 +102,23 @@ class DecidedOnce(ABC):
     def overhead(self, in_channels: int, out_channels: int, context_channels: int) -> Overhead:
         """Nothing: the decision is in the weights."""
         return Overhead()
+
+    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
+        """All of its fields, for a kind that does not know better: networks that differ in one have two ids."""
+        require(is_dataclass(self), f"{type(self).__name__} must be a dataclass: its fields are what it is")
+        return type(self).kind, *(getattr(self, one.name) for one in fields(self))  # type: ignore[arg-type]
+
+    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
+        """Each by its place, for a kind that does not know better: one network may then have two ids, never two one."""
+        return range(in_channels), range(out_channels)
+
+    def caption(self, in_channels: int) -> str:
+        """Its kind and its short notation."""
+        return f"{type(self).kind}: {self.label()}, learned"
+
+    @abstractmethod
+    def label(self) -> str:
+        """The short notation."""
 
     def shortcut_groups(self, in_channels: int) -> int:
         """A dense projection: the body's groups are not known before training."""

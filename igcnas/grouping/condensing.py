@@ -9,11 +9,12 @@ several groups or none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from igcnas.checks import require, require_divides, require_positive
-from igcnas.grouping.base import DecidedOnce
+from igcnas.grouping.base import DecidedOnce, Marks
 from igcnas.primitives import Convolution, Layer, Size
+from igcnas.units import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,18 @@ class Condensing(DecidedOnce):
         """One 1x1 convolution whose mask is learned; the interleaved groups contain the shuffle."""
         require(kernel == 1, f"condensing applies to 1x1 convolutions, not to {kernel}x{kernel}")
         return (Convolution(name, in_channels, out_channels, 1, stride, 1, in_size, self),)
+
+    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
+        """With factor 1 nothing is dropped, but a group lasso, where a recipe has one, still knows the groups."""
+        return self.kind, self.groups, self.factor
+
+    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
+        """Filter o is of group o % groups; inputs are alike."""
+        return None, [filter_ % self.groups for filter_ in range(out_channels)]
+
+    def caption(self, in_channels: int) -> str:
+        """As its paper."""
+        return f"condensing: {counted(self.groups, 'group')} keep {self.kept_inputs(in_channels)} inputs each"
 
     def label(self) -> str:
         """As in C4 for G = 4 groups and factor 4, else C4G8."""

@@ -8,11 +8,12 @@ by them, and makes its share of the output. Every image keeps as many channels, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from igcnas.checks import require, require_bool, require_divides, require_positive
-from igcnas.grouping.base import Overhead
+from igcnas.grouping.base import Marks, Overhead
 from igcnas.primitives import Activation, Convolution, Layer, Norm, Permutation, Size
+from igcnas.units import counted
 
 _SMALL = 80  # input channels below which the saliency generator is squeezed less, in the authors' code
 
@@ -84,6 +85,18 @@ class DynamicChannels:
             return (conv, shuffle)
         norm = Norm(f"{name}_norm", in_channels, in_size)
         return (norm, Activation(f"{name}_act", "relu", in_channels, in_size), conv, shuffle)
+
+    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
+        """Heads and the share that is kept; a norm in front is a layer of the plan."""
+        return self.kind, self.heads, self.keep
+
+    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
+        """Filters by their head; inputs are alike."""
+        return None, [filter_ * self.heads // out_channels for filter_ in range(out_channels)]
+
+    def caption(self, in_channels: int) -> str:
+        """As its paper."""
+        return f"DGC: {counted(self.heads, 'head')}, each image keeps {self.keep:.0%}"
 
     def label(self) -> str:
         """As in D4k0.25."""

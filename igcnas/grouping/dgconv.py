@@ -8,11 +8,12 @@ Networks", ICCV 2019 (arXiv:1908.05867). C = 2^K channels; the mask is the Krone
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from igcnas.checks import require, require_bool, require_positive
-from igcnas.grouping.base import DecidedOnce
+from igcnas.grouping.base import DecidedOnce, Marks
 from igcnas.primitives import Convolution, Layer, Size
+from igcnas.units import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,9 @@ class KroneckerGrouping(DecidedOnce):
             in_channels == out_channels and in_channels & (in_channels - 1) == 0,
             f"Kronecker gates need as many channels out as in and a power of two, not {in_channels} and {out_channels}",
         )
-        require(self.groups <= in_channels, f"{self.groups} groups are more than the channels, {in_channels}")
+        require(
+            self.groups <= in_channels, f"{counted(self.groups, 'group')} are more than the channels, {in_channels}"
+        )
 
     def connections(self, in_channels: int, out_channels: int) -> int:
         """C^2 / groups: exact when balanced, else what the penalty aims at."""
@@ -53,6 +56,20 @@ class KroneckerGrouping(DecidedOnce):
     ) -> tuple[Layer, ...]:
         """One convolution whose mask is learned."""
         return (Convolution(name, in_channels, out_channels, kernel, stride, 1, in_size, self),)
+
+    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
+        """Groups, and whether there are exactly so many; one or as many as channels leave nothing."""
+        if in_channels == 1 or (self.balanced and self.groups in (1, in_channels)):
+            return None
+        return self.kind, self.groups, self.balanced
+
+    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
+        """Gates read the bits of a channel's number."""
+        return range(in_channels), range(out_channels)
+
+    def caption(self, in_channels: int) -> str:
+        """As its paper."""
+        return f"DGConv: {'' if self.balanced else 'about '}{counted(self.groups, 'learned group')}"
 
     def label(self) -> str:
         """As in K32; a free number of groups carries a u."""

@@ -8,11 +8,12 @@ the sizes, which makes the MACs exact before training; equal groups also run as 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from igcnas.checks import require, require_bool, require_divides, require_positive
-from igcnas.grouping.base import DecidedOnce
+from igcnas.grouping.base import DecidedOnce, Marks
 from igcnas.primitives import Convolution, Layer, Size
+from igcnas.units import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,20 @@ class LearnedGrouping(DecidedOnce):
     def decision_parameters(self, in_channels: int, out_channels: int) -> int:
         """A logit for each group of each input channel and of each filter."""
         return self.groups * (in_channels + out_channels)
+
+    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
+        """Sizes of the groups; with one group nothing is left."""
+        if self.groups == 1:
+            return None
+        return self.kind, self.groups, self.sizes(in_channels), self.sizes(out_channels), self.nonempty
+
+    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
+        """Any channel may be of any group."""
+        return None, None
+
+    def caption(self, in_channels: int) -> str:
+        """As its paper."""
+        return f"FLGC: G = {counted(self.groups, 'learned group')}"
 
     def label(self) -> str:
         """As in F4; F4u is unbalanced, F4u1 with at least one channel each, F4m16 balanced in multiples of 16."""

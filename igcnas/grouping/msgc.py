@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from igcnas.checks import require, require_bool, require_divides, require_positive
-from igcnas.grouping.base import Overhead
+from igcnas.grouping.base import Marks, Overhead
 from igcnas.primitives import Convolution, Layer, Size
+from igcnas.units import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,18 @@ class MultiSpectral:
     ) -> tuple[Layer, ...]:
         """One convolution that needs a context; the block puts it into a Gated sequence."""
         return (Convolution(name, in_channels, out_channels, kernel, stride, 1, in_size, self),)
+
+    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
+        """Heads, the share that is kept, and the layers that decide."""
+        return self.kind, self.heads, self.keep, self.attention, self.hidden(context_channels)
+
+    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
+        """Filters by their head; inputs are alike."""
+        return None, [filter_ * self.heads // out_channels for filter_ in range(out_channels)]
+
+    def caption(self, in_channels: int) -> str:
+        """As its paper."""
+        return f"MSGC: {counted(self.heads, 'head')}, each image keeps {self.keep:.0%}"
 
     def label(self) -> str:
         """As in H4k0.5, with an a for attention."""

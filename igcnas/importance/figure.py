@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.figures.files import new_figure, save
 from igcnas.importance.analysis import Choice, Effect, Report
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,11 @@ def compute_rows(report: Report) -> list[Row]:
 
 
 def _title(scope: str, networks: int) -> str:
-    return f"all block types, {networks} networks" if not scope else f"within {scope}, {networks} networks"
+    return (
+        f"all block types, {counted(networks, 'network')}"
+        if not scope
+        else f"within {scope}, {counted(networks, 'network')}"
+    )
 
 
 def position(percent: float) -> float:

@@ -5,7 +5,7 @@ exports: what they measured on the test split. frames: tables of a study that is
 """
 
 from igcnas.noise import standard_error as standard_error
-from igcnas.records.exports import Tested, tested
+from igcnas.records.exports import Tested, exports_of
 from igcnas.records.frames import curves, frame, networks_frame
 from igcnas.records.networks import (
     Network,
@@ -29,6 +29,7 @@ __all__ = [
     "champions",
     "counted",
     "curves",
+    "exports_of",
     "frame",
     "front",
     "networks",
@@ -39,7 +40,6 @@ __all__ = [
     "records_of",
     "repeats",
     "standard_error",
-    "tested",
     "to_frame",
     "trained",
 ]

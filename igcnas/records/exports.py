@@ -8,6 +8,7 @@ from pathlib import Path
 
 from igcnas.exported import exported_in
 from igcnas.noise import standard_error
+from igcnas.units import counted
 
 _NUMBER = re.compile(r"number (\d+) of \d+ trained")
 
@@ -29,10 +30,10 @@ class Tested:
         """The accuracy with what it may be off."""
         if self.images is None:
             return f"{self.accuracy:.2f} %"
-        return f"{self.accuracy:.2f} % +- {self.error:.2f} (one standard error, {self.images:,} images)"
+        return f"{self.accuracy:.2f} % +- {self.error:.2f} (one standard error, {counted(self.images, 'image')})"
 
 
-def tested(folder: Path) -> tuple[Tested, ...]:
+def exports_of(folder: Path) -> tuple[Tested, ...]:
     """Every export in the folder of a study that was tested, the best network's first.
 
     An export that is damaged, or that does not say of which network it is, is passed over.

@@ -37,7 +37,8 @@ def audit_drawings(source: Source, trust: Trust) -> list[Drawing]:
         drawings.append(
             Drawing(
                 name=audit.folder.name,
-                caption=f"Left: accuracy after {audit.long_epochs} epochs against {audit.short_epochs}. Right: how "
+                caption=f"Left: accuracy after {counted(audit.long_epochs, 'epoch')} against {audit.short_epochs}. "
+                "Right: how "
                 "well each ranking agrees with the long training, over all networks and within bands of equal cost.",
                 alt=verdict(audit.result)[1],
                 figure=audit_figure(audit.result, title),
@@ -51,7 +52,8 @@ def audit_section(source: Source, trust: Trust, drawings: Sequence[Drawing]) -> 
     paragraphs: list[str] = []
     tables: list[Table] = []
     for audit in trust.audits:
-        done = f"{counted(audit.trainings, 'long training')} of {audit.long_epochs} epochs, {duration(audit.seconds)}"
+        long = counted(audit.long_epochs, "epoch")
+        done = f"{counted(audit.trainings, 'long training')} of {long}, {duration(audit.seconds)}"
         if audit.result is None:
             paragraphs.append(
                 f"{audit.folder.name} is under way: {done} for {counted(audit.networks, 'network')}, no table yet."
@@ -62,7 +64,8 @@ def audit_section(source: Source, trust: Trust, drawings: Sequence[Drawing]) -> 
     if not trust.audits:
         epochs = source.settings.training.epochs
         paragraphs.append(
-            f"Whether {epochs} epochs rank these networks as a long training would has not been checked for this "
+            f"Whether a training of {counted(epochs, 'epoch')} ranks these networks as a long training would has not "
+            f"been checked for this "
             "study. The command below trains a sample of them long and tells."
         )
     paragraphs += trust.damaged

@@ -32,7 +32,8 @@ def chance_sentence(chance: Chance, equal: str) -> str:
     span = _fewer(found.low, found.high)
     if found.low > 0 or found.high < 0:
         return (
-            f"What the sampler proposed makes {gain} at equal {equal}, on average, than the {found.random.n} networks "
+            f"What the sampler proposed makes {gain} at equal {equal}, on average, than the "
+            f"{counted(found.random.n, 'network')} "
             f"drawn at random in this study (95 % interval: {span})."
         )
     return (

@@ -37,7 +37,8 @@ def history_section(source: Source, history: History, drawings: list[Drawing]) -
     total = len(history.moments)
     if gain is not None:
         text = (
-            f"The highest accuracy of a single training rose last with the {_th(gain.networks)} of {total} networks "
+            f"The highest accuracy of a single training rose last with the {_th(gain.networks)} of "
+            f"{counted(total, 'network')} "
             f"({name_of(names[gain.number])}, {gain.best:.2f} %)"
         )
         if front is not None:
@@ -109,7 +110,7 @@ def history_drawings(source: Source, history: History) -> list[Drawing]:
             "hypervolume of the front."
             if both
             else "Every network that was trained to the end, and the highest accuracy so far.",
-            alt=f"Over {last.networks} networks the highest accuracy rises to {last.best:.2f} %."
+            alt=f"Over {counted(last.networks, 'network')} the highest accuracy rises to {last.best:.2f} %."
             + (f" The hypervolume rises to {last.hypervolume:.1f}." if last.hypervolume is not None else ""),
             figure=figure,
         )
@@ -149,7 +150,7 @@ def draw_best(history: History, axes: Axes, *, images: int) -> None:
     axes.set_ylim(low, high)
     marks = ticks(low, high, apart=0.07)
     axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
-    axes.set_ylabel(f"validation accuracy (%, {images:,} images)")
+    axes.set_ylabel(f"validation accuracy (%, {counted(images, 'image')})")
     axes.set_xlabel("networks trained or pruned so far")
     _tidy(axes)
 

@@ -77,7 +77,8 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
         return Section(key="known", title=title, paragraphs=(text,))
     epochs = source.settings.training.epochs
     paragraphs = [
-        f"Known networks of the literature were trained in this study by the same short recipe ({epochs} epochs, the "
+        f"Known networks of the literature were trained in this study by the same short recipe "
+        f"({counted(epochs, 'epoch')}, the "
         "same images, the same engine) at widths that fit the budget. Their published accuracies come from longer "
         f"recipes and are not compared with anything here. Each is set beside the best searched network {rivals}."
     ]

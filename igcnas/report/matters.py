@@ -32,7 +32,8 @@ def importance_of(source: Source) -> Report | str:
     if found is None:
         if len(samples) > MADE:
             return (
-                f"Not made yet: of {len(samples):,} networks the analysis takes a minute or more. Run the command "
+                f"Not made yet: of {counted(len(samples), 'network')} the analysis takes a minute or more. Run the "
+                f"command "
                 "below, then this report again."
             )
         found = analyse(samples)
@@ -59,7 +60,7 @@ def importance_drawings(source: Source, found: Report | str | None) -> list[Draw
             name="importance",
             caption="Left: how much each choice matters. Right: errors of each value against the average network of "
             "the same MACs, the other choices being equal.",
-            alt=f"Importance of {len(found.choices)} choices over {found.n} networks; above chance: "
+            alt=f"Importance of {len(found.choices)} choices over {counted(found.n, 'network')}; above chance: "
             f"{listed(shown) or 'none'}.",
             figure=importance_figure(found, title=f"What matters among {found.n} searched networks"),
         )

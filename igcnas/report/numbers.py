@@ -10,7 +10,7 @@ from typing import Any
 
 from igcnas.architecture import Architecture
 from igcnas.importance import Report as Importance
-from igcnas.records import Tested, tested
+from igcnas.records import Tested, exports_of
 from igcnas.report.chance import Chance, compare_random
 from igcnas.report.content import NetworkFacts
 from igcnas.report.history import History, history_of
@@ -61,7 +61,7 @@ def measure(source: Source, *, importance: bool = True) -> Numbers:
         spending=spending_of(source),
         spared=audit_spared(source.study, source.settings),
         provenance=provenance_of(source, trust),
-        tested=tested(source.folder),
+        tested=exports_of(source.folder),
     )
 
 

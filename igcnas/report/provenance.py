@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.provenance import Run, runs
-from igcnas.records import counted, tested
+from igcnas.records import counted, exports_of
 from igcnas.report.source import Source
 from igcnas.report.trust import Trust
 
@@ -57,7 +57,7 @@ def provenance_of(source: Source, trust: Trust) -> Provenance:
     """Of a study and of what was made to check it."""
     settings = source.settings
     readings = trust.test_readings
-    exports = tested(source.folder)
+    exports = exports_of(source.folder)
     if exports:
         best = {"export of the best network": 1} if exports[0].folder == "best" else {}
         others = {f"export of network {one.number}": 1 for one in exports if one.folder != "best"}

@@ -94,14 +94,14 @@ def _settings_table(found: Provenance) -> Table:
     training = {key: value for key, value in found.training.items() if key != "grouping"}
     usual = asdict(GroupingRules())
     rules = {key: value for key, value in found.training["grouping"].items() if value != usual[key]}
-    size = "" if found.structures is None else f"; {found.structures:,} structures, each at every width"
+    size = "" if found.structures is None else f"; {counted(found.structures, 'structure')}, each at every width"
     rows = [
         ("search space", f"{found.space} (fingerprint {found.space_fingerprint}{size})"),
-        ("data", f"{found.data}: {channels} x {height} x {width}, {found.classes} classes"),
+        ("data", f"{found.data}: {channels} x {height} x {width}, {counted(found.classes, 'class', 'classes')}"),
         ("fingerprint of the data", found.data_fingerprint),
         (
             "validation split",
-            f"{found.validation_images:,} images ({100 * found.validation_share:g} %), drawn by the seed",
+            f"{counted(found.validation_images, 'image')} ({100 * found.validation_share:g} %), drawn by the seed",
         ),
         ("budget", f"{mega(found.budget_macs)} MFLOPs (multiply-accumulates of convolutions and linear layers)"),
         ("objective", found.objective),

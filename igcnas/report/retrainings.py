@@ -8,8 +8,9 @@ from igcnas.records import Tested
 from igcnas.report.content import Section, Table
 from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
-from igcnas.report.summary import tested_sentence
+from igcnas.report.summary import export_sentence
 from igcnas.report.trust import Trust
+from igcnas.units import counted
 
 
 def retraining_drawings(source: Source, trust: Trust) -> list[Drawing]:
@@ -24,7 +25,8 @@ def retraining_drawings(source: Source, trust: Trust) -> list[Drawing]:
                 Drawing(
                     name=one.folder.name,
                     caption="Test accuracy of each seed, mean and 95 % interval of each network.",
-                    alt=f"{len(one.tests.rows)} networks by test accuracy; the highest mean is {best.mean:.2f} %, of "
+                    alt=f"{counted(len(one.tests.rows), 'network')} by test accuracy; the highest mean is "
+                    f"{best.mean:.2f} %, of "
                     f"{best.finalist.name}.",
                     figure=accuracies_figure(one.tests, one.settings, title=source.name),
                 )
@@ -36,12 +38,12 @@ def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing]
     """What exports measured; every retraining with its tests, and what a reader must know to judge them."""
     from igcnas.retraining.report import COMPARED, HEAD, cells, compared, families, notes
 
-    paragraphs = [sentence for sentence in [tested_sentence(exports)] if sentence]
+    paragraphs = [sentence for sentence in [export_sentence(exports)] if sentence]
     tables: list[Table] = []
     for one in trust.retrainings:
         name = one.folder.name
         if one.done < one.planned:
-            paragraphs.append(f"{name} is under way: {one.done} of {one.planned} trainings are done.")
+            paragraphs.append(f"{name} is under way: {one.done} of {counted(one.planned, 'training')} are done.")
         if one.tests is None:
             continue
         paragraphs += notes(one.tests, one.settings)

@@ -16,7 +16,7 @@ from igcnas.report.known import KnownNetwork
 from igcnas.report.known_section import known_sentence
 from igcnas.report.source import Source
 from igcnas.report.verdict import Candidate, State, Verdict
-from igcnas.units import mega
+from igcnas.units import counted, mega
 
 LIKELY = 0.5  # probability of being the best from which the first is called probably so
 _SHOWN = 8
@@ -33,7 +33,7 @@ def verdict_words(verdict: Verdict | None, state: State) -> str:
     spread = (
         "in a single training"
         if first.sd is None
-        else f"the mean of {first.n} trainings with different seeds (sd {first.sd:.2f})"
+        else f"the mean of {counted(first.n, 'training')} with different seeds (sd {first.sd:.2f})"
     )
     who = f"{first.name}, a known network" if first.name else f"network {first.number}"
     found = (
@@ -76,7 +76,7 @@ def summary(
     paragraphs = [verdict_words(verdict, state)]
     expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
     beside = [expected, known_sentence(known, source), chance_sentence(chance, source.axis.equal), trust]
-    beside.append(tested_sentence(exports[:1]))
+    beside.append(export_sentence(exports[:1]))
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(source, verdict, state))
     return Section(
@@ -87,7 +87,7 @@ def summary(
     )
 
 
-def tested_sentence(exports: Sequence[Tested]) -> str:
+def export_sentence(exports: Sequence[Tested]) -> str:
     """What exports measured on the test split; '' for none."""
     if not exports:
         return ""

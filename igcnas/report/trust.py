@@ -97,7 +97,8 @@ def trust_sentence(trust: Trust) -> str:
         if one.tests is not None:
             best = one.tests.rows[0]
             text = (
-                f"Trained from scratch for {one.settings.training.epochs} epochs, the highest mean test accuracy is "
+                f"Trained from scratch for {counted(one.settings.training.epochs, 'epoch')}, the highest mean test "
+                f"accuracy is "
                 f"that of {best.finalist.name}: {best.mean:.2f} % over {counted(len(best.accuracies), 'seed')}"
             )
             against = [c for c in one.tests.against_published if c.network == one.tests.first]

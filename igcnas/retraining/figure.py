@@ -13,6 +13,7 @@ from igcnas.figures.files import new_figure
 from igcnas.figures.scale import frame, from_scale, to_scale
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Row, Table
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +66,8 @@ def draw(table: Table, axes: Axes) -> None:
     axes.grid(True, axis="x", lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
     axes.set_xlabel(
-        f"test accuracy (%, {table.test_images:,} images; binomial standard error {table.binomial_error:.2f} points), "
+        f"test accuracy (%, {counted(table.test_images, 'image')}; binomial standard error "
+        f"{table.binomial_error:.2f} points), "
         "spaced by error rate"
     )
 
@@ -106,7 +108,8 @@ def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) ->
     axes = canvas.add_subplot()
     draw(table, axes)
     axes.set_title(
-        f"{title}: from scratch, {settings.training.epochs} epochs, {settings.seeds} seeds, on {settings.data_name}",
+        f"{title}: from scratch, {counted(settings.training.epochs, 'epoch')}, {counted(settings.seeds, 'seed')}, on "
+        f"{settings.data_name}",
         fontsize=10,
     )
     canvas.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)

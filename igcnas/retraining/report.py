@@ -14,6 +14,7 @@ from igcnas.harmless import cell
 from igcnas.harmless import markdown as words
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Comparison, Row, Table
+from igcnas.units import counted
 
 HEAD = ("network", "n", "test %", "sd", "95 % interval", "MFLOPs", "params", "s", "search %", "what it is")
 COMPARED = ("network", "difference", "95 % interval", "p", "p (Holm)", "p (equivalence)", "verdict")
@@ -64,9 +65,11 @@ def notes(table: Table, settings: RetrainSettings) -> list[str]:
     """What a reader must know to judge the table; one sentence or two each."""
     epochs, seeds = settings.training.epochs, settings.seeds
     said = [
-        f"Trained from scratch for {epochs} epochs with {seeds} seeds each, one recipe, on the training and validation "
+        f"Trained from scratch for {counted(epochs, 'epoch')} with {counted(seeds, 'seed')} each, one recipe, on the "
+        f"training and validation "
         f"images of {settings.data_name} together. The seeds are not those of the search.",
-        f"The test split was read {table.test_readings} times, once for each trained network, after its last epoch.",
+        f"The test split was read {counted(table.test_readings, 'time')}, once for each trained network, after its "
+        f"last epoch.",
         f"Intervals and tests are of the seeds, on these test images. With {table.test_images:,} of them an accuracy "
         f"has a binomial standard error of {table.binomial_error:.2f} points at {table.rows[0].mean:.2f} %, which "
         "more seeds do not lower; networks share the images, so that differences suffer less from it.",
@@ -90,7 +93,7 @@ def notes(table: Table, settings: RetrainSettings) -> list[str]:
     if over:
         said.append(
             f"Above the budget of {settings.budget_macs / 1e6:.3g} MFLOPs, which training can bring about where it "
-            f"chooses the groups: {', '.join(over)} trainings."
+            f"chooses the groups, are trainings of {', '.join(over)}."
         )
     if len(table.devices) > 1:
         said.append(f"Trained on several devices, which round differently: {', '.join(table.devices)}.")

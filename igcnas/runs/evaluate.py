@@ -19,6 +19,7 @@ from igcnas.runs.weights import BEST, LAST, Checkpoint, loaded
 from igcnas.training import Scores, score
 from igcnas.training.stream import StreamData
 from igcnas.training.tensors import TrainingData
+from igcnas.units import counted
 
 SPLITS = ("validation", "test")
 
@@ -120,7 +121,8 @@ def evaluate(
     """
     if data.input_shape != trained.input_shape or len(data.classes) != trained.num_classes:
         raise DataError(
-            f"{trained.path} takes images {trained.input_shape} of {trained.num_classes} classes, {data.name} has "
+            f"{trained.path} takes images {trained.input_shape} of "
+            f"{counted(trained.num_classes, 'class', 'classes')}, {data.name} has "
             f"{data.input_shape} of {len(data.classes)}; give the data it was trained on, with its --image-size"
         )
     said = trained.data

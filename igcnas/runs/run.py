@@ -39,6 +39,7 @@ from igcnas.runs.weights import BEST, LAST, Checkpoint
 from igcnas.settings import network_seed
 from igcnas.training import Engine, EpochReport, Scores, StepReport, World, measure_gates, score
 from igcnas.training.device import describe
+from igcnas.units import counted
 
 SUMMARY, CHECKPOINT = "summary.json", "checkpoint.pt"
 
@@ -216,7 +217,7 @@ class _Files:
             self._drawn = len(engine.curve)
             recipe = self.settings.recipe
             title = f"{self.settings.architecture.label()}\n{self.settings.data.name}, recipe {recipe.name}, "
-            title += f"{recipe.epochs} epochs, seed {self.settings.seed}"
+            title += f"{counted(recipe.epochs, 'epoch')}, seed {self.settings.seed}"
             write_picture(self.folder, engine.curve, title=title, best_epoch=engine.best_epoch)
 
     def write_best(self) -> None:

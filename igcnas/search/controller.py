@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 
+from igcnas import units
 from igcnas.architecture import Architecture
 from igcnas.baselines import Known, known_networks
 from igcnas.errors import IgcnasError, MachineError, TrainingError
@@ -102,7 +103,7 @@ class Search:
                 failures = failures + 1 if record.state == "failed" else 0
                 if failures == _MAX_FAILURES_IN_A_ROW:
                     raise TrainingError(
-                        f"{failures} trainings in a row failed, the last with: {record.reason}; "
+                        f"{units.counted(failures, 'training')} in a row failed, the last with: {record.reason}; "
                         "nothing is lost: mend the cause and run the same command again"
                     )
         except (Interrupted, IgcnasError) as error:

@@ -10,6 +10,7 @@ from igcnas.proposals import resolve_sampler
 from igcnas.proposals.samplers import sampler_named
 from igcnas.space import SearchSpace
 from igcnas.study import PRUNERS, StudySettings
+from igcnas.units import counted
 
 # A front is searched between this share of the budget and the budget.
 _LOWEST_SHARE = 0.1
@@ -56,7 +57,8 @@ def check_pruner(settings: StudySettings) -> None:
         return
     if not 1 <= settings.min_epochs < settings.training.epochs:
         raise IgcnasError(
-            f"--min-epochs {settings.min_epochs} must be at least 1 and below the {settings.training.epochs} epochs of "
+            f"--min-epochs {settings.min_epochs} must be at least 1 and below the "
+            f"{counted(settings.training.epochs, 'epoch')} of "
             "a training"
         )
     if settings.objective == "accuracy,latency":

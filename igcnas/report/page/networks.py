@@ -9,6 +9,7 @@ from typing import Any
 from igcnas.report.content import NetworkFacts, Report
 from igcnas.report.page.curves import CurveAxes
 from igcnas.report.page.pictures import Library
+from igcnas.units import counted
 
 # Headings of the table of all networks, and whether their cells are numbers.
 COLUMNS = {
@@ -134,7 +135,7 @@ def _size(network: NetworkFacts) -> str:
 
 def _epochs(network: NetworkFacts) -> str:
     last = max((epoch for curve in network.curves for epoch, _, _ in curve), default=0)
-    return "1 epoch" if last == 1 else f"{last} epochs" if last else "some epochs"
+    return counted(last, "epoch") if last else "some epochs"
 
 
 def _seconds(seconds: float) -> str:

@@ -1,0 +1,188 @@
+"""A learned grouping added as ARCHITECTURE.md describes: counted, named, explained, drawn, trained, lowered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+from igcnas import architecture as architectures
+from igcnas import grouping as groupings
+from igcnas.architecture import Architecture, Stage
+from igcnas.blocks import InvertedResidual, common
+from igcnas.canonical import canonical_id
+from igcnas.checks import require_positive
+from igcnas.cli import main
+from igcnas.cost import count, count_plan
+from igcnas.drawing import compute_sketch
+from igcnas.explanation import block_of
+from igcnas.grouping import GROUPINGS
+from igcnas.grouping.base import DecidedOnce
+from igcnas.layers import LEARNED, LearnedModule
+from igcnas.lowering import Replacement, lower
+from igcnas.lowering.rules import RULES
+from igcnas.network import build
+from igcnas.plan import plan
+from igcnas.primitives import Convolution, Gather, Layer, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strongest(DecidedOnce):
+    """The module in grouping/: every filter reads the same `inputs` input channels, those of the largest weights."""
+
+    kind: ClassVar[str] = "strongest"
+    inputs: int
+
+    def __post_init__(self) -> None:
+        require_positive(inputs=self.inputs)
+
+    def check(self, in_channels: int, out_channels: int) -> None:
+        """Nothing more."""
+
+    def connections(self, in_channels: int, out_channels: int) -> int:
+        return min(self.inputs, in_channels) * out_channels
+
+    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
+        return 0
+
+    def layers(
+        self, name: str, in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size
+    ) -> tuple[Layer, ...]:
+        return (Convolution(name, in_channels, out_channels, kernel, stride, 1, in_size, self),)
+
+    def label(self) -> str:
+        return f"S{self.inputs}"
+
+
+class StrongestConv(LearnedModule):
+    """The module in layers/."""
+
+    def __init__(self, layer: Convolution) -> None:
+        super().__init__()
+        assert isinstance(layer.learned, Strongest)
+        self.inputs = min(layer.learned.inputs, layer.in_channels)
+        self.weight = nn.Parameter(torch.randn(layer.out_channels, layer.in_channels, layer.kernel, layer.kernel))
+        self.stride, self.padding = layer.stride, layer.kernel // 2
+
+    def kept(self) -> list[int]:
+        strength = self.weight.detach().abs().sum((0, 2, 3))
+        return sorted(strength.topk(self.inputs).indices.tolist())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mask = torch.zeros(self.weight.shape[1])
+        mask[self.kept()] = 1.0
+        return nn.functional.conv2d(x, self.weight * mask[:, None, None], stride=self.stride, padding=self.padding)
+
+
+def lower_strongest(conv: Convolution, module: nn.Module, names: set[str]) -> Replacement:
+    """The rule in lowering/."""
+    assert isinstance(module, StrongestConv)
+    kept = module.kept()
+    weight = module.weight.detach()[:, kept]
+    gather = Gather(f"{conv.name}_in", tuple(kept))
+    plain = conv._replace(learned=None, in_channels=len(kept))
+    filters = [0] * conv.out_channels
+    return Replacement((gather, plain), {f"{conv.name}.weight": weight}, {"kept": kept, "filters": filters})
+
+
+@pytest.fixture(autouse=True)
+def added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The four places that the recipe names; two modules hold a copy of the first."""
+    kinds = (*GROUPINGS, Strongest)
+    monkeypatch.setattr(groupings, "GROUPINGS", kinds)
+    monkeypatch.setattr(common, "GROUPINGS", kinds)
+    monkeypatch.setitem(architectures._KINDS, Strongest.kind, Strongest)
+    monkeypatch.setitem(LEARNED, Strongest, StrongestConv)
+    monkeypatch.setitem(RULES, Strongest, lower_strongest)
+
+
+def network(inputs: int = 3, *, stages: int = 1) -> Architecture:
+    block = InvertedResidual(expansion=2, expand=Strongest(inputs=inputs), project=Strongest(inputs=inputs))
+    stage = Stage(block=block, width=8, repeats=2)
+    return Architecture(family="added", input_shape=(1, 8, 8), num_classes=3, stem_channels=8, stages=(stage,) * stages)
+
+
+def test_it_is_counted_and_its_description_survives_json():
+    one = network()
+    assert Architecture.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    weights = [layer.connections for _, layer in plan(one).layers() if isinstance(layer, Convolution) and layer.learned]
+    assert weights == [3 * 16, 3 * 8] * 2
+
+
+def test_its_id_knows_its_fields_and_nothing_else():
+    assert canonical_id(network()) == canonical_id(network())
+    assert canonical_id(network(3)) != canonical_id(network(4))
+    split = network(stages=2)  # four blocks, either way
+    joined = network()
+    whole = Architecture(**{**_fields(joined), "stages": (Stage(block=joined.stages[0].block, width=8, repeats=4),)})
+    assert canonical_id(split) != canonical_id(joined)
+    assert canonical_id(whole) != canonical_id(joined)
+
+
+def _fields(one: Architecture) -> dict[str, object]:
+    return {name: getattr(one, name) for name in Architecture.__dataclass_fields__}
+
+
+def test_it_is_explained_and_drawn_in_words_of_its_own():
+    block = block_of(network())
+    assert "S3" in block.title
+    assert block.captions["expand"] == "expansion: strongest, S3, learned"
+    sketch = compute_sketch(block)
+    assert sketch.undecided == "training"
+    assert any("S3" in line for transfer in sketch.transfers for line in transfer.heading)
+
+
+def test_the_commands_count_explain_and_draw_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "added.json"
+    path.write_text(json.dumps(network().to_dict()))
+    assert main(["count", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["macs"] == count(network()).macs
+    assert main(["draw", str(path), "--out", str(tmp_path / "added.svg")]) == 0
+    assert "S3" in (tmp_path / "added.svg").read_text(encoding="utf-8")
+
+
+def test_it_is_lowered_to_the_same_function_at_the_counted_cost():
+    torch.manual_seed(0)
+    one = network()
+    module = build(plan(one)).eval()
+    lowered = lower(plan(one), module)
+    plain = build(lowered.plan)
+    plain.load_state_dict(lowered.state)
+    images = torch.randn(2, 1, 8, 8)
+    torch.testing.assert_close(plain.eval()(images), module(images))
+    assert count_plan(lowered.plan).macs == count(one).macs
+
+
+def test_each_kind_of_the_literature_says_what_makes_it_another_network():
+    """The ids of networks in studies that users have rest on these."""
+    flgc = groupings.LearnedGrouping(groups=2)
+    assert flgc.identity(4, 6, 0) == ("flgc", 2, (2, 2), (3, 3), flgc.nonempty)
+    assert groupings.LearnedGrouping(groups=1).identity(4, 6, 0) is None
+    assert flgc.told_apart(4, 6) == (None, None)
+    gates = groupings.KroneckerGrouping(groups=2)
+    assert gates.identity(8, 8, 0) == ("dgconv", 2, True)
+    assert [groupings.KroneckerGrouping(groups=g).identity(8, 8, 0) for g in (1, 8)] == [None, None]
+    assert groupings.KroneckerGrouping(groups=1, balanced=False).identity(8, 8, 0) == ("dgconv", 1, False)
+    assert groupings.KroneckerGrouping(groups=1, balanced=False).identity(1, 1, 0) is None
+    assert [list(marks) for marks in gates.told_apart(4, 4)] == [[0, 1, 2, 3]] * 2
+    condensing = groupings.Condensing(groups=2, factor=3)
+    assert condensing.identity(6, 4, 0) == ("condensing", 2, 3)
+    assert condensing.told_apart(6, 4) == (None, [0, 1, 0, 1])
+    spectral = groupings.MultiSpectral(heads=2, keep=0.5, attention=True, reduction=4)
+    assert spectral.identity(8, 4, 16) == ("msgc", 2, 0.5, True, 4)
+    dynamic = groupings.DynamicChannels(heads=2, keep=0.25)
+    assert dynamic.identity(8, 4, 0) == ("dgc", 2, 0.25)
+    assert spectral.told_apart(8, 4) == dynamic.told_apart(8, 4) == (None, [0, 0, 1, 1])
+    assert flgc.caption(4) == "FLGC: G = 2 learned groups"
+    assert gates.caption(4) == "DGConv: 2 learned groups"
+    assert groupings.KroneckerGrouping(groups=2, balanced=False).caption(4) == "DGConv: about 2 learned groups"
+    assert condensing.caption(6) == "condensing: 2 groups keep 2 inputs each"
+    assert spectral.caption(8) == "MSGC: 2 heads, each image keeps 50%"
+    assert groupings.DynamicChannels(heads=1, keep=0.25).caption(8) == "DGC: 1 head, each image keeps 25%"
+    assert (*map(list, Strongest(inputs=3).told_apart(2, 3)),) == ([0, 1], [0, 1, 2])
+    assert Strongest(inputs=3).identity(2, 3, 0) == ("strongest", 3)
