@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import numba
@@ -74,18 +74,12 @@ NETWORK = Plan(
 
 def is_compiled() -> bool:
     """Whether all kernels are on disk, so that no training will wait for them."""
-    return _mark().is_file()
+    return any((folder / _mark()).is_file() for folder in compiled.FOLDERS)
 
 
 def can_be_kept() -> bool:
-    """Whether the folder of the kernels can be written; if not, each process compiles for itself."""
-    try:
-        compiled.FOLDER.mkdir(parents=True, exist_ok=True)
-        (compiled.FOLDER / ".try").touch()
-        (compiled.FOLDER / ".try").unlink(missing_ok=True)
-    except OSError:
-        return False
-    return True
+    """Whether some folder for the kernels can be written; if not, each process compiles for itself."""
+    return compiled.WRITTEN is not None
 
 
 def compile_all() -> None:
@@ -102,11 +96,12 @@ def compile_all() -> None:
     program.loss(batch, torch.sum)
     network.eval()
     program.answer(batch)
-    if can_be_kept():
-        _mark().touch()
+    if compiled.WRITTEN is not None:
+        with suppress(OSError):  # a disk that is full now: the next one compiles again
+            (compiled.WRITTEN / _mark()).touch()
 
 
-def _mark() -> Path:
+def _mark() -> str:
     """Named after what numba compiles for; NUMBA_CPU_NAME may say another processor than this one."""
     target = (
         numba.__version__,
@@ -114,4 +109,4 @@ def _mark() -> Path:
         _CONFIG.CPU_NAME or binding.get_host_cpu_name(),
         _CONFIG.CPU_FEATURES or binding.get_host_cpu_features().flatten(),
     )
-    return compiled.FOLDER / f"complete-{hashlib.sha256(repr(target).encode()).hexdigest()[:12]}"
+    return f"complete-{hashlib.sha256(repr(target).encode()).hexdigest()[:12]}"
