@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from igcnas import __version__, folders, limits, streams
+from igcnas import __version__, folders, gpu, limits, streams
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 _PACKAGE = Path(__file__).resolve().parent
@@ -54,7 +54,6 @@ class Finding:
 def findings(studies: Path) -> list[Finding]:
     """All of them, in the order in which they are shown; studies: the folder of all studies."""
     torch, numba = _Probe([sys.executable, "-c", _TORCH]), _Probe([sys.executable, "-c", _NUMBA])
-    gpu = _Probe(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])
     parts: dict[str, Callable[[], list[Finding]]] = {
         "python": _python,
         "igcnas": _igcnas,
@@ -69,7 +68,7 @@ def findings(studies: Path) -> list[Finding]:
         "output": _output,
         "user": _user,
         "torch": lambda: _torch(torch),
-        "gpu": lambda: gpu_findings(torch, gpu),
+        "gpu": lambda: gpu_findings(torch),
     }
     found = []
     for name, part in parts.items():
@@ -238,10 +237,7 @@ def _cache() -> list[Finding]:
 def _kernels(numba: _Probe) -> list[Finding]:
     sources = _PACKAGE / "execution" / "cpu"
     places = folders.kernel_folders(sources)
-    wanted = sum(
-        path.read_text(encoding="utf-8").count("\n@kernel\n")
-        for path in (*sources.glob("*.py"), _PACKAGE / "training" / "gather.py")
-    )
+    wanted = sum(path.read_text(encoding="utf-8").count("\n@kernel\n") for path in sources.glob("*.py"))
     tag = f"py{sys.version_info[0]}{sys.version_info[1]}"
     compiled = {path.name for folder in places for path in folder.glob(f"*.{tag}*.nbi")}
     where = folders.writable(places)
@@ -306,20 +302,16 @@ def _torch(probe: _Probe) -> list[Finding]:
     return [Finding(name="torch", state=OK, found=f"{facts['version']}, {build}, {facts['threads']} threads")]
 
 
-def gpu_findings(torch: _Probe, gpu: _Probe) -> list[Finding]:
-    """What torch sees of the GPUs, and what the driver does."""
+def gpu_findings(torch: _Probe) -> list[Finding]:
+    """What torch sees of the GPUs, and why it does not see one that is there."""
     facts = json.loads(torch.ended().output or "{}")
-    seen = [line.strip() for line in gpu.ended().output.splitlines() if line.strip()]
     if facts.get("available"):
-        return [
-            Finding(name="gpu", state=OK, found=f"{'; '.join(facts['devices'])} (driver: {'; '.join(seen) or '?'})")
-        ]
-    if not seen:
+        seen = f"{'; '.join(facts['devices'])} (driver {gpu.driver_version() or 'unknown'})"
+        return [Finding(name="gpu", state=OK, found=seen)]
+    why = gpu.why_unused(torch=facts.get("version"), cuda=facts.get("cuda"))
+    if why is None:
         return [Finding(name="gpu", state=OK, found="none; training runs on the CPU")]
-    found = f"{'; '.join(seen)} is there, and torch cannot use it"
-    advice = "its driver is older than the CUDA of torch: update it, or install a torch for an older CUDA (README)"
-    if facts and not facts["cuda"]:
-        advice = "this torch is built for CPUs alone: install one for CUDA (README)"
+    found, _, advice = why.partition("; ")
     return [Finding(name="gpu", state=PROBLEM, found=found, advice=advice)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from igcnas import doctor, limits
+from igcnas import doctor, gpu, limits
 from igcnas.doctor import Finding, findings, gpu_findings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,21 +86,22 @@ TORCH: dict[str, Any] = {"version": "2", "cuda": "13.0", "available": False, "de
 
 
 @pytest.mark.parametrize(
-    ("torch", "smi", "expected", "words"),
+    ("torch", "driver", "expected", "words"),
     [
-        (TORCH | {"available": True, "devices": ["H100"]}, "H100, 580.1", "ok", "H100"),
-        (TORCH, "H100, 535.2", "problem", "older than the CUDA of torch"),
-        (TORCH | {"cuda": None}, "H100, 580.1", "problem", "built for CPUs alone"),
-        (TORCH, "", "ok", "on the CPU"),
-        (None, "", "ok", "on the CPU"),
-        (None, "H100, 580.1", "problem", "torch cannot use it"),
+        (TORCH | {"available": True, "devices": ["H100"]}, "580.1", "ok", "H100"),
+        (TORCH, "535.2", "problem", "needs driver 580 or newer"),
+        (TORCH | {"cuda": None}, "580.1", "problem", "built for CPUs"),
+        (TORCH, None, "ok", "on the CPU"),
+        (None, None, "ok", "on the CPU"),
+        (None, "580.1", "problem", "torch cannot be loaded"),
     ],
 )
 def test_a_gpu_that_is_there_and_cannot_be_used_is_a_problem(
-    torch: dict[str, Any] | None, smi: str, expected: str, words: str
+    torch: dict[str, Any] | None, driver: str | None, expected: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gpu, "driver_version", lambda: driver)
     probe = Answered(json.dumps(torch)) if torch else Answered(error="broken")
-    (found,) = gpu_findings(probe, Answered(smi))  # type: ignore[arg-type]
+    (found,) = gpu_findings(probe)  # type: ignore[arg-type]
     assert found.state == expected
     assert words in found.found + found.advice
 

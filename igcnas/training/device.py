@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import torch
 
+from igcnas import gpu
 from igcnas.errors import IgcnasError
 from igcnas.limits import usable_cores
 
 DEVICES = ("auto", "cpu", "cuda")
-# The oldest driver for Linux that runs programs of a CUDA major version (NVIDIA's table of compatibility).
-_LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
-_DRIVER_FILE = Path("/proc/driver/nvidia/version")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -36,42 +30,7 @@ def resolve_device(name: str) -> torch.device:
 
 def unused_gpu() -> str | None:
     """Why an NVIDIA GPU that is in this machine cannot be used, and what to do; None if there is none or it can be."""
-    if torch.cuda.is_available():
-        return None
-    driver = driver_version()
-    if driver is None:
-        return None
-    here = f"an NVIDIA GPU is here (driver {driver}), but it cannot be used"
-    if torch.version.cuda is None:
-        return f"{here}: torch {torch.__version__} is built for CPUs; install a CUDA build of torch (see README, GPUs)"
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return f"{here}: CUDA_VISIBLE_DEVICES hides it; unset it"
-    cuda = torch.version.cuda
-    least = _LEAST_DRIVER.get(int(cuda.partition(".")[0]))
-    major = driver.partition(".")[0]
-    if least is not None and major.isdecimal() and int(major) < least:
-        way = "install a newer driver, or torch for an older CUDA (see README, GPUs)"
-        return f"{here}: torch {torch.__version__} with CUDA {cuda} needs driver {least} or newer; {way}"
-    return f"{here}: torch {torch.__version__} with CUDA {cuda} does not see it; torch.cuda.init() in Python says why"
-
-
-def driver_version() -> str | None:
-    """The version of NVIDIA's driver where a GPU is; None where there is no GPU or nobody tells."""
-    program = shutil.which("nvidia-smi")
-    if program is not None:
-        words = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
-        try:
-            told = subprocess.run(words, capture_output=True, text=True, timeout=20, check=True).stdout.split()
-        except (OSError, subprocess.SubprocessError):
-            told = []
-        if told:
-            return told[0]
-    try:
-        text = _DRIVER_FILE.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    found = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\d+[\d.]*)", text)
-    return found[1] if found else None
+    return None if torch.cuda.is_available() else gpu.why_unused(torch=torch.__version__, cuda=torch.version.cuda)
 
 
 def prepare_device(device: torch.device, pixels: int) -> None:
