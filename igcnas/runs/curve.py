@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.files import append, write_text, write_whole
+from igcnas.files import append, remove, write_text, write_whole
 from igcnas.training.engine import EpochReport
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Events:
         from tensorboardX.proto.event_pb2 import Event
 
         for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()
+            remove(old)
         now = time.time()
         self._path = folder / f"events.out.tfevents.{int(now)}.{platform.node()}"
         write_whole(self._path, _record(Event(wall_time=now, file_version="brain.Event:2")))
