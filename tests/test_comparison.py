@@ -502,7 +502,10 @@ def test_studies_that_differ_are_refused_or_set_apart(studies: Path, capsys: pyt
         (["gp-4", "random-4", "--group", "x"], "--group 'x' must be METHOD=NAME,NAME"),
         (["gp-4", "random-4", "--group", "x=gp-4", "--group", "x=random-4"], "--group 'x' is given twice"),
         (["gp-4", "random-4", "--reference", "100"], "--reference 100 must be an accuracy in percent"),
-        (["gp-4", "random-4", "--out", "studies/gp-4/settings.json"], "cannot write to"),
+        (
+            ["gp-4", "random-4", "--out", "studies/gp-4/settings.json"],
+            "cannot make studies/gp-4/settings.json: File exists",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(

@@ -47,6 +47,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 # The search
 
 
+@pytest.mark.timeout(1200)  # three searches, in processes of their own
 def test_a_search_that_met_a_full_disk_ends_as_an_undisturbed_one(disk: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -22,7 +22,7 @@ import torch
 
 from igcnas.data import Dataset
 from igcnas.errors import StudyError, TrainingError
-from igcnas.files import read_back, write_text
+from igcnas.files import read_back, remove, write_text
 from igcnas.plan import plan
 from igcnas.reading import parse_json
 from igcnas.recipes import short_recipe
@@ -148,7 +148,7 @@ def train(
     )
     identity = dict(zip(("architecture_id", "training_seed"), _identity(training, settings), strict=True))
     write_text(folder / f"{training.stem}.json", (json.dumps(identity | asdict(outcome), indent=2) + "\n"))
-    checkpoint.unlink(missing_ok=True)
+    remove(checkpoint)
     return outcome
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from igcnas import bounds
 from igcnas.audit.sampling import Member, stratified
 from igcnas.errors import StudyError
-from igcnas.files import make_folder, read_back, write_text
+from igcnas.files import make_folder, read_back, remove, write_text
 from igcnas.reading import as_kind, parse_json, read_json
 from igcnas.records import TrialRecord
 from igcnas.settings import TrainingSettings, with_first_engine
@@ -160,4 +160,4 @@ def write_training(folder: Path, training: Training) -> None:
     """Leave the result, then drop the checkpoint: a kill between them costs nothing."""
     checkpoint = checkpoint_path(folder, training.number, training.seed)
     write_text(checkpoint.with_suffix(".json"), (json.dumps(asdict(training)) + "\n"))
-    checkpoint.unlink(missing_ok=True)
+    remove(checkpoint)

@@ -10,7 +10,7 @@ A plain write follows links, keeps the mode of a file that is there, and goes in
 
 from igcnas.files.faults import describe_fault, fault, going_on, machine_fault, naming_faults
 from igcnas.files.folders import make_folder, replacing_folder, restore_folder
-from igcnas.files.whole import append, read_back, replacing, write_text, write_whole
+from igcnas.files.whole import append, read_back, remove, replacing, write_text, write_whole
 
 __all__ = [
     "append",
@@ -21,6 +21,7 @@ __all__ = [
     "make_folder",
     "naming_faults",
     "read_back",
+    "remove",
     "replacing",
     "replacing_folder",
     "restore_folder",

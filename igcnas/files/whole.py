@@ -77,6 +77,12 @@ def append(path: Path, content: bytes, *, lines: bool = False) -> None:
             raise
 
 
+def remove(path: Path) -> None:
+    """Take a file away, if it is there; MachineError where the system refuses."""
+    with naming_faults("remove", path):
+        path.unlink(missing_ok=True)
+
+
 def read_back(path: Path) -> bytes | None:
     """What a file holds, nothing where the disk cannot give it back; None if there is no such file.
 

@@ -25,7 +25,7 @@ import torch
 from igcnas.cost import count_plan
 from igcnas.data import Dataset
 from igcnas.errors import StudyError, TrainingError
-from igcnas.files import read_back, write_text
+from igcnas.files import read_back, remove, write_text
 from igcnas.lowering import lower
 from igcnas.plan import plan
 from igcnas.reading import parse_json
@@ -128,7 +128,7 @@ class Retraining:
         }
         content = json.dumps(identity | result.to_dict(), indent=2) + "\n"
         write_text(self.folder / f"{training.stem}.json", content)
-        checkpoint.unlink(missing_ok=True)
+        remove(checkpoint)
         return result
 
     def _trained(self, training: Training, checkpoint: Path, observer: Observer) -> Result:

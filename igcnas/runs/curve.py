@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas import harmless
 from igcnas.errors import MissingExtraError
 from igcnas.extras import extra
-from igcnas.files import append, write_text, write_whole
+from igcnas.files import append, remove, write_text, write_whole
 from igcnas.training.engine import EpochReport
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Events:
 
     def __init__(self, folder: Path) -> None:
         for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()
+            remove(old)
         self._path: Path | None = None
         if no_events() is None:
             from tensorboardX.proto.event_pb2 import Event

@@ -26,7 +26,7 @@ from torch import nn
 from igcnas import bounds
 from igcnas.cost import Cost, count, count_plan
 from igcnas.errors import StudyError, TrainingError
-from igcnas.files import write_text
+from igcnas.files import remove, write_text
 from igcnas.lowering import lower
 from igcnas.network import build
 from igcnas.plan import plan
@@ -165,7 +165,7 @@ def train_run(
         files.write_best()
     summary = _summary(settings, engine, test, len(data.classes))
     write_text(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n"))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    remove(folder / CHECKPOINT)
     world.share(summary)
     return summary
 

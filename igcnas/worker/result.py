@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict
 
 from igcnas.architecture import Architecture
 from igcnas.errors import StudyError
-from igcnas.files import read_back, write_text
+from igcnas.files import read_back, remove, write_text
 from igcnas.reading import parse_json
 
 CHECKPOINT = "checkpoint.pt"
@@ -72,7 +72,7 @@ def read_result(
 def leave_result(folder: Path, outcome: dict[str, Any]) -> dict[str, Any]:
     """Leave the result in the folder, and no checkpoint; what the study stores of it."""
     write_text(folder / _RESULT, json.dumps(outcome))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    remove(folder / CHECKPOINT)
     return _stored(outcome)
 
 
