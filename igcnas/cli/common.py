@@ -12,6 +12,7 @@ from typing import NoReturn
 from igcnas import bounds
 from igcnas.checks import shown
 from igcnas.errors import IgcnasError
+from igcnas.harmless import line
 from igcnas.units import duration as duration
 from igcnas.units import mega as mega
 
@@ -62,7 +63,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {line(message)}; see {self.prog} --help\n")
 
 
 def add_study_argument(parser: argparse.ArgumentParser) -> None:
