@@ -130,6 +130,14 @@ def test_the_command_line_repeats_no_control_sequence(words, tmp_path, monkeypat
     assert told.getvalue().count("\n") == 1
 
 
+def test_an_option_that_no_command_has_is_repeated_harmless(capsys):
+    with pytest.raises(SystemExit):
+        main(["count", "resnet", "--" + HOSTILE])
+    told = capsys.readouterr().err
+    assert not set(UNSEEN) - {"\n"} & set(told)
+    assert told.count("\n") == 1
+
+
 def test_what_a_command_prints_is_harmless_and_the_streams_are_given_back():
     told, before = io.StringIO(), (sys.stdout, sys.stderr)
     with contextlib.redirect_stdout(told), harmless.harmless_output():

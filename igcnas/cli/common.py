@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from igcnas import bounds, names
 from igcnas.checks import shown
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.harmless import line
 from igcnas.units import duration as duration
 from igcnas.units import mega as mega
 
@@ -68,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {line(message)}; see {self.prog} --help\n")
 
 
 def _name(action: argparse.Action) -> str:

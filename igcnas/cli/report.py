@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wrote     {path}")
     print(
         "to share  the page names study, data, processor and versions, and no folders of this machine, which "
-        "settings.json and runs.jsonl do"
+        "settings.json and runs.jsonl do",
+        file=sys.stderr,
     )
     return 0

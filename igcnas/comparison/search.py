@@ -46,7 +46,7 @@ def read(folder: Path) -> Searched:
     """The study of a folder, as it is now; it may be running."""
     settings = StudySettings.read(folder)
     trials = open_study(folder).get_trials(deepcopy=False)
-    every = tuple(records_of(trials))
+    every = tuple(records_of(trials, where=folder))
     over = {r.number for r in every if r.state != "running"}
     times = {t.number: t.datetime_complete.timestamp() for t in trials if t.datetime_complete and t.number in over}
     return Searched(name=folder.resolve().name, settings=settings, records=every, ended=times)

@@ -89,9 +89,9 @@ class ShownStorage(JournalStorage):
         if known is not None and known[0] == version:
             return known[1]
         shown = copy.copy(trial)
-        shown.intermediate_values = {int(e): float(a) for e, _, a in trial.user_attrs.get("curve", ())}
-        shown._user_attrs = {key: value for key, value in trial.user_attrs.items() if key not in _LONG}
         record = record_of(trial)
+        shown.intermediate_values = {} if record is None else {epoch: percent for epoch, _, percent in record.curve}
+        shown._user_attrs = {key: value for key, value in trial.user_attrs.items() if key not in _LONG}
         names = {} if record is None else self._pictures.of_network(trial._trial_id, record)
         shown._system_attrs = trial._system_attrs | _artifacts(names)
         self._shown[trial._trial_id] = (version, shown)

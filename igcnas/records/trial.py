@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
@@ -230,19 +231,21 @@ def records(study: optuna.Study) -> list[TrialRecord]:
     """Every training of a study, in the order of their numbers. StudyError where its journal is damaged."""
     from igcnas.storage import place_of
 
+    return records_of(study.get_trials(deepcopy=False), where=place_of(study))
+
+
+def records_of(trials: Iterable[optuna.trial.FrozenTrial], *, where: str | Path = "the study") -> list[TrialRecord]:
+    """The records of those trials that have a network. StudyError, which says `where` they are from, for a damaged one.
+
+    A repeat of a network that is not there is damage, too.
+    """
     try:
-        return records_of(study.get_trials(deepcopy=False))
+        found = [record for trial in trials if (record := record_of(trial)) is not None]
     except StudyError as error:
-        raise StudyError(f"{place_of(study)}: {error}") from None
-
-
-def records_of(trials: Iterable[optuna.trial.FrozenTrial]) -> list[TrialRecord]:
-    """The records of those trials that have a network. StudyError for a repeat of a network that is not there."""
-    found = [record for trial in trials if (record := record_of(trial)) is not None]
+        raise StudyError(f"{where}: {error}") from None
     numbers = {record.number for record in found if record.repeat == 0}
     for record in found:
         if record.repeat > 0 and record.repeat_of not in numbers:
-            raise StudyError(
-                f"network {record.number} repeats network {record.repeat_of}, which is not there; {_ADVICE}"
-            )
+            again = f"network {record.number} repeats network {record.repeat_of}"
+            raise StudyError(f"{where}: {again}, which is not there; {_ADVICE}")
     return found

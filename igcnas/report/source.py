@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.figures import CostAxis, cost_axis
 from igcnas.noise import Noise
-from igcnas.records import Network, TrialRecord, networks, record_of
+from igcnas.records import Network, TrialRecord, networks, records_of
 from igcnas.study import StudySettings, open_study
 
 if TYPE_CHECKING:
@@ -45,12 +45,11 @@ class Source:
         settings = StudySettings.read(folder)
         study = open_study(folder)
         trials = study.get_trials(deepcopy=False)
-        found = [(trial, record_of(trial)) for trial in trials]
         return Source(
             folder=folder,
             settings=settings,
             study=study,
-            every=tuple(record for _, record in found if record is not None),
+            every=tuple(records_of(trials, where=folder)),
             parameters={trial.number: trial.params for trial in trials},
             times={trial.number: (trial.datetime_start, trial.datetime_complete) for trial in trials},
             in_use=is_locked(folder),
