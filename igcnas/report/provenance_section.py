@@ -87,7 +87,9 @@ def _settings_table(found: Provenance) -> Table:
         ("fingerprint of the data", found.data_fingerprint),
         (
             "validation split",
-            f"{found.validation_images:,} images ({100 * found.validation_share:g} %), drawn by the seed",
+            f"{found.validation_images:,} images, the data's own"
+            if found.validation_share is None
+            else f"{found.validation_images:,} images ({100 * found.validation_share:g} %), drawn by the seed",
         ),
         ("budget", f"{mega(found.budget_macs)} MFLOPs (multiply-accumulates of convolutions and linear layers)"),
         ("objective", found.objective),
