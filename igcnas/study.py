@@ -116,7 +116,7 @@ class DataSettings:
         dataset = self.load()
         if dataset.fingerprint() != self.fingerprint:
             raise StudyError(
-                f"the data of study {study!r} are not those that it was searched on; {self.advice() or 'restore them'}"
+                f"the data of study {study!r} has changed since it was searched; {self.advice() or 'restore it'}"
             )
         return dataset
 

@@ -63,7 +63,8 @@ def panels(methods: Sequence[Method], *, apart: bool) -> list[list[Method]]:
 
 def _by_split(panel: list[Method], *, apart: bool) -> list[list[Method]]:
     """Where a single search has validation images of its own, it is a panel of its own, or an error."""
-    if len(panel) == 1:
+    own = all(search.settings.data.own_validation for method in panel for search in method.searches)
+    if len(panel) == 1 or own:  # a validation split that the data bring is the same for every seed
         return [panel]
     lonely = [
         method

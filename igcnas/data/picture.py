@@ -100,10 +100,11 @@ def upright(image: Image.Image) -> Image.Image:
     """RGB, turned, without transparency."""
     from PIL import Image
 
-    if image.format not in ("JPEG", "MPO"):
-        image.load()  # a PNG may say its orientation behind the pixels
+    image.load()  # first: a PNG may say its orientation behind the pixels
     turn = _turns(Image.Transpose).get(orientation(image))
-    flat = _opaque(image) if image.has_transparency_data else image.convert("RGB")
+    flat = _opaque(image) if image.has_transparency_data else image
+    if flat.mode != "RGB":
+        flat = flat.convert("RGB")
     return flat if turn is None else flat.transpose(turn)
 
 

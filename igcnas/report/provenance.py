@@ -41,7 +41,7 @@ class Provenance:
     input_shape: tuple[int, int, int]
     classes: int
     validation_images: int
-    validation_share: float
+    validation_share: float | None
     budget_macs: int
     objective: str
     sampler: str
@@ -71,7 +71,7 @@ def provenance_of(source: Source, trust: Trust) -> Provenance:
         input_shape=settings.data.input_shape,
         classes=len(settings.data.classes),
         validation_images=settings.data.validation_images,
-        validation_share=settings.training.validation_fraction,
+        validation_share=None if settings.data.own_validation else settings.training.validation_fraction,
         budget_macs=settings.budget_macs,
         objective=settings.objective,
         sampler=settings.sampler,

@@ -101,7 +101,12 @@ def _settings_table(found: Provenance) -> Table:
         ("fingerprint of the data", found.data_fingerprint),
         (
             "validation split",
-            f"{counted(found.validation_images, 'image')} ({100 * found.validation_share:g} %), drawn by the seed",
+            counted(found.validation_images, "image")
+            + (
+                ", the data's own"
+                if found.validation_share is None
+                else f" ({100 * found.validation_share:g} %), drawn by the seed"
+            ),
         ),
         ("budget", f"{mega(found.budget_macs)} MFLOPs (multiply-accumulates of convolutions and linear layers)"),
         ("objective", found.objective),
