@@ -200,7 +200,8 @@ def main() -> None:
         "# Are the stated probabilities and intervals true?",
         "",
         f"`python -m benchmarks.calibration{_kinds(arguments.kinds)} --worlds {arguments.worlds} --played "
-        f"{arguments.played} --studies {arguments.studies}`. Kinds of worlds: benchmarks/calibration.py. Stated probabilities, then what came true, "
+        f"{arguments.played} --studies {arguments.studies}`. Kinds of worlds: benchmarks/calibration.py. Stated "
+        f"probabilities, then what came true, "
         "in brackets its 95 % interval.",
         "",
         "| world | worlds, raced | repeats | before: stated, true | at the end: stated, true | settled: stated, true | "
