@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +181,11 @@ def coverage(studies: int) -> Iterator[str]:
             yield f"| {what} | {size} | {repeated} | {n[0]} and {n[1]} | {share} |"
 
 
+def _kinds(kinds: list[str]) -> str:
+    """The option, where some were left out."""
+    return "" if kinds == list(WORLDS) else " --kinds " + " ".join(map(shlex.quote, kinds))
+
+
 def main() -> None:
     """Play and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -193,8 +199,9 @@ def main() -> None:
     text = [
         "# Are the stated probabilities and intervals true?",
         "",
-        f"`python -m benchmarks.calibration --worlds {arguments.worlds} --played {arguments.played} --studies "
-        f"{arguments.studies}`. Kinds of worlds: benchmarks/calibration.py. Stated probabilities, then what came true, "
+        f"`python -m benchmarks.calibration{_kinds(arguments.kinds)} --worlds {arguments.worlds} --played "
+        f"{arguments.played} --studies {arguments.studies}`. Kinds of worlds: benchmarks/calibration.py. Stated "
+        f"probabilities, then what came true, "
         "in brackets its 95 % interval.",
         "",
         "| world | worlds, raced | repeats | before: stated, true | at the end: stated, true | settled: stated, true | "

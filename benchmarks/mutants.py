@@ -332,10 +332,11 @@ def page(before: Sequence[Outcome], after: Sequence[Outcome], reasons: dict[str,
     rows = []
     for part in PARTS:
         first, last = (_score([o for o in some if o.part == part]) for some in (before, after))
-        if last != "-":
-            total = next(o.of for o in after if o.part == part)
+        if first != "-" or last != "-":
+            total = next(o.of for o in (*after, *before) if o.part == part)
             rows.append((part, str(total), first, last))
-    left = [o for o in after if o.end == "survived"]
+    retried = {o.part for o in after}
+    left = [o for o in (*after, *(o for o in before if o.part not in retried)) if o.end == "survived"]
     survivors = [
         (f"{o.module}:{o.line}", _code(o.before), _code(o.after), reasons.get(_name(o), "a test is missing"))
         for o in sorted(left, key=lambda o: (list(PARTS).index(o.part), o.module, o.line))

@@ -120,9 +120,9 @@ def _partitions(grouping: Grouping | None, layer: Convolution, detail: str, part
     if isinstance(grouping, Interleaved):
         count, each = ("L", "M") if detail == "primary" else ("M", "L")
         letters = {"L": grouping.L, "M": grouping.M}
-        numbered = f"{count} = " if letters[count] == layer.groups else ""
+        named = f"{count} = " if letters[count] == layer.groups else ""
         sized = f"{each} = " if letters[each] == inputs == outputs else ""
-        return f"{detail}: {numbered}{counted(layer.groups, 'partition')} of {sized}{size}"
+        return f"{detail}: {named}{counted(layer.groups, 'partition')} of {sized}{size}"
     if isinstance(grouping, SparseProduct):
         number = int(detail.removeprefix("kernel"))
         branch = grouping.K[number - 1]

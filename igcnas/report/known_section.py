@@ -46,7 +46,7 @@ def _differences(some: list[KnownNetwork], source: Source) -> str:
     said = [_difference(one, source) for one in ordered[:_SAID]]
     if len(ordered) > _SAID:
         rest = [one.rival.gap.difference for one in ordered[_SAID:] if one.rival is not None]
-        said.append(f"{len(rest)} more by {points(min(rest))} to {points(max(rest))}")
+        said.append(f"{len(rest)} more by {points(min(rest))} to {points(max(rest))} points")
     return "; ".join(said)
 
 
