@@ -1,4 +1,4 @@
-"""`python -m igcnas.execution.cpu` compiles every kernel that a first search needs, and a search says when it compiles."""
+"""`python -m igcnas.execution.cpu` compiles all that a search needs; a search that compiles says so."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_after_it_a_training_compiles_nothing() -> None:
     assert len(compiled_now) > 20
     assert {name for name, signatures in compiled_now.items() if not signatures} == set()
     assert {"gather._gather", "depthwise_gradients.backward_strided"} <= compiled_now.keys()
-    settings = short_settings(images=1000, height=8, width=8, flip=False, epochs=1)
+    settings = short_settings(1000, epochs=1)
     data = TrainingData.of(load_dataset("digits"), settings, torch.device("cpu"))
     Engine(plan(NETWORK), data, short_recipe(settings), seed=0, engine="fast").run()
     assert {name: set(one.nopython_signatures) for name, one in kernels().items()} == compiled_now
