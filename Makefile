@@ -1,10 +1,17 @@
-# Everything is set up in .venv from the exact versions in constraints.txt. PYTHON picks the interpreter (3.11 to 3.13).
+# Everything is set up in .venv from the exact versions in constraints.txt. PYTHON picks the interpreter (3.11 to 3.14).
 PYTHON ?= python3
 BUDGET_MFLOPS ?= 0.2
 ARGS ?=
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: search test check setup clean
+# What a processor computes differently from another is in these.
+NUMERICS := tests/test_execution.py tests/test_cuda_program.py tests/test_distributed.py tests/test_training.py
+# These need no torch, nothing that loads it, and run where there is none.
+TORCH_FREE := $(addprefix tests/test_,$(addsuffix .py,architecture baselines explain pareto product racing width \
+	width_igcv2 width_igcv3 width_optimum))
+
+.PHONY: search test test-without-torch older-processors check pins setup clean
 
 search: .venv/ready  ## a real search on scikit-learn's handwritten digits
 	$(BIN)/python run_search.py --budget-mflops $(BUDGET_MFLOPS) $(ARGS)
@@ -12,7 +19,19 @@ search: .venv/ready  ## a real search on scikit-learn's handwritten digits
 test: .venv/ready-dev  ## all tests
 	$(BIN)/python -m pytest -n auto
 
-check: .venv/ready-dev  ## format, lint, types, tests: what a change must pass
+test-without-torch:  ## with the interpreter PYTHON as it is: the part of the tests that needs no torch
+	$(PYTHON) -m pytest $(TORCH_FREE)
+
+older-processors: .venv/ready-dev  ## numerics once more as a processor of 2013, and as one without AVX
+	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 NUMBA_CPU_NAME=haswell \
+		$(BIN)/python -m pytest -n auto $(NUMERICS)
+	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-generic ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default \
+		NUMBA_CPU_NAME=generic $(BIN)/python -m pytest -n auto $(NUMERICS)
+
+pins: .venv/ready-dev  ## do the pins and ranges resolve on every platform and Python
+	$(BIN)/python -m tools.pins
+
+check: .venv/ready-dev pins  ## format, lint, types, pins, tests: what a change must pass
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -24,13 +43,13 @@ setup: .venv/ready
 	$(PYTHON) -m venv .venv
 
 .venv/ready: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(PIP) "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	$(PIP) --editable ".[all]"
 	$(BIN)/python -m igcnas.execution.cpu
 	touch $@
 
 .venv/ready-dev: .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(PIP) --editable ".[dev]"
 	touch $@
 
 clean:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
-import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -25,7 +25,10 @@ from igcnas.grouping import (
     MultiSpectral,
 )
 
-torch.set_num_threads(1)
+with suppress(ModuleNotFoundError):  # `make test-without-torch`
+    import torch
+
+    torch.set_num_threads(1)
 settings.register_profile("ci", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("ci")
 
