@@ -57,7 +57,7 @@ def test_the_driver_is_known_from_the_kernel_too(monkeypatch: pytest.MonkeyPatch
     text = "NVRM version: NVIDIA UNIX {}x86_64 Kernel Module {} 550.54.14  Thu Feb 22 01:44:30 UTC 2024\n"
     for words in (("", ""), ("Open ", " for x86_64 ")):
         (tmp_path / "version").write_text(text.format(*words))
-        assert device.driver_version() == "550.54.14"
+        assert gpu.driver_version() == "550.54.14"
 
 
 def test_it_is_said_once_before_a_training_and_not_where_the_cpu_was_asked_for(
