@@ -136,7 +136,7 @@ def test_a_stopped_search_says_how_to_go_on_and_does(number: int, capsys: pytest
             assert f"is in use by process {process.pid}; " in capsys.readouterr().err
         process.send_signal(number)
         out, err = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert err == ""
     assert "stopped with 0 of 2 networks; nothing is lost. To go on:" in out
     assert out.splitlines()[-1].endswith(f"run_search.py {' '.join(SLOW)}")
