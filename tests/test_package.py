@@ -18,7 +18,7 @@ from igcnas.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("igcnas", "search_spaces", "analysis", "tests", "docs", "benchmarks", "tools", ".ci")
 FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "constraints.txt", "Makefile")
-BUILD = "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
+BUILD = "import setuptools.build_meta as b, sys; out = sys.argv[1]; b.build_wheel(out); b.build_sdist(out)"
 
 
 @pytest.fixture(scope="module")
