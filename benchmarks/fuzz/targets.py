@@ -86,12 +86,8 @@ class Targets:
         torch.save(self.tensors, stored)
         self.stored = stored.getvalue()
         arrays = io.BytesIO()
-        np.savez(
-            arrays,
-            x_train=np.zeros((6, 8, 8), np.uint8),
-            y_train=np.arange(6) % 2,
-            x_test=np.zeros((4, 8, 8), np.uint8),
-        )
+        images = np.arange(12 * 64).astype(np.uint8).reshape(12, 8, 8)
+        np.savez(arrays, x_train=images, y_train=np.arange(12) % 2, x_test=images[:4], y_test=np.arange(4) % 2)
         self.npz = arrays.getvalue()
         pictures = []
         for kind in ("PNG", "JPEG", "GIF", "BMP"):
@@ -228,10 +224,11 @@ class Targets:
         """A folder of pictures, one of them damaged."""
         root = self.folder / "photos"
         shutil.rmtree(root, ignore_errors=True)
-        for number in range(4):
-            self._file(f"photos/{number % 2}/{number}.png", self.pictures[0])
+        for number in range(16):
+            split = "test" if number < 4 else "train"
+            self._file(f"photos/{split}/{number % 2}/{number}.png", self.pictures[number % 2])
         picture = random.choice(self.pictures)
-        self._file("photos/0/9.jpg", damaged(random, picture, other=random.choice(self.pictures)))
+        self._file("photos/train/0/99.png", damaged(random, picture, other=random.choice(self.pictures)))
         load_dataset(f"imagefolder:{root}", image_size=8)
 
     def read_words(self, random: Random) -> None:
