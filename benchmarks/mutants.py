@@ -348,7 +348,9 @@ def page(before: Sequence[Outcome], after: Sequence[Outcome], reasons: dict[str,
                 "`python -m benchmarks.mutants run`: one small change of the code at a time, against the test files of "
                 "its part alone; other tests may see more. A sample of the possible changes, drawn by chance, the same "
                 "rule each time. In brackets: 95 % interval (Wilson) for all changes of the part. A change after which "
-                "the tests never ended counts as killed.",
+                "the tests never ended counts as killed. Parts without a second score were not tried again; the "
+                "sizes of "
+                "the samples are what a shared machine gave, and differ.",
                 pipes(("part", "possible changes", "killed before", "killed now"), rows, words=(0,)),
                 f"## The {len(left)} that live, and why",
                 pipes(("place", "code", "changed to", "why it stays"), survivors, words=(0, 1, 2, 3)),

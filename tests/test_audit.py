@@ -197,7 +197,7 @@ def test_more_seeds_go_on_and_other_settings_are_refused(study: Path, capsys: py
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--epochs", "1"], "--epochs 1 is not longer than the 1 epochs of the study"),
+        (["--epochs", "1"], "--epochs 1 is not longer than the 1 epoch of the study"),
         (["--networks", "0"], "--networks 0 must be at least 1"),
         (["--networks", "8", "--epochs", "3"], "the study holds 7 trained networks, but 3 bands need 9"),
         (["--bands", "2", "--networks", "5", "--epochs", "4"], "--networks 5, but 2 bands need 6"),

@@ -256,7 +256,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         ((*QUICK, "--sampler", "tpee"), "unknown sampler 'tpee'; did you mean 'tpe'?"),
         ((*QUICK, "--objective", "latency"), "unknown objective 'latency'; did you mean 'accuracy,latency'?"),
         ((*QUICK, "--pruner", "halve"), "unknown pruner 'halve'; did you mean 'halving'?"),
-        ((*QUICK, "--pruner", "halving"), "--min-epochs 1 must be at least 1 and below the 1 epochs"),
+        ((*QUICK, "--pruner", "halving"), "--min-epochs 1 must be at least 1 and below the 1 epoch"),
         ((*QUICK, "--min-epochs", "2"), "--min-epochs 2 does nothing with --pruner none; add --pruner halving"),
         ((*QUICK, "--seed", "-1"), "seed -1"),
         ((*QUICK, "--space", "igcv4"), "unknown search space 'igcv4'; did you mean 'igcv3'?"),

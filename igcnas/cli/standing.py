@@ -27,8 +27,9 @@ def standing_lines(standing: Standing) -> list[str]:
     if race.networks < 2:
         return lines
     lines.append(
-        f"          the best of {race.networks} with probability {race.first.probability:.2f}; many seeds on these "
-        f"images are expected to average to {race.first.expected:.2f} +- {race.first.uncertainty:.2f} % (sd)"
+        f"          the best of {race.networks} with probability {race.first.probability:.2f}; its true accuracy is "
+        f"expected at {race.first.expected:.2f} +- {race.first.uncertainty:.2f} % (mean over many seeds on these "
+        "images, sd)"
     )
     others = list(zip(standing.runners_up, race.runners_up, strict=True))
     if others:
