@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from igcnas import limits
 from igcnas.architecture import Architecture
 from igcnas.data import Dataset, Split, bounds, load_dataset
 from igcnas.data.archive import file_contents
@@ -112,7 +113,7 @@ def test_a_file_that_declares_more_than_it_can_hold_takes_no_memory(shape, conte
 
 def test_images_beyond_the_free_memory_are_refused_before_they_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(bounds, "_SMALL", 100)
-    monkeypatch.setattr(bounds, "_free", lambda: 1000)
+    monkeypatch.setattr(limits, "memory", lambda: limits.Memory(available=1000, limit=None, by=None))
     text = message(saved(tmp_path / "a.npz"))
     assert "take 1.1 kB, and 1.0 kB of memory are free" in text
 
@@ -120,7 +121,7 @@ def test_images_beyond_the_free_memory_are_refused_before_they_are_read(tmp_path
 def test_an_archive_that_unpacks_to_more_than_cifar_is_refused(tmp_path, monkeypatch):
     from igcnas.data import archive as module
 
-    monkeypatch.setattr(module, "_MOST_FILE", 1000)
+    monkeypatch.setattr(module, "_MOST_BYTES", 1000)
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         info = tarfile.TarInfo("cifar/train")
         info.size = 2000
@@ -131,7 +132,7 @@ def test_an_archive_that_unpacks_to_more_than_cifar_is_refused(tmp_path, monkeyp
     with pytest.raises(DataError, match="more than any file of CIFAR"):
         file_contents(tmp_path, {"train"})
     monkeypatch.setattr(module, "_MOST_FILE", 10**9)
-    monkeypatch.setattr(module, "_MOST_ARCHIVE", 1000)
+    monkeypatch.setattr(module, "_MOST_UNPACKED", 1000)
     with pytest.raises(DataError, match=r"it unpacks to more than 1.0 kB"):
         file_contents(tmp_path / "a.tar.gz", {"other"})
 

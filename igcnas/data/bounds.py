@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from igcnas import limits
 from igcnas.errors import DataError
 
 # Pictures compress 2 to 50 times, drawings and masks a few hundred; deflate cannot do more than 1,032.
@@ -13,8 +14,8 @@ def check_memory(needed: int, what: str, way_out: str) -> None:
     """DataError where so many bytes are more than the machine has free; `what` begins it, `way_out` ends it."""
     if needed <= _SMALL:
         return
-    free = _free()
-    if needed > free:
+    free = limits.memory().available
+    if free is not None and needed > free:
         raise DataError(f"{what} {size(needed)}, and {size(free)} of memory are free; {way_out}")
 
 
@@ -35,9 +36,3 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:,.1f} {unit}"
     return f"{count / 1e3:,.1f} kB"
-
-
-def _free() -> int:
-    import psutil  # type: ignore[import-untyped, unused-ignore]
-
-    return int(psutil.virtual_memory().available)
