@@ -135,7 +135,7 @@ def test_numbers_that_cannot_be_are_refused(change: dict[str, object], words: st
         dataclasses.replace(RECIPES["igc-cifar"], **change)  # type: ignore[arg-type]
     with pytest.raises(IgcnasError, match="unknown schedule 'cosin'; did you mean 'cosine'"):
         Schedule(kind="cosin")
-    with pytest.raises(IgcnasError, match="norms: -1"):
+    with pytest.raises(IgcnasError, match="norms must be at least 0, but is -1"):
         PerKind(weights=0, biases=0, norms=-1, deciding=0)
 
 

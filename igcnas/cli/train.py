@@ -51,7 +51,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = parser.add_argument
     add("family", metavar="FAMILY", help="a family (see igcnas networks) or an architecture.json")
     add("parameters", nargs="*", metavar="key=value", help="its parameters; what the data decide may be left out")
-    add("--recipe", default="paper", metavar="NAME", help="paper, short, or a name of igcnas recipes (default: paper)")
+    add(
+        "--recipe",
+        default="paper",
+        metavar="NAME",
+        help="paper, short, a name of igcnas recipes, or a FILE.json of your own (default: paper)",
+    )
     add_data_arguments(parser)
     add("--epochs", type=int, metavar="N", help="other than the recipe's; its schedule is scaled to them")
     add("--batch-size", type=int, metavar="N", help="images a step, all processes together; scales the learning rate")
@@ -64,7 +69,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="share of each class put aside for validation (default: 0.1; 0.25 of fewer than 10,000 images)",
     )
     add("--train-on-all", action="store_true", help="put nothing aside; the last weights are the result")
-    add("--pretrained", type=Path, metavar="FILE", help="first weights: .safetensors, or a state dict of torch.save")
+    add(
+        "--pretrained",
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="first weights: .safetensors, or a state dict of torch.save, also those of public ports under their names",
+    )
     add(
         "--precision",
         choices=("auto", "float32"),
@@ -90,13 +101,14 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.family.endswith(".json"):
         family(arguments.family)  # a wrong name should not wait for the data
     _early_recipe(arguments)
+    from igcnas.runs.settings import as_begun, changed_values
     from igcnas.training import join, launched, prepare_device, resolve_device
 
     device = resolve_device(arguments.device)
     with join(device) as world:
         assert world.device is not None
         data = open_named_data(arguments)
-        architecture = _architecture(arguments, data)
+        architecture = named_architecture(arguments.family, arguments.parameters, data)
         _, height, width = architecture.input_shape
         prepare_device(world.device, height * width)
         if launched():
@@ -107,17 +119,35 @@ def run(arguments: argparse.Namespace) -> int:
         world.part(recipe.batch_size)
         settings = _settings(arguments, architecture, recipe, data)
         folder = arguments.out or RUNS / _default_name(arguments, settings)
+        if not arguments.recipe.endswith(".json"):
+            settings = as_begun(folder, settings)
         engine = chosen_engine(
-            arguments.engine,
+            _asked_engine(arguments, settings.recipe),
             device=world.device.type,
             begun=begun_engine(folder / "settings.json"),
             processes=world.size,
         )
         settings = replace(settings, engine=engine)
-        return _train(arguments, settings, data, folder, world)
+        return _train(arguments, settings, data, folder, world, changed_values(settings.recipe, recipe))
 
 
-def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, folder: Path, world: World) -> int:
+def _asked_engine(arguments: argparse.Namespace, recipe: Recipe) -> str:
+    """The fast engine knows the layers of a plan; what a recipe drops between them, it would not see."""
+    if not recipe.channel_dropout.share:
+        return str(arguments.engine)
+    if arguments.engine == "fast":
+        raise IgcnasError(f"--engine fast drops no channels, as recipe {recipe.name} does; leave it out, or give eager")
+    return "eager"
+
+
+def _train(
+    arguments: argparse.Namespace,
+    settings: RunSettings,
+    data: RunData,
+    folder: Path,
+    world: World,
+    changed: list[str],
+) -> int:
     from igcnas.cli.stopping import Stop
     from igcnas.cli.train_progress import progress_for
     from igcnas.runs.run import Observer, read_summary, train_run
@@ -148,6 +178,10 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
         observer = None
         if progress is not None and read_summary(folder) is None:
             progress.announce(workers, world.size)
+            if changed:
+                say(f"recipe    as this training was begun, before it was mended: {'; '.join(changed)}")
+            if settings.recipe.channel_dropout.share:
+                say("engine    eager, because the recipe drops channels inside the network")
             stack.enter_context(progress)
             observer = Observer(on_start=progress.start, on_epoch=progress.epoch, on_step=progress.step)
         first = {} if arguments.pretrained is None else {"pretrained": load_pretrained(arguments.pretrained, say)}
@@ -191,21 +225,21 @@ def _early_recipe(arguments: argparse.Namespace) -> None:
     recipe.adapted(epochs=arguments.epochs, batch_size=arguments.batch_size, learning_rate=arguments.learning_rate)
 
 
-def _architecture(arguments: argparse.Namespace, data: RunData) -> Architecture:
-    """The network; classes, size and channels are those of the data unless they are given."""
+def named_architecture(name: str, parameters: list[str], data: RunData) -> Architecture:
+    """The network of a family or a file; classes, size and channels are those of the data unless they are given."""
     channels, height, _ = data.input_shape
-    if arguments.family.endswith(".json"):
+    if name.endswith(".json"):
         from igcnas.cli.count import read_architecture
 
-        if arguments.parameters:
-            raise IgcnasError(f"{arguments.parameters[0]!r} does not apply to a file; it says everything")
-        architecture = read_architecture(arguments.family)
+        if parameters:
+            raise IgcnasError(f"{parameters[0]!r} does not apply to a file; it says everything")
+        architecture = read_architecture(name)
     else:
-        known = family(arguments.family)
-        given = {word.partition("=")[0] for word in arguments.parameters}
+        known = family(name)
+        given = {word.partition("=")[0] for word in parameters}
         by_data = {"classes": len(data.classes), "size": height, "channels": channels}
         words = [f"{key}={value}" for key, value in by_data.items() if key in known.parameters and key not in given]
-        architecture = known.from_text([*arguments.parameters, *words])
+        architecture = known.from_text([*parameters, *words])
     if architecture.input_shape != data.input_shape or architecture.num_classes != len(data.classes):
         raise IgcnasError(
             f"the network takes images {_shape(architecture.input_shape)} of {architecture.num_classes} classes, "

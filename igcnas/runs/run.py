@@ -194,6 +194,7 @@ class _Files(contextlib.AbstractContextManager["_Files"]):
             std=tuple(source.std.tolist()),
             classes=data.classes,
             epoch=epoch,
+            epsilon=self.settings.recipe.norm.epsilon,
             data={
                 "name": data.name,
                 "fingerprint": data.fingerprint,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from igcnas.architecture import Architecture
 from igcnas.errors import StudyError
-from igcnas.recipes import Recipe
+from igcnas.recipes import WORDS, Recipe
 from igcnas.study import flatten
 
 FILE = "settings.json"
-_FORMAT = 1
-_MAY_CHANGE = ("data.spec", "data.data_dir")
+_FORMAT = 2
+_READABLE = (1, 2)  # 1: recipes without norm constants, first weights and dropout of channels
+_MAY_CHANGE = ("format", "data.spec", "data.data_dir")
+_WORDS = tuple(f"recipe.{name}" for name in WORDS)
 _FIRST_ENGINE = "eager"  # of trainings from before there were two
 
 
@@ -57,7 +59,7 @@ class RunSettings:
     def from_dict(data: Mapping[str, Any]) -> RunSettings:
         """The settings that `to_dict` described; StudyError if they are not."""
         try:
-            if data["format"] != _FORMAT:
+            if data["format"] not in _READABLE:
                 raise StudyError(f"settings of format {data['format']} are of another version of igcnas")
             return RunSettings(
                 architecture=Architecture.from_dict(data["architecture"]),
@@ -72,10 +74,14 @@ class RunSettings:
             raise StudyError(f"settings of a training are damaged ({error})") from None
 
     def differences(self, found: Mapping[str, Any]) -> list[str]:
-        """Each setting in which the `found` ones differ from these, as 'name: found -> these'; paths do not count."""
-        mine, theirs = (_flat(data) for data in (self.to_dict(), found))
+        """Each setting in which the `found` ones differ from these, as 'name: found -> these'; paths do not count.
+
+        Nor do the words of a recipe.
+        """
+        mine, theirs = (_flat(data) for data in (self.to_dict(), RunSettings.from_dict(found).to_dict()))
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)]
-        return [f"{key}: {theirs.get(key)} -> {mine.get(key)}" for key in keys if key not in _MAY_CHANGE]
+        told = [key for key in keys if key not in _MAY_CHANGE and not key.startswith(_WORDS)]
+        return [f"{key}: {theirs.get(key)} -> {mine.get(key)}" for key in told]
 
 
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +98,26 @@ def read_settings(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise StudyError(f"{folder / FILE} cannot be read ({error}); give another --out") from None
     return data
+
+
+def as_begun(folder: Path, settings: RunSettings) -> RunSettings:
+    """These settings with the recipe that the training in this folder was begun with, where the same one is asked for.
+
+    A recipe of a name is mended from version to version; a training that was begun goes on as it began.
+    """
+    if not (folder / FILE).exists():
+        return settings
+    begun, asked = RunSettings.from_dict(read_settings(folder)).recipe, settings.recipe
+    asks = ("name", "epochs", "batch_size", "learning_rate")
+    same = all(getattr(begun, name) == getattr(asked, name) for name in asks)
+    return replace(settings, recipe=begun) if same else settings
+
+
+def changed_values(begun: Recipe, now: Recipe) -> list[str]:
+    """Where the recipe of a training differs from that of its name today, as 'name: begun, not now'."""
+    mine, theirs = (flatten(recipe.to_dict()) for recipe in (begun, now))
+    names = [name for name in theirs if not name.startswith(WORDS) and mine.get(name) != theirs[name]]
+    return [f"{name} {mine.get(name)}, not {theirs[name]}" for name in names]
 
 
 def guard(folder: Path, settings: RunSettings) -> None:
