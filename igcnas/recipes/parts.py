@@ -115,7 +115,8 @@ class ChannelDropout:
     """Whole channels that are dropped in training (torch's Dropout2d).
 
     share: of the channels, at each place. at: stem, before the activation of the stem; head, before that of the last
-    1x1 convolution; map, before the global pooling; pooled, behind it.
+    1x1 convolution; map, before the global pooling; pooled, behind it. A network without such a place drops nothing
+    there.
     """
 
     share: BelowOne = 0.0

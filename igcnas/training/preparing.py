@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from igcnas.errors import IgcnasError
 from igcnas.layers import CondensingLinear, DynamicConv, LearnedModule
 from igcnas.plan import Plan
 from igcnas.primitives import Gated, GlobalPool, Layer, Linear, Residual, Sequence
@@ -108,7 +107,7 @@ def _drop_channels(network: nn.Module, network_plan: Plan, recipe: Recipe) -> No
     for place in recipe.channel_dropout.at:
         name = {"map": _pooling(network_plan), "pooled": _classifier(network_plan)}.get(place, f"{place}.norm")
         if name not in modules:
-            raise IgcnasError(f"recipe {recipe.name} drops channels at the {place}, which this network has not")
+            continue
         if place in ("map", "pooled"):
             _before(network, name, drop)
         else:
