@@ -19,9 +19,12 @@ from igcnas.literature import family
 from igcnas.recipes import Recipe, choose_recipe, short_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from igcnas.runs.data import RunData
+    from igcnas.runs.groups import GroupState
     from igcnas.runs.settings import RunSettings
     from igcnas.training import World
 
@@ -90,6 +93,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=60.0,
         metavar="S",
         help="time between checkpoints, also within an epoch (default: %(default)g)",
+    )
+    add(
+        "--show-groups",
+        nargs="?",
+        const="",
+        metavar="LAYER",
+        help="after each epoch, how many inputs and filters changed their learned group, and how large groups are; of "
+        "layers whose name has LAYER in it, group by group; all of it in groups.csv",
     )
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
     parser.set_defaults(run=run)
@@ -183,7 +194,12 @@ def _train(
             if settings.recipe.channel_dropout.share:
                 say("engine    eager, because the recipe drops channels inside the network")
             stack.enter_context(progress)
-            observer = Observer(on_start=progress.start, on_epoch=progress.epoch, on_step=progress.step)
+            observer = Observer(
+                on_start=progress.start,
+                on_epoch=progress.epoch,
+                on_step=progress.step,
+                on_groups=lambda states: _show_groups(states, arguments.show_groups, say),
+            )
         first = {} if arguments.pretrained is None else {"pretrained": load_pretrained(arguments.pretrained, say)}
         try:
             summary = train_run(
@@ -195,6 +211,7 @@ def _train(
                 checkpoint_seconds=arguments.checkpoint_seconds,
                 observer=observer,
                 stop=stop,
+                follow_groups=arguments.show_groups,
                 **first,
             )
         except Stopped:
@@ -301,6 +318,14 @@ def _share_cores(device: torch.device) -> None:
 
     if device.type == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+
+
+def _show_groups(states: list[GroupState], layer: str, say: Callable[[str], None]) -> None:
+    from igcnas.runs.groups import detail, summary
+
+    shown = [state for state in states if layer in state.layer] if layer else []
+    for line in [detail(state) for state in shown] or [summary(states)]:
+        say(f"groups    {line}")
 
 
 def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,12 @@ class Events:
             value = value_of(report, column)
             if value is not None:
                 self._writer.add_scalar(tag, value, report.epoch)
+        self._writer.flush()
+
+    def add_groups(self, epoch: int, moved: Mapping[str, int]) -> None:
+        """How many inputs, filters or gates changed their group."""
+        for what, count in moved.items():
+            self._writer.add_scalar(f"groups/{what.replace(' ', '_')}_changed", count, epoch)
         self._writer.flush()
 
     def close(self) -> None:
