@@ -96,7 +96,7 @@ class Recipe:
     def values(self) -> Iterator[tuple[str, Any]]:
         """Every value that acts, by name: not the milestones of a cosine, nor rules of groupings that it does not name.
 
-        Those of grouping are the ones that `files` or `ours` name.
+        Those of grouping are the ones that `files` or `ours` name, or that are not as usual.
         """
         for part in self.__slots__:
             if part == "name" or part in WORDS:
@@ -120,7 +120,8 @@ class Recipe:
         return "", ""
 
     def _acts(self, part: str, name: str) -> bool:
-        learns = any(self.whose(f"grouping.{rule}")[0] for rule in GroupingRules.__slots__)
+        unsaid = not (self.files or self.ours)
+        learns = unsaid or any(self.whose(f"grouping.{rule}")[0] for rule in GroupingRules.__slots__)
         crop, kind = self.augmentation.crop, self.schedule.kind
         rule = {
             "optimizer.nesterov": self.optimizer.kind == "sgd",
@@ -141,7 +142,8 @@ class Recipe:
             "augmentation.centre": crop in ("area", "short-side"),
         }
         if part == "grouping":
-            return bool(self.whose(f"grouping.{name}")[0])
+            other = getattr(self.grouping, name) != getattr(GroupingRules(), name)
+            return other or bool(self.whose(f"grouping.{name}")[0])
         return rule.get(f"{part}.{name}", True)
 
     def adapted(
