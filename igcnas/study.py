@@ -195,8 +195,7 @@ class StudySettings:
             raise StudyError(f"no study in {folder}; studies there: {known}")
         advice = "restore it, or use a new --study name"
         data = read_json(path, dict[str, Any], advice=advice)
-        if data.get("format") != _FORMAT:
-            raise StudyError(_foreign(path, data))
+        _refuse_others(path, data)
         data["training"] = with_first_engine(data.get("training"))
         settings = as_kind(data, StudySettings, where=str(path), advice=advice)
         as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
@@ -229,16 +228,17 @@ def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _foreign(path: Path, data: Mapping[str, Any]) -> str:
-    """What settings are of that are not those of a study."""
+def _refuse_others(path: Path, data: Mapping[str, Any]) -> None:
+    """StudyError for settings that are not those of a study of this version; a format says nothing of what has it."""
     if "finalists" in data:
-        return f"{path.parent} is a retraining, not a study; name the study that it lies in"
+        raise StudyError(f"{path.parent} is a retraining, not a study; name the study that it lies in")
     if "recipe" in data and "architecture" in data:
-        return (
+        raise StudyError(
             f"{path.parent} is one training by igcnas train, not a study; its best weights are best.safetensors there, "
             "and igcnas evaluate tells its accuracy"
         )
-    return f"{path} was written by another version of igcnas; use a new --study name"
+    if data.get("format") != _FORMAT:
+        raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
 
 
 def find_study(name: str | Path, root: Path = Path("studies")) -> Path:

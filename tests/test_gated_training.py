@@ -51,7 +51,7 @@ from igcnas.training import (
     train,
     trainer,
 )
-from igcnas.training.torchvision import from_torchvision
+from igcnas.training.ports import names_of, recognise
 from igcnas.worker import Job, WorkerSetup
 from igcnas.worker.trainer import Trainer
 
@@ -181,9 +181,12 @@ def test_weights_under_the_names_of_torchvision_load_without_the_counters_of_old
         layer, _, kind = name.rpartition(".")
         if kind != "num_batches_tracked":
             state[f"{theirs[layer]}.{kind}"] = tensor
-    found = from_torchvision(state, module.state_dict())
-    assert set(found) == {name for name in own if not name.endswith(".num_batches_tracked")}
-    assert all(found[name] is own[name] for name in found)
+    port = recognise(state)
+    assert port is not None
+    found = names_of(port, own)
+    assert {name: state[found[name]] for name in own if found[name] in state} == {
+        name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")
+    }
     missing = load_pretrained(module, state)
     assert missing
     assert all("_generator." in name or name.endswith(".measured") for name in missing)

@@ -376,3 +376,109 @@ except SystemExit:
             [sys.executable, "-c", code, command], cwd=ROOT, capture_output=True, text=True, check=True
         )
         assert "usage:" in done.stdout
+
+
+# Recipes of other days, and of one's own
+
+
+def small(**changes: Any) -> dict[str, Any]:
+    decay = {"weights": 1e-4, "biases": 0.0, "norms": 0.0, "deciding": 0.0}
+    return {"epochs": 1, "batch_size": 64, "learning_rate": 0.2, "decay": decay, **changes}
+
+
+def test_a_recipe_of_ones_own_is_trained_by_and_kept_with_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.json").write_text(json.dumps(small(norm={"epsilon": 1e-3}, dropout=0.25)))
+    words = [*SMALL, "--recipe", tmp_path / "mine.json", "--out", tmp_path / "r"]
+    assert call(capsys, "train", *words)[0] == 0
+    kept = RunSettings.from_dict(json.loads((tmp_path / "r/settings.json").read_text())).recipe
+    assert (kept.name, kept.norm.epsilon, kept.dropout) == ("mine", 1e-3, 0.25)
+    (tmp_path / "mine.json").write_text(json.dumps(small(norm={"epsilon": 1e-5}, dropout=0.25)))
+    status, _, err = call(capsys, "train", *words)
+    assert status == 2
+    assert "recipe.norm.epsilon: 0.001 -> 1e-05" in err
+
+
+def test_evaluate_uses_the_epsilon_that_the_network_was_trained_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.json").write_text(json.dumps(small(norm={"epsilon": 0.5}, epochs=3)))
+    words = [*SMALL, "--recipe", tmp_path / "mine.json", "--out", tmp_path / "r", "--json"]
+    summary = json.loads(call(capsys, "train", *words)[1])
+    found = json.loads(call(capsys, "evaluate", tmp_path / "r", "--split", "test", "--json")[1])
+    assert Checkpoint.read(tmp_path / "r/best.safetensors").epsilon == 0.5
+    assert found["test"]["top1"] == summary["test"]["top1"]
+
+
+def test_a_training_that_was_begun_with_an_older_recipe_of_the_name_goes_on_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", *SMALL, "--recipe", "igc-cifar", "--epochs", 1, "--batch-size", 64]
+    assert call(capsys, *words, "--out", tmp_path / "now")[0] == 0
+    settings = json.loads((tmp_path / "now/settings.json").read_text())
+    recipe = settings["recipe"]
+    for later in ("files", "norm", "first", "channel_dropout"):  # as these settings were written at first
+        del recipe[later]
+    del recipe["decay"]["shifts"], recipe["optimizer"]["dampening"]
+    recipe["ours"] = ""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/settings.json").write_text(json.dumps({**settings, "format": 1}))
+    status, out, err = call(capsys, *words, "--out", tmp_path / "old")
+    assert (status, err) == (0, "")
+    assert "recipe    as this training was begun, before it was mended: " in out
+    assert "norm.epsilon 1e-05, not 2e-05" in out
+    assert call(capsys, *words, "--out", tmp_path / "old")[0] == 0  # done, and asked for again
+    kept = RunSettings.from_dict(json.loads((tmp_path / "old/settings.json").read_text())).recipe
+    assert (kept.norm.epsilon, kept.norm.momentum, kept.first.linear) == (1e-5, 0.1, "normal")
+    assert Checkpoint.read(tmp_path / "old/best.safetensors").epsilon == 1e-5
+    assert Checkpoint.read(tmp_path / "now/best.safetensors").epsilon == 2e-5
+    status, _, err = call(capsys, *words[:-4], "--epochs", 2, "--batch-size", 64, "--out", tmp_path / "old")
+    assert status == 2
+    assert "recipe.epochs: 1 -> 2" in err
+
+
+def test_a_recipe_that_drops_channels_is_trained_eagerly_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dropped = {"share": 0.2, "at": ["stem", "pooled"]}
+    (tmp_path / "mine.json").write_text(json.dumps(small(channel_dropout=dropped)))
+    words = ["train", *SMALL, "--recipe", tmp_path / "mine.json", "--out", tmp_path / "r"]
+    status, _, err = call(capsys, *words, "--engine", "fast")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--engine fast drops no channels, as recipe mine does" in err
+    status, out, _ = call(capsys, *words)
+    assert status == 0
+    assert "engine    eager, because the recipe drops channels inside the network" in out
+    assert json.loads((tmp_path / "r/settings.json").read_text())["engine"] == "eager"
+
+
+def test_the_weights_of_a_public_port_are_trained_on_and_evaluated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = ["resnet", "depth=8", "width=4", "shortcut=pad"]
+    module = build(plan(family("resnet").from_text([*network[1:], "size=8", "channels=1"])))
+    theirs = {"stem.conv": "conv1", "stem.norm": "bn1", "classifier": "linear"}
+    for stage in (1, 2, 3):
+        for part, name in (("conv1", "conv1"), ("norm1", "bn1"), ("conv2", "conv2"), ("norm2", "bn2")):
+            theirs[f"stage{stage}.block1.residual.body.{part}"] = f"layer{stage}.0.{name}"
+    state = {}
+    for name, tensor in module.state_dict().items():
+        at, _, kind = name.rpartition(".")
+        state[f"module.{theirs[at]}.{kind}"] = tensor
+    torch.save({"state_dict": state, "best_prec1": 91.7}, tmp_path / "port.th")
+    status, out, _ = call(capsys, "evaluate", tmp_path / "port.th", *network, "--split", "test")
+    assert status == 0
+    assert "(weights of akamaster/pytorch_resnet_cifar10)" in out
+    status, _, err = call(capsys, "evaluate", tmp_path / "port.th", *network)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "does not say which images it was trained on; use --split test" in err
+    status, _, err = call(
+        capsys, "evaluate", tmp_path / "port.th", "resnet", "depth=8", "shortcut=pad", "--split", "test"
+    )
+    assert status == 2
+    assert "conv1.weight of these weights of akamaster/pytorch_resnet_cifar10 has shape (4, 1, 3, 3), but" in err
+    words = [*network, "--weights", tmp_path / "port.th", "--recipe", "short", "--epochs", 1, "--out", tmp_path / "r"]
+    status, out, _ = call(capsys, "train", *words)
+    assert status == 0
+    assert "those of akamaster/pytorch_resnet_cifar10; nothing is missing" in out

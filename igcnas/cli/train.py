@@ -22,9 +22,12 @@ from igcnas.recipes import Recipe, choose_recipe, short_settings
 from igcnas.units import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from igcnas.runs.data import RunData
+    from igcnas.runs.groups import GroupState
     from igcnas.runs.settings import RunSettings
     from igcnas.training import World
 
@@ -55,7 +58,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = parser.add_argument
     add("family", metavar="FAMILY", help="a family (see igcnas networks) or an architecture.json")
     add("parameters", nargs="*", metavar="key=value", help="its parameters; what the data decide may be left out")
-    add("--recipe", default="paper", metavar="NAME", help="paper, short, or a name of igcnas recipes (default: paper)")
+    add(
+        "--recipe",
+        default="paper",
+        metavar="NAME",
+        help="paper, short, a name of igcnas recipes, or a FILE.json of your own (default: paper)",
+    )
     add_data_arguments(parser)
     add("--epochs", type=int, metavar="N", help="other than the recipe's; its schedule is scaled to them")
     add("--batch-size", type=int, metavar="N", help="images a step, all processes together; scales the learning rate")
@@ -68,7 +76,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="share of each class put aside for validation (default: 0.1; 0.25 of fewer than 10,000 images)",
     )
     add("--train-on-all", action="store_true", help="put nothing aside; the last weights are the result")
-    add("--pretrained", type=Path, metavar="FILE", help="first weights: .safetensors, or a state dict of torch.save")
+    add(
+        "--pretrained",
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="first weights: .safetensors, or a state dict of torch.save, also those of public ports under their names",
+    )
     add(
         "--precision",
         choices=("auto", "float32"),
@@ -84,6 +98,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="S",
         help="time between checkpoints, also within an epoch (default: %(default)g)",
     )
+    add(
+        "--show-groups",
+        nargs="?",
+        const="",
+        metavar="LAYER",
+        help="after each epoch, how many inputs and filters changed their learned group, and how large groups are; of "
+        "layers whose name has LAYER in it, group by group; all of it in groups.csv",
+    )
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
     parser.set_defaults(run=run, unread="the training goes on, into its folder")
 
@@ -94,6 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.family.endswith(".json"):
         family(arguments.family)  # a wrong name should not wait for the data
     _early_recipe(arguments)
+    from igcnas.runs.settings import as_begun, changed_values
     from igcnas.training import join, launched, prepare_device, resolve_device
 
     device = resolve_device(arguments.device)
@@ -105,7 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"--validation {arguments.validation:g} does not apply: {data.name} has its own validation split, "
                 f"{data.own_validation:,} images; leave it out"
             )
-        architecture = _architecture(arguments, data)
+        architecture = named_architecture(arguments.family, arguments.parameters, data)
         _, height, width = architecture.input_shape
         prepare_device(world.device, height * width)
         if launched():
@@ -119,14 +142,16 @@ def run(arguments: argparse.Namespace) -> int:
         if data.own_validation and not _uses_own_validation(folder):
             data = open_named_data(arguments, own_validation=False)
             settings = _settings(arguments, architecture, recipe, data)
+        if not arguments.recipe.endswith(".json"):
+            settings = as_begun(folder, settings)
         engine = chosen_engine(
-            arguments.engine,
+            _asked_engine(arguments, settings.recipe),
             device=world.device.type,
             begun=begun_engine(folder / "settings.json"),
             processes=world.size,
         )
         settings = replace(settings, engine=engine)
-        return _train(arguments, settings, data, folder, world)
+        return _train(arguments, settings, data, folder, world, changed_values(settings.recipe, recipe))
 
 
 def _uses_own_validation(folder: Path) -> bool:
@@ -139,7 +164,23 @@ def _uses_own_validation(folder: Path) -> bool:
     return not isinstance(begun, dict) or "own_validation" in begun
 
 
-def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, folder: Path, world: World) -> int:
+def _asked_engine(arguments: argparse.Namespace, recipe: Recipe) -> str:
+    """The fast engine knows the layers of a plan; what a recipe drops between them, it would not see."""
+    if not recipe.channel_dropout.share:
+        return str(arguments.engine)
+    if arguments.engine == "fast":
+        raise IgcnasError(f"--engine fast drops no channels, as recipe {recipe.name} does; leave it out, or give eager")
+    return "eager"
+
+
+def _train(
+    arguments: argparse.Namespace,
+    settings: RunSettings,
+    data: RunData,
+    folder: Path,
+    world: World,
+    changed: list[str],
+) -> int:
     from igcnas.cli.stopping import Stop
     from igcnas.cli.train_progress import progress_for
     from igcnas.files import going_on, make_folder
@@ -175,8 +216,17 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
             if (missing := no_events()) is not None:
                 progress.note(missing)
             before_training(settings.engine, asked=arguments.device, device=world.device.type, output=output)
+            if changed:
+                say(f"recipe    as this training was begun, before it was mended: {'; '.join(changed)}")
+            if settings.recipe.channel_dropout.share:
+                say("engine    eager, because the recipe drops channels inside the network")
             stack.enter_context(progress)
-            observer = Observer(on_start=progress.start, on_epoch=progress.epoch, on_step=progress.step)
+            observer = Observer(
+                on_start=progress.start,
+                on_epoch=progress.epoch,
+                on_step=progress.step,
+                on_groups=lambda states: _show_groups(states, arguments.show_groups, say),
+            )
         first = {} if arguments.pretrained is None else {"pretrained": load_pretrained(arguments.pretrained, say)}
         try:
             summary = train_run(
@@ -190,6 +240,7 @@ def _train(arguments: argparse.Namespace, settings: RunSettings, data: RunData, 
                 stop=stop,
                 # Of several processes each waits for the others in the test: none may leave it alone.
                 cut_off=contextlib.nullcontext if launched() else stop.at_once,
+                follow_groups=arguments.show_groups,
                 **first,
             )
         except (Stopped, KeyboardInterrupt):
@@ -220,21 +271,21 @@ def _early_recipe(arguments: argparse.Namespace) -> None:
     recipe.adapted(epochs=arguments.epochs, batch_size=arguments.batch_size, learning_rate=arguments.learning_rate)
 
 
-def _architecture(arguments: argparse.Namespace, data: RunData) -> Architecture:
-    """The network; classes, size and channels are those of the data unless they are given."""
+def named_architecture(name: str, parameters: list[str], data: RunData) -> Architecture:
+    """The network of a family or a file; classes, size and channels are those of the data unless they are given."""
     channels, height, _ = data.input_shape
-    if arguments.family.endswith(".json"):
+    if name.endswith(".json"):
         from igcnas.cli.count import read_architecture
 
-        if arguments.parameters:
-            raise IgcnasError(f"{arguments.parameters[0]!r} does not apply to a file; it says everything")
-        architecture = read_architecture(arguments.family)
+        if parameters:
+            raise IgcnasError(f"{parameters[0]!r} does not apply to a file; it says everything")
+        architecture = read_architecture(name)
     else:
-        known = family(arguments.family)
-        given = {word.partition("=")[0] for word in arguments.parameters}
+        known = family(name)
+        given = {word.partition("=")[0] for word in parameters}
         by_data = {"classes": len(data.classes), "size": height, "channels": channels}
         words = [f"{key}={value}" for key, value in by_data.items() if key in known.parameters and key not in given]
-        architecture = known.from_text([*arguments.parameters, *words])
+        architecture = known.from_text([*parameters, *words])
     if architecture.input_shape != data.input_shape or architecture.num_classes != len(data.classes):
         raise IgcnasError(
             f"the network takes images {_shape(architecture.input_shape)} of "
@@ -299,6 +350,14 @@ def _share_cores(device: torch.device) -> None:
 
     if device.type == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+
+
+def _show_groups(states: list[GroupState], layer: str, say: Callable[[str], None]) -> None:
+    from igcnas.runs.groups import detail, summary
+
+    shown = [state for state in states if layer in state.layer] if layer else []
+    for line in [detail(state) for state in shown] or [summary(states)]:
+        say(f"groups    {line}")
 
 
 def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path, data: RunData) -> None:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.recipes.own import read_recipe
 from igcnas.recipes.papers import ALIASES, PAPER_OF, PAPER_RECIPES
-from igcnas.recipes.recipe import KINDS, Augmentation, Optimizer, PerKind, Recipe, Schedule
+from igcnas.recipes.recipe import (
+    KINDS,
+    WORDS,
+    Augmentation,
+    ChannelDropout,
+    FirstWeights,
+    NormConstants,
+    Optimizer,
+    PerKind,
+    Recipe,
+    Schedule,
+)
+from igcnas.recipes.usual import all_ours
 from igcnas.settings import GroupingRules, TrainingSettings
 
 __all__ = [
+    "IMAGENET_HEIGHT",
     "KINDS",
     "PAPER_OF",
     "RECIPES",
+    "WORDS",
     "Augmentation",
+    "ChannelDropout",
+    "FirstWeights",
+    "NormConstants",
     "Optimizer",
     "PerKind",
     "Recipe",
@@ -50,7 +70,8 @@ def short_recipe(settings: TrainingSettings) -> Recipe:
     return Recipe(
         name="short",
         source="igcnas search: a short complete schedule, which ranks networks better than the start of a long one",
-        ours="all",
+        ours=all_ours("a short schedule that ranks networks well")
+        | {"grouping": "the defaults, without noise in the end"},
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
@@ -72,7 +93,7 @@ def paper_recipe(family: str, height: int) -> Recipe:
 
 
 def choose_recipe(name: str, *, family: str, height: int, images: int) -> Recipe:
-    """The recipe of this name: 'paper', 'short', or one of RECIPES.
+    """The recipe of this name: 'paper', 'short', one of RECIPES, or the file NAME.json.
 
     family and height decide what 'paper' is, images (to train and validate on) what 'short' is.
     """
@@ -80,6 +101,8 @@ def choose_recipe(name: str, *, family: str, height: int, images: int) -> Recipe
         return paper_recipe(family, height)
     if name == "short":
         return short_recipe(short_settings(images))
+    if name.endswith(".json"):
+        return read_recipe(Path(name).expanduser())
     if name not in RECIPES:
         raise IgcnasError(unknown_name("recipe", name, ("paper", "short", *RECIPES)))
     return RECIPES[name]

@@ -2,136 +2,48 @@
 
 Convention: milestones and warm-up are shares of all epochs, so that a recipe keeps its form when --epochs shortens it.
 The kinds of parameters are: weights (of convolutions and linear layers), biases, norms (scale and shift), deciding
-(what decides groups). A value that no source gives is named in `ours`.
+(what decides groups). Every value of a paper's recipe stands in a file of its source, or is named in `ours`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta
-
-from igcnas import bounds
-from igcnas.checks import shown
-from igcnas.errors import IgcnasError, unknown_name
+from igcnas.bounds import AboveZero, Batch, BelowOne, Epochs
+from igcnas.errors import IgcnasError
 from igcnas.reading import as_kind
+from igcnas.recipes.checking import check
+from igcnas.recipes.parts import (
+    KINDS,
+    Augmentation,
+    ChannelDropout,
+    FirstWeights,
+    NormConstants,
+    Optimizer,
+    PerKind,
+    Schedule,
+)
 from igcnas.settings import GroupingRules
 
-OPTIMIZERS = ("sgd", "rmsprop")
-SCHEDULES = ("cosine", "cosine-epoch", "steps", "exponential")
-CROPS = ("none", "pad", "area", "short-side")
-FILLS = ("zero", "mean")
-KINDS = ("weights", "biases", "norms", "deciding")
+__all__ = [
+    "KINDS",
+    "WORDS",
+    "Augmentation",
+    "ChannelDropout",
+    "FirstWeights",
+    "NormConstants",
+    "Optimizer",
+    "PerKind",
+    "Recipe",
+    "Schedule",
+]
 
-
-def _known(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise IgcnasError(unknown_name(what, name, known))
-
-
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise IgcnasError(f"{name} must be a positive number, but is {value}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimizer:
-    """sgd: with momentum, Nesterov's or plain. rmsprop: smoothing is the decay of the mean square."""
-
-    kind: str = "sgd"
-    momentum: float = 0.9
-    nesterov: bool = True
-    smoothing: float = 0.9
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _known("optimizer", self.kind, OPTIMIZERS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """Learning rate over training, as a multiple of the recipe's.
-
-    cosine: to zero along half a cosine, step by step; cosine-epoch: the same, constant within an epoch. steps: times
-    `factor` at each of `milestones`. exponential: times `factor` each epoch. warmup: over this share of training the
-    rate first rises linearly, step by step; None for none.
-    """
-
-    kind: str = "cosine"
-    warmup: float | None = None
-    milestones: tuple[float, ...] = ()
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        _known("schedule", self.kind, SCHEDULES)
-        _positive(factor=self.factor)
-        for share in (*self.milestones, *(() if self.warmup is None else (self.warmup,))):
-            if not 0 <= share < 1:
-                raise IgcnasError(f"{share} must be a share of training, at least 0 and below 1")
-        if list(self.milestones) != sorted(self.milestones):
-            raise IgcnasError(f"milestones must rise, but are {self.milestones}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerKind:
-    """One number for each kind of parameter."""
-
-    weights: float
-    biases: float
-    norms: float
-    deciding: float
-
-    @staticmethod
-    def all(value: float) -> PerKind:
-        """The same for all."""
-        return PerKind(weights=value, biases=value, norms=value, deciding=value)
-
-    def __post_init__(self) -> None:
-        for kind in KINDS:
-            if not 0 <= getattr(self, kind) < math.inf:
-                raise IgcnasError(f"{kind}: {getattr(self, kind)} must be a number of at least 0")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
-    """What is done to a training image, and how a validation image is cut.
-
-    crop: 'none'; 'pad': pad `pad` pixels (None: an eighth of the height, 4 for 32) with `fill` ('zero', or the 'mean'
-    of each channel) and cut a random window; 'area': a random window with this share of the area (`scale`) and this
-    aspect (`ratio`), resized; 'short-side': scale the short side to between these multiples of the crop (`scale`), the
-    aspect by `ratio`, and cut a random window. flip: mirror every second image; where the data forbid it (digits) it is
-    not done. jitter: brightness, contrast, saturation (a factor of 1 -+ this) and hue (a turn of -+ this). centre: the
-    share of the short side that a validation image keeps, for streamed images that are not padded.
-    """
-
-    crop: str = "pad"
-    pad: Annotated[int, Meta(ge=0, le=bounds.WIDTH_PIXELS)] | None = None
-    fill: str = "zero"
-    flip: bool = True
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    centre: float = 0.875
-
-    def __post_init__(self) -> None:
-        _known("crop", self.crop, CROPS)
-        _known("fill", self.fill, FILLS)
-        _positive(centre=self.centre)
-        for name in ("scale", "ratio"):
-            low, high = getattr(self, name)
-            if not 0 < low <= high < math.inf:
-                raise IgcnasError(f"{name} must be two positive numbers, the smaller first, but is {(low, high)}")
-        if self.crop == "area" and self.scale[1] > 1:
-            raise IgcnasError(f"scale {self.scale} is a share of the area of an image, at most 1")
-        if not all(0 <= strength <= 1 for strength in self.jitter) or self.jitter[3] > 0.5:
-            raise IgcnasError(f"jitter {self.jitter} must be between 0 and 1, that of hue at most 0.5")
-        if self.pad is not None and self.pad < 0:
-            raise IgcnasError(f"pad {self.pad} is negative; give 0 or more pixels")
+# Fields that say where a recipe is from and change no training.
+WORDS = ("source", "files", "ours")
+BESIDES = "besides"  # key of `ours` for what no field holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,43 +51,102 @@ class Recipe:
     """A whole training. learning_rate is for batch_size images a step, all processes together.
 
     The learning rate of a parameter is learning_rate * rates.(its kind) * the schedule; grouping.learning_rate, a
-    multiple of that of the weights, gives that of what decides groups. dropout: before the linear layer.
-    gradient_clip: largest norm of all gradients together, None for none. source: where the values are from; ours: the
-    values that are our choice.
+    multiple of that of the weights, gives that of what decides groups. dropout: of single features, before the linear
+    layer. gradient_clip: largest norm of all gradients together, None for none.
+
+    source: paper and repository. files: the values that stand in a file of it, by file. ours: the values that are our
+    choice, each with the reason; what no field holds, under 'besides'. A value is named as 'optimizer.momentum', or
+    'optimizer' for all of a part. These are words: recipes that differ in nothing else are equal.
     """
 
     name: str
-    source: str
-    ours: str = ""
-    epochs: bounds.Epochs
-    batch_size: bounds.Batch
-    learning_rate: float
-    optimizer: Optimizer = Optimizer()
-    schedule: Schedule = Schedule()
+    source: str = field(compare=False)
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    ours: dict[str, str] = field(default_factory=dict, compare=False)
+    epochs: Epochs
+    batch_size: Batch
+    learning_rate: AboveZero
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
     decay: PerKind
-    rates: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    label_smoothing: float = 0.0
-    gradient_clip: float | None = None
-    dropout: float = 0.0
-    augmentation: Augmentation = Augmentation()
+    rates: tuple[AboveZero, AboveZero, AboveZero] = (1.0, 1.0, 1.0)
+    label_smoothing: BelowOne = 0.0
+    gradient_clip: AboveZero | None = None
+    dropout: BelowOne = 0.0
+    channel_dropout: ChannelDropout = field(default_factory=ChannelDropout)
+    norm: NormConstants = field(default_factory=NormConstants)
+    first: FirstWeights = field(default_factory=FirstWeights)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     grouping: GroupingRules = field(default_factory=GroupingRules)
 
     def __post_init__(self) -> None:
-        for name, most in (("epochs", bounds.EPOCHS), ("batch_size", bounds.BATCH)):
-            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
-                raise IgcnasError(f"{name} must be at least 1, but is {shown(getattr(self, name))}")
-            if getattr(self, name) > most:
-                raise IgcnasError(f"{name} must be at most {most:,}, but is {shown(getattr(self, name))}")
-        _positive(learning_rate=self.learning_rate)
-        for name in ("label_smoothing", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise IgcnasError(f"{name} must be at least 0 and below 1, but is {getattr(self, name)}")
+        check(self)
+        for name in (*(name for names in self.files.values() for name in names), *self.ours):
+            if name != BESIDES and not self._has(name):
+                raise IgcnasError(f"recipe {self.name}: {name!r} in files or ours is no value of a recipe")
+
+    def _has(self, name: str) -> bool:
+        part, _, value = name.partition(".")
+        return part in self.__slots__ and (not value or value in getattr(getattr(self, part), "__slots__", ()))
 
     def rate(self, kind: str) -> float:
         """Multiple of the learning rate that parameters of this kind take."""
         if kind == "deciding":
             return self.rates[0] * self.grouping.learning_rate
-        return self.rates[KINDS.index(kind)]
+        return self.rates[("weights", "biases", "norms").index("norms" if kind == "shifts" else kind)]
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Every value that acts, by name: not the milestones of a cosine, nor rules of groupings that it does not name.
+
+        Those of grouping are the ones that `files` or `ours` name, or that are not as usual.
+        """
+        for part in self.__slots__:
+            if part == "name" or part in WORDS:
+                continue
+            value = getattr(self, part)
+            if not dataclasses.is_dataclass(value):
+                yield part, value
+                continue
+            for inner in dataclasses.fields(value):
+                if self._acts(part, inner.name):
+                    yield f"{part}.{inner.name}", getattr(value, inner.name)
+
+    def whose(self, name: str) -> tuple[str, str]:
+        """Of a value: ('ours', why), ('theirs', the file) or ('', '') where nothing is said."""
+        for wanted in (name, name.partition(".")[0]):
+            if wanted in self.ours:
+                return "ours", self.ours[wanted]
+            for file, names in self.files.items():
+                if wanted in names:
+                    return "theirs", file
+        return "", ""
+
+    def _acts(self, part: str, name: str) -> bool:
+        unsaid = not (self.files or self.ours)
+        learns = unsaid or any(self.whose(f"grouping.{rule}")[0] for rule in GroupingRules.__slots__)
+        crop, kind = self.augmentation.crop, self.schedule.kind
+        rule = {
+            "optimizer.nesterov": self.optimizer.kind == "sgd",
+            "optimizer.dampening": self.optimizer.kind == "sgd",
+            "optimizer.smoothing": self.optimizer.kind == "rmsprop",
+            "optimizer.epsilon": self.optimizer.kind == "rmsprop",
+            "schedule.milestones": kind == "steps",
+            "schedule.factor": kind in ("steps", "exponential"),
+            "decay.deciding": learns,
+            "decay.shifts": self.decay.shifts is not None,
+            "channel_dropout.at": bool(self.channel_dropout.at),
+            "norm.residual_momentum": self.norm.residual_momentum is not None,
+            "first.std": self.first.linear == "normal",
+            "augmentation.pad": crop == "pad",
+            "augmentation.fill": crop == "pad",
+            "augmentation.scale": crop in ("area", "short-side"),
+            "augmentation.ratio": crop in ("area", "short-side"),
+            "augmentation.centre": crop in ("area", "short-side"),
+        }
+        if part == "grouping":
+            other = getattr(self.grouping, name) != getattr(GroupingRules(), name)
+            return other or bool(self.whose(f"grouping.{name}")[0])
+        return rule.get(f"{part}.{name}", True)
 
     def adapted(
         self, *, epochs: int | None = None, batch_size: int | None = None, learning_rate: float | None = None
@@ -203,5 +174,11 @@ class Recipe:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Recipe:
-        """The recipe that `to_dict` described."""
-        return as_kind(data, Recipe, where="recipe", advice="restore its file")
+        """The recipe that `to_dict` described, also one from before some parts existed: these have their defaults."""
+        return as_kind(as_written_now(data), Recipe, where="recipe", advice="restore its file")
+
+
+def as_written_now(data: Any) -> Any:
+    """Plain data of a recipe; `ours` of the first ones is one line for all."""
+    ours = data.get("ours") if isinstance(data, Mapping) else None
+    return {**data, "ours": {BESIDES: ours} if ours else {}} if isinstance(ours, str) else data

@@ -8,7 +8,7 @@ import math
 import platform
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,15 +82,22 @@ class Events:
 
     def add(self, report: EpochReport) -> None:
         """One point of each curve; the step is the epoch."""
+        points = [(tag, value_of(report, column)) for column, tag in _TAGS.items()]
+        self._append(report.epoch, {tag: value for tag, value in points if value is not None})
+
+    def add_groups(self, epoch: int, moved: Mapping[str, int]) -> None:
+        """How many inputs, filters or gates changed their group."""
+        self._append(epoch, {f"groups/{what.replace(' ', '_')}_changed": count for what, count in moved.items()})
+
+    def _append(self, step: int, points: Mapping[str, float]) -> None:
         if self._path is None:
             return
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.proto.summary_pb2 import Summary
 
         now = time.time()
-        points = [(tag, value_of(report, column)) for column, tag in _TAGS.items()]
-        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in points if value is not None]
-        records = [_record(Event(wall_time=now, step=report.epoch, summary=Summary(value=[one]))) for one in values]
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in points.items()]
+        records = [_record(Event(wall_time=now, step=step, summary=Summary(value=[one]))) for one in values]
         append(self._path, b"".join(records))
 
 

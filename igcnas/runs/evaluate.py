@@ -10,13 +10,17 @@ from typing import Any
 
 import torch
 
+from igcnas.architecture import Architecture
 from igcnas.errors import DataError, IgcnasError
 from igcnas.exported import exported_in
+from igcnas.network import build
 from igcnas.plan import plan
-from igcnas.recipes import Augmentation
+from igcnas.recipes import IMAGENET_HEIGHT, Augmentation
 from igcnas.runs.data import RunData
-from igcnas.runs.weights import BEST, LAST, Checkpoint, loaded
-from igcnas.training import Scores, score
+from igcnas.runs.weights import BEST, LAST, Checkpoint, loaded, read_state
+from igcnas.training import Scores, load_pretrained, score
+from igcnas.training.ports import recognise
+from igcnas.training.preparing import set_epsilon
 from igcnas.training.stream import StreamData
 from igcnas.training.tensors import TrainingData
 from igcnas.units import counted
@@ -29,7 +33,8 @@ class Trained:
     """Something that answers images with logits.
 
     answer: normalised float images to logits, on `device`. mean, std: how to normalise; zeros and ones where the
-    network does so itself. data: what the checkpoint says of the data it was trained on, {} if nothing.
+    network does so itself, None for those of the data. data: what the checkpoint says of the data it was trained on, {}
+    if nothing. foreign: weights from elsewhere, trained nobody knows on which images.
     """
 
     path: Path
@@ -38,9 +43,10 @@ class Trained:
     num_classes: int
     answer: Callable[[torch.Tensor], torch.Tensor]
     device: torch.device
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
     data: dict[str, Any]
+    foreign: bool = False
 
 
 def open_trained(path: Path, device: torch.device) -> Trained:
@@ -59,14 +65,51 @@ def open_trained(path: Path, device: torch.device) -> Trained:
         return _open_onnx(path)
     if path.suffix == ".safetensors":
         return _open_checkpoint(path, device)
-    raise IgcnasError(f"{path} is neither .safetensors nor .onnx; give a checkpoint of igcnas train or a model.onnx")
+    raise IgcnasError(
+        f"{path} is neither .safetensors nor .onnx; give a checkpoint of igcnas train, a model.onnx, or name the "
+        "network of these weights: igcnas evaluate FILE FAMILY key=value ..."
+    )
+
+
+def open_weights(path: Path, architecture: Architecture, device: torch.device) -> tuple[Trained, str]:
+    """A network of ours with the weights of a file that says nothing else, and a word on whose they are.
+
+    Those of a port that is known take the normalisation that its training script has. IgcnasError where they are of
+    another network, or lack what decides groups.
+    """
+    state = read_state(path)
+    network = build(plan(architecture))
+    try:
+        missing = load_pretrained(network, state)
+    except IgcnasError as error:
+        raise IgcnasError(f"{path}: {error}") from None
+    if undecided := [name for name in missing if not name.endswith((".measured", ".gate_scale"))]:
+        raise IgcnasError(f"{path} lacks {undecided[0]}, which decides groups; train the network from it first")
+    port = recognise(state)
+    known = None if port is None else port.normalisation
+    mean, std = known if known is not None and len(known[0]) == architecture.input_shape[0] else (None, None)
+    trained = Trained(
+        path=path,
+        form="weights" if port is None else f"weights of {port.name}",
+        input_shape=architecture.input_shape,
+        num_classes=architecture.num_classes,
+        answer=network.to(device).eval(),
+        device=device,
+        mean=mean,
+        std=std,
+        data={},
+        foreign=True,
+    )
+    return trained, "that of the data" if mean is None else f"that of its training script, {mean} and {std}"
 
 
 def _open_checkpoint(path: Path, device: torch.device) -> Trained:
     if (onnx := path.with_name("model.onnx")).is_file():  # an export's weights are those of the lowered network
         return _open_onnx(onnx)
     checkpoint = Checkpoint.read(path)
-    network = loaded(plan(checkpoint.architecture), checkpoint.state, where=path).to(device)
+    network = loaded(plan(checkpoint.architecture), checkpoint.state, where=path)
+    set_epsilon(network, checkpoint.epsilon)
+    network = network.to(device)
     return Trained(
         path=path,
         form="checkpoint",
@@ -126,17 +169,21 @@ def evaluate(
             f"{data.input_shape} of {len(data.classes)}; give the data it was trained on, with its --image-size"
         )
     said = trained.data
+    if split == "validation" and trained.foreign:
+        raise DataError(f"{trained.path} does not say which images it was trained on; use --split test")
     if split == "validation" and said:
         if said["fingerprint"] != data.fingerprint():
             raise DataError(f"{trained.path} was not trained on this {data.name!r}, so its split is unknown; use test")
         if said["validation"] is None:
             raise DataError(f"{trained.path} was trained on the validation images, too; use --split test")
         validation, seed = said["validation"], said["seed"]
-    augmentation = Augmentation(crop=said.get("crop", "pad"), centre=said.get("centre", 0.875), flip=False)
+    cut = "area" if trained.foreign and data.input_shape[1] >= IMAGENET_HEIGHT else "pad"
+    augmentation = Augmentation(crop=said.get("crop", cut), centre=said.get("centre", 0.875), flip=False)
     fraction = validation if split == "validation" else None
     source = data.source(trained.device, fraction=fraction, seed=seed, augmentation=augmentation, workers=workers)
     assert isinstance(source, TrainingData | StreamData)
-    mean, std = (torch.tensor(values, device=trained.device) for values in (trained.mean, trained.std))
-    source = dataclasses.replace(source, mean=mean, std=std)
+    if trained.mean is not None:
+        mean, std = (torch.tensor(values, device=trained.device) for values in (trained.mean, trained.std))
+        source = dataclasses.replace(source, mean=mean, std=std)
     batches = source.validation_batches() if split == "validation" else data.test_batches(source)
     return score(trained.answer, batches, device=trained.device)

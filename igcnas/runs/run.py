@@ -4,6 +4,7 @@ runs/NAME/settings.json        what is trained, how, on what: guards a resume
           best.safetensors     weights of the epoch of the best validation accuracy, with the architecture inside
           last.safetensors     weights of the last epoch
           log.csv, curve.png, events.out.tfevents.*    the learning curve
+          groups.csv           how learned groups changed, where that was asked for
           summary.json         the result, at the end
           checkpoint.pt        while it runs
 
@@ -34,6 +35,7 @@ from igcnas.reading import as_kind, read_json
 from igcnas.records import standard_error
 from igcnas.runs.curve import Events, value_of, write_picture, write_table
 from igcnas.runs.data import RunData
+from igcnas.runs.groups import GroupState, GroupWatch, totals
 from igcnas.runs.settings import RunSettings
 from igcnas.runs.weights import BEST, LAST, Checkpoint
 from igcnas.settings import network_seed
@@ -51,6 +53,7 @@ class Observer:
     on_start: Callable[[Engine], None] = lambda _engine: None
     on_epoch: Callable[[EpochReport], None] = lambda _report: None
     on_step: Callable[[StepReport], None] = lambda _report: None
+    on_groups: Callable[[list[GroupState]], None] = lambda _states: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +106,13 @@ def train_run(
     observer: Observer | None = None,
     stop: Callable[[], bool] = lambda: False,
     cut_off: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    follow_groups: str | None = None,
 ) -> dict[str, Any]:
     """Train, or go on; write all files; the summary. Every process calls it, with a folder that exists.
 
     cut_off: around the test, which loses nothing where it is cut off: the trained network is saved before.
+    follow_groups: also write how learned groups change (igcnas/runs/groups.py); a part of the names of layers, which
+    some must have.
 
     Raises Stopped after `stop`, TrainingError where the network diverges.
     """
@@ -144,6 +150,9 @@ def train_run(
             f"{checkpoint} is of another training, or of another version of igcnas; "
             "delete it to train from the first epoch again"
         )
+    watch = None  # made by all, so that all of them learn that there is nothing to follow
+    if follow_groups is not None:
+        watch = GroupWatch(folder, engine.network, epochs=len(engine.curve), layer=follow_groups, writes=world.first)
     if not world.first:
         engine.run()
         engine.save()
@@ -156,6 +165,11 @@ def train_run(
     def on_epoch(report: EpochReport) -> None:
         files.on_epoch(report)
         observer.on_epoch(report)
+        if watch is not None:
+            states, news = watch.of(report.epoch)
+            files.on_groups(report.epoch, states)
+            if news:
+                observer.on_groups(states)
 
     engine.run(on_epoch, observer.on_step, files.on_checkpoint)
     engine.save()
@@ -207,6 +221,10 @@ class _Files:
         write_table(self.folder, self._told)
         self._events.add(report)
 
+    def on_groups(self, epoch: int, states: list[GroupState]) -> None:
+        """How many changed, in the events."""
+        self._events.add_groups(epoch, {what: moved for what, (moved, _) in totals(states).items()})
+
     def on_checkpoint(self) -> None:
         """Weights and picture: beside a checkpoint, so that all are of one moment."""
         engine = self.engine
@@ -234,6 +252,7 @@ class _Files:
             std=tuple(source.std.tolist()),
             classes=data.classes,
             epoch=epoch,
+            epsilon=self.settings.recipe.norm.epsilon,
             data={
                 "name": data.name,
                 "fingerprint": data.fingerprint,

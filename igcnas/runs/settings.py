@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from igcnas import bounds
 from igcnas.architecture import Architecture
 from igcnas.errors import ArchitectureError, StudyError
 from igcnas.reading import as_kind, read_json
-from igcnas.recipes import Recipe
+from igcnas.recipes import WORDS, Recipe
+from igcnas.recipes.recipe import as_written_now
 from igcnas.study import flatten
 
 FILE = "settings.json"
-_FORMAT = 1
-_MAY_CHANGE = ("data.spec", "data.data_dir")
+_FORMAT = 2
+_READABLE = (1, 2)  # 1: recipes without norm constants, first weights and dropout of channels
+_MAY_CHANGE = ("format", "data.spec", "data.data_dir")
+_WORDS = tuple(f"recipe.{name}" for name in WORDS)
 _FIRST_ENGINE = "eager"  # of trainings from before there were two
 
 
@@ -78,9 +81,10 @@ class RunSettings:
     def from_dict(data: Mapping[str, Any], *, where: str = "the settings of a training") -> RunSettings:
         """The settings that `to_dict` described; StudyError, which names `where` they are from, if they are not."""
         advice = "restore the file, or give another --out"
-        if data.get("format") != _FORMAT:
+        if data.get("format") not in _READABLE:
             raise StudyError(f"{where}: format {data.get('format')!r} is of another version of igcnas; {advice}")
-        written = as_kind(data, _Written, where=where, advice=advice)
+        now = {**data, "recipe": as_written_now(data.get("recipe"))}
+        written = as_kind(now, _Written, where=where, advice=advice)
         try:
             architecture = Architecture.from_dict(written.architecture)
         except ArchitectureError as error:
@@ -96,10 +100,14 @@ class RunSettings:
         )
 
     def differences(self, found: Mapping[str, Any]) -> list[str]:
-        """Each setting in which the `found` ones differ from these, as 'name: found -> these'; paths do not count."""
-        mine, theirs = (_flat(data) for data in (self.to_dict(), found))
+        """Each setting in which the `found` ones differ from these, as 'name: found -> these'; paths do not count.
+
+        Nor do the words of a recipe.
+        """
+        mine, theirs = (_flat(data) for data in (self.to_dict(), RunSettings.from_dict(found).to_dict()))
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)]
-        return [f"{key}: {theirs.get(key)} -> {mine.get(key)}" for key in keys if key not in _MAY_CHANGE]
+        told = [key for key in keys if key not in _MAY_CHANGE and not key.startswith(_WORDS)]
+        return [f"{key}: {theirs.get(key)} -> {mine.get(key)}" for key in told]
 
 
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +123,26 @@ def read_settings(folder: Path) -> dict[str, Any]:
     data = read_json(folder / FILE, dict[str, Any], advice="restore it, or give another --out")
     RunSettings.from_dict(data, where=str(folder / FILE))
     return data
+
+
+def as_begun(folder: Path, settings: RunSettings) -> RunSettings:
+    """These settings with the recipe that the training in this folder was begun with, where the same one is asked for.
+
+    A recipe of a name is mended from version to version; a training that was begun goes on as it began.
+    """
+    if not (folder / FILE).exists():
+        return settings
+    begun, asked = RunSettings.from_dict(read_settings(folder)).recipe, settings.recipe
+    asks = ("name", "epochs", "batch_size", "learning_rate")
+    same = all(getattr(begun, name) == getattr(asked, name) for name in asks)
+    return replace(settings, recipe=begun) if same else settings
+
+
+def changed_values(begun: Recipe, now: Recipe) -> list[str]:
+    """Where the recipe of a training differs from that of its name today, as 'name: begun, not now'."""
+    mine, theirs = (flatten(recipe.to_dict()) for recipe in (begun, now))
+    names = [name for name in theirs if not name.startswith(WORDS) and mine.get(name) != theirs[name]]
+    return [f"{name} {mine.get(name)}, not {theirs[name]}" for name in names]
 
 
 def guard(folder: Path, settings: RunSettings) -> None:

@@ -24,7 +24,9 @@ from igcnas.exported import TrainedOn
 from igcnas.network import build
 from igcnas.plan import Plan
 from igcnas.reading import as_kind, parse_json
+from igcnas.recipes import NormConstants
 from igcnas.training.checkpoint import write_weights
+from igcnas.training.ports import recognise
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 _KEY = "igcnas"
@@ -33,7 +35,10 @@ _MOST_INTEGER = 10**6  # in a pickle of a state dict, beside what its file has b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A trained network: weights, what they are of, and how images are normalised (mean and std on [0, 1])."""
+    """A trained network: weights, what they are of, and how images are normalised (mean and std on [0, 1]).
+
+    epsilon: that of its norms.
+    """
 
     architecture: Architecture
     state: dict[str, torch.Tensor]
@@ -42,10 +47,11 @@ class Checkpoint:
     classes: tuple[str, ...]
     epoch: int
     data: dict[str, Any]
+    epsilon: float = NormConstants().epsilon
 
     def write(self, path: Path) -> None:
         """As safetensors, with the rest as JSON under one key: several come in another order each time."""
-        facts = {name: getattr(self, name) for name in ("mean", "std", "classes", "epoch", "data")}
+        facts = {name: getattr(self, name) for name in ("mean", "std", "classes", "epoch", "data", "epsilon")}
         facts["architecture"] = self.architecture.to_dict()
         write_weights(path, self.state, {_KEY: json.dumps(facts)})
 
@@ -85,6 +91,7 @@ class Checkpoint:
             classes=facts.classes,
             epoch=facts.epoch,
             data=facts.data,
+            epsilon=facts.epsilon,
         )
 
 
@@ -98,6 +105,7 @@ class _Facts:
     classes: tuple[str, ...]
     epoch: bounds.Epoch
     data: dict[str, Any]
+    epsilon: bounds.AboveZero = NormConstants().epsilon
 
 
 def loaded(network: Plan, state: Mapping[str, torch.Tensor], *, where: str | Path) -> nn.Module:
@@ -123,6 +131,10 @@ def file_hash(path: Path) -> str:
         raise IgcnasError(f"cannot read {path}: {error.strerror}") from None
 
 
+# Under one of these, trainers keep a state dict beside other things.
+_NESTS = ("state_dict", "net", "model", "model_state_dict", "model_state")
+
+
 def read_state(path: Path) -> dict[str, torch.Tensor]:
     """Tensors by name from a safetensors file, or a state dict that torch.save wrote, also one under 'state_dict'."""
     try:
@@ -135,7 +147,9 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:  # both raise what their parts raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise IgcnasError(f"{path} holds no state dict ({reason}); give another file") from None
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    state = content
+    if isinstance(content, Mapping):
+        state = next((content[nest] for nest in _NESTS if isinstance(content.get(nest), Mapping)), content)
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise IgcnasError(f"{path} holds no state dict: tensors by name are expected")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}  # the prefix of DataParallel
@@ -182,7 +196,9 @@ def load_pretrained(path: Path, say: Callable[[str], None]) -> Callable[[nn.Modu
         except IgcnasError as error:
             raise IgcnasError(f"{path}: {error}") from None
         found = f"not found there: {_list(list(missing))}" if missing else "nothing is missing"
-        say(f"start     from {len(state)} tensors of {path}; {found}")
+        port = recognise(state)
+        of = "" if port is None else f", those of {port.name}"
+        say(f"start     from {len(state)} tensors of {path}{of}; {found}")
 
     return put
 

@@ -22,13 +22,13 @@ from torch.nn import functional
 from igcnas.errors import TrainingError
 from igcnas.network import build
 from igcnas.plan import Plan
-from igcnas.primitives import Linear
 from igcnas.recipes import Recipe
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.distributed import ALONE, GradientAverage, World
 from igcnas.training.graphed import GraphedSteps, make_steps
 from igcnas.training.metrics import Scores, score
 from igcnas.training.objective import GroupingObjective
+from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.schedule import rate_factor
 from igcnas.training.source import Source
 from igcnas.training.steps import EagerSteps, Steps
@@ -75,8 +75,9 @@ class Engine:
     seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
     nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
     the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
-    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes run eagerly
-    (`fast` says what it is). On CUDA the fast steps are graphs where the training can be recorded.
+    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes, and recipes
+    that drop channels inside the network, run eagerly (`fast` says what it is). On CUDA the fast steps are graphs where
+    the training can be recorded.
     """
 
     def __init__(
@@ -108,15 +109,16 @@ class Engine:
         self.device = source.mean.device
         torch.manual_seed(seed)
         self.network = build(network_plan)
+        prepare(self.network, network_plan, recipe)
         pretrained(self.network)
         self.network = self.network.to(self.device)
         synchronise_norms(self.network, world)
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
         self.average = GradientAverage(self.network.parameters(), world) if world.size > 1 else None
-        self.draws = recipe.dropout > 0 or bool(self.objective.modules)
-        if recipe.dropout:
-            self._drop_before_classifier(network_plan)
-        self.fast = engine == "fast" and world.size == 1
+        hang_dropout(self.network, network_plan, recipe)
+        inside = recipe.channel_dropout.share > 0  # which a program, made of the plan, would not see
+        self.draws = recipe.dropout > 0 or inside or bool(self.objective.modules)
+        self.fast = engine == "fast" and world.size == 1 and not inside
         cuda = self.device.type == "cuda"
         self.steps: Steps
         if self.fast:
@@ -249,14 +251,6 @@ class Engine:
         factor = rate_factor(recipe.schedule, step, steps_per_epoch=self.steps_per_epoch, epochs=recipe.epochs)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * factor * group["lr_scale"]
-
-    def _drop_before_classifier(self, network_plan: Plan) -> None:
-        name = [name for name, layer in network_plan.layers() if isinstance(layer, Linear)][-1]
-
-        def drop(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-            return (functional.dropout(inputs[0], self.recipe.dropout, training=module.training), *inputs[1:])
-
-        self.network.get_submodule(name).register_forward_pre_hook(drop)
 
     def _keep(self, report: EpochReport) -> None:
         """The first of several equal ones; without validation, the last.

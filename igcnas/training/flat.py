@@ -24,7 +24,7 @@ class FlatSGD:
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        kinds = parameter_kinds(network)
+        kinds = parameter_kinds(network, shifts=recipe.decay.shifts is not None)
         every = [parameter for kind in kinds.values() for parameter in kind]
         total = sum(parameter.numel() for parameter in every)
         self.values = torch.empty(total, device=every[0].device)

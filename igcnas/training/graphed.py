@@ -39,6 +39,7 @@ def recordable(recipe: Recipe, source: Source, objective: GroupingObjective) -> 
     """Whether a step of this training is the same sequence of operations each time."""
     return (
         recipe.optimizer.kind == "sgd"
+        and not recipe.optimizer.dampening
         and not recipe.dropout
         and isinstance(source, TrainingData)
         and source.resident

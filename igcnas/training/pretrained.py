@@ -1,4 +1,4 @@
-"""Weights of a network without gates in the same network with them: the usual start of MSGC (arXiv:2304.06305)."""
+"""Weights from elsewhere in a network: of the same one, of one without learned grouping, of a public port of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from igcnas.errors import TrainingError
 from igcnas.layers import LearnedModule
-from igcnas.training.torchvision import from_torchvision
+from igcnas.training.ports import Port, ignores, names_of, recognise
 
 
 def load_pretrained(module: nn.Module, state: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
@@ -18,11 +18,12 @@ def load_pretrained(module: nn.Module, state: Mapping[str, torch.Tensor]) -> tup
     These can only be what decides groups, and what was measured after a training: a learned convolution holds a dense
     weight under the name that a dense convolution gives it. TrainingError, with the name, where a tensor is missing,
     unknown, or of another shape. Fresh masks of MSGC keep nearly every channel and its fresh attention is 1, so such a
-    network starts near the one that was loaded. Files of torchvision load too; the older ones lack the counters of
-    batch norm, which nothing here reads.
+    network starts near the one that was loaded. Files of public ports load under the names that they have there
+    (igcnas/training/ports.py); old ones lack the counters of batch norm, which nothing here reads.
     """
     own = module.state_dict()
-    state = from_torchvision(state, own)
+    port = recognise(state)
+    theirs = {name: name for name in own} if port is None else names_of(port, own)
     optional = {
         f"{path}.{name}"
         for path, child in module.named_modules()
@@ -30,18 +31,45 @@ def load_pretrained(module: nn.Module, state: Mapping[str, torch.Tensor]) -> tup
         for name in child.state_dict()
         if name not in ("weight", "bias")
     }
-    missing = [name for name in own if name not in state]
+    missing = [name for name in own if theirs.get(name) not in state]
     for name in missing:
         if name not in optional and not name.endswith(".num_batches_tracked"):
-            raise TrainingError(f"the pretrained weights lack {name}; load those of the same network")
-    for name, tensor in state.items():
-        if name not in own:
-            raise TrainingError(
-                f"the pretrained weights have {name}, which this network has not; load those of its host"
-            )
+            raise TrainingError(_lacks(port, name, theirs.get(name)))
+    wanted = {theirs[name] for name in own if name in theirs}
+    for name in state:
+        if name not in wanted and not (port is not None and ignores(port, name)):
+            raise TrainingError(_has(port, name))
+    found = {name: _fitted(state[theirs[name]], own[name]) for name in own if name not in missing}
+    for name, tensor in found.items():
         if tensor.shape != own[name].shape:
-            raise TrainingError(
-                f"the pretrained {name} has shape {tuple(tensor.shape)}, but this one needs {tuple(own[name].shape)}"
-            )
-    module.load_state_dict(state, strict=False)
+            raise TrainingError(_shapes(port, name, theirs[name], tensor.shape, own[name].shape))
+    module.load_state_dict(found, strict=False)
     return tuple(name for name in missing if name in optional)
+
+
+def _fitted(tensor: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """A convolution of one pixel behind the pooling is a linear layer."""
+    convolves = tensor.ndim == 4 and wanted.ndim == 2 and tensor.shape[2:] == (1, 1)
+    return tensor.flatten(1) if convolves else tensor
+
+
+def _lacks(port: Port | None, name: str, theirs: str | None) -> str:
+    if port is None:
+        return f"the pretrained weights lack {name}; load those of the same network"
+    spelled = f"{name}, which it has not" if theirs is None else f"{theirs} (here {name})"
+    return f"these weights of {port.name} lack {spelled}; load those of the same network"
+
+
+def _has(port: Port | None, name: str) -> str:
+    if port is None:
+        return f"the pretrained weights have {name}, which this network has not; load those of its host"
+    return f"these weights of {port.name} have {name}, which this network has not; load those of the same network"
+
+
+def _shapes(port: Port | None, name: str, theirs: str, found: torch.Size, wanted: torch.Size) -> str:
+    if port is None:
+        return f"the pretrained {name} has shape {tuple(found)}, but this one needs {tuple(wanted)}"
+    return (
+        f"{theirs} of these weights of {port.name} has shape {tuple(found)}, but {name} of this network "
+        f"needs {tuple(wanted)}; load those of the same network"
+    )

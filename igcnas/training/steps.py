@@ -93,7 +93,7 @@ class FastSteps:
     ) -> None:
         self.plan, self.network, self.recipe, self.mixed, self.make = network_plan, network, recipe, mixed, make
         self.optimizer: Optimizer | FlatSGD
-        if recipe.optimizer.kind == "sgd":
+        if recipe.optimizer.kind == "sgd" and not recipe.optimizer.dampening:
             self.optimizer = FlatSGD(network, recipe)
         else:
             for parameter in network.parameters():
