@@ -6,6 +6,7 @@ Sandler, Howard, Zhu, Zhmoginov, Chen, "MobileNetV2: Inverted Residuals and Line
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from igcnas.architecture import Architecture, Stage
@@ -133,6 +134,7 @@ def inverted(
     widths: tuple[int, ...],
     head: int,
     expanded: tuple[int, ...] = (),
+    bare_starts: bool = False,
     activation: str = "relu6",
     downsampling: int | None = None,
     strides: tuple[int, ...] | None = None,
@@ -145,7 +147,8 @@ def inverted(
     """The skeleton of MobileNetV2 and IGC V3, from `block(expansion, hidden)` and the widths of stem and stages.
 
     `expanded`: where given, the width that the first block of a stage multiplies, for code that multiplies another than
-    its input's. Strides that are asked for are kept; else they are fitted to small images.
+    its input's. `bare_starts`: the first block of a stage has no identity, even where its width is that of its input.
+    Strides that are asked for are kept; else they are fitted to small images.
     """
     target = images(dataset, size=size, channels=channels, classes=classes)
     require(
@@ -161,15 +164,18 @@ def inverted(
         chosen = fit_strides(chosen, target.size)
     stages: list[Stage] = []
     for number, ((expansion, _, _), count, stride) in enumerate(zip(TABLE, repeats, chosen[1:], strict=True)):
-        rest = Stage(block=block(expansion, 0), width=widths[number + 1], repeats=count, stride=stride)
+        usual = block(expansion, 0)
+        rest = Stage(block=usual, width=widths[number + 1], repeats=count, stride=stride)
         hidden = expansion * expanded[number] if expanded else 0
-        if hidden in (0, expansion * widths[number]):
+        first = usual if hidden in (0, expansion * widths[number]) else block(expansion, hidden)
+        if bare_starts and stride == 1 and widths[number] == rest.width:
+            first = dataclasses.replace(first, shortcut="none")
+        if first == usual:
             stages.append(rest)
             continue
-        first = block(expansion, hidden)
         stages.append(Stage(block=first, width=rest.width, repeats=1, stride=stride))
         if count > 1:
-            stages.append(Stage(block=rest.block, width=rest.width, repeats=count - 1))
+            stages.append(Stage(block=usual, width=rest.width, repeats=count - 1))
     return Architecture(
         family=family,
         input_shape=target.shape,
