@@ -223,7 +223,8 @@ def _learned(layer: Convolution) -> tuple[tuple[Any, ...] | None, int]:
     if isinstance(learned, Condensing):
         return (learned.kind, learned.groups, learned.factor), 1
     if isinstance(learned, DynamicChannels):
-        return (learned.kind, learned.heads, learned.keep), 1  # the norm in front, if any, is a layer of the plan
+        ties = () if learned.ties == "first" else (learned.ties,)  # the norm in front, if any, is a layer of the plan
+        return (learned.kind, learned.heads, learned.keep, *ties), 1
     if isinstance(learned, MultiSpectral):
         hidden = learned.hidden(layer.context_channels)
         return (learned.kind, learned.heads, learned.keep, learned.attention, hidden), 1

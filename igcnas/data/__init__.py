@@ -10,13 +10,14 @@ from igcnas.errors import DataError, unknown_name
 __all__ = ["DATASETS", "Dataset", "Split", "load_dataset", "split_train_validation"]
 
 # What a user may write, for a help text.
-DATASETS = ("digits", "cifar10", "cifar100", "imagefolder:PATH", "npz:FILE")
+DATASETS = ("digits", "cifar10", "cifar100", "svhn", "svhn-extra", "imagefolder:PATH", "npz:FILE")
 
 
 def load_dataset(spec: str, *, data_dir: Path | None = None, image_size: int | None = None) -> Dataset:
-    """The data set that `spec` names: digits, cifar10, cifar100, imagefolder:PATH or npz:FILE.
+    """The data set that `spec` names: digits, cifar10, cifar100, svhn, svhn-extra, imagefolder:PATH or npz:FILE.
 
-    `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it. `image_size`, in
+    `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it; or the folder of the
+    .mat files of SVHN. `image_size`, in
     pixels, is for image folders: each image is resized and centre-cropped to a square of it. DataError if the name is
     unknown, a setting is missing or does not apply, or the data is damaged.
     """
@@ -36,6 +37,12 @@ def load_dataset(spec: str, *, data_dir: Path | None = None, image_size: int | N
         if data_dir is None:
             raise DataError(f"{spec} is read from a folder and none was given; pass --data-dir with its download")
         return load_cifar(spec, data_dir.expanduser())
+    if spec in ("svhn", "svhn-extra"):
+        from igcnas.data.svhn import load_svhn
+
+        if data_dir is None:
+            raise DataError(f"{spec} is read from a folder and none was given; pass --data-dir with its .mat files")
+        return load_svhn(spec, data_dir.expanduser())
     if kind in ("imagefolder", "npz"):
         if not place:
             raise DataError(f"{spec!r} lacks its path; write {'imagefolder:PATH' if kind != 'npz' else 'npz:FILE'}")
