@@ -119,7 +119,7 @@ class GroupingObjective:
                     saved = saved + positions(source.layer) * fewer.double().mean()
                 else:
                     saved = saved + source.macs_per_output * (~used[source.path]).sum(1).double().mean()
-        return saved.to(self.hinged[0][1].last_masks().dtype) if isinstance(saved, torch.Tensor) else saved
+        return saved.to(next(iter(masks.values())).dtype) if isinstance(saved, torch.Tensor) else saved
 
     def _hinge(self) -> torch.Tensor:
         excess = self.spent_share() - self.allowed_share()
