@@ -122,7 +122,8 @@ def test_no_first_block_of_the_wider_network_has_a_shortcut_and_every_other_one_
 def test_flgc_has_the_counts_of_the_public_code_and_of_near_balanced_groups(
     options: dict[str, Any], params: int, macs: int
 ) -> None:
-    assert count(flgc_mobilenetv2(**options))[:2] == (params, macs)
+    found = count(flgc_mobilenetv2(**options))
+    assert (found.params, found.macs) == (params, macs)
 
 
 def test_standard_groups_are_plain_group_convolutions() -> None:
@@ -161,16 +162,16 @@ def host_macs(host: str, **options: Any) -> int:
 @pytest.mark.parametrize("attention", [False, True])
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("target", [0.7, 0.85, 1.0])
-def test_a_target_is_the_share_of_all_macs_to_a_hundred_thousandth(host: str, attention: bool, target: float) -> None:
+def test_a_target_is_the_share_of_all_macs_up_to_whole_pairs(host: str, attention: bool, target: float) -> None:
     network = family("msgc").build(host=host, attention=attention, target=target)
     share = count(network).macs / host_macs(host, attention=attention)
-    assert target - 1e-5 < share <= target
+    assert target - 2e-4 < share <= target  # each layer has a whole number of pairs
 
 
 def test_the_hinge_aims_at_the_target() -> None:
     network = family("msgc").build(host="mobilenetv2-cifar", target=0.7)
     objective = GroupingObjective(build(plan(network)), plan(network), GroupingRules())
-    assert objective.planned_share == pytest.approx(0.7, abs=1e-5)
+    assert objective.planned_share == pytest.approx(0.7, abs=2e-4)
 
 
 def test_the_targets_of_the_authors_give_their_macs() -> None:
@@ -213,7 +214,7 @@ def test_the_hinge_may_count_as_the_authors_counter(host: str, options: dict[str
 
 
 def test_the_hinge_of_the_authors_has_no_gradient_through_the_bonus() -> None:
-    network_plan = plan(family("msgc").build(size=32))
+    network_plan = plan(family("msgc").build(size=32, keep=0.01))
     module, objective, counted = forced(network_plan, "head0")
     objective.begin_step(0.9)
     objective(torch.tensor(1.0, dtype=torch.float64)).backward()
