@@ -71,8 +71,8 @@ def branches(*, channels: int = 6, parts: int = 2, out: int = 0, kernel: int = 3
             sums if parts <= _FEW else f"x'o = Wo1 x1 + ... + Wo{parts} x{parts} for each part o of {parts}",
             f"T = {L} branches of C_in / {parts} to C_out / {parts} = {L} * {each} * {M} * {S} = "
             f"{channels * out * S:,} weights per position, those of the regular convolution",
-            f"the cross-summation has no weight: it adds {_many(parts, 'number')} for each output; trained, with as many "
-            f"outputs as inputs, it would be the secondary convolution of IGC V1 on {_many(M, 'partition')}",
+            f"the cross-summation has no weight: it adds {_many(parts, 'number')} for each output; trained, with "
+            f"as many outputs as inputs, it would be the secondary convolution of IGC V1 on {_many(M, 'partition')}",
         ),
         captions={
             "copies": f"copies: each part {_many(parts, 'time')}",

@@ -62,7 +62,7 @@ def mobilenetv2(
     classifier_bias: the linear layer has a bias; pytorchcv's has none
     """
     require_width(width)
-    require_choice(head=(head, HEADS), rounding=(rounding, ROUNDINGS))
+    require_choice(head=(head, HEADS), rounding=(rounding, ROUNDINGS), shortcut=(shortcut, ("identity", "projection")))
 
     def block(expansion: int, hidden: int = 0) -> InvertedResidual:
         return InvertedResidual(
