@@ -246,7 +246,7 @@ def test_a_network_that_drops_ties_is_lowered_run_by_its_choice_and_exported_as_
     with torch.no_grad():
         assert torch.equal(rebuilt.eval()(images), masked)
     told: dict[str, Any] = {"title": "t", "classes": list("0123456789"), "macs": 1, "params": 1}
-    assert "kept=2, drop_ties=True)" in model_source(lowered.plan, **told)
+    assert "kept=4, drop_ties=True)" in model_source(lowered.plan, **told)
     usual = lower(plan(network(BLOCK)), build(plan(network(BLOCK)))).plan
     assert "drop_ties=True" not in model_source(usual, **told)
 
