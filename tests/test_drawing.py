@@ -167,7 +167,7 @@ def true_link(layer, block: Explanation, start: int, end: int) -> bool:
     """Whether two channels are connected, by other means than the picture's."""
     if not isinstance(layer, Convolution):
         return layer.indices[end] == start
-    if layer.learned is not None:
+    if layer.learned is not None or layer.name in block.masks:
         return layer.name not in block.masks or bool(block.masks[layer.name][end][start])
     return bool(connections(layer)[end, start])
 
