@@ -138,24 +138,12 @@ def _ptflops_aten_masked(network: Plan) -> int:
     return tools.ptflops_aten(network) - kept + dense + products
 
 
-def masks(network: Plan, rule: str) -> msgc.Masks:
-    """The deterministic masks of the sources: 'ones', 'mod' (every head's own channels), 'head0' (the first ones)."""
-    rules: dict[str, Callable[[int, int, int, int], bool]] = {
-        "ones": lambda c, h, channels, heads: True,
-        "mod": lambda c, h, channels, heads: c % max(2, heads) == h,
-        "head0": lambda c, h, channels, heads: c < channels // max(2, heads),
-    }
-    return {
-        layer.name: [
-            [rules[rule](c, h, layer.layer.in_channels, layer.learned.heads) for c in range(layer.layer.in_channels)]
-            for h in range(layer.learned.heads)
-        ]
-        for layer in msgc.count(network).masked
-    }
-
-
 def _probe(rule: str, part: str) -> Callable[[Plan], int]:
-    return lambda network: _whole(getattr(msgc.count(network).measured(masks(network, rule)), part))
+    def probed(network: Plan) -> int:
+        counted = msgc.count(network)
+        return _whole(getattr(counted.measured(msgc.probe(counted, rule)), part))
+
+    return probed
 
 
 def _whole(value: object) -> int:

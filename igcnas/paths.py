@@ -39,7 +39,8 @@ def path_counts(
 ) -> NDArray[np.int64]:
     """Integer matrix (out, in) of the paths through layers in order.
 
-    `masks`: for each learned convolution, by its dotted path, a 0/1 matrix (out, in) of the weights that live.
+    `masks`: for each learned convolution, by its dotted path, a 0/1 matrix (out, in) of the weights that live; and for
+    others of whose weights some are always zero.
     """
     import numpy as np
 
@@ -77,7 +78,7 @@ def _step(layer: Layer, counts: NDArray[np.int64], masks: Mapping[str, ArrayLike
     """Paths (channels after the layer, in) from paths (channels before it, in)."""
     import numpy as np
 
-    if isinstance(layer, Convolution) and layer.learned is not None:
+    if isinstance(layer, Convolution) and (layer.learned is not None or path in masks):
         if path not in masks:
             raise ArchitectureError(f"layer {path} learns who meets whom: paths need its mask, an (out, in) matrix")
         mask = np.asarray(masks[path])

@@ -14,6 +14,7 @@ from igcnas.reading import as_kind
 
 GRADIENTS = ("full", "masked")
 RATIOS = ("connections", "macs")
+HINGES = ("macs", "msgc")
 ENGINES = ("fast", "eager")
 
 
@@ -25,10 +26,11 @@ class GroupingRules:
     flgc: gradient of the assignment, 'full' as in the paper or 'masked' to the chosen entry as in a released code; the
     softmax temperature goes geometrically from temperature_start to temperature_end.
     condensing: the stages are spread over the share condense_until of training; group_lasso weighs the sum over
-    channels and groups of the norms of weights.
+    channels and groups of the norms of weights, until the last stage.
     msgc: hinge_weight on the share of the MACs beyond the allowance, which falls linearly from all to what was planned
-    over the share ramp_until of training; gumbel_temperature of the binary gates; their noise falls linearly from all
-    to the share noise_end between ramp_until and the end of training (1: as in the authors' code).
+    over the share ramp_until of training; hinge_of 'msgc' counts as the authors' counter does, which adds activations,
+    pooled elements and attention's products to the 'macs'; gumbel_temperature of the binary gates; their noise falls
+    linearly from all to the share noise_end between ramp_until and the end of training (1: as in the authors' code).
     dgconv: the loss is multiplied by (connections / planned)^ratio_exponent while there are more than planned;
     ratio_of 'macs' weighs each layer's connections by its kernel area and pixels, where the paper counts 'connections'.
     gate_scale is the size of the gates at the start, against the learning rate.
@@ -42,6 +44,7 @@ class GroupingRules:
     condense_until: float = 0.5
     group_lasso: float = 0.0
     hinge_weight: float = 30.0
+    hinge_of: str = "macs"
     ramp_until: float = 0.5
     gumbel_temperature: float = 2 / 3
     noise_end: float = 1.0
@@ -57,6 +60,8 @@ class GroupingRules:
             raise IgcnasError(unknown_name("gradient rule", self.gradient, GRADIENTS))
         if self.ratio_of not in RATIOS:
             raise IgcnasError(unknown_name("ratio_of", self.ratio_of, RATIOS))
+        if self.hinge_of not in HINGES:
+            raise IgcnasError(unknown_name("hinge_of", self.hinge_of, HINGES))
         for name in ("temperature_start", "temperature_end", "gumbel_temperature", "gate_scale"):
             if not getattr(self, name) > 0:
                 raise IgcnasError(f"{name} must be positive, but is {getattr(self, name)}")

@@ -171,7 +171,7 @@ def test_impossible_architecture_is_refused_in_one_line(changes, fragment):
         (lambda: dataclasses.replace(IGCV3, project=None), "project must be one of"),
         (lambda: dataclasses.replace(IGCV3, expansion=0), "expansion must be a positive integer"),
         (lambda: dataclasses.replace(IGCV3, kernel=4), "kernel must be odd"),
-        (lambda: dataclasses.replace(IGCV3, shortcut="none"), "shortcut must be one of"),
+        (lambda: dataclasses.replace(IGCV3, shortcut="zero"), "shortcut must be one of"),
         (lambda: dataclasses.replace(IGCV3, always_expand=1), "always_expand must be true or false"),
         (lambda: Group(groups=0), "groups must be a positive integer"),
         (lambda: LearnedGrouping(groups=0), "groups must be a positive integer"),

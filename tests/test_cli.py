@@ -279,7 +279,15 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         (("count", "igc", "--convention", "ptflop"), "unknown convention 'ptflop'; did you mean 'ptflops'?"),
         (("count", "dgc", "--convention", "ptflops"), "use macs or condensenet"),
         (("count", "gone.json"), "cannot read gone.json"),
-        (("count", "flgc-mobilenetv2", "--check"), "--check cannot count learned grouping"),
+        (("count", "flgc-mobilenetv2", "groups=3", "balanced=true"), "3 groups do not divide the 32 channels"),
+        (("count", "flgc-mobilenetv2", "learned=false", "multiple=1"), "leave them out with learned=false"),
+        (("count", "flgc-mobilenetv2", "balanced=false", "multiple=1"), "multiple is for balanced groups"),
+        (("count", "msgc", "--masks", "mood"), "unknown rule of masks 'mood'; did you mean 'mod'?"),
+        (("count", "igc", "--masks", "ones"), "--masks ones is for networks of which each image masks convolutions"),
+        (("count", "msgc", "target=0.5", "keep=0.5"), "keep and target both say how much is kept"),
+        (("count", "msgc", "target=1.5"), "target must be in (0, 1], but is 1.5"),
+        (("count", "msgc", "host=mobilenetv2", "target=0.5"), "the rest of this network takes 0.6099 of the MACs"),
+        (("count", "dgc", "ties=last"), "ties must be one of ('first', 'dropped'), but is 'last'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -396,6 +404,46 @@ def test_count_says_where_the_parameters_are_and_what_training_decides(capsys: p
     params, macs = capsys.readouterr().out.splitlines()[1:3]
     assert "expected" in macs
     assert "expected" not in params
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "flgc-mobilenetv2 groups=8",
+        "flgc-mobilenetv2 groups=3 multiple=1 width=0.25",
+        "flgc-mobilenetv2 learned=false",
+        "condensenet stages=2-2-2",
+        "dg-resnext base=1 size=64",
+        "dgc stages=2-2-2",
+        "msgc host=mobilenetv2-cifar attention=true",
+    ],
+)
+def test_ptflops_counts_a_learned_network_in_the_form_that_training_leaves_as_igcnas_does(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["count", *words.split(), "--check", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ptflops_aten"] == found["ptflops_expected"] > 0
+    assert found["lowered"] == ("learned=false" not in words)
+    if found["exact"]["macs"] and not words.startswith("dgc "):  # whose masks multiply by zero, which ptflops sees
+        assert found["ptflops_aten"] == found["macs"] + 10  # the biases of the classes
+
+
+def test_forced_masks_give_the_figures_that_the_authors_counter_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    def masked(rule: str, *words: str) -> dict[str, Any]:
+        assert main(["count", "msgc", *words, "--masks", rule, "--json"]) == 0
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)["masks"]
+        return result
+
+    assert masked("ones")["total"] == 1_818_991_328
+    assert masked("mod") == {"rule": "mod", "dgc": 607_493_376, "bonus": 0, "total": 748_699_616}
+    found = masked("head0", "host=mobilenetv2")
+    assert (found["total"], found["bonus"]) == (103_014_976, 117_084_912)
+    assert main(["count", "msgc", "--masks", "head0"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["masks", "head0,", "as", "MSGC's", "authors", "count"] in lines
+    assert ["bonus", "282,070,656"] in lines
+    assert ["total", "466,628,960"] in lines
 
 
 def test_networks_lists_every_family_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,15 +142,55 @@ def test_dropped_weights_get_no_gradient() -> None:
     assert torch.equal(module.weight.grad[:, :, 0, 0] != 0, module.mask().bool())
 
 
-def test_the_group_lasso_is_the_sum_of_norms_over_groups_and_the_inputs_they_have() -> None:
-    module = layer(6, 4, GroupingRules(group_lasso=0.25), groups=2, factor=3)
-    module.begin_step(0.3)
-    norms = [module.weight.detach()[g::2, i].norm() for g, inputs in enumerate(module.kept_inputs()) for i in inputs]
+def lasso(module: LearnedGroupConv) -> torch.Tensor:
     penalty = module.penalty()
     assert penalty is not None
-    assert len(norms) == 2 * 4
-    assert penalty.item() == pytest.approx(0.25 * sum(norms).item())
+    return penalty
+
+
+def test_the_group_lasso_is_the_sum_of_norms_over_groups_and_the_inputs_they_have() -> None:
+    module = layer(8, 6, GroupingRules(group_lasso=0.25), groups=3, factor=3)
+    module.begin_step(0.3)
+    kept = {(g, i) for g, inputs in enumerate(module.kept_inputs()) for i in inputs}
+    norms = {(g, i): module.weight.detach()[g::3, i].norm() for g, i in kept}
+    assert len(norms) == 3 * 6
+    dropped = 3 * 8 - len(norms)  # each a constant 1e-3, as in the authors' code
+    assert lasso(module).item() == pytest.approx(0.25 * (sum(norms.values()).item() + 1e-3 * dropped))
+    lasso(module).backward()
+    assert module.weight.grad is not None
+    for group in range(3):
+        for i in range(8):
+            column = module.weight.detach()[group::3, i]
+            wanted = 0.25 * column / norms[group, i] if (group, i) in kept else torch.zeros_like(column)
+            torch.testing.assert_close(module.weight.grad[group::3, i], wanted)
     assert layer(6, 4, groups=2, factor=3).penalty() is None
+
+
+@pytest.mark.parametrize(("groups", "factor", "ends"), [(4, 4, 3), (2, 2, 1), (8, 8, 7), (2, 4, 1), (4, 2, None)])
+def test_the_group_lasso_ends_with_stage_groups_minus_one_as_in_the_authors_code(groups, factor, ends) -> None:
+    module = layer(8, 8, GroupingRules(group_lasso=1.0), groups=groups, factor=factor)
+    for step in range(100):
+        module.begin_step(step / 100)
+        assert (lasso(module).item() == 0) == (ends is not None and int(module.stage) >= ends), step
+    if groups == factor:  # as in all of their networks: the second half of training
+        module.weight.grad = None
+        lasso(module).backward()
+        assert module.weight.grad is not None
+        assert not module.weight.grad.any()
+        early = layer(8, 8, GroupingRules(group_lasso=1.0), groups=groups, factor=factor)
+        early.begin_step(0.49)
+        assert lasso(early).item() > 0
+
+
+def test_norms_below_a_thousandth_have_no_gradient() -> None:
+    module = layer(4, 2, GroupingRules(group_lasso=1.0), groups=2, factor=2)
+    module.weight.data.fill_(1e-2)
+    module.weight.data[:, 0] = 1e-4
+    lasso(module).backward()
+    assert lasso(module).item() == pytest.approx(2 * 1e-3 + 6 * 1e-2)
+    assert module.weight.grad is not None
+    assert module.weight.grad[:, 0].tolist() == [[[0.0]], [[0.0]]]
+    torch.testing.assert_close(module.weight.grad[:, 1:], torch.ones(2, 3, 1, 1))
 
 
 def test_the_group_lasso_has_a_finite_gradient_where_weights_are_zero() -> None:

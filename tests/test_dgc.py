@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock, DenseLayer
+from igcnas.canonical import canonical_id
 from igcnas.cost import count, count_plan, layer_cost
 from igcnas.data import load_dataset
 from igcnas.errors import ExportError
+from igcnas.export.source import model_source
 from igcnas.grouping import DENSE, DynamicChannels, Group
 from igcnas.layers import DynamicConv, SalientConv
 from igcnas.lowering import lower
@@ -55,6 +58,33 @@ def test_channels_are_dropped_between_a_twelfth_and_three_quarters_of_training(p
     assert torch.equal(conv.choose(saliency).sum(2), torch.full((3, 4), float(kept)))
 
 
+@settings(max_examples=300)
+@given(
+    channels=st.integers(1, 60).map(lambda n: 4 * n),
+    keep=st.sampled_from((0.25, 0.45, 0.5, 0.75, 0.9)),
+    steps=st.sampled_from((10, 12, 20, 24, 48, 100, 300)),
+    data=st.data(),
+)
+def test_as_many_channels_are_dropped_as_in_the_authors_order_of_operations(
+    channels: int, keep: float, steps: int, data: st.DataObject
+) -> None:
+    """At a half, as in 2.5 of 8 channels at the middle of training, the last bit of the product decides."""
+    progress = data.draw(st.integers(0, steps - 1)) / steps
+    conv = layer(keep=keep, channels=channels)
+    conv.begin_step(progress)
+    if progress >= 3 / 4:
+        dropped = round(channels * (1 - keep))
+    else:
+        dropped = round(channels * (1 - keep) * 3.0 / 2 * max(0.0, progress - 1.0 / 12))
+    assert conv.kept == max(1, channels - dropped)
+
+
+def test_two_and_a_half_channels_round_to_the_even_number_and_not_by_the_last_bit() -> None:
+    conv = layer(keep=0.5, channels=8)
+    conv.begin_step(0.5)
+    assert conv.kept == 6
+
+
 def test_the_schedule_follows_its_rules() -> None:
     conv = layer()
     conv.configure(GroupingRules(dgc_from=0.5, dgc_until=0.5))
@@ -88,6 +118,31 @@ def test_exactly_as_many_are_kept_whatever_ties_there_are_and_of_equal_ones_the_
     conv = SalientConv(len(values), 2, 1, 1, heads=1, hidden=1, kept=kept)
     chosen = conv.choose(torch.tensor([[values]], dtype=torch.float32))[0, 0].nonzero()[:, 0].tolist()
     assert chosen == sorted(sorted(range(len(values)), key=lambda i: -values[i])[:kept])
+
+
+@given(
+    st.lists(st.sampled_from((0.0, 0.5, 1.0, 2.0)), min_size=4, max_size=12), st.integers(1, 12), st.integers(0, 100)
+)
+def test_ties_that_are_dropped_leave_only_what_is_above_the_highest_that_must_go(
+    row: list[float], kept: int, seed: int
+) -> None:
+    kept = min(kept, len(row))
+    grouping = DynamicChannels(heads=1, keep=kept / len(row), ties="dropped")
+    conv = DynamicConv(Convolution("mix", len(row), 8, 1, 1, 1, (5, 4), grouping))
+    conv.kept = kept
+    chosen = conv.choose(torch.tensor([[row]]))[0, 0].bool()
+    must_go = sorted(row)[: len(row) - kept]
+    wanted = [not must_go or value > must_go[-1] for value in row]
+    assert chosen.tolist() == wanted
+    assert chosen.sum() <= kept
+
+
+def test_with_fresh_biases_alone_a_head_whose_ties_are_dropped_has_nothing_left() -> None:
+    for ties, left in (("first", 6), ("dropped", 0)):
+        grouping = DynamicChannels(heads=2, keep=0.25, ties=ties)
+        conv = DynamicConv(Convolution("mix", 24, 8, 1, 1, 1, (5, 4), grouping)).eval()
+        conv.squeeze.weight.data.zero_()  # hidden features of 0: every saliency is its bias, 1
+        assert (conv.gates(torch.rand(3, 24)).view(3, 2, 24) > 0).sum(2).eq(left).all()
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
@@ -167,6 +222,33 @@ def test_trained_masked_lowered_and_reorganised_are_one_function_at_the_planned_
     rebuilt.load_state_dict(lowered.state)
     with torch.no_grad():
         assert torch.equal(rebuilt.eval()(images), masked)
+
+
+def test_a_network_that_drops_ties_is_lowered_run_by_its_choice_and_exported_as_it_is() -> None:
+    block = DenseLayer(reduce=DynamicChannels(heads=4, keep=0.25, ties="dropped"), spatial=Group(groups=4))
+    architecture = network(block)
+    assert architecture.label().startswith("test dense D4k0.25d-G4")
+    assert Architecture.from_json(architecture.to_json()) == architecture
+    assert canonical_id(architecture) != canonical_id(network(BLOCK))
+    assert count(architecture) == count(network(BLOCK))
+    module = build(plan(architecture))
+    for conv in (layer for layer in module.modules() if isinstance(layer, DynamicConv)):
+        conv.squeeze.weight.data[: len(conv.squeeze.weight) // 2] = 0.0  # half of the heads have their biases alone
+    images = torch.rand(4, 1, 8, 8)
+    with torch.no_grad():
+        masked = module.eval()(images)
+    reorganised, macs = run_reorganised(plan(architecture), module, images)
+    torch.testing.assert_close(reorganised, masked, rtol=1e-5, atol=1e-5)
+    assert max(macs) < count(architecture).macs
+    lowered = lower(plan(architecture), module)
+    rebuilt = build(lowered.plan)
+    rebuilt.load_state_dict(lowered.state)
+    with torch.no_grad():
+        assert torch.equal(rebuilt.eval()(images), masked)
+    told: dict[str, Any] = {"title": "t", "classes": list("0123456789"), "macs": 1, "params": 1}
+    assert "kept=4, drop_ties=True)" in model_source(lowered.plan, **told)
+    usual = lower(plan(network(BLOCK)), build(plan(network(BLOCK)))).plan
+    assert "drop_ties=True" not in model_source(usual, **told)
 
 
 def test_a_training_that_is_taken_up_equals_an_uninterrupted_one_to_the_bit(

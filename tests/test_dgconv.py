@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,36 @@ def test_depthwise_and_dense_are_the_two_ends() -> None:
         set_gates(module.mix, gates)
         lowered = lowered_as_it_is(network, module)
         assert lowered.plan.root.layers[0] == Convolution("mix", 8, 8, 3, 1, groups, (5, 4))
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=8))
+def test_the_penalty_has_slope_ln_2_in_every_gate_on_or_off(on: list[bool]) -> None:
+    """The released code's term is 2^(K + sum of gates): its slope is ln 2 times itself, whatever the gate."""
+    network = one_layer(2 ** len(on), groups=1, balanced=False)
+    module = set_gates(build(network).mix, [1.0 if gate else -1.0 for gate in on])
+    share = module.share()
+    assert share is not None
+    share.backward()
+    term = 2.0 ** (len(on) + sum(on))
+    assert share.item() * 4 ** len(on) == term
+    assert module.gates.grad is not None
+    torch.testing.assert_close(module.gates.grad * 4 ** len(on), torch.full((len(on),), math.log(2) * term))
+
+
+def test_the_ratio_multiplies_loss_and_gradient_as_equation_9() -> None:
+    network = two_layers(groups=4, balanced=False)
+    module = build(network)
+    objective = GroupingObjective(module, network, GroupingRules())
+    set_gates(module.small, [1.0, 1.0, -1.0])
+    set_gates(module.wide, [1.0, 1.0, -1.0, 1.0])
+    loss = torch.tensor(3.0, requires_grad=True)
+    zeta, planned, a = 32 + 128, 16 + 64, 0.02
+    objective(loss).backward()
+    assert loss.grad is not None
+    assert loss.grad.item() == pytest.approx((zeta / planned) ** a)
+    for layer, own in ((module.small, 32), (module.wide, 128)):
+        slope = 3 * a * (zeta / planned) ** (a - 1) / planned * math.log(2) * own
+        torch.testing.assert_close(layer.gates.grad, torch.full_like(layer.gates, slope))
 
 
 def two_layers(**grouping: Any) -> Plan:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.patches import Rectangle
 from PIL import Image
 
@@ -15,9 +16,12 @@ from igcnas.cli import main
 from igcnas.drawing import assigned, compute_block, connection_figure, draw_block, masked
 from igcnas.drawing.connections import image
 from igcnas.drawing.palette import colours
+from igcnas.drawing.sketch import compute_sketch
 from igcnas.errors import ArchitectureError
 from igcnas.explanation import KINDS, Explanation
-from igcnas.primitives import Convolution
+from igcnas.network import build
+from igcnas.plan import Plan
+from igcnas.primitives import Convolution, Sequence
 
 
 def explain(words: str) -> Explanation:
@@ -72,6 +76,8 @@ def test_the_weights_in_words_are_those_of_the_layers(name):
         ("igcv3 permute=false", "incomplete", 0, 24, 32),
         ("xception", "strict", 1, 1, 0),
         ("dense", "strict", 1, 1, 0),
+        ("regular", "strict", 1, 1, 0),
+        ("regular parts=3 channels=12 out=6", "strict", 1, 1, 0),
         ("group groups=3", "incomplete", 0, 1, 24),
         ("depthwise", "incomplete", 0, 1, 30),
         ("resnet channels=8", "loose", 8, 8, 0),
@@ -85,6 +91,45 @@ def test_the_path_statistics_of_each_block(capsys, words, condition, fewest, mos
     paths = facts(capsys, words)["paths"]
     assert (paths["condition"], paths["fewest"], paths["most"]) == (condition, fewest, most)
     assert paths["unconnected"] == unconnected
+
+
+@pytest.mark.parametrize(("channels", "out", "parts"), [(6, 6, 2), (4, 8, 2), (9, 6, 3), (5, 7, 1), (8, 8, 4)])
+def test_branches_copied_convolved_and_cross_summed_are_the_regular_convolution(channels, out, parts):
+    block = explain(f"regular channels={channels} out={out} parts={parts} size=5")
+    weight = torch.randn(out, channels, 3, 3, dtype=torch.float64)
+    images = torch.randn(2, channels, 5, 5, dtype=torch.float64)
+    rows, columns = out // parts, channels // parts
+    kernels = [
+        weight[o * rows : (o + 1) * rows, i * columns : (i + 1) * columns] for i in range(parts) for o in range(parts)
+    ]
+    mask = torch.tensor(block.masks["cross_sum"], dtype=torch.float64)
+    module = build(Plan(Sequence("", block.layers[:-2]), (channels, 5, 5))).double()
+    convs = {name: layer for name, layer in module.named_modules() if isinstance(layer, torch.nn.Conv2d)}
+    convs["branches"].weight.data = torch.cat(kernels)
+    inputs = mask.shape[1] // convs["cross_sum"].groups
+    for row in range(out):
+        start = row // parts * inputs
+        convs["cross_sum"].weight.data[row, :, 0, 0] = mask[row, start : start + inputs]
+    assert mask.sum() == out * parts
+    wanted = torch.nn.functional.conv2d(images, weight, padding=1)
+    torch.testing.assert_close(module(images), wanted)
+    assert block.weights == weight.numel()
+
+
+def test_the_four_branches_are_drawn_as_permutation_group_convolution_and_permutation_back():
+    picture = compute_block(explain("regular"))
+    assert [step.heading[0] for step in picture.steps] == [
+        "copies", "primary", "permutation", "cross-summation", "permutation back",
+    ]  # fmt: skip
+    copied, cross = picture.columns[1], picture.columns[4]
+    assert copied.colours == ((0,),) * 6 + ((1,),) * 6  # each of two parts, twice
+    assert copied.frames == ((0, 2), (3, 5), (6, 8), (9, 11))
+    assert cross.colours == ((0, 1),) * 6
+    assert len(picture.steps[3].links) == 6 * 2  # two branches for each output
+    sketch = compute_sketch(explain("regular"))
+    assert len(sketch.transfers) == 5
+    assert sketch.reach is not None
+    assert sketch.reach.condition == "strict"
 
 
 def test_only_rotated_loose_products_mix_everything_in_the_end(capsys):
@@ -145,6 +190,7 @@ def test_a_random_learned_assignment_is_what_was_asked_for(seed):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ("regular parts=4", "4 parts do not divide 6 channels"),
         ("igvc1", "unknown block 'igvc1'; did you mean 'igcv1'?"),
         ("igcv1 N=3", "unknown parameter of igcv1 'N'; known: L, M, kernel, size"),
         ("igcv1 3", "'3' is not of the form key=value, as in L=2"),

@@ -10,7 +10,7 @@ from igcnas.checks import require, require_bool, require_divides, require_positi
 from igcnas.grouping import Dense, Group, Grouping
 from igcnas.primitives import Activation, Convolution, Layer, Norm, Permutation, Residual, Sequence, Size, halve
 
-SHORTCUTS = ("identity", "projection")
+SHORTCUTS = ("identity", "projection", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,8 @@ class InvertedResidual:
     MobileNetV2 (Sandler et al., CVPR 2018): dense expansion and projection, `expand_activation`. IGC V3 (Sun et al.,
     BMVC 2018, arXiv:1806.00178): G1 and G2 groups, a permutation between them, no activation after the expansion.
     `always_expand`: a block with expansion 1 still has its expansion convolution. `shortcut`: 'identity' adds the input
-    where the shape allows it and nothing elsewhere; 'projection' also projects where stride is 1 and the width changes.
+    where the shape allows it and nothing elsewhere; 'projection' also projects where stride is 1 and the width changes;
+    'none' adds nothing anywhere, as in the first block of each stage of the authors' code of IGC V3.
     `permute_back`: a permutation after the projection undoes that after the expansion, as in some ports of IGC V3.
     `hidden`: channels of the depthwise convolution, if not 0, in place of expansion times input channels.
     """
@@ -89,7 +90,7 @@ class InvertedResidual:
         )
         if self.permute_back and isinstance(self.project, Group):
             body_layers.append(Permutation("permute_back", out_channels, out_channels // self.project.groups))
-        if stride == 1 and in_channels == out_channels:
+        if stride == 1 and in_channels == out_channels and self.shortcut != "none":
             return (Residual("residual", body(tuple(body_layers), in_channels), Sequence("shortcut", ())),)
         if stride == 1 and self.shortcut == "projection":
             shortcut = projection(in_channels, out_channels, 1, 1, in_size)

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.architecture import Architecture
+from igcnas.cli.counter_check import check, is_learned
 from igcnas.conventions import CONVENTIONS, figure, figures, msgc
 from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.exported import read_exported
-from igcnas.extras import extra
 from igcnas.grouping import MultiSpectral
 from igcnas.literature import family
 from igcnas.plan import Plan, plan
 from igcnas.primitives import Convolution
 
 _ALL = "all"
-_MOST_MACS, _MOST_PIXELS = 10**11, 2**22  # for --check
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,7 +37,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--convention", default="macs", metavar="NAME", help=f"also the figure of {', '.join(CONVENTIONS)}; or {_ALL}"
     )
     parser.add_argument("--layers", action="store_true", help="also each layer that counts")
-    parser.add_argument("--check", action="store_true", help="also count the torch module with ptflops and compare")
+    parser.add_argument(
+        "--masks",
+        metavar="RULE",
+        help=f"also the figure of MSGC's counter with masks set by a rule: {', '.join(msgc.PROBES)}",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="also count the torch module with ptflops and compare; learned grouping in the form after training",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -51,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     architecture = _architecture(arguments.family, arguments.parameters)
     network = plan(architecture)
     total = count_plan(network)
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "family": arguments.family,
         "label": architecture.label(),
         "id": architecture.id,
@@ -66,22 +74,35 @@ def run(arguments: argparse.Namespace) -> int:
         result["figures"] = figures(network)
     else:
         result["figure"] = figure(network, convention)
+    if arguments.masks is not None:
+        result["masks"] = _masked(network, arguments.masks)
     if convention == "msgc":
         result["msgc"] = msgc.count(network).parts()
     if arguments.layers:
         rows = [(name, layer_cost(layer)) for name, layer in network.layers()]
         result["layers"] = [{"name": n, "macs": c.macs, "params": c.params} for n, c in rows if c.macs or c.params]
     if arguments.check:
-        result["ptflops_aten"] = _ptflops(network)
-        result["ptflops_expected"] = total.macs + total.bias_outputs
+        result |= check(network)
+        result["lowered"] = is_learned(network)
     if arguments.json:
         print(json.dumps(result))
     else:
-        _print(result, total.bias_outputs)
+        _print(result)
     return 0
 
 
-def _print(result: dict[str, Any], bias_outputs: int) -> None:
+def _masked(network: Plan, rule: str) -> dict[str, Any]:
+    """The parts of the authors' figure with forced masks, rounded."""
+    if rule not in msgc.PROBES:
+        raise IgcnasError(unknown_name("rule of masks", rule, msgc.PROBES))
+    counted = msgc.count(network)
+    if not counted.masked:
+        raise IgcnasError(f"--masks {rule} is for networks of which each image masks convolutions, as those of msgc")
+    measured = counted.measured(msgc.probe(counted, rule))
+    return {"rule": rule, **{part: round(value) for part, value in measured._asdict().items()}}
+
+
+def _print(result: dict[str, Any]) -> None:
     print(result["label"])
     for word, quantity in (("params", "params"), ("MACs", "macs")):
         expected = "" if result["exact"][quantity] else "  expected before training, which decides"
@@ -98,9 +119,17 @@ def _print(result: dict[str, Any], bias_outputs: int) -> None:
         print(f"    {name:<12} {value:>15,}")
     for row in result.get("layers", []):
         print(f"  {row['name']:<44} {row['macs']:>13,} MACs {row['params']:>11,} params")
+    if "masks" in result:
+        rule, *parts = result["masks"].items()
+        print(f"  masks {rule[1]}, as MSGC's authors count")
+        for name, value in parts:
+            print(f"    {name:<12} {value:>15,}")
     if "ptflops_aten" in result:
         verdict = "equal" if result["ptflops_aten"] == result["ptflops_expected"] else "DIFFERENT"
-        print(f"ptflops {result['ptflops_aten']:>15,} (aten, with {bias_outputs} for the bias): {verdict}")
+        form = "; learned layers as after training, with the groups of random weights" if result["lowered"] else ""
+        print(f"ptflops {result['ptflops_aten']:>15,} (aten, which adds biases{form}): {verdict}")
+        if verdict != "equal":
+            print(f"igcnas  {result['ptflops_expected']:>15,} for the same")
 
 
 def _exact(network: Plan) -> dict[str, bool]:
@@ -117,25 +146,3 @@ def _architecture(name: str, parameters: list[str]) -> Architecture:
 def read_architecture(name: str) -> Architecture:
     """The network of an architecture.json."""
     return read_exported(Path(name)).architecture
-
-
-def _ptflops(network: Plan) -> int:
-    """MACs that ptflops counts on the module; learned grouping cannot be counted so (its mask is dense)."""
-    if any(getattr(layer, "learned", None) for _, layer in network.layers()):
-        raise IgcnasError("--check cannot count learned grouping before training: every counter sees the dense weight")
-    ptflops = extra("ptflops", what="igcnas count --check")
-    from igcnas.network import build
-
-    _, height, width = network.input_shape
-    if height * width > _MOST_PIXELS or count_plan(network).macs > _MOST_MACS:
-        raise IgcnasError(
-            f"--check runs the network: at most {_MOST_MACS:,} MACs and images of {_MOST_PIXELS:,} pixels; leave it out"
-        )
-    macs, _ = ptflops.get_model_complexity_info(
-        build(network),
-        network.input_shape,
-        as_strings=False,
-        print_per_layer_stat=False,
-        backend="aten",  # its default has changed between releases
-    )
-    return int(macs)

@@ -17,9 +17,10 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         default="digits",
         metavar="SPEC",
-        help="digits (8x8 scans, needs no download), cifar10, cifar100, imagefolder:PATH or npz:FILE (default: digits)",
+        help="digits (8x8 scans, needs no download), cifar10, cifar100, svhn, svhn-extra (with its extra images), "
+        "imagefolder:PATH or npz:FILE (default: digits)",
     )
-    add("--data-dir", type=Path, metavar="DIR", help="where the CIFAR archives or their unpacked folders are")
+    add("--data-dir", type=Path, metavar="DIR", help="where the files of CIFAR or SVHN are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
     add("--skip-bad", action="store_true", help="leave out the images of an image folder that cannot be decoded")
 

@@ -9,7 +9,7 @@ the share of its mask, - what was computed upstream and no head uses (the bonus)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -24,6 +24,13 @@ from igcnas.primitives import Activation, Convolution, Gather, GlobalPool, Layer
 
 # For each masked convolution, by name: for each head, which input channels it keeps.
 Masks = Mapping[str, Sequence[Sequence[bool]]]
+
+# Masks by rule: head h of `heads` keeps channel c of `channels`. A convolution with one head keeps as one of two would.
+PROBES: dict[str, Callable[[int, int, int, int], bool]] = {
+    "ones": lambda c, h, channels, heads: True,
+    "mod": lambda c, h, channels, heads: c % max(2, heads) == h,
+    "head0": lambda c, h, channels, heads: c < channels // max(2, heads),
+}
 
 
 @dataclass(slots=True)
@@ -102,6 +109,15 @@ class Measured(NamedTuple):
     dgc: Fraction
     bonus: Fraction
     total: Fraction
+
+
+def probe(counted: Count, rule: str) -> Masks:
+    """Masks set by a rule of PROBES: 'ones', 'mod' (every head its own channels) or 'head0' (all heads the first)."""
+    masks: dict[str, list[list[bool]]] = {}
+    for entry in counted.masked:
+        channels, heads = entry.layer.in_channels, entry.learned.heads
+        masks[entry.name] = [[PROBES[rule](c, h, channels, heads) for c in range(channels)] for h in range(heads)]
+    return masks
 
 
 def figure(network: Plan) -> int:

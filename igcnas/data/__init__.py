@@ -10,7 +10,7 @@ from igcnas.errors import DataError, unknown_name
 __all__ = ["DATASETS", "Dataset", "Split", "load_dataset", "split_train_validation"]
 
 # What a user may write, for a help text.
-DATASETS = ("digits", "cifar10", "cifar100", "imagefolder:PATH", "npz:FILE")
+DATASETS = ("digits", "cifar10", "cifar100", "svhn", "svhn-extra", "imagefolder:PATH", "npz:FILE")
 
 
 def load_dataset(
@@ -21,13 +21,13 @@ def load_dataset(
     skip_bad: bool = False,
     own_validation: bool = True,
 ) -> Dataset:
-    """The data set that `spec` names: digits, cifar10, cifar100, imagefolder:PATH or npz:FILE.
+    """The data set that `spec` names: digits, cifar10, cifar100, svhn, svhn-extra, imagefolder:PATH or npz:FILE.
 
-    `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it. For image folders:
-    `image_size`, in pixels, to a square of which each image is resized and centre-cropped, and `skip_bad`, which leaves
-    out what cannot be decoded. `own_validation` False lets a validation split that the data bring join the training
-    data. DataError if the name is unknown, a setting is missing or does not apply, the data is damaged, or nothing can
-    be learned from it.
+    `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it; or the folder of the
+    .mat files of SVHN. For image folders: `image_size`, in pixels, to a square of which each image is resized and
+    centre-cropped, and `skip_bad`, which leaves out what cannot be decoded. `own_validation` False lets a validation
+    split that the data bring join the training data. DataError if the name is unknown, a setting is missing or does not
+    apply, the data is damaged, or nothing can be learned from it.
     """
     from igcnas.data.examination import check_learnable
 
@@ -55,6 +55,12 @@ def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bo
         if data_dir is None:
             raise DataError(f"{spec} is read from a folder and none was given; pass --data-dir with its download")
         return load_cifar(spec, data_dir.expanduser())
+    if spec in ("svhn", "svhn-extra"):
+        from igcnas.data.svhn import load_svhn
+
+        if data_dir is None:
+            raise DataError(f"{spec} is read from a folder and none was given; pass --data-dir with its .mat files")
+        return load_svhn(spec, data_dir.expanduser())
     if kind in ("imagefolder", "npz"):
         if not place:
             raise DataError(f"{spec!r} lacks its path; write {'imagefolder:PATH' if kind != 'npz' else 'npz:FILE'}")

@@ -12,23 +12,23 @@ from igcnas.primitives import Convolution
 
 
 def _mixes(layer: Moving) -> bool:
-    """Whether channels lose their identity."""
+    """Whether channels lose their identity: they are mixed, or copied."""
     if not isinstance(layer, Convolution):
-        return False
+        return len(set(layer.indices)) < len(layer.indices)
     return layer.learned is not None or not layer.groups == layer.in_channels == layer.out_channels
 
 
 def orders_of(layers: Sequence[Moving], in_channels: int) -> list[tuple[list[int], int]]:
     """Before, between and behind the layers: the identity of the channel at each position, and the number of its space.
 
-    A space ends where channels are mixed, and there identities are positions again.
+    A space ends where channels are mixed or copied, and there identities are positions again.
     """
     found = [(list(range(in_channels)), 0)]
     for layer in layers:
         order, space = found[-1]
         if _mixes(layer):
-            assert isinstance(layer, Convolution)
-            found.append((list(range(layer.out_channels)), space + 1))
+            width = layer.out_channels if isinstance(layer, Convolution) else len(layer.indices)
+            found.append((list(range(width)), space + 1))
         elif isinstance(layer, Convolution):
             found.append((order, space))
         else:

@@ -57,10 +57,10 @@ def _through(
 ) -> list[int] | None:
     if not isinstance(layer, Convolution):
         return [values[index] for index in layer.indices]
-    if layer.learned is not None:
-        mask = block.masks.get(layer.name)
-        if mask is None:
-            return None
+    mask = block.masks.get(layer.name)
+    if layer.learned is not None and mask is None:
+        return None
+    if mask is not None:
         rows = {row: combine(value for value, live in zip(values, row, strict=True) if live) for row in set(mask)}
         return [rows[row] for row in mask]
     if layer.groups == layer.in_channels == layer.out_channels:

@@ -72,12 +72,12 @@ def compute_block(block: Explanation) -> BlockPicture:
     detailed = _small(moving, partitions)
     steps = []
     for position, layer in enumerate(moving):
-        matrix = _matrix(layer, block)
+        matrix = _matrix(layer, block, len(reached))
         before, reached = reached, matrix.astype(np.float32) @ reached.astype(np.float32) > 0
         if isinstance(layer, Convolution):
             if of_input is None and layer.name in block.groups:
                 reached[range(layer.out_channels), block.groups[layer.name][1]] = True
-            if layer.in_channels != layer.out_channels:
+            if layer.in_channels != layer.out_channels or len(set(numbers)) < len(numbers):  # copies part
                 numbers = tuple(range(layer.out_channels))
         else:
             numbers = tuple(numbers[index] for index in layer.indices)
@@ -110,10 +110,10 @@ def _small(moving: Sequence[Convolution | Permutation | Gather], partitions: int
     )
 
 
-def _matrix(layer: Convolution | Permutation | Gather, block: Explanation) -> NDArray[np.bool_]:
+def _matrix(layer: Convolution | Permutation | Gather, block: Explanation, inputs: int) -> NDArray[np.bool_]:
     """Whether a link goes to each output (row) from each input (column)."""
     if not isinstance(layer, Convolution):
-        return np.eye(len(layer.indices), dtype=bool)[list(layer.indices)]
+        return np.eye(inputs, dtype=bool)[list(layer.indices)]
     return np.asarray(block.masks.get(layer.name, connections(layer)), dtype=bool)
 
 
@@ -137,7 +137,8 @@ def input_partitions(
         for position, channel in enumerate(place):
             of_input[channel] = position // (layer.in_channels // layer.groups)
         if layer.groups > 1 and not layer.groups == layer.in_channels == layer.out_channels:
-            return of_input, layer.groups
+            names = sorted(set(of_input))  # of copies of one channel the last counts, and not every group has an input
+            return [names.index(name) for name in of_input], len(names)
         if layer.groups == 1:
             return fallback
         fallback = of_input, layer.groups
@@ -174,6 +175,8 @@ def heading(layer: Convolution | Permutation | Gather, block: Explanation) -> tu
     """Up to three short lines over a step."""
     caption = tuple(block.captions.get(layer.name, "").split(": ", 1)) if layer.name in block.captions else ()
     if not isinstance(layer, Convolution):
+        if caption:
+            return caption
         back = all(kind not in layer.name for kind in ("restore", "deinterleave", "permute_back"))
         return ("permutation" if back else "permutation back",)
     area = f"{layer.kernel}x{layer.kernel}"

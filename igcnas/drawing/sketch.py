@@ -172,14 +172,14 @@ def _links(layer: Moving, block: Explanation, before: Place, behind: Place) -> t
         return Link(start=start, end=end, colour=colours[0] if len(colours) == 1 else None, sure=sure)
 
     if not isinstance(layer, Convolution):
-        ends = {layer.indices[end]: end for end in behind.shown}
-        return tuple(link(start, ends[start], True) for start in before.shown)
+        moved = sorted((layer.indices[end], end) for end in behind.shown)
+        return tuple(link(start, end, True) for start, end in moved if start in tint)
     pairs = ((start, end) for start in before.shown for end in behind.shown)
-    if layer.learned is None:
+    mask = block.masks.get(layer.name)
+    if layer.learned is None and mask is None:
         inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
         return tuple(link(start, end, True) for start, end in pairs if start // inputs == end // outputs)
     sure = not isinstance(layer.learned, MultiSpectral | DynamicChannels)
-    mask = block.masks.get(layer.name)
     if mask is None:
         return tuple(link(start, end, False) for start, end in pairs)
     return tuple(link(start, end, sure) for start, end in pairs if mask[end][start])

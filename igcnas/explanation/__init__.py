@@ -1,7 +1,18 @@
 """One block, with what the papers say of it as numbers: of the literature by name, or of any network."""
 
 from igcnas.explanation.base import Explanation, Kind
-from igcnas.explanation.fixed import depthwise, group, igcv1, igcv2, igcv3, mobilenetv2, regular, resnet, xception
+from igcnas.explanation.fixed import (
+    branches,
+    depthwise,
+    group,
+    igcv1,
+    igcv2,
+    igcv3,
+    mobilenetv2,
+    regular,
+    resnet,
+    xception,
+)
 from igcnas.explanation.gated import dgc, msgc
 from igcnas.explanation.learned import condensing, dgconv, flgc
 from igcnas.explanation.network import block_of
@@ -10,6 +21,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind(name="dense", build=regular),
+        Kind(name="regular", build=branches),
         Kind(name="group", build=group),
         Kind(name="depthwise", build=depthwise),
         Kind(name="xception", build=xception),

@@ -13,7 +13,7 @@ from igcnas.cost import Cost, layer_cost
 from igcnas.errors import ArchitectureError
 from igcnas.keywords import assignments
 from igcnas.paths import path_counts
-from igcnas.primitives import Convolution, Layer, Permutation, Primitive, walk
+from igcnas.primitives import Convolution, Gather, Layer, Permutation, Primitive, walk
 from igcnas.primitives import Sequence as LayerSequence
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Explanation:
     `captions`: for some layers, by name, what the paper calls them. `masks`: for learned layers, by name, the weights
     that live, at random as before training, in one image where each has its own; `groups`: for these, the group of each
     input (None: inputs have no group) and of each filter. `shortcut`: what passes the layers by, in words; empty for
-    nothing, or where it is left out.
+    nothing, or where it is left out. `sums`: convolutions, by name, that only add: their weights are ones and no
+    parameters, and the block has a mask of them.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Explanation:
     masks: dict[str, Mask] = field(default_factory=dict)
     groups: dict[str, tuple[tuple[int, ...] | None, tuple[int, ...]]] = field(default_factory=dict)
     shortcut: str = ""
+    sums: tuple[str, ...] = ()
 
     @property
     def primitives(self) -> tuple[Primitive, ...]:
@@ -66,7 +68,7 @@ class Explanation:
     @property
     def cost(self) -> Cost:
         """MACs, and parameters with those of the norms."""
-        costs = [layer_cost(layer) for layer in self.primitives]
+        costs = [self._cost(layer) for layer in self.primitives]
         return Cost(sum(cost.macs for cost in costs), sum(cost.params for cost in costs))
 
     @property
@@ -75,8 +77,11 @@ class Explanation:
         return sum(
             layer.kernel * layer.kernel * layer.connections
             for layer in self.primitives
-            if isinstance(layer, Convolution)
+            if isinstance(layer, Convolution) and layer.name not in self.sums
         )
+
+    def _cost(self, layer: Primitive) -> Cost:
+        return Cost(0, 0) if getattr(layer, "name", "") in self.sums else layer_cost(layer)
 
     def counts(self) -> NDArray[np.int64]:
         """Paths (out, in) through the block, without its shortcut."""
@@ -96,9 +101,11 @@ class Explanation:
                 }
             elif isinstance(layer, Permutation):
                 row |= {"channels": layer.channels, "groups": layer.groups}
+            elif isinstance(layer, Gather):
+                row |= {"channels": len(layer.indices)}
             if layer.name in self.captions:
                 row["role"] = self.captions[layer.name]
-            cost = layer_cost(layer)
+            cost = self._cost(layer)
             rows.append(row | {"params": cost.params, "macs": cost.macs})
         return rows
 

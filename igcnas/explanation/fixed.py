@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 from igcnas.blocks import BasicBlock, InvertedResidual
+from igcnas.blocks.common import require_kernel
 from igcnas.checks import require, require_positive
 from igcnas.explanation.base import Explanation, require_few
 from igcnas.grouping import Dense, Group, Grouping, Interleaved, SparseProduct
 from igcnas.grouping.product import least_weights, weights
-from igcnas.primitives import Layer, Permutation, Residual
+from igcnas.primitives import Activation, Convolution, Gather, Layer, Norm, Permutation, Residual
 from igcnas.units import counted
+
+_FEW = 4  # parts whose sums are written out
 
 
 def regular(*, channels: int = 6, out: int = 0, kernel: int = 3, size: int = 32) -> Explanation:
@@ -25,6 +28,60 @@ def regular(*, channels: int = 6, out: int = 0, kernel: int = 3, size: int = 32)
         in_channels=channels,
         formulas=(f"T = C_in C_out S = {channels} * {out} * {S} = {channels * out * S:,} weights per position",),
         captions={"conv1": "dense"},
+    )
+
+
+def branches(*, channels: int = 6, parts: int = 2, out: int = 0, kernel: int = 3, size: int = 32) -> Explanation:
+    """A regular convolution as a sum of branches: parts^2 of them, and a cross-summation that interleaves."""
+    out = out or channels
+    require_few(channels=channels, out=out, copies=parts * max(channels, out))
+    require_positive(parts=parts, kernel=kernel, size=size)
+    require_kernel(kernel)
+    for count in (channels, out):
+        require(count % parts == 0, f"{parts} parts do not divide {count} channels; take a divisor, as in parts=2")
+    each, M, L, S = channels // parts, out // parts, parts * parts, kernel * kernel
+    copies = tuple(part * each + channel for part in range(parts) for _ in range(parts) for channel in range(each))
+    pixels = (size, size)
+    layers: tuple[Layer, ...] = (
+        Gather("copies", copies),
+        Convolution("branches", parts * channels, parts * out, kernel, 1, L, pixels),
+        Permutation("interleave", parts * out, L),
+        Convolution("cross_sum", parts * out, out, 1, 1, M, pixels),
+        Permutation("deinterleave", out, M),
+        Norm("norm", out, pixels),
+        Activation("act", "relu", out, pixels),
+    )
+    # Output o of a secondary partition adds what the branches from every part to part o made.
+    mask = tuple(
+        tuple(int(m == column // L and o == column % parts) for column in range(parts * out))
+        for m in range(M)
+        for o in range(parts)
+    )
+    sums = "; ".join(
+        f"x'{o} = " + " + ".join(f"W{o}{i} x{i}" for i in range(1, parts + 1)) for o in range(1, parts + 1)
+    )
+    return Explanation(
+        title=f"Regular convolution as {counted(L, 'branch', 'branches')}, {channels} to {out} channels",
+        what=f"Split the channels into {counted(parts, 'part')}: each part of the input goes to each part of the "
+        "output through a convolution of its own, a branch, and the branches that end in one part are added up. This "
+        "cross-summation is a permutation, a group convolution whose weights are ones and zeros, and the permutation "
+        f"back: the IGC V1 block with L = {L}, M = {M}, whose secondary convolution is not trained.",
+        layers=_moving(layers) if parts > 1 else layers,
+        in_channels=channels,
+        formulas=(
+            sums if parts <= _FEW else f"x'o = Wo1 x1 + ... + Wo{parts} x{parts} for each part o of {parts}",
+            f"T = {L} branches of C_in / {parts} to C_out / {parts} = {L} * {each} * {M} * {S} = "
+            f"{channels * out * S:,} weights per position, those of the regular convolution",
+            f"the cross-summation has no weight: it adds {counted(parts, 'number')} for each output; trained, with "
+            f"as many outputs as inputs, it would be the secondary convolution of IGC V1 on {counted(M, 'partition')}",
+        ),
+        captions={
+            "copies": f"copies: each part {counted(parts, 'time')}",
+            "branches": f"primary: L = {counted(L, 'branch', 'branches')}",
+            "cross_sum": f"cross-summation: M = {counted(M, 'partition')} of L = {L}",
+        },
+        masks={"cross_sum": mask},
+        sums=("cross_sum",),
     )
 
 

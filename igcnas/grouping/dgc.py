@@ -3,6 +3,11 @@
 Su et al., "Dynamic Group Convolution for Accelerating Convolutional Neural Networks", ECCV 2020. Each head scores the
 input channels of its own layer by two linear layers on their means, keeps the highest scores, multiplies the channels
 by them, and makes its share of the output. Every image keeps as many channels, so the MACs are exact before training.
+
+Ties. Where a generator's hidden features are all 0, its channels have their biases for saliency: equal ones, while
+these are fresh. The authors' code drops every channel that is not more salient than the highest one that must go, so it
+may keep fewer than planned, and of a head with fresh biases none. Here exactly as many as planned stay, of equal ones
+the first; `ties` = 'dropped' is the authors' rule, with which the MACs are those at most.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from igcnas.grouping.base import Marks, Overhead
 from igcnas.primitives import Activation, Convolution, Layer, Norm, Permutation, Size
 from igcnas.units import counted
 
+TIES = ("first", "dropped")
 _SMALL = 80  # input channels below which the saliency generator is squeezed less, in the authors' code
 
 
@@ -23,18 +29,20 @@ class DynamicChannels:
     """`heads` heads that keep a share `keep` of their input channels in every image (the authors' gate factor).
 
     `normalize`: a batch norm and a ReLU in front, within the layer, as in the authors' residual networks; dense layers
-    have them anyhow.
+    have them anyhow. `ties`: which of equally salient channels stay, the 'first' ones, or none ('dropped').
     """
 
     kind: ClassVar[str] = "dgc"
     heads: int
     keep: float = 0.25
     normalize: bool = False
+    ties: str = "first"
 
     def __post_init__(self) -> None:
         require_positive(heads=self.heads)
         require(isinstance(self.keep, float) and 0 < self.keep <= 1, f"keep must be in (0, 1], but is {self.keep!r}")
         require_bool(normalize=self.normalize)
+        require(self.ties in TIES, f"ties must be one of {TIES}, but is {self.ties!r}")
 
     def check(self, in_channels: int, out_channels: int) -> None:
         """Heads divide the output channels."""
@@ -87,8 +95,9 @@ class DynamicChannels:
         return (norm, Activation(f"{name}_act", "relu", in_channels, in_size), conv, shuffle)
 
     def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
-        """Heads and the share that is kept; a norm in front is a layer of the plan."""
-        return self.kind, self.heads, self.keep
+        """Heads, the share that is kept, and ties that are dropped; a norm in front is a layer of the plan."""
+        ties = () if self.ties == "first" else (self.ties,)
+        return self.kind, self.heads, self.keep, *ties
 
     def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
         """Filters by their head; inputs are alike."""
@@ -99,5 +108,5 @@ class DynamicChannels:
         return f"DGC: {counted(self.heads, 'head')}, each image keeps {self.keep:.0%}"
 
     def label(self) -> str:
-        """As in D4k0.25."""
-        return f"D{self.heads}k{self.keep:g}"
+        """As in D4k0.25; a d for ties that are dropped."""
+        return f"D{self.heads}k{self.keep:g}" + ("d" if self.ties == "dropped" else "")

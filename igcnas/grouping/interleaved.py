@@ -16,7 +16,7 @@ from igcnas.grouping.flgc import LearnedGrouping
 from igcnas.primitives import Convolution, Layer, Permutation, Size
 
 WIDEN = ("primary", "secondary")
-TRANSITIONS = ("clean", "reference")
+TRANSITIONS = ("clean", "authors", "reference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,10 @@ class Interleaved:
     `widen`: which convolution changes the width between stages. 'primary', as in the paper: its groups are those that
     both widths allow, which are L where L is constant and M doubles. 'secondary': for a constant M and any growth of L;
     the primary keeps in_channels in partitions of M, each secondary partition takes them from in_channels / M to L.
-    `transition`: where the width changes, 'clean' has M secondary partitions as elsewhere; 'reference' has in_channels
-    / L, the M of the stage before, as the authors' residual networks do, with that many times fewer and larger ones.
+    `transition`: where the width changes, 'clean' has M secondary partitions as elsewhere; 'authors' has in_channels
+    / L, the M of the stage before, as the authors' residual networks do, with that many times fewer and larger ones,
+    and the permutation back is over as many. 'reference' is what igcnas took for that before: its permutation back is
+    over M, which costs as much and computes something else. It stays, so that stored networks keep their meaning.
     """
 
     kind: ClassVar[str] = "interleaved"
@@ -47,7 +49,7 @@ class Interleaved:
         )
         require(
             self.transition == "clean" or not (self.learned or self.widen == "secondary"),
-            "the reference transition is that of fixed groups that widen in the primary convolution",
+            f"transition {self.transition!r} is that of fixed groups that widen in the primary convolution",
         )
 
     def check(self, in_channels: int, out_channels: int) -> None:
@@ -80,11 +82,13 @@ class Interleaved:
             primary,
             Permutation(f"{name}_interleave", middle, partitions),
             Convolution(f"{name}_secondary", middle, out_channels, 1, 1, partitions_2, primary.out_size),
-            Permutation(f"{name}_deinterleave", out_channels, self.M),
+            Permutation(
+                f"{name}_deinterleave", out_channels, self.M if self.transition == "reference" else partitions_2
+            ),
         )
 
     def _secondary_groups(self, in_channels: int, out_channels: int) -> int:
-        if self.transition == "reference" and in_channels != out_channels:
+        if self.transition != "clean" and in_channels != out_channels:
             return max(1, in_channels // self.L)
         return self.M
 

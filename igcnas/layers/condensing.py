@@ -16,9 +16,11 @@ from torch.nn import functional
 from igcnas.grouping import Condensing
 from igcnas.layers.learned import LearnedModule
 from igcnas.layers.masked import MaskedConv
+from igcnas.layers.precision import wide
 from igcnas.primitives import Convolution, Linear
 
 _NEVER = -1
+_LEAST_SQUARE = 1e-6  # of a norm, in the authors' code: the root has no gradient at zero
 
 
 class _Condensed(LearnedModule):
@@ -54,7 +56,7 @@ class _Condensed(LearnedModule):
         stage, kept = self.get_buffer("stage"), self.get_buffer("kept")
         with torch.no_grad():
             for _ in range(due - int(stage)):
-                importance = self._by_group(self.weight.detach().float().abs())
+                importance = self._by_group(wide(self.weight.detach()).abs())
                 order = importance.masked_fill(kept == 0, torch.inf).sort(dim=1, stable=True).indices
                 kept.scatter_(1, order[:, : self.drop], 0.0)
                 stage += 1
@@ -91,13 +93,18 @@ class LearnedGroupConv(_Condensed, MaskedConv):
         nn.init.kaiming_normal_(self.weight, mode="fan_in", nonlinearity="relu")
 
     def penalty(self) -> torch.Tensor | None:
-        """Group lasso: over groups and the inputs that they have, the norms of the weights, summed and weighed."""
+        """Group lasso: over groups and inputs the norms of the masked weights, summed and weighed; later nothing.
+
+        As in the authors' code it ends with stage groups - 1, which is the last one where the factor is the number of
+        groups, as in all of their networks; a smaller factor never gets there. Norms below 1e-3 count as that, with no
+        gradient, and so do the inputs that were dropped.
+        """
         if not self.rules.group_lasso:
             return None
-        kept = self.get_buffer("kept")
-        squares = self._by_group(self.weight.float().square())
-        # The root has no gradient at zero; below the clamp it is zero.
-        return self.rules.group_lasso * (squares.clamp_min(1e-12).sqrt() * kept).sum()
+        squares = self._by_group(wide(self.weight).square()) * self.get_buffer("kept")
+        norms = squares.clamp_min(_LEAST_SQUARE).sqrt().sum()
+        # The device knows the stage; asking it would stop a recorded step.
+        return self.rules.group_lasso * norms * (self.get_buffer("stage") < self.groups - 1)
 
 
 class CondensingLinear(_Condensed):

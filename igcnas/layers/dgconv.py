@@ -11,6 +11,7 @@ from torch import nn
 
 from igcnas.grouping import KroneckerGrouping
 from igcnas.layers.masked import MaskedConv
+from igcnas.layers.precision import wide
 from igcnas.layers.straight_through import straight_through
 from igcnas.primitives import Convolution
 from igcnas.settings import GroupingRules
@@ -60,8 +61,8 @@ class GroupableConv(MaskedConv):
                 scale.fill_(rules.gate_scale)
 
     def gates_on(self) -> torch.Tensor:
-        """Which gates are on: (K,) of zeros and ones in float32, with the gradient of the parameters."""
-        gates = self.gates.float()
+        """Which gates are on: (K,) of zeros and ones in float32 or wider, with the gradient of the parameters."""
+        gates = wide(self.gates)
         if self.grouping.balanced:
             order = gates.detach().sort(descending=True, stable=True).indices
             hard = torch.zeros_like(gates).index_fill(0, order[: self.num_on], 1.0)
@@ -72,8 +73,8 @@ class GroupableConv(MaskedConv):
     def mask(self) -> torch.Tensor:
         """(C, C) matrix of zeros and ones: the Kronecker product of the factors."""
         on = self.gates_on()
-        same = torch.eye(2, device=on.device)
-        mask = torch.ones(1, 1, device=on.device)
+        same = torch.eye(2, device=on.device, dtype=on.dtype)
+        mask = torch.ones(1, 1, device=on.device, dtype=on.dtype)
         for gate in on:
             mask = torch.kron(mask, same + gate * (1.0 - same))
         return mask
@@ -84,5 +85,12 @@ class GroupableConv(MaskedConv):
         return [sum((channel >> bit & 1) << n for n, bit in enumerate(off)) for channel in range(len(self.weight))]
 
     def share(self) -> torch.Tensor | None:
-        """Connections over C^2, which is the product of (1 + gate) / 2; None where they are exactly as planned."""
-        return None if self.grouping.balanced else ((1.0 + self.gates_on()) / 2.0).prod()
+        """Connections over C^2, as 2^(sum of gates - K); None where they are exactly as planned.
+
+        For zeros and ones this is the product of (1 + gate) / 2 of the paper, but the slope in every gate is then ln 2
+        times the share, as in the released code, whether the gate is on or off.
+        """
+        if self.grouping.balanced:
+            return None
+        on = self.gates_on()
+        return torch.exp2(on.sum() - len(on))

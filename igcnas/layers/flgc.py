@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from igcnas.grouping import LearnedGrouping
 from igcnas.layers.masked import MaskedConv
+from igcnas.layers.precision import wide
 from igcnas.layers.straight_through import straight_through
 from igcnas.primitives import Convolution
 from igcnas.settings import GroupingRules
@@ -102,15 +103,15 @@ class FullyLearnableGroupConv(MaskedConv):
         return self._groups(self.in_logits), self._groups(self.out_logits)
 
     def mask(self) -> torch.Tensor:
-        """(out, in) matrix of zeros and ones in float32, with the gradient of the softmaxes."""
+        """(out, in) matrix of zeros and ones in float32 or wider, with the gradient of the softmaxes."""
         with torch.autocast(self.weight.device.type, enabled=False):  # its gradient is summed over all pixels
             return self._one_hot(self.out_logits) @ self._one_hot(self.in_logits).T
 
     def _groups(self, logits: torch.Tensor) -> torch.Tensor:
         sizes = self.grouping.sizes(len(logits))
-        return assign(logits.detach().float(), sizes=sizes, nonempty=self.grouping.nonempty)
+        return assign(wide(logits.detach()), sizes=sizes, nonempty=self.grouping.nonempty)
 
     def _one_hot(self, logits: torch.Tensor) -> torch.Tensor:
-        soft = (logits.float() / self.temperature).softmax(1)
+        soft = (wide(logits) / self.temperature).softmax(1)
         hard = functional.one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
         return straight_through(soft, hard, only_chosen=self.rules.gradient == "masked")

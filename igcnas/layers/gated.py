@@ -82,13 +82,23 @@ class GatedConv(nn.Module):
 class SalientConv(nn.Module):
     """Head h makes the h-th share of the outputs from its `kept` most salient inputs, multiplied by their saliency.
 
+    `drop_ties`: only those that are more salient than all others, so fewer where the last ones are equal.
     Input (B, in, H, W), output (B, out, H', W').
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, stride: int, heads: int, hidden: int, kept: int
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int,
+        heads: int,
+        hidden: int,
+        kept: int,
+        drop_ties: bool = False,
     ) -> None:
         super().__init__()
+        self.drop_ties = drop_ties
         self.heads, self.kept, self.stride, self.padding = heads, kept, stride, kernel // 2
         self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel, kernel))
         self.squeeze = nn.Linear(in_channels, heads * hidden, bias=False)
@@ -105,6 +115,8 @@ class SalientConv(nn.Module):
         Ties are common (where a generator's hidden features are all 0, channels have their biases for saliency), and
         runtimes break them differently in a top-k.
         """
+        if self.drop_ties and self.kept < saliency.shape[2]:
+            return (saliency > saliency.topk(self.kept + 1, 2).values[:, :, -1:]).to(saliency.dtype)
         least = saliency.topk(self.kept, 2).values[:, :, -1:]
         more, equal = (saliency > least).to(saliency.dtype), (saliency == least).to(saliency.dtype)
         missing = self.kept - more.sum(2, keepdim=True)
@@ -146,7 +158,8 @@ def gated_arguments(layer: Convolution | GatedConvolution) -> dict[str, Any]:
         }
     assert isinstance(grouping, DynamicChannels), f"{layer.name} has no gates"
     kept = grouping.kept_inputs(layer.in_channels)
-    return shape | {"heads": grouping.heads, "hidden": grouping.hidden(layer.in_channels), "kept": kept}
+    shape |= {"heads": grouping.heads, "hidden": grouping.hidden(layer.in_channels), "kept": kept}
+    return shape | ({"drop_ties": True} if grouping.ties == "dropped" else {})
 
 
 GATED: dict[type, type[GatedConv | SalientConv]] = {MultiSpectral: GatedConv, DynamicChannels: SalientConv}

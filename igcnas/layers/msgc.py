@@ -15,6 +15,7 @@ from torch import nn
 
 from igcnas.layers.gated import GatedConv, gated_arguments
 from igcnas.layers.learned import LearnedModule
+from igcnas.layers.precision import wide
 from igcnas.primitives import Convolution
 
 _MASK_BIAS = 2.0  # nearly every channel is kept when training starts
@@ -67,7 +68,7 @@ class MultiSpectralConv(LearnedModule, GatedConv):
     def mask(self, context_BC: torch.Tensor) -> torch.Tensor:
         """(B, heads * in), exactly 0 or 1; in training a sample with the gradient of its sigmoid."""
         with torch.autocast(context_BC.device.type, enabled=False):
-            return self.decide(self.mask_generator(context_BC.float()))
+            return self.decide(self.mask_generator(wide(context_BC)))
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """The mask, which is remembered."""

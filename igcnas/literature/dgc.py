@@ -5,6 +5,8 @@ Su et al., "Dynamic Group Convolution for Accelerating Convolutional Neural Netw
 
 from __future__ import annotations
 
+import dataclasses
+
 from igcnas.architecture import Architecture
 from igcnas.blocks import BasicBlock, DenseLayer
 from igcnas.checks import require_positive
@@ -21,6 +23,7 @@ def dgc(
     host: str = "densenet",
     heads: int = 4,
     keep: float = 0.25,
+    ties: str = "first",
     stages: str | None = None,
     growth: str | None = None,
     dataset: str | None = None,
@@ -35,6 +38,8 @@ def dgc(
         norm and a ReLU of their own
     heads: heads of each dynamic convolution
     keep: share of input channels that a head keeps, the authors' gate factor
+    ties: which of equally salient channels stay: the first ones, so that every head keeps its share in every image; or
+        dropped, none of them, as in the authors' code, which then keeps fewer
     stages: layers of each stage of densenet; auto: 14-14-14, or 4-6-8-10-8 on ImageNet
     growth: channels that a layer of each stage appends; auto: 8-16-32, or 8-16-32-64-128 on ImageNet
     dataset: cifar or imagenet; auto: cifar for densenet, imagenet for resnet18
@@ -43,9 +48,9 @@ def dgc(
     require_positive(heads=heads)
     data = dataset if dataset is not None else ("imagenet" if host == "resnet18" else "cifar")
     target = images(data, size=size, channels=channels, classes=classes)
-    dynamic = DynamicChannels(heads=heads, keep=keep)
+    dynamic = DynamicChannels(heads=heads, keep=keep, ties=ties)
     if host == "resnet18":
-        inside = DynamicChannels(heads=heads, keep=keep, normalize=True)
+        inside = dataclasses.replace(dynamic, normalize=True)
         blocks = (BasicBlock(grouping=inside, shortcut="alike"),) * 4
         widths = (64, 128, 256, 512)
         return four_stages("dgc", blocks, widths, FOUR_STAGES[18][0], stem=64, dataset=data, target=target)

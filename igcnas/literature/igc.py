@@ -12,6 +12,8 @@ from igcnas.grouping import Interleaved
 from igcnas.literature.common import Images, blocks_of_depth, fit_strides, images, require_choice
 
 DOUBLES = ("M", "L")
+# What a transition is called here, and in the grouping. There 'reference' is a mistaken one that older files have.
+TRANSITIONS = {"clean": "clean", "reference": "authors"}
 
 
 def igc(
@@ -36,20 +38,21 @@ def igc(
     depth: convolutions of the network, an IGC block being one; auto: 20 on CIFAR, 18 on ImageNet
     residual: blocks of two convolutions with a shortcut; auto: false on CIFAR, true on ImageNet
     transition: where the width changes, clean (the default) has M secondary partitions as elsewhere, reference the M
-        of the stage before, as the authors' residual code for CIFAR does
+        of the stage before, and the permutation back over as many, as the authors' residual code for CIFAR does
     doubles: what doubles with the width: M, or L (IGC-L100M2, whose stem is half as wide as its first stage)
     """
     require_positive(L=L, M=M)
-    require_choice(doubles=(doubles, DOUBLES))
+    require_choice(doubles=(doubles, DOUBLES), transition=(transition, tuple(TRANSITIONS)))
+    rule = TRANSITIONS[transition]
     target = images(dataset, size=size, channels=channels, classes=classes)
     if dataset == "imagenet":
         require(residual is not False, "the networks for imagenet are residual; residual=false is not defined there")
-        return _imagenet(L, M, depth, transition, doubles, target)
+        return _imagenet(L, M, depth, rule, doubles, target)
     require(doubles == "M", "doubles=L is defined for dataset=imagenet alone")
     repeats = blocks_of_depth(20 if depth is None else depth, units=2 if residual else 1)
     stages = tuple(
         Stage(
-            block=BasicBlock(grouping=Interleaved(L=L, M=M * 2**stage, transition=transition), residual=bool(residual)),
+            block=BasicBlock(grouping=Interleaved(L=L, M=M * 2**stage, transition=rule), residual=bool(residual)),
             width=L * M * 2**stage,
             repeats=repeats,
             stride=stride,

@@ -45,7 +45,8 @@ def igcv3(
     G1: groups of the expansion
     G2: groups of the projection
     repeats: blocks of the seven stages
-    wider: twice the widths at the repeats of MobileNetV2, the authors' other network
+    wider: twice the widths at the repeats of MobileNetV2, the authors' other network; as in their code the first block
+        of a stage has no identity, not even that of the first stage, whose width is that of the stem
     rounding: of scaled widths: down to a multiple of the groups; exact, int(c * width), as the CIFAR ports, which fails
         where groups do not divide; even, the authors' rule as pytorchcv corrects it; released, the authors' code, whose
         multiplier also scales twice the width that is expanded where a stage begins, and adds one to a wider head
@@ -82,6 +83,7 @@ def igcv3(
         expanded=(widths[0], *(_released(channels, width) for channels in widths[1:]))
         if rounding == "released"
         else (),
+        bare_starts=wider or rounding == "released",
         downsampling=downsampling,
         dataset=dataset,
         classes=classes,

@@ -6,12 +6,13 @@ Sandler, Howard, Zhu, Zhmoginov, Chen, "MobileNetV2: Inverted Residuals and Line
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import InvertedResidual
 from igcnas.checks import require, require_positive
-from igcnas.grouping import Dense, LearnedGrouping
+from igcnas.grouping import Dense, Group, Grouping, LearnedGrouping
 from igcnas.literature.common import fit_strides, images, require_choice, require_width, scale
 
 # (expansion, width, repeats) of Sandler et al., table 2.
@@ -27,6 +28,7 @@ STRIDES = {
 MSGC_CIFAR = (1, 1, 1, 2, 1, 2, 1, 1)
 HEADS = ("scaled", "wider", "fixed")
 ROUNDINGS = ("down", "nearest", "eight")
+FLGC_ROUNDINGS = ("eight", "groups")
 
 
 def mobilenetv2(
@@ -60,7 +62,7 @@ def mobilenetv2(
     classifier_bias: the linear layer has a bias; pytorchcv's has none
     """
     require_width(width)
-    require_choice(head=(head, HEADS), rounding=(rounding, ROUNDINGS))
+    require_choice(head=(head, HEADS), rounding=(rounding, ROUNDINGS), shortcut=(shortcut, ("identity", "projection")))
 
     def block(expansion: int, hidden: int = 0) -> InvertedResidual:
         return InvertedResidual(
@@ -88,7 +90,10 @@ def flgc_mobilenetv2(
     *,
     groups: int = 8,
     width: float = 1.0,
-    balanced: bool = True,
+    learned: bool = True,
+    balanced: bool | None = None,
+    multiple: int = 0,
+    rounding: str = "eight",
     dataset: str = "cifar",
     classes: int | None = None,
     size: int | None = None,
@@ -96,28 +101,47 @@ def flgc_mobilenetv2(
 ) -> Architecture:
     """MobileNetV2 whose 17 projections are fully learnable group convolutions, Wang et al., CVPR 2019.
 
-    The rest is dense. As in the authors' public code: no expansion in the first block, projected shortcuts.
+    The rest is dense. The defaults are those of the public code: no expansion in the first block, projected shortcuts,
+    free groups, widths in multiples of eight. Its gradient, only to the chosen group, is the recipe flgc-cifar-masked.
     groups: groups of each projection
-    width: multiplier of the widths; cut down to multiples of the groups where balanced
-    balanced: groups of equal size, so that the MACs are exact before training; false: free, as published, and the count
-        is the expected one (each weight stays with probability 1 / groups)
+    width: multiplier of the widths
+    learned: true; false: standard group convolutions in place of learned ones, the public code's other network
+    balanced: false: groups of any size, as published; their count is the expected one (each weight stays with
+        probability 1 / groups). true: groups of equal size, so that the MACs are exact before training. auto: false,
+        true where multiple is given
+    multiple: where balanced groups cannot be equal, they are nearly so, in whole multiples of this number; 1 is as
+        equal as can be, 0 refuses such widths
+    rounding: of scaled widths: eight, to a multiple of eight, with a head of 1280 channels that only grows; groups,
+        down to a multiple of the groups (of 1 where these are free), with a head scaled as the rest
     """
     require_positive(groups=groups)
     require_width(width)
-    project = LearnedGrouping(groups=groups, balanced=balanced)
+    require_choice(rounding=(rounding, FLGC_ROUNDINGS))
+    require(
+        learned or not (balanced or multiple),
+        "balanced and multiple are for learned groups; leave them out with learned=false",
+    )
+    equal = bool(multiple) if balanced is None else balanced
+    project: Grouping = Group(groups=groups)
+    if learned:
+        project = LearnedGrouping(groups=groups, balanced=equal, multiple=multiple)
 
     def block(expansion: int, hidden: int = 0) -> InvertedResidual:
         return InvertedResidual(
             expansion=expansion, expand=Dense(), project=project, always_expand=False, shortcut="projection"
         )
 
-    multiple = groups if balanced else 1
+    def scaled(channels: int) -> int:
+        if rounding == "eight":
+            return _round(channels, width, "eight")
+        return scale(channels, width, 1 if learned and (multiple or not equal) else groups)
+
     return inverted(
         "flgc-mobilenetv2",
         block,
         REPEATS,
-        widths=tuple(scale(channels, width, multiple) for channels in (32, *(row[1] for row in TABLE))),
-        head=scale(1280, width),
+        widths=tuple(map(scaled, (32, *(row[1] for row in TABLE)))),
+        head=_round(1280, max(width, 1.0), "eight") if rounding == "eight" else scale(1280, width),
         dataset=dataset,
         classes=classes,
         size=size,
@@ -133,6 +157,7 @@ def inverted(
     widths: tuple[int, ...],
     head: int,
     expanded: tuple[int, ...] = (),
+    bare_starts: bool = False,
     activation: str = "relu6",
     downsampling: int | None = None,
     strides: tuple[int, ...] | None = None,
@@ -145,7 +170,8 @@ def inverted(
     """The skeleton of MobileNetV2 and IGC V3, from `block(expansion, hidden)` and the widths of stem and stages.
 
     `expanded`: where given, the width that the first block of a stage multiplies, for code that multiplies another than
-    its input's. Strides that are asked for are kept; else they are fitted to small images.
+    its input's. `bare_starts`: the first block of a stage has no identity, even where its width is that of its input.
+    Strides that are asked for are kept; else they are fitted to small images.
     """
     target = images(dataset, size=size, channels=channels, classes=classes)
     require(
@@ -161,15 +187,18 @@ def inverted(
         chosen = fit_strides(chosen, target.size)
     stages: list[Stage] = []
     for number, ((expansion, _, _), count, stride) in enumerate(zip(TABLE, repeats, chosen[1:], strict=True)):
-        rest = Stage(block=block(expansion, 0), width=widths[number + 1], repeats=count, stride=stride)
+        usual = block(expansion, 0)
+        rest = Stage(block=usual, width=widths[number + 1], repeats=count, stride=stride)
         hidden = expansion * expanded[number] if expanded else 0
-        if hidden in (0, expansion * widths[number]):
+        first = usual if hidden in (0, expansion * widths[number]) else block(expansion, hidden)
+        if bare_starts and stride == 1 and widths[number] == rest.width:
+            first = dataclasses.replace(first, shortcut="none")
+        if first == usual:
             stages.append(rest)
             continue
-        first = block(expansion, hidden)
         stages.append(Stage(block=first, width=rest.width, repeats=1, stride=stride))
         if count > 1:
-            stages.append(Stage(block=rest.block, width=rest.width, repeats=count - 1))
+            stages.append(Stage(block=usual, width=rest.width, repeats=count - 1))
     return Architecture(
         family=family,
         input_shape=target.shape,

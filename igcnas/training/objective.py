@@ -10,6 +10,7 @@ from igcnas.layers import LearnedModule, MultiSpectralConv
 from igcnas.plan import Plan
 from igcnas.primitives import Convolution
 from igcnas.settings import GroupingRules
+from igcnas.training.counted import CountedByAuthors
 from igcnas.upstream import positions, readers
 from igcnas.usage import connections, used_outputs
 
@@ -20,9 +21,10 @@ class GroupingObjective:
     hinge (MSGC, section IV): weight * (spent - allowed) while spent >= allowed, where spent are the MACs of this batch
     over those of the same network with dense convolutions, and allowed falls from 1 to the planned share. Spent are the
     mean shares of the masks, what the generators cost, and less, as in the authors' code without a gradient, what
-    convolutions save whose outputs no head reads (igcnas/upstream.py). Theirs multiplies means over the batch where
-    this counts each image, as it is measured after training. With several processes, each has its part of the batch
-    and all of them agree on whether the whole batch is over.
+    convolutions save whose outputs no head reads (igcnas/upstream.py). Theirs also counts activations, pooled elements
+    and attention's products, and multiplies means over the batch where this counts each image, as it is measured after
+    training: rules.hinge_of = 'msgc' is their count (counted.py). With several processes, each has its part of the
+    batch and all of them agree on whether the whole batch is over.
     ratio (DGConv, equation 9): the loss times (connections / planned) ** exponent while there are more than planned.
     Its connections are those of the layers with Kronecker gates; rules.ratio_of may weigh them by what they cost.
     """
@@ -58,6 +60,10 @@ class GroupingObjective:
         )
         self.gated = {reader.path: by_name[reader.path] for reader in self.readers}
         self.planned_share = planned / self.full_macs if self.full_macs else 1.0
+        self.counted: CountedByAuthors | None = None
+        if self.hinged and rules.hinge_of == "msgc":
+            self.counted = CountedByAuthors(network_plan, by_name)
+            self.planned_share = self.counted.planned_share
         self.progress = 0.0
 
     def begin_step(self, progress: float) -> None:
@@ -89,12 +95,14 @@ class GroupingObjective:
         return loss
 
     def allowed_share(self) -> float:
-        """MACs that the hinge allows now, over those of the dense network."""
+        """What the hinge allows now, over what the dense network takes."""
         done = min(1.0, self.progress / self.rules.ramp_until) if self.rules.ramp_until else 1.0
         return 1.0 + done * (self.planned_share - 1.0)
 
     def spent_share(self) -> torch.Tensor:
         """MACs of the last batch over those of the dense network, differentiable in the masks."""
+        if self.counted is not None:
+            return self.counted.spent_share()
         spent = torch.stack([macs * _share(module) for macs, module in self.hinged]).sum()
         return (spent + self.fixed_macs - self._saved_macs()) / self.full_macs
 
@@ -111,7 +119,7 @@ class GroupingObjective:
                     saved = saved + positions(source.layer) * fewer.double().mean()
                 else:
                     saved = saved + source.macs_per_output * (~used[source.path]).sum(1).double().mean()
-        return saved.float() if isinstance(saved, torch.Tensor) else saved
+        return saved.to(next(iter(masks.values())).dtype) if isinstance(saved, torch.Tensor) else saved
 
     def _hinge(self) -> torch.Tensor:
         excess = self.spent_share() - self.allowed_share()
