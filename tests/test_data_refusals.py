@@ -131,7 +131,7 @@ def test_an_archive_that_unpacks_to_more_than_cifar_is_refused(tmp_path, monkeyp
     (tmp_path / "train").write_bytes(bytes(2000))
     with pytest.raises(DataError, match="more than any file of CIFAR"):
         file_contents(tmp_path, {"train"})
-    monkeypatch.setattr(module, "_MOST_FILE", 10**9)
+    monkeypatch.setattr(module, "_MOST_BYTES", 10**9)
     monkeypatch.setattr(module, "_MOST_UNPACKED", 1000)
     with pytest.raises(DataError, match=r"it unpacks to more than 1.0 kB"):
         file_contents(tmp_path / "a.tar.gz", {"other"})
