@@ -231,8 +231,8 @@ def json_with_stage(**changes: object) -> str:
 @pytest.mark.parametrize(
     ("text", "fragment"),
     [
-        ("{", "not JSON"),
-        ("", "not JSON"),
+        ("{", "no JSON"),
+        ("", "no JSON"),
         ("[]", "an architecture is a JSON object"),
         ("null", "an architecture is a JSON object"),
         ("{}", "format None is not known"),

@@ -272,7 +272,8 @@ def test_without_optuna_dashboard_the_way_to_it_is_told(
     ("arguments", "message"),
     [
         (["gp-5"], "unknown study 'gp-5'; did you mean 'gp-4'? known: gp-4"),
-        (["gp-4", "--port", "70000"], "--port 70000 must be between 0 and 65535"),
+        (["gp-4", "--port", "70000"], "--port 70000 must be at most 65,535"),
+        (["gp-4", "--port", "-1"], "--port -1 must be at least 0; 0 is any that is free"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

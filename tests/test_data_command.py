@@ -113,7 +113,7 @@ def test_the_result_is_said_although_the_export_fails(digits, capsys, monkeypatc
     assert found["best"] == 0
     assert found["faults"] == ["export: onnx differs from the trained network"]
     assert "error: export: onnx differs" in err
-    assert "try again with: igcnas export studies/s" in err
+    assert "again with: igcnas export studies/s" in err
 
 
 def test_unbalanced_classes_are_stated_beside_every_accuracy(digits, capsys):

@@ -31,6 +31,7 @@ from igcnas.records import proposal_attributes
 from igcnas.runs.settings import RunDataSettings, RunSettings
 from igcnas.runs.weights import BEST, Checkpoint
 from igcnas.settings import TrainingSettings
+from igcnas.space import load_space
 from igcnas.study import DataSettings, StudySettings, guard_settings, open_study, trial_folder
 from igcnas.training import TrainingData, settled_accuracy, train
 from igcnas.training.checkpoint import write_weights
@@ -65,7 +66,7 @@ def studies(tmp_path_factory) -> Path:
     folder.mkdir()
     dataset = load_dataset("digits")
     settings = StudySettings(
-        space={},
+        space=load_space("igcv1").to_dict(),
         space_path="",
         budget_macs=10_000_000,
         objective="accuracy",

@@ -28,8 +28,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    if not 0 <= arguments.port < 65_536:
-        raise IgcnasError(f"--port {arguments.port} must be between 0 and 65535")
+    if arguments.port < 0:
+        raise IgcnasError(f"--port {arguments.port} must be at least 0; 0 is any that is free")
     warnings.filterwarnings("ignore", module="optuna")  # its importances tell of every rare value
     from igcnas.dashboard import Server
 

@@ -19,6 +19,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from igcnas import harmless
 from igcnas.report.content import Report, Section
 from igcnas.report.page.chart import Point, compute_chart
 from igcnas.report.page.curves import CurveAxes
@@ -91,9 +92,11 @@ def _tip(point: Point) -> str:
 
 
 def _allowed(value: Any) -> Any:
-    """Text, also within lists and dictionaries, without characters that HTML forbids."""
-    if isinstance(value, str) and _FORBIDDEN.search(value):
-        return type(value)(_FORBIDDEN.sub("", value))
+    """Text, also within lists and dictionaries, with every character that a reader cannot see as its escape."""
+    if isinstance(value, Markup):  # our own
+        return Markup(_FORBIDDEN.sub("", value))
+    if isinstance(value, str):
+        return harmless.lines(value)
     if isinstance(value, list):
         return [_allowed(each) for each in value]
     if isinstance(value, dict):
