@@ -30,6 +30,7 @@ from igcnas.recipes import (
     short_settings,
 )
 from igcnas.recipes.own import recipe_of, schema
+from igcnas.recipes.recipe import BESIDES
 from igcnas.training.schedule import rate_factor
 
 # name, epochs, batch, rate, decay of weights and of norms, epochs at which the rate falls (or its factor an epoch)
@@ -376,6 +377,7 @@ WORDS_AND_MORE = (
     "torch",
     "full",
     "macs",
+    "msgc",
     None,
     True,
     [],
@@ -446,6 +448,16 @@ def test_an_error_in_a_file_is_one_line_with_the_field_and_the_rule(
         assert words in err
         assert str(tmp_path / "mine.json") in err
         assert err.count("\n") == 1
+
+
+def test_recipes_of_older_files_have_their_line_of_what_is_ours_besides() -> None:
+    data = json.loads(json.dumps(RECIPES["igc-cifar"].to_dict()))
+    del data["files"], data["norm"]
+    assert Recipe.from_dict({**data, "ours": "the batch"}).ours == {BESIDES: "the batch"}
+    assert Recipe.from_dict({**data, "ours": ""}).ours == {}
+    assert Recipe.from_dict(data).norm == NormConstants()
+    with pytest.raises(IgcnasError, match="epochs is 0: expected int >= 1"):
+        Recipe.from_dict({**data, "epochs": 0})
 
 
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

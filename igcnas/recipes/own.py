@@ -17,7 +17,7 @@ import msgspec
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.reading import as_kind, read_json
 from igcnas.recipes.recipe import Recipe
-from igcnas.settings import GRADIENTS, RATIOS, GroupingRules
+from igcnas.settings import GRADIENTS, HINGES, RATIOS, GroupingRules
 
 _ADVICE = "igcnas recipes --schema says what may stand there"
 # Rules of GroupingRules, whose fields carry no annotations of their own.
@@ -25,6 +25,7 @@ _POSITIVE, _SHARE = {"exclusiveMinimum": 0}, {"minimum": 0, "maximum": 1}
 _GROUPING: dict[str, dict[str, Any]] = {
     "gradient": {"enum": list(GRADIENTS)},
     "ratio_of": {"enum": list(RATIOS)},
+    "hinge_of": {"enum": list(HINGES)},
     **dict.fromkeys(("temperature_start", "temperature_end", "gumbel_temperature", "gate_scale"), _POSITIVE),
     **dict.fromkeys(("noise_end", "condense_until", "ramp_until", "dgc_from", "dgc_until"), _SHARE),
 }
