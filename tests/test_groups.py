@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboardX.proto.event_pb2 import Event
 
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import Block, InvertedResidual
@@ -17,6 +18,7 @@ from igcnas.grouping import Condensing, Dense, KroneckerGrouping, LearnedGroupin
 from igcnas.layers import FullyLearnableGroupConv, GroupableConv, LearnedGroupConv
 from igcnas.network import build
 from igcnas.plan import plan
+from igcnas.runs.curve import Events
 from igcnas.runs.groups import GroupWatch, detail, summary, totals
 
 FREE = InvertedResidual(expansion=1, expand=Dense(), project=LearnedGrouping(groups=2, balanced=False))
@@ -123,3 +125,19 @@ def test_train_shows_and_writes_how_groups_change(tmp_path: Path, capsys: pytest
     assert len(lines) == 4
     assert all("block2" in line and "changed)" in line for line in lines)
     assert (tmp_path / "r/last.safetensors").read_bytes() == (tmp_path / "s/last.safetensors").read_bytes()
+
+
+def test_how_many_changed_is_told_to_tensorboard_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Events(tmp_path).add_groups(3, {"inputs": 2, "kept inputs": 0})
+    content, found = next(tmp_path.glob("events.out.tfevents.*")).read_bytes(), []
+    while content:  # a record: length (8 bytes), its checksum (4), the event, its checksum (4)
+        size = int.from_bytes(content[:8], "little")
+        event = Event.FromString(content[12 : 12 + size])
+        found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
+        content = content[16 + size :]
+    assert found == [("groups/inputs_changed", 3, 2.0), ("groups/kept_inputs_changed", 3, 0.0)]
+    monkeypatch.setattr("igcnas.runs.curve.no_events", lambda: "it is not installed")
+    Events(tmp_path).add_groups(3, {"inputs": 2})
+    assert list(tmp_path.glob("events.out.tfevents.*")) == []

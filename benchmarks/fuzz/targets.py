@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save
+from scipy import io as matlab
 
 from benchmarks.fuzz import corpus
 from benchmarks.fuzz.mutation import EXTREMES, changed, changed_json, damaged, text
@@ -39,8 +40,11 @@ from igcnas.literature import FAMILIES
 from igcnas.network import build
 from igcnas.plan import plan
 from igcnas.provenance import runs
+from igcnas.recipes import RECIPES
+from igcnas.recipes.own import read_recipe
 from igcnas.records import champions, records
 from igcnas.retraining.plan import read_settings
+from igcnas.runs.groups import recorded
 from igcnas.runs.run import read_summary
 from igcnas.runs.settings import RunSettings
 from igcnas.runs.settings import read_settings as read_run
@@ -61,7 +65,7 @@ _OPTIONS = """
 """
 _NUMBERS = ("0", "-1", "-0", "1", "nan", "inf", "-inf", "1e308", "1e-9", "9" * 30, "9" * 5000, "2.5", "x", "", "1_0")
 _VALUES = ("0", "1", "2", "4", "8", "-1", "1x2x4", "1-2", "auto", "true", "1e9", "9" * 60, "9" * 5000, "²", "nan", "")
-SLOW = ("command", "images", "journal", "status", "npz", "numbers", "state", "checkpoint", "words")
+SLOW = ("command", "images", "journal", "status", "npz", "numbers", "state", "checkpoint", "words", "recipe", "svhn")
 
 
 class Targets:
@@ -89,6 +93,9 @@ class Targets:
         images = np.arange(12 * 64).astype(np.uint8).reshape(12, 8, 8)
         np.savez(arrays, x_train=images, y_train=np.arange(12) % 2, x_test=images[:4], y_test=np.arange(4) % 2)
         self.npz = arrays.getvalue()
+        digits = io.BytesIO()
+        matlab.savemat(digits, {"X": np.zeros((32, 32, 3, 2), np.uint8), "y": np.array([[1], [10]], np.uint8)})
+        self.mat = digits.getvalue()
         pictures = []
         for kind in ("PNG", "JPEG", "GIF", "BMP"):
             drawn = io.BytesIO()
@@ -167,6 +174,21 @@ class Targets:
         found = RunSettings.from_dict(read_run(self.folder / "s"))
         found.differences(found.to_dict())
 
+    def read_recipe(self, random: Random) -> None:
+        """A recipe of one's own, as it is read and as it is shown."""
+        recipe = random.choice(list(RECIPES.values())).to_dict()
+        path = self._file("s/mine.json", changed_json(random, recipe))
+        if random.random() < 0.5:
+            _command(["recipes", str(path), *random.choice(([], ["--json"]))])
+        else:
+            read_recipe(path)
+
+    def read_groups(self, random: Random) -> None:
+        """What a training wrote of its groups, which it takes up."""
+        lines = b"epoch,layer,what,moved,sizes,assignment\n0,a.b,inputs,0,2 2,0 0 1 1\n1,a.b,inputs,1,2 2,0 1 0 1\n"
+        self._file("s/groups.csv", damaged(random, lines, other=lines))
+        recorded(self.folder / "s")
+
     def read_summary(self, random: Random) -> None:
         """summary.json of a training."""
         self._file("s/summary.json", changed_json(random, self.known.summary))
@@ -219,6 +241,12 @@ class Targets:
     def read_npz(self, random: Random) -> None:
         """Arrays."""
         load_dataset(f"npz:{self._file('x.npz', damaged(random, self.npz, other=self.npz))}")
+
+    def read_svhn(self, random: Random) -> None:
+        """Digits of SVHN in a .mat file."""
+        self._file("mat/train_32x32.mat", damaged(random, self.mat, other=self.mat))
+        self._file("mat/test_32x32.mat", self.mat)
+        load_dataset("svhn", data_dir=self.folder / "mat")
 
     def read_images(self, random: Random) -> None:
         """A folder of pictures, one of them damaged."""

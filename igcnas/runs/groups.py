@@ -56,7 +56,7 @@ class GroupWatch:
 
     def __init__(self, folder: Path, network: nn.Module, *, epochs: int, layer: str = "", writes: bool = True) -> None:
         self.path, self.network, self.writes = folder / FILE, network, writes
-        self.states = [state for state in _read(self.path) if state.epoch <= epochs]
+        self.states = [state for state in recorded(folder) if state.epoch <= epochs]
         now = list(_sides(network, epochs))
         if not now:
             raise IgcnasError("--show-groups: this network learns no groups that all images share; leave it out")
@@ -118,6 +118,25 @@ def detail(state: GroupState) -> str:
     return f"{state.layer} {state.what} {groups}  ({state.moved} changed)"
 
 
+def recorded(folder: Path) -> list[GroupState]:
+    """What a run left in its folder; nothing where the file is missing or not whole."""
+    try:
+        rows = list(csv.DictReader(read_text(folder / FILE, advice="remove it").splitlines()))
+        return [
+            GroupState(
+                epoch=int(row["epoch"]),
+                layer=row["layer"],
+                what=row["what"],
+                moved=int(row["moved"]),
+                sizes=tuple(map(int, row["sizes"].split())),
+                assignment=tuple(map(int, row["assignment"].split())),
+            )
+            for row in rows
+        ]
+    except (StudyError, csv.Error, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
 def _sides(network: nn.Module, epoch: int) -> Iterator[GroupState]:
     for name, module in network.named_modules():
         if isinstance(module, FullyLearnableGroupConv):
@@ -156,22 +175,3 @@ def _compared(before: GroupState | None, now: GroupState) -> GroupState:
         left=left,
         came=came,
     )
-
-
-def _read(path: Path) -> list[GroupState]:
-    """What an earlier run left; nothing where the file is missing or not whole."""
-    try:
-        rows = list(csv.DictReader(read_text(path, advice="remove it").splitlines()))
-        return [
-            GroupState(
-                epoch=int(row["epoch"]),
-                layer=row["layer"],
-                what=row["what"],
-                moved=int(row["moved"]),
-                sizes=tuple(map(int, row["sizes"].split())),
-                assignment=tuple(map(int, row["assignment"].split())),
-            )
-            for row in rows
-        ]
-    except (StudyError, csv.Error, ValueError, KeyError, TypeError, AttributeError):
-        return []
