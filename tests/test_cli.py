@@ -245,9 +245,9 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     [
         (("search", "--budget-mflops", "0"), "--budget-mflops 0 must be a positive number"),
         (("search", "--budget-mflops", "-3"), "--budget-mflops -3 must be a positive number"),
-        (("search", "--budget-mflops", "nan"), "--budget-mflops nan must be a positive number"),
-        (("search", "--budget-mflops", "inf"), "--budget-mflops inf must be a positive number"),
-        (("search", "--budget-mflops", "1e-9"), "below the smallest network of space 'all'"),
+        (("search", "--budget-mflops", "nan"), "--budget-mflops nan must be a finite number"),
+        (("search", "--budget-mflops", "inf"), "--budget-mflops inf must be a finite number"),
+        (("search", "--budget-mflops", "1e-9"), "--budget-mflops 1e-09 must be at least 1e-06"),
         (("search", "--budget-mflops", "0.0005"), "budget 0.0005 MFLOPs is below the smallest network of space 'all'"),
         ((*QUICK, "--networks", "0"), "--networks 0 must be at least 1"),
         ((*QUICK, "--epochs", "0"), "epochs must be at least 1"),
@@ -362,7 +362,7 @@ def test_count_reads_an_architecture_from_a_file(capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out)["id"] == architecture.id
     Path("network.json").write_text("{")
     assert main(["count", "network.json"]) == 2
-    assert "not JSON" in one_line(capsys)
+    assert "no JSON" in one_line(capsys)
 
 
 def test_count_gives_the_figure_of_another_counter(capsys: pytest.CaptureFixture[str]) -> None:

@@ -245,7 +245,7 @@ def test_searches_of_several_lengths_are_tested_at_the_common_one() -> None:
     assert [row.common_hypervolume for row in found.rows] == [20.0, 18.0]
     assert found.rows[1].common_best == pytest.approx(89.0, abs=0.2)
     assert found.rows[1].best.mean == 95.0
-    assert any("first 1 networks of each" in note for note in found.notes)
+    assert any("first 1 network of each" in note for note in found.notes)
 
 
 def test_the_reference_accuracy_is_one_that_all_reach_with_a_quarter_of_the_budget() -> None:

@@ -62,7 +62,8 @@ def test_after_it_a_training_compiles_nothing() -> None:
 def test_what_compiles_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compiled, "FOLDER", tmp_path)
+    monkeypatch.setattr(compiled, "FOLDERS", [tmp_path])
+    monkeypatch.setattr(compiled, "WRITTEN", tmp_path)
     for _ in range(2):
         before_training("fast", asked="cpu", device="cpu")
     assert capsys.readouterr().out == "compiling the CPU kernels, once, about 40 s\n"
@@ -72,7 +73,8 @@ def test_what_compiles_says_so_once(
 def test_stock_pytorch_compiles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compiled, "FOLDER", tmp_path)
+    monkeypatch.setattr(compiled, "FOLDERS", [tmp_path])
+    monkeypatch.setattr(compiled, "WRITTEN", tmp_path)
     before_training("eager", asked="cpu", device="cpu")
     assert capsys.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []

@@ -263,7 +263,13 @@ def test_a_training_is_drawn_from_its_best_weights(capsys, studies, tmp_path):
     (folder / "settings.json").write_text(json.dumps(settings.to_dict()))
     assert "Not trained yet" in numbers(capsys, folder)["note"]
     checkpoint = Checkpoint(
-        architecture=architecture, state=module.state_dict(), mean=(0.5,), std=(1.0,), classes=(), epoch=1, data={}
+        architecture=architecture,
+        state=module.state_dict(),
+        mean=(0.5,),
+        std=(1.0,),
+        classes=("a",) * 10,
+        epoch=1,
+        data={"name": "digits", "fingerprint": "", "validation": 0.25, "seed": 0},
     )
     checkpoint.write(folder / BEST)
     shown = {layer["layer"]: layer for layer in numbers(capsys, folder)["connections"]}

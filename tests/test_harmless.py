@@ -131,8 +131,8 @@ def test_the_command_line_repeats_no_control_sequence(words, tmp_path, monkeypat
 
 
 def test_an_option_that_no_command_has_is_repeated_harmless(capsys):
-    with pytest.raises(SystemExit):
-        main(["count", "resnet", "--" + HOSTILE])
+    with contextlib.suppress(SystemExit):  # argparse takes a word with blanks for no option
+        assert main(["count", "resnet", "--" + HOSTILE]) == 2
     told = capsys.readouterr().err
     assert not set(UNSEEN) - {"\n"} & set(told)
     assert told.count("\n") == 1

@@ -52,8 +52,10 @@ def _members(place: Path) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInf
         raise tarfile.ReadError("no regular file")  # a pipe or a device would never end
     with tarfile.open(place, "r:*", tarinfo=_Entry) as archive:
         for number, member in enumerate(archive):
-            if number >= _MOST_MEMBERS or member.offset_data + member.size > _MOST_UNPACKED:
-                raise _TooLargeError(f"it unpacks to more than {_MOST_MEMBERS:,} files or {size(_MOST_UNPACKED)}")
+            if number >= _MOST_MEMBERS:
+                raise _TooLargeError(f"it has more than {_MOST_MEMBERS:,} files")
+            if member.offset_data + member.size > _MOST_UNPACKED:
+                raise _TooLargeError(f"it unpacks to more than {size(_MOST_UNPACKED)}")
             path = PurePosixPath(member.name)
             if member.isreg() and len(path.parts) <= 2:
                 yield path.name, archive, member
