@@ -140,8 +140,10 @@ def test_settings_of_a_study_are_refused_by_field(tmp_path, keys, value, said):
 
 def test_a_study_made_before_these_checks_is_read_as_it_was(tmp_path):
     folder = unpack(tmp_path)
-    settings = StudySettings.read(folder)
-    assert json.loads((folder / "settings.json").read_text()).items() <= settings.to_dict().items()
+    found = StudySettings.read(folder).to_dict()
+    written = json.loads((folder / "settings.json").read_text())
+    assert written.pop("data").items() <= found.pop("data").items()  # a part that has grown since
+    assert written.items() <= found.items()
 
 
 def test_settings_from_before_there_were_two_engines_mean_eager_and_wrong_ones_are_no_traceback():

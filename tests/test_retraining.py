@@ -350,7 +350,7 @@ def test_networks_that_came_out_over_the_budget_are_named():
     chosen = dataclasses.replace(settings(), budget_macs=9_999)
     table = tabulate(chosen, [made("trial 3", 0, 350), made("trial 3", 1, 351), made("Known", 0, 350)])
     assert table is not None
-    assert "trial 3 2 of 2, Known 1 of 1 trainings" in report.text(table, chosen)
+    assert "are trainings of trial 3 2 of 2, Known 1 of 1." in report.text(table, chosen)
     within = tabulate(settings(), [made("trial 3", 0, 350)])
     assert within is not None
     assert "Above the budget" not in report.text(within, settings())

@@ -246,6 +246,6 @@ def records_of(trials: Iterable[optuna.trial.FrozenTrial], *, where: str | Path 
     numbers = {record.number for record in found if record.repeat == 0}
     for record in found:
         if record.repeat > 0 and record.repeat_of not in numbers:
-            again = f"network {record.number} repeats network {record.repeat_of}"
+            again = f"network {record.number} is a repeat of network {record.repeat_of}"
             raise StudyError(f"{where}: {again}, which is not there; {_ADVICE}")
     return found
