@@ -20,11 +20,6 @@ NETWORK = family("igc").build(L=2, M=2, depth=5)
 def export(folder: Path, place: str, **values: Any) -> None:
     data = {"id": "x", "architecture": NETWORK.to_dict(), "test_images": 400}
     data |= {"test_accuracy": {"lowered": 90.0, "onnx": 89.9}}
-        "id": "x",
-        "architecture": NETWORK.to_dict(),
-        "test_accuracy": {"lowered": 90.0, "onnx": 89.9},
-        "test_images": 400,
-    }
     data |= {"facts": {"network": "number 5 of 30 trained"}} | values
     (folder / place).mkdir(parents=True)
     (folder / place / "architecture.json").write_text(json.dumps(data))
