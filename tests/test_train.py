@@ -329,7 +329,7 @@ def test_a_streamed_folder_is_trained_on_and_evaluated(tmp_path: Path, capsys: p
         ([*SMALL, "--train-on-all", "--validation", "0.1"], "--train-on-all puts nothing aside"),
         ([*SMALL, "--stream"], "--stream does not apply to 'digits'"),
         ([*SMALL, "--workers", "-1"], "--workers -1 must be 0"),
-        ([*SMALL, "--seed", "-1"], "--seed -1 must be 0 or more"),
+        ([*SMALL, "--seed", "-1"], "--seed -1 must be at least 0"),
         ([*SMALL, "--pretrained", "nowhere.pt"], "cannot read nowhere.pt"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
