@@ -51,7 +51,11 @@ def small_disk(folder: Path, kilobytes: int, *, inodes: int = 0) -> Iterator[Non
     """A file system of this size at the folder; OSError where this process may not mount one. inodes: 0 for many."""
     options = f"size={kilobytes}k,nr_inodes={inodes}"
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         raise OSError(done.stderr.strip())
@@ -70,7 +74,9 @@ def run(studies: Path, name: str, options: list[str]) -> tuple[int, str]:
     """A search to its end, whatever that is: its status, and what it said on stderr."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT)}
     command = search_command(studies, name, options)
-    done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=_ROOT, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     return done.returncode, done.stderr
 
 

@@ -133,7 +133,11 @@ def processor() -> str:
     if sys.platform == "darwin":  # platform.processor() says 'arm' there
         words = ["sysctl", "-n", "machdep.cpu.brand_string"]
         with suppress(OSError, subprocess.SubprocessError):
-            names = [subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout.strip()]
+            names = [
+                subprocess.run(
+                    words, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=True
+                ).stdout.strip()
+            ]
     return names[0] if names else platform.processor() or platform.machine() or sys.platform
 
 

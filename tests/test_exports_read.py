@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from igcnas.cli.standing import export_lines
+from igcnas.literature import family
 from igcnas.noise import standard_error
 from igcnas.records import exports_of
 from igcnas.report.summary import export_sentence
 
+NETWORK = family("igc").build(L=2, M=2, depth=5)
+
 
 def export(folder: Path, place: str, **values: Any) -> None:
-    data = {"id": "x", "test_accuracy": {"lowered": 90.0, "onnx": 89.9}, "test_images": 400}
+    data = {"id": "x", "architecture": NETWORK.to_dict(), "test_images": 400}
+    data |= {"test_accuracy": {"lowered": 90.0, "onnx": 89.9}}
     data |= {"facts": {"network": "number 5 of 30 trained"}} | values
     (folder / place).mkdir(parents=True)
     (folder / place / "architecture.json").write_text(json.dumps(data))

@@ -309,17 +309,22 @@ def opened_without_encoding(path: Path) -> list[str]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         named = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
         modes = [*map(ast.unparse, node.args), named.get("mode", "")]
-        text = name in ("read_text", "write_text") or named.get("text") == "True"
+        method = isinstance(node.func, ast.Attribute) and name in ("read_text", "write_text")  # ours are functions
+        text = method or named.get("text") == "True"
         if name in ("open", "fdopen", "NamedTemporaryFile", "TemporaryFile"):
             owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
             binary = any(re.fullmatch(r"'[rwax+]*b[rwax+]*'", mode) for mode in modes)
-            text = owner not in ("Image", "tarfile", "os", "webbrowser") and not binary and "Temporary" not in name
+            text = (
+                owner not in ("Image", "tarfile", "os", "webbrowser", "archive")
+                and not binary
+                and "Temporary" not in name
+            )
         if text and "encoding" not in named and not any("utf-8" in mode for mode in modes):
             found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
     return found
 
 
-@pytest.mark.parametrize("folder", ["igcnas", "analysis", "benchmarks", "search_spaces"])
+@pytest.mark.parametrize("folder", ["igcnas", "analysis", "benchmarks", "search_spaces", "tools"])
 def test_whatever_is_opened_as_text_names_its_encoding(folder: str) -> None:
     assert [line for path in (ROOT / folder).rglob("*.py") for line in opened_without_encoding(path)] == []
 

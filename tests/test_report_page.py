@@ -349,21 +349,6 @@ def test_a_report_of_no_networks_and_of_nothing_is_a_page():
     assert "front" not in reading.of("id")
 
 
-def test_the_parts_of_the_page_are_installed(monkeypatch: pytest.MonkeyPatch):
-    setuptools = pytest.importorskip("setuptools")
-    monkeypatch.chdir(ROOT)
-    distribution = setuptools.Distribution()
-    distribution.parse_config_files(["pyproject.toml"])
-    build = distribution.get_command_obj("build_py")
-    build.ensure_finalized()
-    build.manifest_files = {}  # of version control; asking for them would write files
-    folder = ROOT / "igcnas/report/page"
-    parts = {path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")}
-    assert len(parts) == 3
-    assert "igcnas.report.page" in distribution.packages
-    assert {Path(path) for path in build.find_data_files("igcnas.report.page", str(folder))} == parts
-
-
 def luminance(colour: tuple[float, ...]) -> float:
     parts = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

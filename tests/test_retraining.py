@@ -42,6 +42,7 @@ from igcnas.retraining import (
 from igcnas.retraining.execution import Stopped, expected_seconds
 from igcnas.runs.weights import Checkpoint
 from igcnas.settings import TrainingSettings
+from igcnas.space import load_space
 from igcnas.study import DataSettings, StudySettings, guard_settings, open_study
 
 ROOT = Path(__file__).parents[1]
@@ -350,7 +351,7 @@ def test_networks_that_came_out_over_the_budget_are_named():
     chosen = dataclasses.replace(settings(), budget_macs=9_999)
     table = tabulate(chosen, [made("trial 3", 0, 350), made("trial 3", 1, 351), made("Known", 0, 350)])
     assert table is not None
-    assert "are trainings of trial 3 2 of 2, Known 1 of 1." in report.text(table, chosen)
+    assert "trainings of trial 3 2 of 2, Known 1 of 1" in report.text(table, chosen)
     within = tabulate(settings(), [made("trial 3", 0, 350)])
     assert within is not None
     assert "Above the budget" not in report.text(within, settings())
@@ -373,7 +374,13 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "studies" / "s"
     folder.mkdir(parents=True)
     data = DataSettings.of(WHOLE, SHORT, spec="digits", data_dir=None, image_size=None)
-    facts: dict[str, Any] = {"space": {}, "space_path": "all", "objective": "front", "sampler": "tpe", "seed": 0}
+    facts: dict[str, Any] = {
+        "space": load_space("igcv1").to_dict(),
+        "space_path": "all",
+        "objective": "front",
+        "sampler": "tpe",
+        "seed": 0,
+    }
     guarded = StudySettings(**facts, budget_macs=30_000, baselines=False, data=data, training=SHORT)
     guard_settings(folder, guarded)
     open_study(folder, create_for=guarded)

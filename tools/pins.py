@@ -101,7 +101,12 @@ def command(case: Case, project: Path, index: str | None) -> list[str]:
 def answer(case: Case, project: Path, index: str | None = None) -> Answer:
     """Ask uv."""
     done = subprocess.run(
-        command(case, project, index), env=environment(os.environ), capture_output=True, text=True, check=False
+        command(case, project, index),
+        env=environment(os.environ),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         return Answer(fault=done.stderr.strip(), reached=not _UNREACHED.search(done.stderr))

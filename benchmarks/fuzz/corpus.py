@@ -56,7 +56,7 @@ def make(folder: Path) -> Corpus:
     """Everything, a study in this folder among it."""
     networks = architectures()
     settings = _settings()
-    (folder / "settings.json").write_text(json.dumps(settings.to_dict()))
+    (folder / "settings.json").write_text(json.dumps(settings.to_dict()), encoding="utf-8")
     _trials(folder, settings, networks)
     base = {"training": asdict(TRAINING), "format": 1, "data_fingerprint": "0" * 16}
     data = {"name": "digits", "fingerprint": "0" * 16, "streamed": False, "validation": 0.25, "seed": 0, "crop": "pad"}
