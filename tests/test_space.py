@@ -226,9 +226,10 @@ def test_final_map_of_a_network_has_the_size_that_was_chosen():
 
 
 def test_head_has_the_chosen_multiple_of_the_last_width():
-    family = TINY.families[0]
-    values = {axis: options[-1] for axis, options in TINY.axes(family).items()} | {"head_ratio": 3}
-    network = TINY.decode({"block": family.name} | values, (3, 32, 32), 10).at(40)
+    space = dataclasses.replace(TINY, head_ratios=(0, 1, 3))
+    family = space.families[0]
+    values = {axis: options[-1] for axis, options in space.axes(family).items()} | {"head_ratio": 3}
+    network = space.decode({"block": family.name} | values, (3, 32, 32), 10).at(40)
     assert [stage.width for stage in network.stages] == [5, 10]
     assert network.head_channels == 30
 
