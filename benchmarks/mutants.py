@@ -46,7 +46,7 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "canonical": (("igcnas/canonical.py",), ("canonical",)),
     "lowering": (("igcnas/lowering/*.py",), _LEARNED),
     "proposals": (("igcnas/proposals/*.py", "igcnas/proposals/samplers/*.py"), ("proposals",)),
-    "storage": (("igcnas/storage.py",), ("storage",)),
+    "storage": (("igcnas/storage.py",), ("storage", "damaged_journal")),
 }
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),

@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 
 import igcnas.storage
 from igcnas.errors import MachineError, StudyError
-from igcnas.storage import JournalBackend, lock_study, open_storage
+from igcnas.storage import JournalBackend, is_locked, lock_study, open_storage, place_of
 
 fcntl = pytest.importorskip("fcntl")
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -193,6 +193,47 @@ def test_damage_in_the_middle_names_the_line(tmp_path):
         load(path)
     path.write_bytes(b"".join(lines))
     assert states(load(path)) == "CC"
+
+
+def test_damage_in_the_line_that_makes_the_study_leaves_nothing_to_keep(tmp_path):
+    path = tmp_path / "journal.log"
+    new_study(path, 1)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([b'{"op_code":0,}\n', *lines[1:]]))
+    with pytest.raises(StudyError) as caught:
+        load(path)
+    assert str(caught.value) == (f"journal {path} is damaged at line 1; restore it from a copy, or start another study")
+    path.write_bytes(b"".join([*lines[:1], b'{"op_code":4,}\n', *lines[1:]]))
+    with pytest.raises(StudyError, match="at line 2; restore it from a copy, or keep the 1 lines before it alone"):
+        load(path)
+
+
+def test_an_operation_that_optuna_does_not_know_is_named(tmp_path):
+    path = tmp_path / "journal.log"
+    new_study(path, 1)
+    whole = path.read_bytes()
+    for number in (11, -1):
+        path.write_bytes(whole + b'{"op_code":%d,"worker_id":"w"}\n' % number)
+        with pytest.raises(StudyError, match=f"unknown op_code '{number}'"):
+            load(path)
+    path.write_bytes(whole + b'{"op_code":10,"worker_id":"w"}\n')  # the last one that it knows: a note, passed over
+    assert states(load(path)) == "C"
+
+
+def test_a_journal_gives_its_records_again_from_any_number(tmp_path):
+    path = tmp_path / "journal.log"
+    new_study(path, 3)
+    backend = JournalBackend(path)
+    every = list(backend.read_logs(0))
+    assert len(every) > 10
+    for start in (5, 0, len(every) - 1, 1, len(every)):
+        assert list(backend.read_logs(start)) == every[start:]
+
+
+def test_records_are_named_by_their_journal_or_else_by_their_study(tmp_path):
+    path = tmp_path / "journal.log"
+    assert place_of(new_study(path, 0)) == f"journal {path}"
+    assert place_of(optuna.create_study(study_name="here")) == "study 'here'"
 
 
 # --- killed writers -----------------------------------------------------------------------------------------------
@@ -489,6 +530,15 @@ def test_a_fork_that_leaves_the_block_keeps_the_lock_of_its_parent(tmp_path):
     child.send("go")
     process.join()
     assert process.exitcode == 0
+
+
+def test_a_lock_is_seen_from_outside_while_it_is_held(tmp_path):
+    assert not is_locked(tmp_path)
+    with lock_study(tmp_path):
+        assert is_locked(tmp_path)
+        assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+    assert (tmp_path / "lock").exists()
+    assert not is_locked(tmp_path)
 
 
 def test_a_blocked_body_is_not_taken_for_a_held_lock(tmp_path):
