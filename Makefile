@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # What a processor computes differently from another is in these.
 NUMERICS := tests/test_execution.py tests/test_cuda_program.py tests/test_distributed.py tests/test_training.py
 # These need no torch, nothing that loads it, and run where there is none.
-TORCH_FREE := $(addprefix tests/test_,$(addsuffix .py,architecture baselines explain pareto product racing width \
+TORCH_FREE := $(addprefix tests/test_,$(addsuffix .py,architecture baselines pareto product racing width \
 	width_igcv2 width_igcv3 width_optimum))
 
 .PHONY: search test test-without-torch older-processors check pins setup clean
