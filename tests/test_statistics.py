@@ -12,6 +12,7 @@ from scipy import stats
 
 from igcnas.statistics import (
     EVERYWHERE,
+    Difference,
     bootstrap_interval,
     deviation,
     holm,
@@ -171,3 +172,20 @@ def test_a_difference_from_no_values_is_refused_also_beside_a_single_one():
     with pytest.raises(ValueError, match="give at least one"):
         welch([1.0], [])
     assert welch([1.0], [2.0, 3.0]).p == 1.0
+
+
+def test_a_difference_is_shown_where_its_interval_leaves_out_none() -> None:
+    for low, high, shown in (
+        (0.1, 0.9, True),
+        (-0.9, -0.1, True),
+        (-0.1, 0.9, False),
+        (0.0, 0.9, False),
+        (-0.9, 0.0, False),
+    ):
+        assert Difference(difference=0.5, low=low, high=high, p=0.5).shown is shown
+
+
+def test_all_of_all_have_an_interval_that_ends_at_one() -> None:
+    assert wilson_interval(5, 5)[1] == 1.0
+    assert wilson_interval(0, 5)[0] == 0.0
+    assert wilson_interval(4, 5)[1] < 1.0
