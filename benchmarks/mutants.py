@@ -339,7 +339,7 @@ def page(before: Sequence[Outcome], after: Sequence[Outcome], reasons: dict[str,
     retried = {o.part for o in after}
     left = [o for o in (*after, *(o for o in before if o.part not in retried)) if o.end == "survived"]
     survivors = [
-        (f"{o.module}:{o.line}", _code(o.before), _code(o.after), reasons.get(_name(o), "a test is missing"))
+        (f"{o.module}:{o.line}", o.before, o.after, reasons.get(_name(o), "a test is missing"))
         for o in sorted(left, key=lambda o: (list(PARTS).index(o.part), o.module, o.line))
     ]
     return (
@@ -350,8 +350,7 @@ def page(before: Sequence[Outcome], after: Sequence[Outcome], reasons: dict[str,
                 "its part alone; other tests may see more. A sample of the possible changes, drawn by chance, the same "
                 "rule each time. In brackets: 95 % interval (Wilson) for all changes of the part. A change after which "
                 "the tests never ended counts as killed. Parts without a second score were not tried again; the "
-                "sizes of "
-                "the samples are what a shared machine gave, and differ.",
+                "sizes of the samples are what a shared machine gave, and differ.",
                 pipes(("part", "possible changes", "killed before", "killed now"), rows, words=(0,)),
                 f"## The {len(left)} that live, and why",
                 pipes(("place", "code", "changed to", "why it stays"), survivors, words=(0, 1, 2, 3)),
@@ -373,10 +372,6 @@ def _score(outcomes: Sequence[Outcome]) -> str:
     killed = sum(o.end != "survived" for o in outcomes)
     low, high = wilson_interval(killed, len(outcomes))
     return f"{killed} of {len(outcomes)}, {killed / len(outcomes):.0%} ({low:.0%} to {high:.0%})"
-
-
-def _code(text: str) -> str:
-    return f"`{text}`".replace("|", "\\|")
 
 
 def main() -> None:
