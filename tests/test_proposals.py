@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from igcnas.proposals.choices import draw, mutation, neighbours, recall
 from igcnas.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
 from igcnas.proposals.mirror import GENERATION
 from igcnas.proposals.reference import LAYING, Line, log_errors
+from igcnas.proposals.samplers import bayesian
 from igcnas.proposals.samplers.evolution import regularized_evolution
 from igcnas.space import load_space
 
@@ -483,3 +485,23 @@ def test_a_pruned_score_moves_the_process_less_than_a_finished_one() -> None:
     finished = GaussianProcess.fit(structures, scores, np.ones(2)).predict(there)[0]
     pruned = GaussianProcess.fit(structures, scores, np.array([20.0, 1.0])).predict(there)[0]
     assert pruned < finished
+
+
+def test_a_sampler_keeps_its_name_auto_becomes_one_and_an_unknown_one_is_refused() -> None:
+    assert [resolve_sampler(name) for name in ("gp", "tpe", "random")] == ["gp", "tpe", "random"]
+    assert resolve_sampler("auto") == "gp"
+    with pytest.raises(IgcnasError, match="did you mean 'tpe'"):
+        resolve_sampler("tpee")
+
+
+def test_of_very_many_networks_the_latest_are_told_and_the_best_of_those_before() -> None:
+    most = bayesian._MOST
+    few = [SimpleNamespace(score=score) for score in range(most)]
+    assert bayesian._told(few) == few  # type: ignore[arg-type]
+    many = [SimpleNamespace(score=(7 * place) % (3 * most)) for place in range(3 * most)]
+    told = bayesian._told(many)  # type: ignore[arg-type]
+    latest = many[-most // 2 :]
+    assert told[-len(latest) :] == latest
+    assert len(told) == most
+    left_out = [one for one in many[: -most // 2] if one not in told]
+    assert min(one.score for one in told[: -len(latest)]) >= max(one.score for one in left_out)
