@@ -133,11 +133,6 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     """Refuse what no study can have, in one line."""
     if not 0 < arguments.budget_mflops < math.inf:
         raise IgcnasError(f"--budget-mflops {arguments.budget_mflops:g} must be a positive number, as in 0.2")
-    if round(arguments.budget_mflops * 1e6) < 1:
-        raise IgcnasError(
-            f"--budget-mflops {arguments.budget_mflops:g} is less than one multiply-accumulate (1e-06); it counts "
-            "millions, as in 0.2"
-        )
     for name, least in (("networks", 1), ("seeds", 1), ("repeats", 0), ("min_epochs", 1)):
         value = getattr(arguments, name)
         if value is not None and value < least:

@@ -36,7 +36,6 @@ _DAMAGE = (
     AttributeError,
     TypeError,
     RuntimeError,
-    NotImplementedError,
     MemoryError,
     OverflowError,
     struct.error,
