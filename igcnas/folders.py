@@ -109,9 +109,15 @@ def settle_libraries() -> None:
     """Give the libraries what they fail or complain without: a name of the user, a folder that matplotlib may write.
 
     To be called before they are imported. onnxruntime is kept from writing an id of this machine into the home folder,
-    for its telemetry, and from complaining where it cannot.
+    for its telemetry, and from complaining where it cannot. matplotlib refuses to be imported where MPLBACKEND names no
+    backend that it knows; figures are written to files, which needs none. Kernels that numba is told not to compile
+    would take hours for what they do in seconds.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    if "MPLBACKEND" in os.environ:
+        os.environ["MPLBACKEND"] = "agg"
+    if os.environ.pop("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        say_once("NUMBA_DISABLE_JIT is not heeded: kernels that are not compiled would take hours")
     if not _has_name():
         os.environ["LOGNAME"] = f"uid{os.getuid()}"  # getpass.getuser of torch, and of others
     if not all(map(can_write, _of_matplotlib())) and (own := private_temporary()) is not None:

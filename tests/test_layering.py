@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = """
 errors search_spaces analysis
 bounds harmless
-checks files folders gpu limits names reading streams
+checks files folders gpu limits names reading streams style
 program
 columns extras keywords settings statistics units
 noise

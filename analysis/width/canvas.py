@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from igcnas.drawing.canvas import small_png
 from igcnas.files import write_whole
+from igcnas.style import own_style
 
 # Okabe and Ito.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
@@ -26,12 +27,11 @@ def plain(ax: Axes) -> None:
 
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """name.png, of 256 colours (a third of the size, and it looks the same), and name.svg with text as text."""
-    import matplotlib as mpl
 
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     write_whole(png, small_png(figure, 130))
     drawn = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with own_style({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(drawn, format="svg", metadata={"Date": None})
     write_whole(svg, drawn.getvalue())
     return png, svg

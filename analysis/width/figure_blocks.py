@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from igcnas.style import own_style
+
 from .canvas import BLUE, GREEN, INK, QUIET, SKY, VERMILION, plain
 from .igcv2 import PUBLISHED_K, PUBLISHED_WIDTHS, counted, widest_of_any
 from .igcv3 import Question
@@ -20,6 +22,7 @@ from .subject import Subject
 _AXIS_POINTS = 310  # height of the axes, about
 
 
+@own_style()
 def figure(*, S: int = 9, least: int = 1000, most: int = 1_000_000) -> Figure:
     """Width over weights, both on log axes; lines are bounds, squares published blocks (3x3 alone)."""
     page = Figure(figsize=(8.2, 5.2), layout="constrained")

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from igcnas.style import own_style
+
 from .canvas import BLUE, CLOUD, INK, ORANGE, QUIET, VERMILION, plain
 from .lattice import FIG3, PAPER_KERNEL_AREA
 from .law import Integers
@@ -195,6 +197,7 @@ def _axis(panel: Panel) -> str:
     return f"L / (M S) over its best value, {ratio:.3f}; log scale, 1 is the closed form"
 
 
+@own_style()
 def figure(panels: Sequence[Panel], columns: int) -> Figure:
     """Panels row by row with one legend for all; those of the paper's budgets have their accuracies below."""
     rows = [list(panels[start : start + columns]) for start in range(0, len(panels), columns)]

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from igcnas.style import own_style
+
 from .canvas import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, plain
 from .igcv2 import (
     FIG3,
@@ -23,6 +25,7 @@ from .igcv2_rows import best, kernels_for_width, widths_for_budget
 PAPER, WHOLE, INTEGER = "the paper's bound", "bound with K1 of 1 or more (ours)", "best integer factorisation"
 
 
+@own_style()
 def figure(*, T: int, S: int, widths: tuple[int, ...] = (64, 256)) -> Figure:
     """Three panels: weights over n at fixed widths; widest C over n within T; below it the accuracies of Fig. 3."""
     page = Figure(figsize=(10.6, 5.6), layout="constrained")

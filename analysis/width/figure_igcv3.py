@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from igcnas.errors import BudgetError
+from igcnas.style import own_style
 
 from .canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
 from .igcv3 import PAPER_EXPANSION, Question, pairs_of_groups, widest
@@ -19,6 +20,7 @@ from .igcv3_rows import PUBLISHED_GROUPS
 PATHS = ((1, BLUE), (4, GREEN), (16, PURPLE), (36, VERMILION))
 
 
+@own_style()
 def figure(question: Question, budget: int) -> Figure:
     """Left: the widest c over t for several least numbers of paths. Right: every block of t = 6 over its paths.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from igcnas.files import write_whole
+from igcnas.style import own_style
 
 from .result import Result
 
@@ -22,6 +23,7 @@ _NEAR, _BAND = "#e9eff5", "#fbe3d0"
 _SIZE = 9
 
 
+@own_style()
 def figure(result: Result) -> Figure:
     """Both panels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -166,11 +168,9 @@ def _style(ax: Axes) -> None:
 
 def save(folder: Path, result: Result) -> tuple[Path, Path]:
     """width-trial.png and width-trial.svg."""
-    from matplotlib import rc_context
-
     page = figure(result)
     paths = folder / "width-trial.png", folder / "width-trial.svg"
-    with rc_context({"svg.hashsalt": "width-trial", "svg.fonttype": "none"}):
+    with own_style({"svg.hashsalt": "width-trial", "svg.fonttype": "none"}):
         for path, look in ((paths[0], {"dpi": 150}), (paths[1], {"metadata": {"Date": None}})):
             drawn = io.BytesIO()
             page.savefig(drawn, format=path.suffix[1:], **look)

@@ -15,6 +15,7 @@ from igcnas.audit.table import NAMES, Title
 from igcnas.audit.verdict import verdict
 from igcnas.figures.files import new_figure, save
 from igcnas.figures.scale import frame, from_scale, to_scale
+from igcnas.style import own_style
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:
     axes.set_axisbelow(True)
 
 
+@own_style()
 def audit_figure(result: AuditResult, title: Title) -> Figure:
     """The picture: the scatter, then tau over all and within bands on one scale."""
     from matplotlib.lines import Line2D

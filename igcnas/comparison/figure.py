@@ -24,6 +24,7 @@ from igcnas.drawing.palette import colours
 from igcnas.figures.scale import frame, from_scale, to_scale
 from igcnas.files import write_whole
 from igcnas.statistics import mean, t_interval
+from igcnas.style import own_style
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -123,11 +124,9 @@ def save(path: Path, comparisons: Sequence[Comparison], *, title: str) -> list[P
     """Write the picture as PNG and as SVG, beside each other; their paths."""
     canvas = _canvas(comparisons, title)
     written = []
-    import matplotlib
-
     for ending in ("png", "svg"):
         target = path.with_suffix(f".{ending}")
-        with matplotlib.rc_context({"svg.hashsalt": "igcnas"}):
+        with own_style({"svg.hashsalt": "igcnas"}):
             drawn = io.BytesIO()
             harmless.figure(canvas).savefig(drawn, format=ending, metadata={"Date": None} if ending == "svg" else None)
         write_whole(target, drawn.getvalue())
@@ -135,6 +134,7 @@ def save(path: Path, comparisons: Sequence[Comparison], *, title: str) -> list[P
     return written
 
 
+@own_style()
 def _canvas(comparisons: Sequence[Comparison], title: str) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

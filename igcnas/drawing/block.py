@@ -16,6 +16,7 @@ from igcnas.drawing.picture import BlockPicture, compute_block
 from igcnas.drawing.strips import draw_strips
 from igcnas.explanation import Explanation
 from igcnas.files import write_whole
+from igcnas.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +32,7 @@ _KEY = (
 _KEY_OF_FILTERS = "Colours: the group of each filter, and of its weights. Inputs have no group of their own."
 
 
+@own_style()
 def save_block(path: Path, block: Explanation) -> None:
     """Write the picture of a block; the format is that of the path's suffix."""
     figure = draw_block(compute_block(block))
@@ -42,6 +44,7 @@ def save_block(path: Path, block: Explanation) -> None:
     write_whole(path, small_png(figure, figure.dpi))
 
 
+@own_style()
 def draw_block(picture: BlockPicture) -> Figure:
     """The figure: the block on the left, its path counts on the right."""
     figure, block_axes, matrix_axes = _canvas(picture)
@@ -53,6 +56,7 @@ def draw_block(picture: BlockPicture) -> Figure:
     return figure
 
 
+@own_style()
 def _canvas(picture: BlockPicture) -> tuple[Figure, Axes, Axes]:
     """A figure with a place for the block and a square one for the matrix."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

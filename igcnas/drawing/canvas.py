@@ -11,6 +11,7 @@ from igcnas.drawing.palette import INK, QUIET
 from igcnas.drawing.scene import Dots, Lines, Rects, Scene, Text
 from igcnas.drawing.svg import scene_svg
 from igcnas.files import write_text, write_whole
+from igcnas.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +37,7 @@ def save_scene(path: Path, scene: Scene) -> None:
     write_whole(path, small_png(figure, 2 * _DPI))
 
 
+@own_style()
 def small_png(figure: Figure, dpi: float) -> bytes:
     """The content of a PNG file of 256 colours: a third of the size of true colours, and it looks the same."""
     from PIL import Image
@@ -47,6 +49,7 @@ def small_png(figure: Figure, dpi: float) -> bytes:
     return small.getvalue()
 
 
+@own_style()
 def scene_figure(scene: Scene) -> Figure:
     """The figure, one pixel of the scene to a 96th of an inch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

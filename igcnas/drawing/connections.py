@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from igcnas.drawing.palette import EMPTY, INK, QUIET, colours
 from igcnas.errors import ArchitectureError
+from igcnas.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,6 +94,7 @@ def _like_rows(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.array([known.setdefault(row.tobytes(), len(known)) for row in values])
 
 
+@own_style()
 def connection_figure(before: Connections, after: Connections, *, title: str) -> Figure:
     """Before and after training side by side; above in channel order, below sorted by group.
 

@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 
 from igcnas import harmless
 from igcnas.files import write_text, write_whole
+from igcnas.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,14 +106,12 @@ def _attribute(name: str, value: str, prefix: str) -> str:
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    import matplotlib
-
     settings: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": "igcnas",
         "font.family": "sans-serif",
         "font.sans-serif": list(_FONTS),
     }
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
+    with own_style(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in scripts that the font lacks
         yield

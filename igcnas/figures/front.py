@@ -16,6 +16,7 @@ from igcnas.figures.scale import from_scale, limits, ticks, to_scale
 from igcnas.noise import Noise
 from igcnas.records import TrialRecord, champions, counted, networks, repeats
 from igcnas.study import StudySettings
+from igcnas.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -158,6 +159,7 @@ def _range(figure: FrontFigure) -> tuple[float, float]:
     return limits(min(every), max(every))
 
 
+@own_style()
 def front_figure(every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> Figure:
     """The figure of a study."""
     from matplotlib.ticker import FuncFormatter

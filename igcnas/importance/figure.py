@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.figures.files import new_figure, save
 from igcnas.importance.analysis import Choice, Effect, Report
+from igcnas.style import own_style
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def position(percent: float) -> float:
     return -math.log(max(1e-3, 1.0 - percent / 100.0))
 
 
+@own_style()
 def importance_figure(report: Report, *, title: str) -> Figure:
     """The figure of a report."""
     rows = compute_rows(report)

@@ -14,6 +14,7 @@ from igcnas.report.content import Section, Table
 from igcnas.report.drawing import Drawing
 from igcnas.report.source import Source
 from igcnas.report.words import counted, errors, fewer_span, p_value, share, share_interval
+from igcnas.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,6 +143,7 @@ def _table(found: RandomComparison) -> Table:
     )
 
 
+@own_style()
 def chance_drawings(source: Source, chance: Chance) -> list[Drawing]:
     """Each network of both groups as a point, with the means and the expected best of random draws."""
     found = chance.comparison

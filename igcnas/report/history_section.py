@@ -11,6 +11,7 @@ from igcnas.report.drawing import Drawing
 from igcnas.report.history import History
 from igcnas.report.source import Source
 from igcnas.report.words import counted, name_of
+from igcnas.style import own_style
 from igcnas.units import duration
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def _th(number: int) -> str:
     return f"{number:,}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"
 
 
+@own_style()
 def history_drawings(source: Source, history: History) -> list[Drawing]:
     """Every network, the best so far, and the hypervolume."""
     if sum(moment.accuracy is not None for moment in history.moments) < 2:

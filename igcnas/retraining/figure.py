@@ -13,6 +13,7 @@ from igcnas.figures.files import new_figure
 from igcnas.figures.scale import frame, from_scale, to_scale
 from igcnas.retraining.plan import RetrainSettings
 from igcnas.retraining.table import Row, Table
+from igcnas.style import own_style
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _draw_row(axes: Axes, height: int, row: Row, labelled: bool) -> None:
         axes.plot(shown, [height - 0.12] * 2, c=colour, lw=1.6, zorder=3)
 
 
+@own_style()
 def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) -> Figure:
     """The picture of a table."""
     canvas = new_figure(9.0, 1.6 + 0.55 * len(table.rows))

@@ -16,6 +16,7 @@ from igcnas import harmless
 from igcnas.errors import MissingExtraError
 from igcnas.extras import extra
 from igcnas.files import append, remove, write_text, write_whole
+from igcnas.style import own_style
 from igcnas.training.engine import EpochReport
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def _record(event: Any) -> bytes:
     return length + next(sums) + content + next(sums)
 
 
+@own_style()
 def write_picture(folder: Path, curve: Sequence[EpochReport], *, title: str, best_epoch: int) -> None:
     """curve.png: the loss above, the accuracies below."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
