@@ -258,4 +258,4 @@ def test_a_tree_of_another_form_is_one_line(tmp_path):
 def test_a_broken_link_is_named(tmp_path):
     root = tree(tmp_path)
     (root / "train" / "cat" / "x.png").symlink_to(tmp_path / "nowhere.png")
-    assert f"'{root / 'train' / 'cat' / 'x.png'}' cannot be read" in message(root)
+    assert f"'{root / 'train' / 'cat' / 'x.png'}' cannot be decoded (No such file or directory)" in message(root)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from igcnas.data import load_dataset
+from igcnas import limits
+from igcnas.data import bounds, load_dataset
+from igcnas.data.decoding import decode_images
+from igcnas.data.examination import examine
 from igcnas.data.listing import list_image_folder
 from igcnas.data.picture import opened, upright
 from igcnas.data.stream import Form, decode
@@ -154,7 +157,7 @@ def test_test_pictures_in_colour_become_grey_and_that_is_said(tmp_path):
     Image.fromarray(RANDOM).save(root / "test" / "cat" / "0.png")
     test = load_dataset(f"imagefolder:{root}").load_test()
     np.testing.assert_array_equal(test.images[0, 0], np.asarray(Image.fromarray(RANDOM).convert("L")))
-    assert test.notes == ("1 images in colour become grey, as all training images are",)
+    assert test.notes == ("1 image in colour becomes grey, as all training images are",)
 
 
 def test_of_an_animation_the_first_frame_counts_and_that_is_said(tmp_path):
@@ -164,6 +167,83 @@ def test_of_an_animation_the_first_frame_counts_and_that_is_said(tmp_path):
     found = load_dataset(f"imagefolder:{root}")
     assert found.train.images[0].min() == found.train.images[0].max() == 7
     assert any("several frames; the first is read" in note for note in found.train.notes)
+
+
+@pytest.mark.parametrize(("frames", "said"), [(1, "1 file has several"), (2, "2 files have several")])
+def test_files_with_several_frames_are_counted_as_people_count_and_their_split_is_named(frames, said, tmp_path):
+    root = grey_tree(tmp_path / "letters", "L")
+    moves = [Image.new("L", (9, 6), 7), Image.new("L", (9, 6), 9)]
+    for number in range(frames):
+        moves[0].save(root / "test" / "cat" / f"{number}.gif", save_all=True, append_images=moves[1:])
+    notes = examine(load_dataset(f"imagefolder:{root}"), fraction=0.5, seed=0).notes
+    assert f"in the test split: {said} frames; the first is read" in notes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_links_to_nothing_and_to_themselves_are_bad_pictures_like_any_other(tmp_path):
+    root = grey_tree(tmp_path / "pets", "L")
+    os.symlink("nowhere", root / "train" / "cat" / "lost.png")
+    os.symlink("self.png", root / "train" / "dog" / "self.png")
+    with pytest.raises(DataError) as caught:
+        load_dataset(f"imagefolder:{root}")
+    assert "2 of 18 images cannot be decoded" in str(caught.value)
+    assert "cat/lost.png' (No such file or directory)" in str(caught.value)
+    assert "dog/self.png' (Too many levels of symbolic links)" in str(caught.value)
+    found = load_dataset(f"imagefolder:{root}", skip_bad=True)
+    assert len(found.train.labels) == 8
+    assert found.origin.left_out[0].count == 2
+
+
+def test_the_only_picture_of_all_that_is_bad_needs_no_plural(tmp_path):
+    (tmp_path / "0.png").write_bytes(b"hello")
+    with pytest.raises(DataError, match=r"^none of 1 image can be decoded: .*0\.png' \(no picture"):
+        decode_images([str(tmp_path / "0.png")], image_size=8, form=None)
+
+
+def test_one_bad_picture_of_many_is_named_alone(tmp_path):
+    root = grey_tree(tmp_path / "pets", "L")
+    (root / "train" / "cat" / "bad.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"^'.*bad\.png' cannot be decoded \(the file is empty\); replace or remove it"):
+        load_dataset(f"imagefolder:{root}")
+
+
+def test_more_bad_pictures_than_one_reads_are_counted_after_the_first_five(tmp_path):
+    root = grey_tree(tmp_path / "pets", "L")
+    for number in range(7):
+        (root / "train" / "cat" / f"bad{number}.png").write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        load_dataset(f"imagefolder:{root}")
+    text = str(caught.value)
+    assert text.startswith("7 of 23 images cannot be decoded: '")
+    assert text.count("(the file is empty)") == 5
+    assert "; and 2 more; replace or remove them" in text
+
+
+@pytest.mark.parametrize(
+    ("image_size", "way_out"), [(None, "pass --image-size N,"), (400, "pass a smaller --image-size,")]
+)
+def test_pictures_beyond_the_free_memory_are_refused_before_they_are_decoded(
+    image_size, way_out, tmp_path, monkeypatch
+):
+    root = grey_tree(tmp_path / "pets", "L")
+    monkeypatch.setattr(bounds, "_SMALL", 100)
+    monkeypatch.setattr(limits, "memory", lambda: limits.Memory(available=1000, limit=None, by=None))
+    with pytest.raises(DataError, match=way_out) as caught:
+        load_dataset(f"imagefolder:{root}", image_size=image_size)
+    assert "8 images of 3x" in str(caught.value)
+
+
+def test_the_short_side_is_resized_and_the_centre_is_cropped(tmp_path):
+    # left to right 8 black columns, 8 white, 8 black; the short side becomes 4, and of 12 columns the middle 4 stay
+    root = grey_tree(tmp_path / "wide", "L")
+    strip = np.zeros((8, 24), np.uint8)
+    strip[:, 8:16] = 255
+    Image.fromarray(strip).save(root / "train" / "cat" / "0.png")
+    Image.fromarray(255 - strip).save(root / "train" / "cat" / "1.png")
+    white, black = load_dataset(f"imagefolder:{root}", image_size=4).train.images[:2, 0]
+    assert white.shape == (4, 4)
+    assert (white[:, 1:3] > 225).all()
+    assert (black[:, 1:3] < 30).all()
 
 
 def test_an_ending_that_lies_does_no_harm_and_a_format_that_runs_programs_is_not_opened(tmp_path):

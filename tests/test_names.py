@@ -10,10 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from igcnas import names
 from igcnas.cli import main
 from igcnas.cli.common import study_to_search
 from igcnas.errors import StudyError
-from igcnas.names import joined, new_name, stays_inside
+from igcnas.names import joined, new_name, shown, stays_inside
 from igcnas.study import find_study
 
 WRONG = [
@@ -35,6 +36,38 @@ def test_a_name_that_cannot_be_one_folder_everywhere_is_refused_in_one_line_that
     assert text.startswith("--study '")
     assert "--studies-dir" in text
     assert len(text) < 300
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ("", "'' is empty"), (" ", "' ' is empty"), (".", "'.' is a folder that is there already"),
+        ("..", "is a folder that is there already"), ("a/b", "holds '/', which is no part of a name"),
+        ("a\nb", r"'a\nb' holds a character that cannot be shown"), ("\ud800", r"'\ud800' holds a character that"),
+        ("\udfff", r"'\udfff' holds a character that"), ("a ", "begins or ends with a blank, or ends with a dot"),
+        ("-x", "begins with '-', which shells and programs read otherwise"), ("~", "begins with '~'"),
+        ("com1.log", "is the name of a device on Windows"), ("x" * 256, "is longer than the 255 bytes of a name"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_the_rule_that_a_name_breaks_is_said(wrong: str, rule: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        name(wrong)
+    assert rule in str(refused.value)
+    assert str(refused.value).endswith("; take letters, digits, '.', '-' and '_', and see --studies-dir")
+
+
+def test_a_long_name_is_shown_by_its_ends() -> None:
+    long = "begin" + "x" * 251 + "end"
+    assert shown(long) == f"'begin{'x' * 44}...{'x' * 16}end'"
+    assert shown("x" * 78) == repr("x" * 78)
+    assert "..." in shown("x" * 79)
+
+
+def test_on_windows_devices_and_drives_are_no_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names.os, "name", "nt")
+    assert [one for one in ("nul", "COM1.txt", "a:b", "a.", "a ", "a?b", "ends..") if stays_inside(one)] == []
+    assert stays_inside("digits-all-0.2M")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from igcnas.data.bounds import check_memory
 from igcnas.data.picture import BadPictureError, is_grey, opened, remarks, size_of, upright
 from igcnas.errors import DataError
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -101,7 +102,7 @@ def bad_pictures(*found: tuple[Sequence[str], Sequence[tuple[int, str]]]) -> Dat
     if len(bad) == 1 < count:
         return BadPictureError(*bad[0])
     if len(bad) == count:
-        return DataError(f"none of {count:,} images can be decoded: {named}{more}; replace them")
+        return DataError(f"none of {counted(count, 'image')} can be decoded: {named}{more}; replace them")
     return DataError(
         f"{len(bad):,} of {count:,} images cannot be decoded: {named}{more}; replace or remove them, or leave "
         "them out with --skip-bad"
@@ -201,9 +202,11 @@ def _differing_size(
 def _notes(said: Sequence[tuple[str, str]], animated: int, colours: int) -> tuple[str, ...]:
     notes = []
     if animated:
-        notes.append(f"{animated:,} files have several frames; the first is read")
+        notes.append(f"{counted(animated, 'file has', 'files have')} several frames; the first is read")
     if colours:
-        notes.append(f"{colours:,} images in colour become grey, as all training images are")
+        notes.append(
+            f"{counted(colours, 'image in colour becomes', 'images in colour become')} grey, as all training images are"
+        )
     if said:
         path, text = min(said)
         files = len({place for place, _ in said})

@@ -54,7 +54,7 @@ def examine(dataset: Dataset, *, fraction: float, seed: int) -> Examined:
         where=dataset.name,
     )
     train, validation = dataset.split(fraction=fraction, seed=seed)
-    notes = [*dataset.origin.notes, *(note for note in test.notes if note not in dataset.origin.notes)]
+    notes = [*dataset.origin.notes, *(f"in the test split: {note}" for note in test.notes)]
     notes += _missing(dataset, {"test": test} | ({"validation": validation} if dataset.own_validation else {}))
     notes += _lonely(dataset)
     notes += _constant({"training": train, "validation": validation, "test": test})

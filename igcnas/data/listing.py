@@ -20,6 +20,7 @@ from igcnas.data.dataset import HELD_OUT_FRACTION, held_out_indices, stratified_
 from igcnas.data.names import part_of
 from igcnas.data.origin import Origin, Tally
 from igcnas.errors import DataError
+from igcnas.units import counted
 
 _JPEG = (".jfif", ".jpe", ".jpeg", ".jpg")
 EXTENSIONS = (".bmp", ".gif", *_JPEG, ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
@@ -202,11 +203,28 @@ def _images(folder: Path, root: Path, tally: Tally) -> list[str]:
                 tally.add("hidden", _relative(path, root))
             elif not name.lower().endswith(EXTENSIONS):
                 tally.add(_kind(name), _relative(path, root))
-            elif not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever
+            elif _is_special(path):  # a pipe would wait for ever
                 tally.add("that are no plain files", _relative(path, root))
             else:
                 found.append(path)
     return found
+
+
+def _is_special(path: str) -> bool:
+    """A device, a pipe, a folder. What cannot be looked at, such as a link to nothing, is a picture that is damaged."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Size and time of a file, by which it is known again."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns
 
 
 def _common_classes(
@@ -228,8 +246,9 @@ def _common_classes(
                     "class from all splits"
                 )
             raise DataError(
-                f"class {name!r} is in {places[part].name!r} of {str(root)!r} with {len(inside[name]):,} images and "
-                f"not in {places['train'].name!r}; add training images of it, or remove it"
+                f"class {name!r} is in {places[part].name!r} of {str(root)!r} with "
+                f"{counted(len(inside[name]), 'image')} and not in {places['train'].name!r}; add training images of "
+                "it, or remove it"
             )
     if not classes:
         raise DataError(f"no images in the class folders of {str(places['train'])!r} ({', '.join(EXTENSIONS)})")
@@ -261,11 +280,10 @@ def _some(names: Sequence[str]) -> str:
 def _listing(found: dict[str, list[str]], classes: tuple[str, ...]) -> Listing:
     paths = [path for name in classes for path in found.get(name, ())]
     labels = [label for label, name in enumerate(classes) for _ in found.get(name, ())]
-    states = [os.stat(path) for path in paths]
     return Listing(
         paths=tuple(paths),
         labels=np.array(labels, dtype=np.int64),
-        stamps=tuple((state.st_size, state.st_mtime_ns) for state in states),
+        stamps=tuple(map(_stamp, paths)),
     )
 
 

@@ -28,6 +28,7 @@ from igcnas.data.dataset import HELD_OUT_FRACTION, Dataset, Split, check_test_sp
 from igcnas.data.names import array_of
 from igcnas.data.origin import LeftOut, Origin
 from igcnas.errors import DataError
+from igcnas.units import counted
 
 _NAMED = 5  # arrays in a message
 # What reading a damaged .npz raises, depending on where the damage lies.
@@ -268,7 +269,8 @@ def _read_split(source: _Source, part: str, form: _Form) -> Split:
     where = f"{keys[0]!r} of {str(source.file)!r}"
     if images.ndim and labels.ndim and len(images) != len(labels):
         raise DataError(
-            f"{where} has {len(images)} images and {keys[1]!r} {len(labels)} labels; give each image one label"
+            f"{where} has {counted(len(images), 'image')} and {keys[1]!r} {counted(len(labels), 'label')}; give each "
+            "image one label"
         )
     pixels, found = to_uint8(images, where)
     if form.unit is not None and found is not None and found != form.unit:
@@ -295,6 +297,8 @@ def _unreadable(file: Path, error: BaseException) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"no file {str(file)!r}; pass a file written by numpy.savez as npz:FILE")
     reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if "allow_pickle" in reason:  # numpy's words for what is no array; its way out would run the code of a stranger
+        reason = "it begins neither as a .npz nor as an array"
     return DataError(
         f"{str(file)!r} is truncated, no .npz, or holds Python objects ({reason}); store plain arrays anew"
     )

@@ -77,7 +77,8 @@ def opened(path: str) -> Iterator[Image.Image]:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise BadPictureError(path, f"it declares more than {most:,} pixels, make it smaller") from error
     except _DAMAGE as error:
-        reason = " ".join(str(error).replace(path, "").split()) or type(error).__name__
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error).replace(path, "")
+        reason = " ".join(text.split()) or type(error).__name__
         raise BadPictureError(path, reason) from error
 
 
