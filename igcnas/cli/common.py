@@ -53,9 +53,14 @@ def check_numbers(arguments: argparse.Namespace) -> None:
         if math.isnan(value) or (value == math.inf and name not in _FOREVER):
             raise IgcnasError(f"{option} {value:g} must be a finite number")
         if value > _MOST.get(name, math.inf):
-            raise IgcnasError(f"{option} {shown(value)} must be at most {_MOST[name]:,.12g}")
+            raise IgcnasError(f"{option} {shown(value)} must be at most {_number(_MOST[name])}")
         if 0 < value < _LEAST.get(name, 0) or (name == "seed" and value < 0):
             raise IgcnasError(f"{option} {shown(value)} must be at least {_LEAST[name]:g}")
+
+
+def _number(value: float) -> str:
+    """A whole number with all of its digits, so that it can be taken as it stands."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.12g}"
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,7 +166,7 @@ def _of_study(folder: Path, trial: int | None) -> Source:
         record = next((found for found in every if found.number == trial), None)
     if record is None:
         wanted = "no trained network" if trial is None else f"no network of number {trial}"
-        raise StudyError(f"study {folder.name!r} holds {wanted}; see igcnas status {folder.name}")
+        raise StudyError(f"study {folder.name!r} holds {wanted}; see igcnas status {shlex.quote(str(folder))}")
     name = f"{folder.name}-{record.number:05d}"
     weights = trial_folder(folder, record.number) / "weights.safetensors"
     if not weights.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,8 @@ def write(folder: Path, number: int | None) -> Path:
     if record is None or record.val_accuracy is None:
         wanted = "no trained network" if number is None else f"no trained network of number {number}"
         raise StudyError(
-            f"study {folder.name!r} holds {wanted}; run the search first, or see igcnas status {folder.name}"
+            f"study {folder.name!r} holds {wanted}; run the search first, or see "
+            f"igcnas status {shlex.quote(str(folder))}"
         )
     weights = trial_folder(folder, record.number) / "weights.safetensors"
     if not weights.is_file():
