@@ -52,7 +52,7 @@ def joined(parts: Iterable[str], *, keep: str = "._") -> str:
 
 def shown(name: str) -> str:
     """In quotes, with whatever a terminal would not show, and without its middle where it is long."""
-    text = ascii(name) if any("\ud800" <= c <= "\udfff" for c in name) else repr(name)
+    text = repr(name)
     return text if len(text) <= 80 else f"{text[:50]}...{text[-20:]}"
 
 

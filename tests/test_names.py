@@ -57,6 +57,10 @@ def test_the_rule_that_a_name_breaks_is_said(wrong: str, rule: str) -> None:
     assert str(refused.value).endswith("; take letters, digits, '.', '-' and '_', and see --studies-dir")
 
 
+def test_no_name_of_the_folder_itself_or_of_the_one_above_stays_inside() -> None:
+    assert [one for one in ("", ".", "..", "a/b", "a\0b") if stays_inside(one)] == []
+
+
 def test_a_long_name_is_shown_by_its_ends() -> None:
     long = "begin" + "x" * 251 + "end"
     assert shown(long) == f"'begin{'x' * 44}...{'x' * 16}end'"
