@@ -79,6 +79,14 @@ def test_arrays_that_cannot_be_meant_are_one_line_before_anything_is_trained(arr
     assert said in message(saved(Path("a.npz"), **arrays))
 
 
+@pytest.mark.parametrize("content", [b"hello", b"<html>not found</html>", b"\x80\x04]."])
+def test_nobody_is_told_to_run_what_is_in_a_file_that_is_no_npz(content, tmp_path):
+    (tmp_path / "a.npz").write_bytes(content)  # numpy itself speaks of allow_pickle=True here
+    text = message(f"npz:{tmp_path / 'a.npz'}")
+    assert "pickle" not in text
+    assert "it begins neither as a .npz nor as an array" in text
+
+
 def test_fortran_order_big_endian_and_reversed_arrays_are_read_as_what_they_say(tmp_path):
     expected = load_dataset(saved(tmp_path / "a.npz")).fingerprint()
     for images in (np.asfortranarray(PIXELS), PIXELS.astype(">f4"), PIXELS[::-1][::-1]):
