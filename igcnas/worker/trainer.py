@@ -84,7 +84,7 @@ class Trainer:
         outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
         outcome |= self._latency(lowered.plan, lowered.state)
         metadata = {"architecture": job.architecture.to_json()}
-        write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
+        outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
         return leave_result(folder, outcome), False
 
     def _latency(self, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:
