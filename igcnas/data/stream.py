@@ -185,7 +185,7 @@ def _handed_over(batch: StreamBatch | str) -> StreamBatch | str:
     """
     if get_worker_info() is not None and not isinstance(batch, str):
         for tensor in batch:
-            tensor.share_memory_()
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
     return batch
 
 
