@@ -12,6 +12,8 @@ A command begins in a copy of this process, which has imported the libraries; it
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ from benchmarks.disk.disks import Fault, Full, Gone, LongFiles, NoInodes, NoLeav
 from benchmarks.disk.trying import Course, disturbed, undisturbed
 from benchmarks.disk.works import Work
 from benchmarks.summary import header
-from igcnas.files import write_text
+from igcnas.files import append, write_text
 
 _PAGE = Path(__file__).parent / "results" / "full-disk.md"
 _ONE, _TWO = works.search(workers=1, networks=4), works.search(workers=2, networks=4)
@@ -50,6 +52,7 @@ def cases() -> list[tuple[Work, Fault]]:
         (_TWO, ReadOnly()),
         (_TWO, NoLeave()),
         (_TWO, Gone()),
+        (_TWO, removed()),
         (_TWO, LongFiles(longest=16)),
         (works.REPORT, Full(room=8, step=1000)),
         (works.EXPORT, Full(room=8, step=150)),
@@ -64,29 +67,63 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--only", default="", metavar="TEXT", help="cases with this in 'command: fault'")
+    add("--out", type=Path, metavar="FILE", help="keep what is found there; cases that it has are not tried again")
     add("--write", action="store_true", help="write benchmarks/results/full-disk.md")
     arguments = parser.parse_args()
-    found: list[tuple[Work, Fault, Course]] = []
+    with contextlib.ExitStack() as stack:
+        out = arguments.out or Path(stack.enter_context(tempfile.TemporaryDirectory()), "found.jsonl")
+        _try_all(arguments.only, out)
+        found = _read(out)
+    if arguments.write:
+        write_text(_PAGE, _page([found[key] for key in map(_key, cases()) if key in found]))
+    return 1 if any(one["different"] or any(one["wrong"]) for one in found.values()) else 0
+
+
+def _try_all(only: str, out: Path) -> None:
+    """Each case that is not in the file yet."""
     wanted: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # for the other user
         disk, base = Path(folder, "disk"), Path(folder, "base")
         disk.mkdir()
         for work, fault in cases():
-            if arguments.only not in f"{work.name}: {fault.name}":
+            key = _key((work, fault))
+            if only not in key or key in _read(out):
                 continue
             if work.on_study and not base.exists():
                 _make_study(base)
             if work.name not in wanted:
                 wanted[work.name] = undisturbed(work, disk, base, forks=True)
             course = disturbed(work, fault, disk, wanted[work.name], base, forks=True)
-            found.append((work, fault, course))
-            print(_row(work, fault, course), flush=True)
+            text = json.dumps(_found(work, fault, course)).replace(str(disk), "DISK").replace(folder, "FOLDER")
+            append(out, text.encode() + b"\n", lines=True)
+            print(_row(_read(out)[key]), flush=True)
             for line in (*(stop.wrong for stop in course.stops if stop.wrong), *course.different):
                 print(f"wrong: {line}", flush=True)
-            if arguments.write:  # each time: what is found stays if the rest is cut off
-                write_text(_PAGE, _page(found).replace(str(disk), "DISK").replace(folder, "FOLDER"))
-    return 1 if any(course.is_wrong for _, _, course in found) else 0
+
+
+def _key(case: tuple[Work, Fault]) -> str:
+    return f"{case[0].name}: {case[1].name}"
+
+
+def _found(work: Work, fault: Fault, course: Course) -> dict[str, Any]:
+    """What a page says of a case."""
+    return {
+        "command": work.name,
+        "fault": fault.name,
+        "words": work.shown(),
+        "stops": [stop.what for stop in course.stops],
+        "line": course.stops[0].line if course.stops else "",
+        "left": sum(len(stop.left_behind) for stop in course.stops),
+        "wrong": [stop.wrong for stop in course.stops],
+        "different": list(course.different),
+    }
+
+
+def _read(out: Path) -> dict[str, dict[str, Any]]:
+    """By command and fault."""
+    lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
+    return {f"{one['command']}: {one['fault']}": one for one in map(json.loads, lines)}
 
 
 def _make_study(base: Path) -> None:
@@ -96,32 +133,23 @@ def _make_study(base: Path) -> None:
 
 
 _COLUMNS = (
-    "command",
-    "fault",
-    "stops",
-    "what could not be done, how often",
-    "left behind",
-    "not as it should be",
-    "different",
+    *("command", "fault", "stops", "what could not be done, how often"),
+    *("left behind", "not as it should be", "different"),
 )
 
 
-def _row(work: Work, fault: Fault, course: Course) -> str:
-    names = Counter(stop.what for stop in course.stops)
-    what = ", ".join(f"{name} {number}" for name, number in sorted(names.items()))
-    left = sum(len(stop.left_behind) for stop in course.stops)
-    wrong = sum(bool(stop.wrong) for stop in course.stops)
-    cells = (work.name, fault.name, len(course.stops), what or "goes on", left, wrong, len(course.different))
-    return "| " + " | ".join(map(str, cells)) + " |"
+def _row(one: dict[str, Any]) -> str:
+    what = ", ".join(f"{name} {number}" for name, number in sorted(Counter(one["stops"]).items()))
+    wrong = sum(map(bool, one["wrong"]))
+    cells = (one["command"], one["fault"], len(one["stops"]), what or "none: it goes on", one["left"], wrong)
+    return "| " + " | ".join(map(str, (*cells, len(one["different"])))) + " |"
 
 
-def _page(found: list[tuple[Work, Fault, Course]]) -> str:
+def _page(found: list[dict[str, Any]]) -> str:
     head = [f"| {' | '.join(_COLUMNS)} |", "|" + " --- |" * len(_COLUMNS)]
-    table = "\n".join((*head, *(_row(*case) for case in found)))
-    commands = "\n".join(dict.fromkeys(f"- {work.name}: `{work.shown()}`" for work, _, _ in found))
-    lines = dict.fromkeys((fault.name, course.stops[0].line) for _, fault, course in found if course.stops)
-    shown = "\n".join(f"- {name}: `{line}`" for name, line in lines)
-    stops = sum(len(course.stops) for _, _, course in found)
+    table = "\n".join((*head, *map(_row, found)))
+    commands = "\n".join(dict.fromkeys(f"- {one['command']}: `{one['words']}`" for one in found))
+    lines = "\n".join(f"- {one['command']}, {one['fault']}: `{one['line']}`" for one in found if one["line"])
     return f"""# A disk that fails
 
 {header("benchmarks.full_disk")}
@@ -133,9 +161,9 @@ all that the command decides or measures, and the bytes of all weights, with the
 
 {table}
 
-{stops} stops in all. The first line of each case:
+{sum(len(one["stops"]) for one in found)} stops in all. The first line of each case:
 
-{shown}
+{lines}
 
 The commands, with DISK for the file system:
 

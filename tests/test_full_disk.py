@@ -197,6 +197,16 @@ def test_a_training_whose_checkpoint_cannot_be_read_begins_again_with_a_note(
     assert len({file.read_bytes() for file in files}) == 1
 
 
+def test_a_study_that_was_moved_away_is_not_begun_anew_in_its_place(trainer: Trainer, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    trained(trainer, study / "trials" / "00000")
+    study.rename(tmp_path / "away")
+    with pytest.raises(MachineError, match=r"^cannot make .*00001: No such file or directory; .* bring it back"):
+        trained(trainer, study / "trials" / "00001")
+    assert not study.exists()
+
+
 def test_a_checkpoint_with_one_flipped_bit_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "c.pt"
     write_checkpoint(path, {"a": torch.zeros(1000)})

@@ -154,6 +154,10 @@ class ReadOnly(Fault):
             _system("umount", str(disk))
             image.unlink()
 
+    def arm(self, disk: Path) -> None:
+        """What was copied there must not be lost with what the command writes."""
+        _system("sync", "--file-system", str(disk))
+
     def strike(self, disk: Path, output: Path) -> bool:
         """What ext4 does by itself where its disk fails; a plain remount is refused while a file is open there."""
         remount(disk, "abort")
@@ -199,8 +203,9 @@ class Gone(Fault):
         return True
 
     def mend(self, disk: Path, output: Path) -> None:
-        """What the command may have made of the name meanwhile goes."""
-        shutil.rmtree(output, ignore_errors=True)
+        """RuntimeError where the command has put something into its place meanwhile."""
+        if output.exists():
+            raise RuntimeError(f"in place of what was moved away: {sorted(map(str, output.rglob('*')))}")
         if self.back:
             (disk / "away").rename(output)
         else:

@@ -82,10 +82,10 @@ def disturbed(
             if status == 0 or len(stops) == _MOST_STOPS:
                 break
             stops.append(_stop(status, words, fault, disk))
-            if status != REFUSED:
+            if stops[-1].wrong:
                 break
             fault.mend(disk, work.folder(disk))
-        found = work.result(disk) if status == 0 else {}
+        found = work.result(disk) if status == 0 else {"end": f"status {status}"}
     different = [
         f"{key}: {str(wanted.get(key))[:300]} -> {str(found.get(key))[:300]}"
         for key in sorted(wanted.keys() | found.keys())

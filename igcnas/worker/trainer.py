@@ -52,7 +52,7 @@ class Trainer:
         A pruned network leaves no weights.
         """
         folder = Path(job.folder)
-        make_folder(folder)
+        make_folder(folder, within=folder.parents[1])  # the study, under which trials/ may be missing yet
         known = read_result(folder, job.architecture, note=self.note)
         if known is not None:
             return known
