@@ -86,6 +86,8 @@ def disturbed(
                 break
             fault.mend(disk, work.folder(disk))
         found = work.result(disk) if status == 0 else {"end": f"status {status}"}
+        if left := left_behind(disk):
+            found["left behind"] = left
     different = [
         f"{key}: {str(wanted.get(key))[:300]} -> {str(found.get(key))[:300]}"
         for key in sorted(wanted.keys() | found.keys())
@@ -115,7 +117,7 @@ def _run(work: Work, disk: Path, fault: Fault, *, forks: bool, strikes: bool = F
     """One run: its status, and what it said on stderr."""
     log = disk.parent / "stderr"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT)} | work.variables(disk)
-    begin = _forked if forks and fault.user is None else _started
+    begin = _forked if forks and work.forks and fault.user is None else _started
     pid = begin(work, disk, fault, environment, log)
     status: int | None = None
     while status is None:
@@ -182,7 +184,7 @@ def _stop(status: int, words: str, fault: Fault, disk: Path) -> Stop:
         wrong.append(f"{len(lines)} lines")
     if match is None or fault.words not in match["reason"]:
         wrong.append("not the line of this fault")
-    left = left_behind(disk)
+    left = () if fault.during else left_behind(disk)  # where nothing can be removed either, the next run does it
     if left:
         wrong.append(f"left behind: {', '.join(left)}")
     return Stop(status=status, line=line, left_behind=left, wrong="; ".join(wrong) + (f"\n{words}" if wrong else ""))

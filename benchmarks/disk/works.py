@@ -29,6 +29,7 @@ _UNSTABLE = ("events.out.tfevents",)  # with the time in their names and in thei
 class Work:
     """A command. begun: files that are there, in its output, once it is well under way (a glob).
 
+    forks: it may run in a copy of another process, which does not end as a program does.
     program: a module that is run as `igcnas` is. environment: beside what is there.
     """
 
@@ -41,6 +42,7 @@ class Work:
     is_search: bool = False
     on_study: bool = False
     on_images: bool = False
+    forks: bool = True
 
     def command(self, disk: Path) -> list[str]:
         """All of its words."""
@@ -152,6 +154,7 @@ TRIAL = Work(
     name="width trial, 2 workers",
     words="width-optimum --train --ratios 1/4,1/2,1,2,4 --seeds 2 --epochs 1 --workers 2 --no-latency --out {output}",
     output="{disk}/trial",
+    forks=False,
     begun="*-seed0.json",
 )
 EXPORT = Work(name="export", words="export {base}", output="{base}/best", on_study=True)
