@@ -123,7 +123,11 @@ def _found(work: Work, fault: Fault, course: Course) -> dict[str, Any]:
 def _read(out: Path) -> dict[str, dict[str, Any]]:
     """By command and fault."""
     lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-    return {f"{one['command']}: {one['fault']}": one for one in map(json.loads, lines)}
+    return {_key_of(one): one for one in map(json.loads, lines)}
+
+
+def _key_of(one: dict[str, Any]) -> str:
+    return f"{one['command']}: {one['fault']}"
 
 
 def _make_study(base: Path) -> None:
@@ -150,6 +154,9 @@ def _page(found: list[dict[str, Any]]) -> str:
     table = "\n".join((*head, *map(_row, found)))
     commands = "\n".join(dict.fromkeys(f"- {one['command']}: `{one['words']}`" for one in found))
     lines = "\n".join(f"- {one['command']}, {one['fault']}: `{one['line']}`" for one in found if one["line"])
+    tried = {_key_of(one) for one in found}
+    left = [key for key in map(_key, cases()) if key not in tried]
+    missing = f"Not in this table, for lack of time: {'; '.join(left)}. " if left else ""
     return f"""# A disk that fails
 
 {header("benchmarks.full_disk")}
@@ -161,7 +168,7 @@ all that the command decides or measures, and the bytes of all weights, with the
 
 {table}
 
-{sum(len(one["stops"]) for one in found)} stops in all. The first line of each case:
+{sum(len(one["stops"]) for one in found)} stops in all. {missing}The first line of each case:
 
 {lines}
 

@@ -44,13 +44,13 @@ def _system(*command: str) -> None:
 
 @dataclass(kw_only=True)
 class Fault:
-    """What may happen to a disk. words: the system's for it. during: it comes while the command runs.
+    """What may happen to a disk. words: the system's for it, one of them. during: it comes while the command runs.
 
     user: the command runs as that one, None: as ours.
     """
 
     name: str
-    words: str
+    words: tuple[str, ...]
     during: bool = False
     user: int | None = None
 
@@ -77,7 +77,7 @@ class Full(Fault):
     """So many kB of room, and so many more after each stop."""
 
     name: str = "full"
-    words: str = "No space left on device"
+    words: tuple[str, ...] = ("No space left on device",)
     room: int = 8
     step: int = 40
     size: int = field(default=0, init=False)
@@ -98,7 +98,7 @@ class NoInodes(Fault):
     """So many files more than there are, and so many more after each stop."""
 
     name: str = "no inodes"
-    words: str = "No space left on device"
+    words: tuple[str, ...] = ("No space left on device",)
     room: int = 2
     step: int = 4
     number: int = field(default=0, init=False)
@@ -120,7 +120,7 @@ class LongFiles(Fault):
     """No file may be longer than so many kB (RLIMIT_FSIZE, ulimit -f); twice as long after each stop."""
 
     name: str = "ulimit -f"
-    words: str = "File too large"
+    words: tuple[str, ...] = ("File too large",)
     longest: int = 2
 
     def limit(self) -> None:
@@ -137,7 +137,7 @@ class ReadOnly(Fault):
     """The file system can be read alone from one moment on, as after an error of the disk: an ext4 of its own."""
 
     name: str = "read-only in the middle"
-    words: str = "Read-only file system"
+    words: tuple[str, ...] = ("Read-only file system", "Input/output error")  # the latter of files that were open
     during: bool = True
 
     @contextlib.contextmanager
@@ -174,7 +174,7 @@ class NoLeave(Fault):
     """Somebody takes from the user who runs the command the leave to write in its folders."""
 
     name: str = "no leave in the middle"
-    words: str = "Permission denied"
+    words: tuple[str, ...] = ("Permission denied",)
     during: bool = True
     user: int | None = USER
 
@@ -193,7 +193,7 @@ class Gone(Fault):
     """The folder is moved away under a command that writes there, and brought back."""
 
     name: str = "folder away in the middle"
-    words: str = "No such file or directory"
+    words: tuple[str, ...] = ("No such file or directory",)
     during: bool = True
     back: bool = True
 
