@@ -207,6 +207,15 @@ def test_a_study_that_was_moved_away_is_not_begun_anew_in_its_place(trainer: Tra
     assert not study.exists()
 
 
+def test_a_checkpoint_that_a_finished_training_could_not_remove_goes_with_the_next_run(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    trained(trainer, tmp_path / "0")
+    (tmp_path / "0" / "checkpoint.pt").write_bytes(b"left")
+    assert trained(trainer, tmp_path / "0") == []
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["result.json", "weights.safetensors"]
+
+
 def test_a_checkpoint_with_one_flipped_bit_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "c.pt"
     write_checkpoint(path, {"a": torch.zeros(1000)})

@@ -20,7 +20,7 @@ from PIL import Image
 from benchmarks.kill_anywhere import fingerprint
 
 # Of the machine and the moment, not of the result; locks and logs of runs tell of runs.
-_VOLATILE = ("seconds", "images_per_second", "peak_memory_mb", "device")
+_VOLATILE = ("seconds", "training_seconds", "images_per_second", "peak_memory_mb", "device")
 _OF_RUNS = ("lock", "runs.jsonl", "journal.log.flock")
 _UNSTABLE = ("events.out.tfevents",)  # with the time in their names and in their bytes
 

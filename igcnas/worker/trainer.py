@@ -15,7 +15,7 @@ import torch
 
 from igcnas.cost import count_plan
 from igcnas.errors import TrainingError
-from igcnas.files import make_folder
+from igcnas.files import make_folder, remove
 from igcnas.lowering import lower
 from igcnas.plan import Plan, plan
 from igcnas.training import EpochReport, TrainingData, prepare_device, resolve_device, settled_accuracy, train
@@ -55,6 +55,7 @@ class Trainer:
         make_folder(folder, within=folder.parents[1])  # the study, under which trials/ may be missing yet
         known = read_result(folder, job.architecture, note=self.note)
         if known is not None:
+            remove(folder / CHECKPOINT)  # of a run that ended between the two
             return known
         self._forget_peak()
         result = train(
