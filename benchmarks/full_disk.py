@@ -156,7 +156,7 @@ def _page(found: list[dict[str, Any]]) -> str:
     lines = "\n".join(f"- {one['command']}, {one['fault']}: `{one['line']}`" for one in found if one["line"])
     tried = {_key_of(one) for one in found}
     left = [key for key in map(_key, cases()) if key not in tried]
-    missing = f"Not in this table, for lack of time: {'; '.join(left)}. " if left else ""
+    missing = f"Cases that have no result with this version yet: {'; '.join(left)}. " if left else ""
     return f"""# A disk that fails
 
 {header("benchmarks.full_disk")}
