@@ -1,167 +1,180 @@
-"""A search whose disk fills up again and again, against the same search left alone: python -m benchmarks.full_disk
+"""Commands whose disk fails them, against the same commands left alone: python -m benchmarks.full_disk
 
-Each round is a real search in a file system of its own in memory (tmpfs, which needs root on Linux), too small for it.
-It must stop in one line, with status 2, and leave neither a failed network nor half a file. Then the file system grows
-by some pages and the same command goes on, until it ends. Small steps let the disk fill at writes of every kind: the
-journal, checkpoints, weights, results, settings, figures. Then everything is compared that a search decides or
-measures, and the weights bit for bit.
+Each case is a real command in a file system of its own (which needs root on Linux): one in memory that is too small,
+in bytes or in files, one that turns read-only, folders that are taken away, limits of the size of files. Every stop
+must be one line with the place, the fault and the way out, with status 2; no half-written file and no network that
+counts as failed may stay. Then the fault is mended and the same command goes on, until it ends. Small steps let a disk
+fill at writes of every kind. At the end all that the command decides or measures is compared, and weights bit for bit.
+
+A command begins in a copy of this process, which has imported the libraries; its training processes are their own.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
+import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmarks.kill_anywhere import differences, fingerprint, search_command, whole_search
+from benchmarks.disk import works
+from benchmarks.disk.disks import Fault, Full, Gone, LongFiles, NoInodes, NoLeave, ReadOnly, removed
+from benchmarks.disk.trying import Course, disturbed, undisturbed
+from benchmarks.disk.works import Work
 from benchmarks.summary import header
-from igcnas.files import write_text
+from igcnas.files import append, write_text
 
-SEARCH = [
-    *["--budget-mflops", "0.05", "--networks", "4", "--epochs", "2", "--no-baselines", "--space", "igcv3"],
-    *["--sampler", "tpe", "--workers", "1", "--seeds", "1"],
-]
-_ROOT = Path(__file__).parents[1]
 _PAGE = Path(__file__).parent / "results" / "full-disk.md"
+_ONE, _TWO = works.search(workers=1, networks=4), works.search(workers=2, networks=4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """How a run ended before its time. left_behind: files under another name than theirs."""
-
-    kilobytes: int
-    line: str
-    left_behind: tuple[str, ...]
-
-    @property
-    def file(self) -> str:
-        """What could not be written."""
-        return Path(self.line.removeprefix("error: cannot ").partition(": ")[0].split()[-1]).name
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, kilobytes: int, *, inodes: int = 0) -> Iterator[None]:
-    """A file system of this size at the folder; OSError where this process may not mount one. inodes: 0 for many."""
-    options = f"size={kilobytes}k,nr_inodes={inodes}"
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise OSError(done.stderr.strip())
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-def remount(folder: Path, options: str) -> None:
-    """Change the size of a small disk, or whether it may be written."""
-    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
-
-
-def run(studies: Path, name: str, options: list[str]) -> tuple[int, str]:
-    """A search to its end, whatever that is: its status, and what it said on stderr."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT)}
-    command = search_command(studies, name, options)
-    done = subprocess.run(
-        command, cwd=_ROOT, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    return done.returncode, done.stderr
-
-
-def left_behind(folder: Path) -> tuple[str, ...]:
-    """Files and folders that are no part of a study."""
-    return tuple(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name.startswith(".")))
-
-
-def filled_search(disk: Path, name: str, options: list[str], *, kilobytes: int, step: int) -> list[Stop]:
-    """The search in a mounted disk of so many kB that grows by `step` after each stop; the stops, until it has ended.
-
-    RuntimeError where it stops in any other way than it should.
-    """
-    stops: list[Stop] = []
-    while True:
-        status, words = run(disk / "studies", name, options)
-        if status == 0:
-            return stops
-        lines = words.strip().splitlines()
-        if status != 2 or not lines or not lines[-1].startswith("error: cannot ") or "Traceback" in words:
-            raise RuntimeError(f"with {kilobytes} kB the search ended with status {status}:\n{words[-3000:]}")
-        stops.append(Stop(kilobytes=kilobytes, line=lines[-1], left_behind=left_behind(disk)))
-        kilobytes += step
-        remount(disk, f"size={kilobytes}k")
+def cases() -> list[tuple[Work, Fault]]:
+    """Every command with every fault that it is tried under."""
+    return [
+        (works.TRAIN, Full(room=8, step=150)),
+        (works.TRAIN, ReadOnly()),
+        (works.TRAIN, removed()),
+        (works.TRAIN, NoLeave()),
+        (works.RETRAIN, Full(room=8, step=150)),
+        (works.RETRAIN, NoInodes(room=3, step=14)),
+        (works.AUDIT, Full(room=4, step=150)),
+        (works.AUDIT, ReadOnly()),
+        (works.COMPARE, Full(room=8, step=200)),
+        (works.IMPORTANCE, Full(room=8, step=200)),
+        (works.TRIAL, Full(room=12, step=150)),
+        (works.TRIAL, ReadOnly()),
+        (_TWO, Full(room=8, step=100)),
+        (_TWO, NoInodes(room=2, step=14)),
+        (_TWO, ReadOnly()),
+        (_TWO, NoLeave()),
+        (_TWO, Gone()),
+        (_TWO, removed()),
+        (_TWO, LongFiles(longest=16)),
+        (works.REPORT, Full(room=8, step=1000)),
+        (works.EXPORT, Full(room=8, step=150)),
+        (works.EXPORT_TEMPORARY, Full(room=8, step=4000)),
+        (works.CACHED, Full(room=8)),
+        (_ONE, Full(room=4, step=60)),
+    ]
 
 
 def main() -> int:
-    """A round for each first size and step; a page of all stops."""
+    """A line for each case; a page of all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--first", type=int, nargs="+", default=[4, 68], metavar="KB", help="first sizes (default: 4 68)")
-    add("--step", type=int, nargs="+", default=[8, 20], metavar="KB", help="growth after a stop (default: 8 20)")
+    add("--only", default="", metavar="TEXT", help="cases with this in 'command: fault'")
+    add("--out", type=Path, metavar="FILE", help="keep what is found there; cases that it has are not tried again")
     add("--write", action="store_true", help="write benchmarks/results/full-disk.md")
     arguments = parser.parse_args()
-    rows, kinds, wrong = [], Counter[str](), 0
-    with tempfile.TemporaryDirectory() as folder:
-        alone, disk = Path(folder, "alone"), Path(folder, "disk")
-        alone.mkdir()
-        disk.mkdir()
-        whole_search(alone, "study", SEARCH)
-        wanted = fingerprint(alone / "study")
-        for first, step in zip(arguments.first, arguments.step, strict=True):
-            with small_disk(disk, first):
-                stops = filled_search(disk, "study", SEARCH, kilobytes=first, step=step)
-                found = differences(wanted, fingerprint(disk / "studies" / "study"))
-            names = Counter(stop.file for stop in stops)
-            files = ", ".join(f"{name} {number}" for name, number in sorted(names.items()))
-            left = sum(len(stop.left_behind) for stop in stops)
-            last = stops[-1].kilobytes if stops else first
-            rows.append([first, step, len(stops), last, files, left, len(found)])
-            kinds += names
-            wrong += len(found) + left
-            print("| " + " | ".join(map(str, rows[-1])) + " |", flush=True)
-            for line in found:
-                print(f"different: {line}")
+    with contextlib.ExitStack() as stack:
+        out = arguments.out or Path(stack.enter_context(tempfile.TemporaryDirectory()), "found.jsonl")
+        _try_all(arguments.only, out)
+        found = _read(out)
     if arguments.write:
-        write_text(_PAGE, _page(rows, kinds))
-    return 1 if wrong else 0
+        write_text(_PAGE, _page([found[key] for key in map(_key, cases()) if key in found]))
+    return 1 if any(one["different"] or any(one["wrong"]) for one in found.values()) else 0
+
+
+def _try_all(only: str, out: Path) -> None:
+    """Each case that is not in the file yet."""
+    wanted: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # for the other user
+        disk, base = Path(folder, "disk"), Path(folder, "base")
+        disk.mkdir()
+        for work, fault in cases():
+            key = _key((work, fault))
+            if only not in key or key in _read(out):
+                continue
+            if work.on_study and not base.exists():
+                _make_study(base)
+            if work.name not in wanted:
+                wanted[work.name] = undisturbed(work, disk, base, forks=True)
+            course = disturbed(work, fault, disk, wanted[work.name], base, forks=True)
+            text = json.dumps(_found(work, fault, course)).replace(str(disk), "DISK").replace(folder, "FOLDER")
+            append(out, text.encode() + b"\n", lines=True)
+            print(_row(_read(out)[key]), flush=True)
+            for line in (*(stop.wrong for stop in course.stops if stop.wrong), *course.different):
+                print(f"wrong: {line}", flush=True)
+
+
+def _key(case: tuple[Work, Fault]) -> str:
+    return f"{case[0].name}: {case[1].name}"
+
+
+def _found(work: Work, fault: Fault, course: Course) -> dict[str, Any]:
+    """What a page says of a case."""
+    return {
+        "command": work.name,
+        "fault": fault.name,
+        "words": work.shown(),
+        "stops": [stop.what for stop in course.stops],
+        "line": course.stops[0].line if course.stops else "",
+        "left": sum(len(stop.left_behind) for stop in course.stops),
+        "wrong": [stop.wrong for stop in course.stops],
+        "different": list(course.different),
+    }
+
+
+def _read(out: Path) -> dict[str, dict[str, Any]]:
+    """By command and fault."""
+    lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
+    return {_key_of(one): one for one in map(json.loads, lines)}
+
+
+def _key_of(one: dict[str, Any]) -> str:
+    return f"{one['command']}: {one['fault']}"
+
+
+def _make_study(base: Path) -> None:
+    """A finished search, for the commands that read one."""
+    words = works.BASE.format(disk=base.parent).split()
+    subprocess.run([sys.executable, "-m", "igcnas", *words], check=True, stdout=subprocess.DEVNULL)
 
 
 _COLUMNS = (
-    "first size, kB",
-    "growth, kB",
-    "stops",
-    "last size that was too small, kB",
-    "what could not be written, how often",
-    "files left behind",
-    "different",
+    *("command", "fault", "stops", "what could not be done, how often"),
+    *("left behind", "not as it should be", "different"),
 )
 
 
-def _page(rows: list[list[object]], kinds: Counter[str]) -> str:
-    lines = [_COLUMNS, ["---"] * len(_COLUMNS), *rows]
-    table = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-    return f"""# A disk that fills up
+def _row(one: dict[str, Any]) -> str:
+    what = ", ".join(f"{name} {number}" for name, number in sorted(Counter(one["stops"]).items()))
+    wrong = sum(map(bool, one["wrong"]))
+    cells = (one["command"], one["fault"], len(one["stops"]), what or "none: it goes on", one["left"], wrong)
+    return "| " + " | ".join(map(str, (*cells, len(one["different"])))) + " |"
+
+
+def _page(found: list[dict[str, Any]]) -> str:
+    head = [f"| {' | '.join(_COLUMNS)} |", "|" + " --- |" * len(_COLUMNS)]
+    table = "\n".join((*head, *map(_row, found)))
+    commands = "\n".join(dict.fromkeys(f"- {one['command']}: `{one['words']}`" for one in found))
+    lines = "\n".join(f"- {one['command']}, {one['fault']}: `{one['line']}`" for one in found if one["line"])
+    tried = {_key_of(one) for one in found}
+    left = [key for key in map(_key, cases()) if key not in tried]
+    missing = f"Cases that have no result with this version yet: {'; '.join(left)}. " if left else ""
+    return f"""# A disk that fails
 
 {header("benchmarks.full_disk")}
-`igcnas search {" ".join(SEARCH)}`
-in a file system in memory, with a checkpoint every 0.05 s. Each stop was one line with status 2; then the disk grew and
-the same command went on, until it ended. Compared are all that a search decides or measures, and the bytes of all
-weights, with the same search left alone.
+Each command ran in a file system of its own, under a fault, until it stopped; the fault was mended, and the same
+command went on, until it ended. `{Full.name}` and `{NoInodes.name}`: some more room after each stop.
+`{LongFiles.name}`: a limit that doubles. The others come once, while the command works. A stop is as it should be if it
+is one line, of this fault, with the place and the way out, with status 2, and leaves nothing half-written. Compared are
+all that the command decides or measures, and the bytes of all weights, with the same command left alone.
 
 {table}
 
-{kinds.total()} stops in all.
+{sum(len(one["stops"]) for one in found)} stops in all. {missing}The first line of each case:
+
+{lines}
+
+The commands, with DISK for the file system:
+
+{commands}
 """
 
 

@@ -86,14 +86,20 @@ def recorded(folder: Path, *, command: str, devices: Sequence[str], workers: int
     )
     start = time.monotonic()
     append(folder / _FILE, _line(asdict(run)), lines=True)
+
+    def end() -> None:
+        append(folder / _FILE, _line({"seconds": round(time.monotonic() - start, 1)}), lines=True)
+
     try:
         yield
-    finally:
-        end = {"seconds": round(time.monotonic() - start, 1)}
-        try:
-            append(folder / _FILE, _line(end), lines=True)
-        except MachineError as error:  # what was trained counts for more than how long it took
-            _LOGGER.warning("%s", error)
+    except BaseException:
+        with suppress(MachineError):  # the run has ended for a reason, which is said; a second line would hide it
+            end()
+        raise
+    try:
+        end()
+    except MachineError as error:  # what was trained counts for more than how long it took
+        _LOGGER.warning("%s", error)
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,60 +14,80 @@ import torch
 from test_search import SMALL, Quiet, Trainings, settings_of
 from test_worker import network, setup
 
-from benchmarks.full_disk import filled_search, left_behind, remount, run, small_disk
-from benchmarks.kill_anywhere import differences, fingerprint, whole_search
-from igcnas.errors import IgcnasError, MachineError, TrainingError
-from igcnas.evaluation import InTurn, Outcome
+from benchmarks.disk.disks import Fault, Full, LongFiles, NoInodes, NoLeave, ReadOnly, remount, removed, small_disk
+from benchmarks.disk.trying import disturbed, undisturbed
+from benchmarks.disk.works import TRAIN, search
+from igcnas.errors import IgcnasError, MachineError, StudyError, TrainingError
+from igcnas.evaluation import InTurn, Outcome, ProcessEvaluator
 from igcnas.records import records
 from igcnas.search import Search
 from igcnas.storage import lock_study
 from igcnas.study import open_study
 from igcnas.training import Engine
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
-from igcnas.worker import Job, messages, read_result
+from igcnas.worker import Job, check_weights, messages, read_result
 from igcnas.worker.process import _farewell
 from igcnas.worker.trainer import Trainer
 
-SEARCH = [
-    *["--budget-mflops", "0.05", "--networks", "2", "--epochs", "1", "--no-baselines", "--space", "igcv3"],
-    *["--sampler", "random", "--workers", "1", "--seeds", "1"],
-]
+SEARCH = search(workers=2, networks=2, epochs=1)
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 40 kB."""
-    place = tmp_path / "disk"
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a file system may be mounted."""
+    place = tmp_path_factory.mktemp("disk") / "disk"
     place.mkdir()
     try:
-        with small_disk(place, 40):
-            yield place
+        with small_disk(place, 100):
+            return place
     except OSError as error:
         pytest.skip(f"this process may not mount a file system ({error})")
 
 
-# The search
+@pytest.fixture(scope="module")
+def alone(disk: Path) -> dict[str, object]:
+    """A training that met no fault."""
+    return undisturbed(TRAIN, disk)
+
+
+# A disk, for real
 
 
 @pytest.mark.timeout(1200)  # three searches, in processes of their own
-def test_a_search_that_met_a_full_disk_ends_as_an_undisturbed_one(disk: Path, tmp_path: Path) -> None:
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    whole_search(alone, "study", SEARCH)
-    stops = filled_search(disk, "study", SEARCH, kilobytes=40, step=4000)
-    assert len(stops) == 1
-    assert "No space left on device; make room and run the same command again; nothing is lost" in stops[0].line
-    assert stops[0].left_behind == left_behind(disk) == ()
-    assert differences(fingerprint(alone / "study"), fingerprint(disk / "studies" / "study")) == []
+def test_a_search_of_two_workers_that_met_a_full_disk_ends_as_an_undisturbed_one(disk: Path) -> None:
+    course = disturbed(SEARCH, Full(room=40, step=4000), disk, undisturbed(SEARCH, disk))
+    assert len(course.stops) == 1
+    assert "; make room and run the same command again; nothing is lost" in course.stops[0].line
+    assert [stop.wrong for stop in course.stops] == [""]
+    assert course.different == ()
 
 
-def test_a_disk_that_cannot_be_written_any_more_is_one_line(disk: Path) -> None:
-    remount(disk, "size=4000k,ro")
-    status, words = run(disk / "studies", "study", SEARCH)
-    assert status == 2
-    assert words.strip().splitlines()[-1].startswith("error: cannot make ")
-    assert "Read-only file system" in words
-    assert "Traceback" not in words
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    "fault",
+    [Full(room=60, step=4000), NoInodes(room=5, step=100), LongFiles(longest=64), ReadOnly(), NoLeave(), removed()],
+    ids=lambda fault: fault.name,
+)
+def test_a_training_whose_disk_failed_it_ends_as_an_undisturbed_one(
+    disk: Path, alone: dict[str, object], fault: Fault
+) -> None:
+    try:
+        course = disturbed(TRAIN, fault, disk, alone)
+    except OSError as error:
+        pytest.skip(f"this machine has no such file system ({error})")
+    assert course.stops
+    assert {stop.wrong for stop in course.stops} == {""}
+    assert course.different == ()
+
+
+def test_a_disk_that_cannot_be_written_from_the_start_is_one_line(disk: Path) -> None:
+    with small_disk(disk, 4000):
+        remount(disk, "ro")
+        done = subprocess.run(SEARCH.command(disk), capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: cannot make {disk}/study: Read-only file system; ")
 
 
 # The worker
@@ -124,6 +146,13 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def flip_last(path: Path) -> None:
+    """One bit of the last number of a tensor."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -131,6 +160,7 @@ def flip(path: Path) -> None:
         (lambda folder: (folder / "result.json").write_text("[1]"), "result.json is damaged"),
         (lambda folder: (folder / "result.json").write_text('{"curve": 3}'), "result.json is damaged"),
         (lambda folder: truncate(folder / "weights.safetensors"), "weights.safetensors is damaged"),
+        (lambda folder: flip_last(folder / "weights.safetensors"), "weights.safetensors is damaged (its bytes are not"),
         (lambda folder: (folder / "weights.safetensors").unlink(), "weights.safetensors is gone"),
     ],
 )
@@ -165,6 +195,25 @@ def test_a_training_whose_checkpoint_cannot_be_read_begins_again_with_a_note(
     assert "this training begins again" in notes[0]
     files = (tmp_path / name / "weights.safetensors" for name in "01")
     assert len({file.read_bytes() for file in files}) == 1
+
+
+def test_a_study_that_was_moved_away_is_not_begun_anew_in_its_place(trainer: Trainer, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    trained(trainer, study / "trials" / "00000")
+    study.rename(tmp_path / "away")
+    with pytest.raises(MachineError, match=r"^cannot make .*00001: No such file or directory; .* bring it back"):
+        trained(trainer, study / "trials" / "00001")
+    assert not study.exists()
+
+
+def test_a_checkpoint_that_a_finished_training_could_not_remove_goes_with_the_next_run(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    trained(trainer, tmp_path / "0")
+    (tmp_path / "0" / "checkpoint.pt").write_bytes(b"left")
+    assert trained(trainer, tmp_path / "0") == []
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["result.json", "weights.safetensors"]
 
 
 def test_a_checkpoint_with_one_flipped_bit_is_damaged(tmp_path: Path) -> None:
@@ -205,6 +254,28 @@ def test_a_checkpoint_that_fits_in_part_is_not_taken_in_part(trainer: Trainer, t
     assert "does not fit this network" in notes[0]
     for name, tensor in wanted.network.state_dict().items():
         assert torch.equal(fresh.network.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("name", ["SIGBUS", "SIGXCPU"])
+def test_a_worker_that_the_machine_ends_stops_the_search_and_marks_no_network(tmp_path: Path, name: str) -> None:
+    number = getattr(signal, name)
+
+    def end(_report: object) -> None:
+        assert evaluator.pid is not None
+        os.kill(evaluator.pid, number)
+
+    with ProcessEvaluator(setup(2)) as evaluator, pytest.raises(MachineError) as caught:
+        evaluator(network(), tmp_path / "0", end)
+    assert str(caught.value).startswith(f"a training process was ended by the system with {name}: ")
+    assert "; " in str(caught.value)  # and what to do
+
+
+def test_an_export_of_weights_with_a_flipped_bit_is_refused(trainer: Trainer, tmp_path: Path) -> None:
+    trained(trainer, tmp_path / "0")
+    check_weights(tmp_path / "0", network())
+    flip_last(tmp_path / "0" / "weights.safetensors")
+    with pytest.raises(StudyError, match=r"is damaged \(its bytes are not those that were written\); restore it from"):
+        check_weights(tmp_path / "0", network())
 
 
 # The controller

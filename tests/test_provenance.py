@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import igcnas
+from igcnas.errors import MachineError
 from igcnas.provenance import Run, package_versions, processor, recorded, runs, source_commit
 
 WORDS = {"command": "igcnas search --budget-mflops 1", "devices": ("cpu",), "workers": 2, "engine": "fast"}
@@ -87,3 +88,30 @@ def test_the_commit_is_that_of_the_checkout() -> None:
     found = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     assert found.stdout.startswith(source_commit().removesuffix("+"))
     assert len(source_commit()) >= 12
+
+
+def test_a_run_that_a_fault_of_the_disk_ended_says_so_in_one_line_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+
+    def fail() -> None:
+        study.rename(tmp_path / "away")
+        raise MachineError("cannot write checkpoint.pt: full")
+
+    with pytest.raises(MachineError, match="full"), recorded(study, **WORDS):
+        fail()
+    assert caplog.records == []
+
+
+def test_a_run_that_ended_well_and_cannot_be_recorded_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    with recorded(study, **WORDS):
+        study.rename(tmp_path / "away")
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [
+        f"cannot write {study / 'runs.jsonl'}"
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,8 @@ import torch
 from PIL import Image
 
 from igcnas.data.listing import list_image_folder
-from igcnas.data.stream import Form, ImageFiles, decode
-from igcnas.errors import DataError
+from igcnas.data.stream import Form, ImageFiles, decode, stream
+from igcnas.errors import DataError, MachineError
 from igcnas.recipes import Augmentation
 from igcnas.runs.data import InMemory, Streamed, open_data
 from igcnas.training.stream import StreamData
@@ -110,6 +112,20 @@ def test_an_image_that_cannot_be_read_is_named_in_one_line_whoever_decodes_it(ro
             match=r"^'.*train/b/3\.jpg' cannot be decoded .*; replace or remove it, or leave it out with --skip-bad$",
         ):
             data(tmp_path, workers=workers)
+
+
+def test_shared_memory_that_is_full_ends_the_training_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_tensor: torch.Tensor) -> None:
+        raise RuntimeError(
+            f"unable to allocate shared memory(shm) for file </torch_1>: {os.strerror(errno.ENOSPC)} (28)"
+        )
+
+    files = ImageFiles(list_image_folder(root).train, Form(size=8, augmentation=AREA, training=False))
+    assert len(list(stream(files, [[(0, 0), (1, 0)]], workers=1))) == 1
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)  # the processes that decode are forks of this one
+    with pytest.raises(MachineError, match=r"shared memory \(/dev/shm\): No space left on device; make room there"):
+        list(stream(files, [[(0, 0), (1, 0)]], workers=1))
+    assert len(list(stream(files, [[(0, 0), (1, 0)]], workers=0))) == 1  # which is one of the ways out
 
 
 def test_grey_images_are_not_mirrored_and_colour_images_are(root: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ from analysis.width_trial.settings import TrialSettings, guard
 from analysis.width_trial.training import Outcome, Training, read, train
 from igcnas.cost import count
 from igcnas.data import Dataset, Split
-from igcnas.errors import BudgetError, IgcnasError, StudyError, TrainingError
+from igcnas.errors import BudgetError, DataError, IgcnasError, StudyError, TrainingError
 from igcnas.grouping import Dense
 from igcnas.plan import plan
 from igcnas.primitives import Convolution
@@ -643,6 +643,24 @@ def test_a_process_that_dies_is_an_error_of_one_line(tmp_path, monkeypatch):
     work = [Training(entrant=trial_settings().networks()[0][0], rate=0.6, repeat=0)]
     with pytest.raises(TrainingError, match="the same command goes on, with fewer --workers"):
         list(pool.trained(place, work, workers=1, stop=lambda: False))
+
+
+def test_a_process_that_cannot_read_the_data_says_why_without_a_traceback(tmp_path, capfd):
+    from analysis.width_trial import pool
+
+    place = pool.Workplace(
+        folder=tmp_path,
+        settings=trial_settings(),
+        spec=f"npz:{tmp_path / 'gone.npz'}",
+        data_dir=None,
+        image_size=None,
+        device="cpu",
+        checkpoint_seconds=1.0,
+    )
+    work = [Training(entrant=trial_settings().networks()[0][0], rate=0.6, repeat=0)]
+    with pytest.raises(DataError, match=r"gone\.npz"):
+        list(pool.trained(place, work, workers=1, stop=lambda: False))
+    assert capfd.readouterr().err == ""
 
 
 # The folder and the command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -109,9 +110,10 @@ def test_the_worker_trains_what_a_call_in_this_process_would(evaluator: ProcessE
 def test_a_training_leaves_whole_files_and_no_others(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
     outcome = evaluator(network(), tmp_path / "0", lambda _: None)
     assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["result.json", "weights.safetensors"]
-    assert json.loads((tmp_path / "0" / "result.json").read_text()) == {"architecture_id": network().id} | (
-        outcome.results or {}
-    )
+    result = json.loads((tmp_path / "0" / "result.json").read_text())
+    weights = (tmp_path / "0" / "weights.safetensors").read_bytes()
+    assert result.pop("weights_sha256") == hashlib.sha256(weights).hexdigest()
+    assert result == {"architecture_id": network().id} | (outcome.results or {})
     assert read_result(tmp_path / "0", network()) == (outcome.results, False)
     build(plan(network())).load_state_dict(load_file(tmp_path / "0" / "weights.safetensors"), strict=True)
     with safe_open(tmp_path / "0" / "weights.safetensors", "pt") as file:

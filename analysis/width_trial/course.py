@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
+from igcnas.files import remove
 from igcnas.statistics import mean
 
 from .networks import Entrant
@@ -62,6 +63,9 @@ def _done(
     output: TextIO,
 ) -> list[Outcome]:
     found = {training.stem: read(place.folder, training, place.settings) for training in trainings}
+    for training in trainings:
+        if found[training.stem] is not None:  # of a run that ended between the result and this
+            remove(place.folder / f"{training.stem}.pt")
     missing = [training for training in trainings if found[training.stem] is None]
     if missing:
         progress = Progress(output, what, done=len(trainings) - len(missing), total=len(trainings))

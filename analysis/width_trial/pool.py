@@ -38,7 +38,8 @@ class Workplace:
     checkpoint_seconds: float
 
 
-_ours: tuple[Any, ...] = ()  # of a worker process: workplace, data set, device, the event that asks it to stop
+# Of a worker process: workplace, data set, device, the event that asks it to stop; or why it has none of them.
+_ours: tuple[Any, ...] | Exception = ()
 
 
 def trained(
@@ -82,9 +83,12 @@ def _begin(workplace: Workplace, asked: Any) -> None:
     assert parent is not None
     threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     torch.set_num_threads(1)
-    dataset = load_dataset(workplace.spec, data_dir=workplace.data_dir, image_size=workplace.image_size)
     global _ours
-    _ours = (workplace, pooled(dataset, workplace.settings.splits), resolve_device(workplace.device), asked)
+    try:
+        dataset = load_dataset(workplace.spec, data_dir=workplace.data_dir, image_size=workplace.image_size)
+        _ours = (workplace, pooled(dataset, workplace.settings.splits), resolve_device(workplace.device), asked)
+    except Exception as error:  # raised with the first training: from here its traceback would be printed, and not it
+        _ours = error
 
 
 def _end_with(sentinel: int) -> None:
@@ -93,6 +97,8 @@ def _end_with(sentinel: int) -> None:
 
 
 def _work(training: Training) -> Outcome:
+    if isinstance(_ours, Exception):
+        raise _ours
     workplace, dataset, device, asked = _ours
     return train(
         workplace.folder,

@@ -45,6 +45,7 @@ def write(folder: Path, number: int | None) -> Path:
     from igcnas.records import records, repeats, standard_error, trained
     from igcnas.runs.weights import read_state
     from igcnas.study import StudySettings, open_study, trial_folder
+    from igcnas.worker import check_weights
 
     settings = StudySettings.read(folder)
     everything = records(open_study(folder))
@@ -62,12 +63,8 @@ def write(folder: Path, number: int | None) -> Path:
             f"study {folder.name!r} holds {wanted}; run the search first, or see "
             f"igcnas status {shlex.quote(str(folder))}"
         )
-    weights = trial_folder(folder, record.number) / "weights.safetensors"
-    if not weights.is_file():
-        raise StudyError(
-            f"the weights of network {record.number} are gone ({weights}); train it again in another study"
-        )
-    state = read_state(weights)
+    check_weights(trial_folder(folder, record.number), record.architecture)
+    state = read_state(trial_folder(folder, record.number) / "weights.safetensors")
     dataset = settings.data.load_same(folder.name)
     mean, std = _statistics(settings, dataset)
     test = dataset.load_test()

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from igcnas.data.listing import Listing
 from igcnas.data.picture import opened, orientation, remarks, size_of, upright
 from igcnas.data.windows import DRAWS, random_window
-from igcnas.errors import DataError
+from igcnas.errors import DataError, MachineError
+from igcnas.files import machine_fault
 from igcnas.recipes import Augmentation
 
 if TYPE_CHECKING:
@@ -142,13 +143,13 @@ def stream(
 ) -> Iterator[StreamBatch]:
     """The batches of these keys, in order, decoded by so many processes ahead of their use; 0: in this one.
 
-    DataError, of one line, names a file that cannot be decoded.
+    DataError, of one line, names a file that cannot be decoded; MachineError says that shared memory is full.
     """
     loader: DataLoader[StreamBatch | str] = DataLoader(
         files,
         batch_sampler=batches,
         num_workers=workers,
-        collate_fn=_same,  # type: ignore[arg-type]  # __getitems__ has made the batch
+        collate_fn=_handed_over,  # type: ignore[arg-type]  # __getitems__ has made the batch
         pin_memory=pin,
         prefetch_factor=_PREFETCH if workers else None,
         worker_init_fn=_begin,
@@ -160,6 +161,11 @@ def stream(
         try:
             batch = next(iterator, None)
         except RuntimeError as error:
+            if (found := machine_fault(error)) is not None:
+                raise MachineError(
+                    f"cannot hand over decoded images in shared memory (/dev/shm): {found.strerror}; make room there "
+                    "(for a container, --shm-size), or give --workers 0"
+                ) from None
             if "DataLoader worker" not in str(error):
                 raise
             reason = str(error).splitlines()[0]
@@ -171,7 +177,15 @@ def stream(
         yield batch
 
 
-def _same(batch: StreamBatch | str) -> StreamBatch | str:
+def _handed_over(batch: StreamBatch | str) -> StreamBatch | str:
+    """The batch, in shared memory if a process of its own has made it.
+
+    Here an error of that is told to the process that trains. The thread that would do it later prints a traceback, and
+    that process waits for ever.
+    """
+    if get_worker_info() is not None and not isinstance(batch, str):
+        for tensor in batch:
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
     return batch
 
 

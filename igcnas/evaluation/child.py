@@ -12,6 +12,8 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, cast
 
+from igcnas.errors import MachineError
+from igcnas.files import deadly_fault
 from igcnas.worker import Job, Probe, WorkerSetup
 
 # Modules are looked for where this process looks for them, so that both are the same igcnas.
@@ -67,11 +69,13 @@ class Child:
         self.process.wait()
 
     def reason(self) -> str:
-        """Why it ended by itself, in words."""
+        """Why it ended by itself, in words. MachineError where that is the machine's fault, not that of its work."""
         try:
             code = self.process.wait(5)
         except subprocess.TimeoutExpired:
             return "the training process hung up"
+        if (fault := deadly_fault(code)) is not None:
+            raise MachineError(f"a training process was ended by the system with {fault}")
         return f"the training process ended with status {code}" + (" (killed; out of memory?)" if code == -9 else "")
 
 

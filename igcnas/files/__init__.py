@@ -8,12 +8,13 @@ a MachineError that names the file and the reason.
 A plain write follows links, keeps the mode of a file that is there, and goes into a device as it is; so do these.
 """
 
-from igcnas.files.faults import describe_fault, fault, going_on, machine_fault, naming_faults
+from igcnas.files.faults import deadly_fault, describe_fault, fault, going_on, machine_fault, naming_faults
 from igcnas.files.folders import make_folder, replacing_folder, restore_folder
 from igcnas.files.whole import append, read_back, remove, replacing, write_text, write_whole
 
 __all__ = [
     "append",
+    "deadly_fault",
     "describe_fault",
     "fault",
     "going_on",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,12 @@ _ADVICE = {
 # By these words the machine is known where a library tells the reason in words alone. Not 'Cannot allocate memory':
 # torch says so where one network is too large.
 _TOLD_IN_WORDS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EACCES)
+# Signals by which the system ends a process for what the machine lacks, whatever that was computing.
+_DEATHS = {
+    "SIGBUS": "a file that is mapped into memory could not be read or written; make room on the disk and in shared "
+    "memory (/dev/shm), and if there is room check the disk",
+    "SIGXCPU": "the limit of its processor time is reached; raise it (ulimit -t)",
+}
 _RUST = re.compile(r"\(os error (\d+)\)")
 
 
@@ -79,6 +86,14 @@ def machine_fault(error: BaseException | None) -> OSError | None:
             if os.strerror(code) in words:
                 return OSError(code, os.strerror(code))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None
+
+
+def deadly_fault(status: int) -> str | None:
+    """The fault of the machine by which a process died with this exit status; None for any other end."""
+    for name, text in _DEATHS.items():
+        if status == -getattr(signal, name, 0) != 0:
+            return f"{name}: {text}"
     return None
 
 

@@ -59,9 +59,14 @@ def restore_folder(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def make_folder(path: Path, *, advice: str = "") -> None:
-    """Make a folder and those above it, if it is not there; `advice` is what a user may do instead."""
+def make_folder(path: Path, *, advice: str = "", within: Path | None = None) -> None:
+    """Make a folder and those above it, if it is not there; `advice` is what a user may do instead.
+
+    within: a folder above that must be there. If it was moved away, nothing takes its place.
+    """
     try:
+        if within is not None:
+            within.stat()
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = f"cannot make {path}: {reason_of(error)}; {advice}" if advice else fault("make", path, error)

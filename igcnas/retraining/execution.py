@@ -107,6 +107,8 @@ class Retraining:
     def run(self, observer: Observer) -> list[Result]:
         """Train what is missing; the results of all. Raises Stopped after `stop`, with a checkpoint written."""
         done = self.results()
+        for training in done:
+            remove(self.folder / f"{training.stem}.pt")  # of a run that ended between the result and this
         for training in self.trainings:
             if training not in done:
                 observer.started(training)

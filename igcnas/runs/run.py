@@ -118,6 +118,8 @@ def train_run(
     """
     finished = world.share(read_summary(folder))
     if finished is not None:
+        if world.first:
+            remove(folder / CHECKPOINT)  # of a run that ended between the two
         return dict(finished)
     assert world.device is not None
     recipe, observer = settings.recipe, observer or Observer()

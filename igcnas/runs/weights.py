@@ -19,13 +19,14 @@ from torch import nn
 from igcnas import bounds, training
 from igcnas.architecture import Architecture
 from igcnas.cost import count_plan
-from igcnas.errors import ArchitectureError, IgcnasError
+from igcnas.errors import ArchitectureError, IgcnasError, MachineError
 from igcnas.exported import TrainedOn
+from igcnas.files import fault
 from igcnas.network import build
 from igcnas.plan import Plan
 from igcnas.reading import as_kind, parse_json
 from igcnas.recipes import NormConstants
-from igcnas.training.checkpoint import write_weights
+from igcnas.training.checkpoint import parse_weights, write_weights
 from igcnas.training.ports import recognise
 
 BEST, LAST = "best.safetensors", "last.safetensors"
@@ -58,12 +59,10 @@ class Checkpoint:
     @staticmethod
     def read(path: Path) -> Checkpoint:
         """What `write` wrote; IgcnasError if it is something else."""
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
 
         try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            state, metadata = parse_weights(path.read_bytes())
         except (OSError, SafetensorError) as error:
             raise IgcnasError(f"{path} cannot be read as safetensors ({error})") from None
         if _KEY not in metadata:
@@ -139,11 +138,11 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     """Tensors by name from a safetensors file, or a state dict that torch.save wrote, also one under 'state_dict'."""
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
+            return parse_weights(path.read_bytes())[0]
         _check_state(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:  # the disk or the system, not what the file holds
+        raise MachineError(fault("read", path, error)) from error
     except Exception as error:  # both raise what their parts raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise IgcnasError(f"{path} holds no state dict ({reason}); give another file") from None

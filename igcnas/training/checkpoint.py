@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from igcnas.errors import TrainingError
 from igcnas.files import read_back, write_whole
@@ -43,12 +44,24 @@ def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     return state
 
 
-def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Tensors without pickles, with text beside them."""
+def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
+    """Tensors without pickles, with text beside them; the digest of all bytes, by which a changed one is noticed."""
     tensors = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
     }
-    write_whole(path, save(tensors, metadata=dict(metadata)))
+    content = save(tensors, metadata=dict(metadata))
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def parse_weights(content: bytes) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and text of a safetensors file, SafetensorError if it is damaged.
+
+    Of its bytes: a file that is mapped into memory ends the process (SIGBUS) where the disk cannot give it back.
+    """
+    tensors = load(content)  # checks that the header describes every byte
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return tensors, header.get("__metadata__", {})
 
 
 def _checked(content: bytes) -> bytes:

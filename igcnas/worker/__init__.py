@@ -5,6 +5,6 @@ result: the files that a training leaves. memory: what a training took, and what
 """
 
 from igcnas.worker.messages import Job, Probe, Probed, WorkerSetup
-from igcnas.worker.result import read_result
+from igcnas.worker.result import check_weights, read_result
 
-__all__ = ["Job", "Probe", "Probed", "WorkerSetup", "read_result"]
+__all__ = ["Job", "Probe", "Probed", "WorkerSetup", "check_weights", "read_result"]

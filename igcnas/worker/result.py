@@ -1,11 +1,13 @@
 """What a training leaves in the folder of its trial: result.json, and weights where it was not pruned.
 
-The weights are written first, and the result is renamed into its place: what was once computed survives a kill of
-everything, and is not computed again. What cannot be read back is not there: the network is trained again.
+The weights are written first, and the result, with the digest of their bytes, is renamed into its place: what was once
+computed survives a kill of everything, and is not computed again. What cannot be read back, or is not what was written,
+is not there: the network is trained again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +16,12 @@ from typing import Any, NotRequired, TypedDict
 from igcnas.architecture import Architecture
 from igcnas.errors import StudyError
 from igcnas.files import read_back, remove, write_text
-from igcnas.reading import parse_json
+from igcnas.reading import parse_json, read_json
 
 CHECKPOINT = "checkpoint.pt"
 _RESULT, WEIGHTS = "result.json", "weights.safetensors"
 _AGAIN = "the network is trained again"
+_OF_FILES = ("architecture_id", "pruned", "weights_sha256")  # what the study does not store
 
 
 class _Stored(TypedDict):
@@ -36,10 +39,15 @@ class _Stored(TypedDict):
 
 
 class _Finished(_Stored):
-    """The same of a training that was not pruned."""
+    """The same of a training that was not pruned. weights_sha256: not in results of earlier versions."""
 
     measured_macs: int
     measured_params: int
+    weights_sha256: NotRequired[str]
+
+
+class _Digest(TypedDict):
+    weights_sha256: NotRequired[str]
 
 
 def read_result(
@@ -62,7 +70,7 @@ def read_result(
         return None
     if result["architecture_id"] != architecture.id:
         return None
-    reason = None if pruned else _damage(folder / WEIGHTS, architecture)
+    reason = None if pruned else _damage(folder / WEIGHTS, architecture, result.get("weights_sha256"))
     if reason is not None:
         note(f"{folder / WEIGHTS} {reason}; {_AGAIN}")
         return None
@@ -76,20 +84,37 @@ def leave_result(folder: Path, outcome: dict[str, Any]) -> dict[str, Any]:
     return _stored(outcome)
 
 
-def _damage(weights: Path, architecture: Architecture) -> str | None:
-    """What is wrong with a file of weights, by its header and its size; None if nothing is."""
-    from safetensors import SafetensorError, safe_open
+def check_weights(folder: Path, architecture: Architecture) -> None:
+    """StudyError where the weights that a finished training left in its folder are gone, or not what it wrote."""
+    try:
+        result = read_json(folder / _RESULT, _Digest, advice="")
+    except StudyError:  # of an earlier version, or lost: without a digest the form alone tells
+        result = _Digest()
+    reason = _damage(folder / WEIGHTS, architecture, result.get("weights_sha256"))
+    if reason is not None:
+        raise StudyError(f"{folder / WEIGHTS} {reason}; restore it from a copy, or train the network in another study")
 
-    if not weights.is_file():
+
+def _damage(weights: Path, architecture: Architecture, sha256: str | None) -> str | None:
+    """What is wrong with a file of weights, None if nothing is. sha256: of the bytes that were written, if known."""
+    from safetensors import SafetensorError
+
+    from igcnas.training.checkpoint import parse_weights
+
+    content = read_back(weights)
+    if content is None:
         return "is gone"
     try:
-        with safe_open(weights, "pt") as file:  # checks that the header describes every byte of the file
-            metadata = file.metadata() or {}
+        _, metadata = parse_weights(content)
     except SafetensorError as error:
         return f"is damaged ({str(error).splitlines()[0]})"
-    return None if metadata.get("architecture") == architecture.to_json() else "is of another network"
+    if metadata.get("architecture") != architecture.to_json():
+        return "is of another network"
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        return "is damaged (its bytes are not those that were written)"
+    return None
 
 
 def _stored(outcome: dict[str, Any]) -> dict[str, Any]:
     """What the study stores of a result; its trials have the id already."""
-    return {key: value for key, value in outcome.items() if key not in ("architecture_id", "pruned")}
+    return {key: value for key, value in outcome.items() if key not in _OF_FILES}

@@ -15,7 +15,7 @@ import torch
 
 from igcnas.cost import count_plan
 from igcnas.errors import TrainingError
-from igcnas.files import make_folder
+from igcnas.files import make_folder, remove
 from igcnas.lowering import lower
 from igcnas.plan import Plan, plan
 from igcnas.training import EpochReport, TrainingData, prepare_device, resolve_device, settled_accuracy, train
@@ -52,9 +52,10 @@ class Trainer:
         A pruned network leaves no weights.
         """
         folder = Path(job.folder)
-        make_folder(folder)
+        make_folder(folder, within=folder.parents[1])  # the study, under which trials/ may be missing yet
         known = read_result(folder, job.architecture, note=self.note)
         if known is not None:
+            remove(folder / CHECKPOINT)  # of a run that ended between the two
             return known
         self._forget_peak()
         result = train(
@@ -84,7 +85,7 @@ class Trainer:
         outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
         outcome |= self._latency(lowered.plan, lowered.state)
         metadata = {"architecture": job.architecture.to_json()}
-        write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
+        outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
         return leave_result(folder, outcome), False
 
     def _latency(self, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:
