@@ -186,7 +186,10 @@ def test_an_audit_writes_a_page_a_table_and_a_picture(study: Path, capsys: pytes
 def test_more_seeds_go_on_and_other_settings_are_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(study), *SMALL]) == 0
     seeds = [word if word != "2" or before != "--seeds" else "3" for before, word in zip(("", *SMALL), SMALL)]  # noqa: B905
+    left = next((study / "audit-2").rglob("*-0.json")).with_suffix(".pt")
+    left.write_bytes(b"could not be removed")
     assert main(["audit", str(study), *seeds]) == 0
+    assert not left.exists()
     assert "(12 are there)" in capsys.readouterr().out
     assert len(results(study / "audit-2")) == 18
     words = ["audit", str(study), "--networks", "7", "--bands", "2", "--epochs", "2"]

@@ -158,6 +158,11 @@ def read_training(
 
 def write_training(folder: Path, training: Training) -> None:
     """Leave the result, then drop the checkpoint: a kill between them costs nothing."""
-    checkpoint = checkpoint_path(folder, training.number, training.seed)
-    write_text(checkpoint.with_suffix(".json"), (json.dumps(asdict(training)) + "\n"))
-    remove(checkpoint)
+    path = checkpoint_path(folder, training.number, training.seed).with_suffix(".json")
+    write_text(path, (json.dumps(asdict(training)) + "\n"))
+    drop_checkpoint(folder, training.number, training.seed)
+
+
+def drop_checkpoint(folder: Path, number: int, seed: int) -> None:
+    """Of a training whose result is there; one that an earlier run could not remove goes, too."""
+    remove(checkpoint_path(folder, number, seed))

@@ -138,7 +138,7 @@ def _train(
     output: TextIO,
     stop: Stop,
 ) -> list[Training]:
-    from igcnas.audit.folder import read_training
+    from igcnas.audit.folder import drop_checkpoint, read_training
     from igcnas.audit.long import train_long
     from igcnas.cli.audit_progress import AuditProgress
     from igcnas.training import Stopped
@@ -151,6 +151,8 @@ def _train(
         print(f"note      {text}", file=output)
 
     done = {task: found for task in tasks if (found := read_training(folder, *task, note=note)) is not None}
+    for task in done:
+        drop_checkpoint(folder, *task)
     longer = wanted.training.epochs / wanted.short_epochs
     expected = {task: longer * (networks[task[0]].seconds or 0.0) for task in tasks if task not in done}
     progress = AuditProgress(output, len(tasks), expected, epochs=wanted.training.epochs)
