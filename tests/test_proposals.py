@@ -17,12 +17,11 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import check_grad
+from toy import BUDGET, Toy, known, trained
 
 from igcnas.errors import IgcnasError
 from igcnas.proposals import (
     SAMPLERS,
-    Candidate,
     Halving,
     Judge,
     Observation,
@@ -32,37 +31,14 @@ from igcnas.proposals import (
     resolve_sampler,
 )
 from igcnas.proposals.choices import draw, mutation, neighbours, recall
-from igcnas.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
-from igcnas.proposals.mirror import GENERATION
+from igcnas.proposals.mirror import GENERATION, Mirror
 from igcnas.proposals.reference import LAYING, Line, log_errors
 from igcnas.proposals.samplers import bayesian
 from igcnas.proposals.samplers.evolution import regularized_evolution
+from igcnas.proposals.samplers.knowledge import Knowledge, Scored
 from igcnas.space import load_space
 
 NAMES = tuple(SAMPLERS)
-BUDGET = 1_000
-
-
-class Toy:
-    """36 networks: two kinds, of which each has a choice of its own; what they cost follows from the choices."""
-
-    def __init__(self, tails: str = "xy") -> None:
-        self.tails = tuple(tails)
-
-    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
-        chosen: dict[str, Any] = {"kind": trial.suggest_categorical("kind", ("a", "b"))}
-        chosen["depth"] = trial.suggest_int("depth", 1, 3)
-        if chosen["kind"] == "a":
-            chosen["a.groups"] = trial.suggest_categorical("a.groups", (1, 2, 4, 8))
-        else:
-            chosen["b.learned"] = trial.suggest_categorical("b.learned", (False, True))
-        chosen["tail"] = trial.suggest_categorical("tail", self.tails)
-        return chosen
-
-    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[str] | None:
-        macs = 100 * parameters["depth"] + 50 * parameters.get("a.groups", 3)
-        name = ",".join(f"{key}={value}" for key, value in sorted(parameters.items()))
-        return Candidate(key=name, macs=macs, network=name) if macs <= target_macs else None
 
 
 def networks(budget: int) -> set[str]:
@@ -95,10 +71,6 @@ def observed(proposal: Any, *, complete: bool = True) -> Observation:
         complete=complete,
         known=False,
     )
-
-
-def known(cost: float, *accuracies: float) -> Observation:
-    return Observation(parameters={}, target_macs=BUDGET, cost=cost, accuracies=accuracies, complete=True, known=True)
 
 
 def run(sampler: str, count: int, *, fresh: bool = False, **options: Any) -> list[Any]:
@@ -432,59 +404,44 @@ def test_the_default_sampler_begins_with_every_block_type_of_the_space() -> None
         assert {network.parameters["block"] for network in told} == {family.name for family in space.families}
 
 
-# The Gaussian process
-
-AXES = [Axis("kind", None), Axis("depth", {1: 0.0, 2: 0.5, 3: 1.0}), Axis("a.groups", {1: 0.0, 2: 0.5, 4: 1.0})]
+# What samplers are told
 
 
-def some_structures(count: int, seed: int = 0) -> Any:
-    draws = random.Random(seed)
-    every = []
-    for _ in range(count):
-        structure = {"kind": draws.choice("abc"), "depth": draws.choice((1, 2, 3))}
-        if structure["kind"] == "a":
-            structure["a.groups"] = draws.choice((1, 2, 4))
-        every.append(structure)
-    return encode(every, AXES, {})
+def knowledge(*scores: float | None, number: int = 7, seed: int = 0, target: int = BUDGET) -> Knowledge:
+    """Of networks with these scores, None for a pruned one that scored 0."""
+    scored = [
+        Scored(network=trained(place, 50.0, complete=score is not None), score=score or 0.0)
+        for place, score in enumerate(scores)
+    ]
+    return Knowledge(
+        domain=Toy(),
+        scored=scored,
+        pending=(),
+        number=number,
+        target_macs=target,
+        targets=(150, BUDGET),
+        seed=seed,
+        mirror=lambda: Mirror(Toy(), targets=None),
+    )
 
 
-def test_the_gradient_of_the_process_is_that_of_its_loss() -> None:
-    structures = some_structures(12)
-    scores = np.random.default_rng(0).normal(size=12)
-    loss = negative_log_posterior(structures, scores, np.ones(12))
-    for seed in range(5):
-        logs = np.random.default_rng(seed).normal(size=5)
-        error = check_grad(lambda x: loss(x)[0], lambda x: loss(x)[1], logs)
-        assert error < 1e-4 * max(1.0, np.abs(loss(logs)[1]).max())
+def test_draws_differ_by_seed_number_and_purpose_and_by_nothing_else() -> None:
+    assert knowledge().draw_seed("a") == knowledge(1.0, target=200).draw_seed("a")
+    seeds = {
+        knowledge().draw_seed("a"),
+        knowledge(seed=1).draw_seed("a"),
+        knowledge(number=8).draw_seed("a"),
+        knowledge().draw_seed("b"),
+        knowledge().draw_seed("a", 1),
+    }
+    assert len(seeds) == 5
+    assert all(0 <= seed < 2**32 for seed in seeds)  # what numpy and Optuna take
+    assert max(knowledge(seed=seed).draw_seed() for seed in range(50)) > 2**31
 
 
-@given(st.integers(0, 10_000), st.floats(0.01, 50), st.floats(0.01, 50), st.floats(0.01, 50))
-def test_no_weights_make_the_covariance_indefinite(seed: int, kind: float, depth: float, groups: float) -> None:
-    structures = some_structures(15, seed)
-    covariance = np.exp(-np.tensordot(np.array([kind, depth, groups]), distances(structures, structures), 1))
-    assert np.linalg.eigvalsh(covariance).min() > -1e-9
-
-
-def test_the_process_is_sure_where_it_has_seen_much_and_not_elsewhere() -> None:
-    codes: dict[Any, float] = {}
-    seen = encode([{"kind": "a", "depth": 1, "a.groups": 2}] * 20 + [{"kind": "b", "depth": 3}] * 20, AXES, codes)
-    process = GaussianProcess.fit(seen, np.array([1.0] * 20 + [-1.0] * 20), np.ones(40))
-    asked = [{"kind": "a", "depth": 1, "a.groups": 2}, {"kind": "b", "depth": 3}, {"kind": "c", "depth": 2}]
-    mean, spread = process.predict(encode(asked, AXES, codes))
-    assert mean[0] == pytest.approx(1, abs=0.1)
-    assert mean[1] == pytest.approx(-1, abs=0.1)
-    assert abs(mean[2]) < 0.5
-    assert spread[2] > 3 * max(spread[:2])
-
-
-def test_a_pruned_score_moves_the_process_less_than_a_finished_one() -> None:
-    codes: dict[Any, float] = {}
-    structures = encode([{"kind": "a", "depth": 1}, {"kind": "b", "depth": 1}], AXES, codes)
-    scores = np.array([1.0, -1.0])
-    there = encode([{"kind": "a", "depth": 1}], AXES, codes)
-    finished = GaussianProcess.fit(structures, scores, np.ones(2)).predict(there)[0]
-    pruned = GaussianProcess.fit(structures, scores, np.array([20.0, 1.0])).predict(there)[0]
-    assert pruned < finished
+def test_the_best_come_first_without_the_pruned_and_of_equal_ones_the_earlier() -> None:
+    known = knowledge(1.0, None, 3.0, 1.0, -2.0)
+    assert [known.scored.index(one) for one in known.best_first()] == [2, 0, 3, 4]
 
 
 def test_a_sampler_keeps_its_name_auto_becomes_one_and_an_unknown_one_is_refused() -> None:

@@ -17,6 +17,7 @@ import math
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,7 @@ def _try(arguments: argparse.Namespace) -> None:
     for library in _LIBRARIES:
         importlib.import_module(library)
     share()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # takes its processes along
     with tempfile.TemporaryDirectory() as folder:
         copied = _copy(Path(folder).resolve())
         for part in arguments.parts:
@@ -101,7 +103,7 @@ def _run(part: str, copied: Path, arguments: argparse.Namespace) -> None:
     random.Random(f"{arguments.seed} {part}").shuffle(every)
     chosen = _left(every[: arguments.sample], read(arguments.out), arguments)
     if chosen:
-        found = reach(part, copied)
+        found = reach(part, copied, longest=arguments.longest)
         quick = [name for name, took in found.seconds.items() if took <= arguments.longest]
         print(f"{part}: {len(chosen)} mutants, {len(quick)} of {len(found.seconds)} tests", flush=True)
         if forked(lambda: anew(copied, test_files(part), quick, found), seconds=math.inf) != "done":

@@ -12,7 +12,7 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "statistics": (("igcnas/statistics.py",), ("statistics",)),
     "canonical": (("igcnas/canonical.py",), ("canonical",)),
     "lowering": (("igcnas/lowering/*.py",), _LEARNED),
-    "proposals": (("igcnas/proposals/*.py", "igcnas/proposals/samplers/*.py"), ("proposals",)),
+    "proposals": (("igcnas/proposals/*.py", "igcnas/proposals/samplers/*.py"), ("proposals", "mirror", "gaussian")),
     "storage": (("igcnas/storage.py",), ("storage", "damaged_journal")),
 }
 

@@ -48,6 +48,7 @@ def _work(work: Callable[[], bool]) -> None:
     done = False
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGXCPU, lambda *_: os._exit(_OVER_TIME))
         resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))

@@ -7,6 +7,7 @@ Lines that another process runs are not seen: a test that starts one counts as r
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 import threading
@@ -20,7 +21,7 @@ from typing import Any
 
 from benchmarks.mutants.changes import Mutant
 from benchmarks.mutants.parts import modules, test_files
-from benchmarks.mutants.processes import forked, share
+from benchmarks.mutants.processes import allow, forked, share
 from benchmarks.mutants.tests import Tests, with_tests
 
 _Lines = set[tuple[str, int]]
@@ -48,15 +49,15 @@ class Reach:
         return not mutant.function or any((mutant.module, line) in self.loading for line in mutant.lines)
 
 
-def reach(part: str, copied: Path) -> Reach:
-    """Run all tests of the part; SystemExit where one fails."""
+def reach(part: str, copied: Path, *, longest: float = math.inf) -> Reach:
+    """Run the tests of the part, each at the most for `longest` seconds of a processor; SystemExit where one fails."""
     out = copied.parent / "reach.jsonl"
     out.unlink(missing_ok=True)
     paths = {str(copied / module): module for module in modules(part, copied)}
 
     def work() -> bool:
         with traced(paths) as loading:
-            return with_tests(copied, test_files(part), lambda tests: _each(tests, loading.copy(), paths, out))
+            return with_tests(copied, test_files(part), lambda tests: _each(tests, loading.copy(), paths, out, longest))
 
     if forked(work, seconds=_NEVER) != "done":
         raise SystemExit(f"a test of {part} fails as it is: {' '.join(test_files(part))}")
@@ -71,17 +72,23 @@ def reach(part: str, copied: Path) -> Reach:
     return found
 
 
-def _each(tests: Tests, loading: _Lines, paths: dict[str, str], out: Path) -> bool:
+def _each(tests: Tests, loading: _Lines, paths: dict[str, str], out: Path, longest: float) -> bool:
     sys.settrace(None)
     threading.settrace(None)  # type: ignore[arg-type]
     _write(out, sorted(loading))
     share()
-    return all(
-        forked(lambda name=name: _one(tests, name, paths, out), seconds=_NEVER) == "done" for name in tests.names
-    )
+    for name in tests.names:
+        end = forked(lambda name=name: _one(tests, name, paths, out, longest), seconds=_NEVER)
+        if end == "failed":
+            return False
+        if end == "timeout":
+            _write(out, {"test": name, "seconds": math.inf, "spawns": True, "lines": []})
+    return True
 
 
-def _one(tests: Tests, name: str, paths: dict[str, str], out: Path) -> bool:
+def _one(tests: Tests, name: str, paths: dict[str, str], out: Path, longest: float) -> bool:
+    if math.isfinite(longest):
+        allow(longest)
     began = time.process_time()
     with traced(paths) as lines:
         passed = tests.pass_([name])
