@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_LEARNED = ("lowering", "flgc", "dgconv", "condensing", "dgc", "msgc")
+_LEARNED = ("lowering", "flgc", "dgconv", "condensing", "dgc", "msgc", "gated_costs")
 
 PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "racing": (("igcnas/racing.py",), ("racing",)),
+    "racing": (("igcnas/racing.py",), ("racing", "racing_model")),
     "statistics": (("igcnas/statistics.py",), ("statistics",)),
     "canonical": (("igcnas/canonical.py",), ("canonical",)),
     "lowering": (("igcnas/lowering/*.py",), _LEARNED),
