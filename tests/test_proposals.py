@@ -9,7 +9,6 @@ import random
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import BUDGET, Toy, known, trained
+from toy import BUDGET, Toy, known
 
+from igcnas import proposals
 from igcnas.errors import IgcnasError
 from igcnas.proposals import (
     SAMPLERS,
@@ -29,13 +29,12 @@ from igcnas.proposals import (
     SpaceDomain,
     is_spared,
     resolve_sampler,
+    samplers,
 )
 from igcnas.proposals.choices import draw, mutation, neighbours, recall
-from igcnas.proposals.mirror import GENERATION, Mirror
+from igcnas.proposals.mirror import GENERATION
 from igcnas.proposals.reference import LAYING, Line, log_errors
-from igcnas.proposals.samplers import bayesian
 from igcnas.proposals.samplers.evolution import regularized_evolution
-from igcnas.proposals.samplers.knowledge import Knowledge, Scored
 from igcnas.space import load_space
 
 NAMES = tuple(SAMPLERS)
@@ -404,46 +403,6 @@ def test_the_default_sampler_begins_with_every_block_type_of_the_space() -> None
         assert {network.parameters["block"] for network in told} == {family.name for family in space.families}
 
 
-# What samplers are told
-
-
-def knowledge(*scores: float | None, number: int = 7, seed: int = 0, target: int = BUDGET) -> Knowledge:
-    """Of networks with these scores, None for a pruned one that scored 0."""
-    scored = [
-        Scored(network=trained(place, 50.0, complete=score is not None), score=score or 0.0)
-        for place, score in enumerate(scores)
-    ]
-    return Knowledge(
-        domain=Toy(),
-        scored=scored,
-        pending=(),
-        number=number,
-        target_macs=target,
-        targets=(150, BUDGET),
-        seed=seed,
-        mirror=lambda: Mirror(Toy(), targets=None),
-    )
-
-
-def test_draws_differ_by_seed_number_and_purpose_and_by_nothing_else() -> None:
-    assert knowledge().draw_seed("a") == knowledge(1.0, target=200).draw_seed("a")
-    seeds = {
-        knowledge().draw_seed("a"),
-        knowledge(seed=1).draw_seed("a"),
-        knowledge(number=8).draw_seed("a"),
-        knowledge().draw_seed("b"),
-        knowledge().draw_seed("a", 1),
-    }
-    assert len(seeds) == 5
-    assert all(0 <= seed < 2**32 for seed in seeds)  # what numpy and Optuna take
-    assert max(knowledge(seed=seed).draw_seed() for seed in range(50)) > 2**31
-
-
-def test_the_best_come_first_without_the_pruned_and_of_equal_ones_the_earlier() -> None:
-    known = knowledge(1.0, None, 3.0, 1.0, -2.0)
-    assert [known.scored.index(one) for one in known.best_first()] == [2, 0, 3, 4]
-
-
 def test_a_sampler_keeps_its_name_auto_becomes_one_and_an_unknown_one_is_refused() -> None:
     assert [resolve_sampler(name) for name in ("gp", "tpe", "random")] == ["gp", "tpe", "random"]
     assert resolve_sampler("auto") == "gp"
@@ -451,14 +410,6 @@ def test_a_sampler_keeps_its_name_auto_becomes_one_and_an_unknown_one_is_refused
         resolve_sampler("tpee")
 
 
-def test_of_very_many_networks_the_latest_are_told_and_the_best_of_those_before() -> None:
-    most = bayesian._MOST
-    few = [SimpleNamespace(score=score) for score in range(most)]
-    assert bayesian._told(few) == few  # type: ignore[arg-type]
-    many = [SimpleNamespace(score=(7 * place) % (3 * most)) for place in range(3 * most)]
-    told = bayesian._told(many)  # type: ignore[arg-type]
-    latest = many[-most // 2 :]
-    assert told[-len(latest) :] == latest
-    assert len(told) == most
-    left_out = [one for one in many[: -most // 2] if one not in told]
-    assert min(one.score for one in told[: -len(latest)]) >= max(one.score for one in left_out)
+def test_everything_that_the_packages_offer_is_there() -> None:
+    for package in (proposals, samplers):
+        assert all(hasattr(package, name) for name in package.__all__)

@@ -10,6 +10,8 @@ import optuna
 
 from igcnas.proposals import Candidate, Observation
 from igcnas.proposals.choices import draw
+from igcnas.proposals.mirror import Mirror
+from igcnas.proposals.samplers.knowledge import Knowledge, Scored
 
 BUDGET = 1_000
 
@@ -49,4 +51,22 @@ def trained(number: int, *accuracies: float, complete: bool = True, pending: boo
         complete=complete,
         known=False,
         pending=pending,
+    )
+
+
+def knowledge(*scores: float | None, number: int = 7, seed: int = 0, target: int = BUDGET) -> Knowledge:
+    """Of networks with these scores, None for a pruned one that scored 0."""
+    scored = [
+        Scored(network=trained(place, 50.0, complete=score is not None), score=score or 0.0)
+        for place, score in enumerate(scores)
+    ]
+    return Knowledge(
+        domain=Toy(),
+        scored=scored,
+        pending=(),
+        number=number,
+        target_macs=target,
+        targets=(150, BUDGET),
+        seed=seed,
+        mirror=lambda: Mirror(Toy(), targets=None),
     )

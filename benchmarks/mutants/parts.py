@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_PROPOSALS = ("proposals", "samplers", "mirror", "gaussian")
 _LEARNED = ("lowering", "flgc", "dgconv", "condensing", "dgc", "msgc", "gated_costs")
 
 PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -12,7 +13,10 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "statistics": (("igcnas/statistics.py",), ("statistics",)),
     "canonical": (("igcnas/canonical.py",), ("canonical",)),
     "lowering": (("igcnas/lowering/*.py",), _LEARNED),
-    "proposals": (("igcnas/proposals/*.py", "igcnas/proposals/samplers/*.py"), ("proposals", "mirror", "gaussian")),
+    "proposals": (
+        ("igcnas/proposals/*.py", "igcnas/proposals/samplers/*.py"),
+        ("proposals", "samplers", "mirror", "gaussian"),
+    ),
     "storage": (("igcnas/storage.py",), ("storage", "damaged_journal")),
 }
 
