@@ -33,6 +33,7 @@ from igcnas.proposals import (
 )
 from igcnas.proposals.choices import draw, mutation, neighbours, recall
 from igcnas.proposals.mirror import GENERATION
+from igcnas.proposals.proposer import Stage
 from igcnas.proposals.reference import LAYING, Line, log_errors
 from igcnas.proposals.samplers.evolution import regularized_evolution
 from igcnas.space import load_space
@@ -216,6 +217,39 @@ def test_a_network_as_wide_as_its_space_lets_it_be_fills_any_target() -> None:
     assert candidate.fills
 
 
+def test_a_network_that_uses_just_the_share_of_its_target_that_is_asked_for_fills_it() -> None:
+    domain = SpaceDomain(space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10, fill=1.0)
+    parameters = draw(domain, random.Random(0)).parameters
+    roomy = domain.solve(parameters, 3_000_000)
+    assert roomy is not None
+    assert roomy.fills == (roomy.macs == 3_000_000)
+    exact = domain.solve(parameters, roomy.macs)
+    assert exact is not None
+    assert (exact.macs, exact.fills) == (roomy.macs, True)
+
+
+def test_who_has_nothing_new_is_followed_by_changes_and_those_by_random_structures_here_and_elsewhere() -> None:
+    asked = proposer("random", spread=True)
+    told = [observed(proposal) for proposal in run("random", 12, spread=True)]
+    known = asked._knowledge(told)
+    stages = [(stage, set(targets)) for stage, _, targets in asked._asks(known)]
+    order = [stage for stage, _ in itertools.groupby(stage for stage, _ in stages)]
+    assert order == [Stage.SAMPLER, Stage.CHANGES, Stage.RANDOM, Stage.ANYWHERE]
+    here = asked.target(12)
+    assert known.target_macs == here
+    assert all(targets == {here} for stage, targets in stages if stage is not Stage.ANYWHERE)
+    elsewhere = set().union(*(targets for stage, targets in stages if stage is Stage.ANYWHERE))
+    assert min(elsewhere) < 200 < 800 < max(elsewhere)
+    assert all(150 <= target <= BUDGET for target in elsewhere)
+    at_once = [set(targets) for stage, _, targets in proposer("random")._asks(proposer("random")._knowledge([]))]
+    assert set().union(*at_once) == {BUDGET}
+
+
+def test_a_lowest_target_above_the_budget_is_the_budget() -> None:
+    asked = Proposer(Toy(), budget_macs=100, lowest_target=150, spread=True, sampler="random", seed=0, images=10)
+    assert {asked.target(number) for number in range(20)} == {100}
+
+
 # The reference
 
 
@@ -230,6 +264,34 @@ def test_the_score_is_the_log_of_how_many_fewer_errors_than_the_known_networks_m
 
 def test_the_reference_never_says_that_more_macs_make_more_errors() -> None:
     assert Line.through([(100, -3.0), (400, -2.0)]).slope == 0.0
+
+
+def test_the_reference_is_level_where_costs_are_alike_and_a_line_where_they_are_not() -> None:
+    assert Line.through([(100, -1.0), (110, -2.0)]) == Line(level=-1.5, slope=0.0)
+    line = Line.through([(100, -1.0), (200, -1.5), (400, -2.0)])
+    assert [line.at(cost) for cost in (100, 200, 400)] == pytest.approx([-1.0, -1.5, -2.0])
+    assert Line.through([]) == Line(level=0.0, slope=0.0)
+
+
+def test_epochs_that_not_all_of_the_reference_reached_are_judged_by_the_last_that_all_did() -> None:
+    judge = Judge.of([known(100, 50.0, 80.0, 81.0), known(110, 50.0, 80.0)], images=1_000)
+    assert len(judge.lines) == 2
+    assert judge.score(90.0, 100, epoch=3) == judge.score(90.0, 100) == judge.score(90.0, 100, epoch=2)
+    assert judge.score(90.0, 100, epoch=1) > judge.score(90.0, 100)
+    assert Judge.of([], images=1_000).score(90.0, 100) == -log_errors(90.0, 1_000)
+
+
+def test_errors_are_counted_with_half_a_one_more() -> None:
+    assert log_errors(50.0, 10) == pytest.approx(math.log(5.5 / 11))
+    assert log_errors(100.0, 10) == pytest.approx(math.log(0.5 / 11))
+    assert log_errors(90.0, 10**9) == pytest.approx(math.log(0.1))
+
+
+def test_a_single_known_network_lays_no_reference() -> None:
+    told = [observed(proposal) for proposal in run("random", 12)]
+    assert Judge.of([known(100, 1.0, 2.0), *told], images=100) == Judge.of(told, images=100)
+    pair = [known(100, 1.0, 2.0), known(400, 1.0, 2.0)]
+    assert Judge.of([*pair, *told], images=100) == Judge.of(pair, images=100)
 
 
 def test_the_reference_is_fixed_once_the_known_networks_are_trained() -> None:
@@ -255,6 +317,7 @@ def test_rungs_are_powers_of_the_factor_below_the_last_epoch() -> None:
     assert Halving(min_epochs=2, factor=3).rungs(15) == (2, 6)
     assert Halving(min_epochs=3, factor=3).rungs(9) == (3,)
     assert Halving(min_epochs=15).rungs(15) == ()
+    assert Halving(min_epochs=1, factor=2).rungs(9) == (1, 2, 4, 8)
 
 
 @given(st.lists(st.floats(-5, 5), max_size=30), st.floats(-5, 5))

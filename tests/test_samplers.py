@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 from toy import BUDGET, Toy, knowledge, trained
 
-from igcnas.proposals.choices import Asked, neighbours, recall
-from igcnas.proposals.mirror import TARGET
-from igcnas.proposals.samplers import bayesian, evolution
+from igcnas.proposals import Judge
+from igcnas.proposals.choices import Asked, is_ordered, mutation, neighbours, recall
+from igcnas.proposals.mirror import TARGET, Mirror
+from igcnas.proposals.samplers import bayesian, evolution, of_optuna
 from igcnas.proposals.samplers.knowledge import Knowledge
 
 
@@ -28,6 +30,7 @@ def test_draws_differ_by_seed_number_and_purpose_and_by_nothing_else() -> None:
         knowledge().draw_seed("a", 1),
     }
     assert len(seeds) == 5
+    assert knowledge(seed=1, number=12).draw_seed() != knowledge(seed=11, number=2).draw_seed()
     assert all(0 <= seed < 2**32 for seed in seeds)  # what numpy and Optuna take
     assert max(knowledge(seed=seed).draw_seed() for seed in range(50)) > 2**31
 
@@ -156,3 +159,57 @@ def test_better_networks_have_more_children() -> None:
 def test_local_search_stands_nowhere_before_a_training_has_ended() -> None:
     assert evolution.local_search_starts(knowledge(None, None))
     assert not evolution.local_search_starts(knowledge(None, 1.0))
+
+
+def test_local_search_goes_through_all_neighbours_in_an_order_of_its_seed_and_then_starts_anew() -> None:
+    parent = knowledge(1.0).scored[0].network.parameters
+    around = len(list(neighbours(recall(Toy(), parent))))
+    asked = [
+        list(itertools.islice(evolution.local_search(knowledge(1.0, seed=seed)), around + 50)) for seed in range(6)
+    ]
+    assert all(all(_is_mutation(child, parent) for child in each[:around]) for each in asked)
+    assert all(not all(_is_mutation(child, parent) for child in each[around:]) for each in asked)
+    assert len({str(each[0]) for each in asked}) > 1
+
+
+def test_optuna_draws_at_random_as_long_as_is_said() -> None:
+    assert of_optuna.tpe_starts(knowledge(*range(9)))
+    assert not of_optuna.tpe_starts(knowledge(*range(10)))
+    mirror = Mirror(Toy(), targets=(150, BUDGET))
+    known = replace(knowledge(), mirror=lambda: mirror)
+    for count, starts in ((19, True), (20, False), (41, False)):
+        mirror.update([trained(number, 50.0) for number in range(count)], Judge.of([], images=10))
+        assert of_optuna.nsga2_starts(known) is starts
+
+
+@pytest.mark.parametrize(
+    ("options", "ordered"),
+    [
+        ((1, 2, 4), True),
+        ((1, 2.5), True),
+        ((2, 1), False),
+        (("a", "b"), False),
+        ((False, True), False),
+        ((1, "a"), False),
+    ],
+)
+def test_numbers_in_rising_order_are_ordered_and_nothing_else_is(options: tuple[Any, ...], ordered: bool) -> None:
+    assert is_ordered(options) is ordered
+
+
+def test_whole_numbers_are_asked_for_in_their_steps() -> None:
+    class Stepped(Toy):
+        def suggest(self, trial: Any) -> dict[str, Any]:
+            return {"depth": trial.suggest_int("depth", 2, 8, step=3), "one": trial.suggest_int("one", 5, 5)}
+
+    asked = recall(Stepped(), {"depth": 5, "one": 5})
+    assert asked.options == {"depth": (2, 5, 8), "one": (5,)}
+    assert set(neighbours(asked)) == {("depth", 2), ("depth", 8)}
+
+
+def test_a_space_of_one_network_has_no_mutation_and_gives_that_network() -> None:
+    class One(Toy):
+        def suggest(self, trial: Any) -> dict[str, Any]:
+            return {"kind": trial.suggest_categorical("kind", ("a",))}
+
+    assert mutation(One(), {"kind": "a"}, random.Random(0)).parameters == {"kind": "a"}

@@ -65,6 +65,9 @@ def main() -> None:
     running.add_argument(
         "--longest", type=float, default=math.inf, metavar="S", help="leave out tests that take longer"
     )
+    running.add_argument(
+        "--share", default="1/1", metavar="K/N", help="every Nth mutant from the Kth, to run N at once"
+    )
     running.add_argument("--survivors", action="store_true", help="try those again that lived")
     paging = commands.add_parser("page")
     paging.add_argument("--column", nargs=2, action="append", required=True, metavar=("HEAD", "FILE"), dest="columns")
@@ -101,7 +104,8 @@ def _try(arguments: argparse.Namespace) -> None:
 def _run(part: str, copied: Path, arguments: argparse.Namespace) -> None:
     every = every_mutant(part, copied)
     random.Random(f"{arguments.seed} {part}").shuffle(every)
-    chosen = _left(every[: arguments.sample], read(arguments.out), arguments)
+    first, step = map(int, arguments.share.split("/"))
+    chosen = _left(every[: arguments.sample][first - 1 :: step], read(arguments.out), arguments)
     if chosen:
         found = reach(part, copied, longest=arguments.longest)
         quick = [name for name, took in found.seconds.items() if took <= arguments.longest]
