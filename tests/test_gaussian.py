@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.optimize import check_grad
 
 from igcnas.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
@@ -30,12 +31,30 @@ def some_structures(count: int, seed: int = 0) -> Any:
 
 def test_the_gradient_of_the_process_is_that_of_its_loss() -> None:
     structures = some_structures(12)
-    scores = np.random.default_rng(0).normal(size=12)
-    loss = negative_log_posterior(structures, scores, np.ones(12))
+    generator = np.random.default_rng(0)
+    loss = negative_log_posterior(structures, generator.normal(size=12), generator.uniform(1, 4, size=12))
     for seed in range(5):
         logs = np.random.default_rng(seed).normal(size=5)
         error = check_grad(lambda x: loss(x)[0], lambda x: loss(x)[1], logs)
         assert error < 1e-4 * max(1.0, np.abs(loss(logs)[1]).max())
+
+
+def test_the_loss_is_the_density_of_the_scores_and_of_the_priors() -> None:
+    """Priors are log-normal: weights around 1/2 and the noise around 0.1 give or take e, the scale around 1 and e/2."""
+    structures = some_structures(8)
+    generator = np.random.default_rng(0)
+    scores, uncertainty = generator.normal(size=8), generator.uniform(1, 4, size=8)
+    loss = negative_log_posterior(structures, scores, uncertainty)
+
+    def by_hand(logs: Any) -> float:
+        weights, scale, noise = np.exp(logs[:3]), np.exp(logs[3]), np.exp(logs[4])
+        kernel = scale * np.exp(-np.tensordot(weights, distances(structures, structures), 1))
+        told = stats.multivariate_normal(np.zeros(8), kernel + np.diag(noise * uncertainty)).logpdf(scores)
+        priors = stats.norm(np.log([0.5, 0.5, 0.5, 1.0, 0.1]), [1, 1, 1, 0.5, 1]).logpdf(logs).sum()
+        return -float(told + priors)
+
+    one, other = generator.normal(size=(2, 5))
+    assert loss(one)[0] - loss(other)[0] == pytest.approx(by_hand(one) - by_hand(other), rel=1e-3)
 
 
 @given(st.integers(0, 10_000), st.floats(0.01, 50), st.floats(0.01, 50), st.floats(0.01, 50))

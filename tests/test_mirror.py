@@ -46,6 +46,7 @@ def test_with_a_front_the_mirror_tells_accuracy_cost_and_target() -> None:
 def test_twenty_networks_that_were_trained_to_the_end_are_a_generation() -> None:
     told = [trained(number, 50.0, complete=number % 3 != 2) for number in range(45)]
     mirror, judge = Mirror(Toy(), targets=(150, 1_000)), Judge.of([], images=10)
+    assert mirror.generations == 0
     for count in (7, 33, 45):  # told in pieces
         mirror.update(told[:count], judge)
     assert mirror.generations == 1

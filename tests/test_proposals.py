@@ -16,7 +16,7 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import BUDGET, Toy, known
+from toy import BUDGET, Toy, known, trained
 
 from igcnas import proposals
 from igcnas.errors import IgcnasError
@@ -163,6 +163,17 @@ def test_misfits_repeats_and_fallbacks_are_counted() -> None:
     assert tally.misfits > 0
     assert tally.repeats > 0
     assert 0 < tally.fallbacks < len(told)
+    assert tally.asked == tally.misfits + tally.repeats + len(told)
+
+
+def test_a_pruned_network_is_scored_at_the_epoch_that_it_reached() -> None:
+    layers = [known(100, 50.0, 80.0), known(400, 60.0, 90.0)]
+    asked = proposer("random")
+    told = [*layers, trained(0, 55.0, complete=False), trained(1, 55.0, 85.0), trained(2, complete=False, pending=True)]
+    knowing, judge = asked._knowledge(told), asked.judge(told)
+    assert [scored.score for scored in knowing.scored] == [judge.score(55.0, 400.0, epoch=1), judge.score(85.0, 401.0)]
+    assert (knowing.number, list(knowing.pending)) == (3, told[-1:])
+    assert {proposal.origin for proposal in run("random", 5)} == {"random"}
 
 
 def test_targets_are_spread_evenly_from_the_lowest_to_the_budget() -> None:
