@@ -152,6 +152,10 @@ def test_typical_optimism_is_in_percent() -> None:
     excess = (np.take_along_axis(seen, best, 1) - np.take_along_axis(draws, best, 1)).mean()
     slope = 2 * math.sqrt(found.first.expected * (100 - found.first.expected))  # d(100 sin^2 z) / dz
     assert found.typical_optimism == pytest.approx(slope * excess, rel=0.25)
+    model = _fit(study, IMAGES)
+    accuracy = math.sin(model.centre.max()) ** 2
+    slope = 200 * math.sqrt(accuracy * (1 - accuracy))
+    assert found.typical_optimism == pytest.approx(slope * _typical_excess(model))
 
 
 @settings(max_examples=20)
