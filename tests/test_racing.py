@@ -75,6 +75,14 @@ def test_the_strongest_challenger_is_the_one_that_may_still_be_better_not_the_on
     assert next_repeat(study, seeds=9, images=IMAGES) == "c"
 
 
+def test_one_training_each_is_a_race_that_is_over_and_two_have_a_spread() -> None:
+    assert next_repeat(FEW, seeds=1, images=IMAGES) is None
+    assert next_repeat(FEW, seeds=2, images=IMAGES) is not None
+    found = standing({"a": [97.0, 99.0], "b": [96.0]}, images=IMAGES)
+    assert found.first.sd == pytest.approx(math.sqrt(2))
+    assert found.runners_up[0].sd is None
+
+
 def test_no_right_answers_at_all_and_nothing_but_right_ones_are_accuracies() -> None:
     found = standing({"a": [0.0], "b": [100.0], "c": [50.0]}, images=IMAGES)
     assert found.first.name == "b"
@@ -116,6 +124,8 @@ def test_a_single_high_training_is_taken_with_more_salt_than_a_repeated_one():
     assert lucky.expected < lucky.mean
     assert lucky.uncertainty > found.first.uncertainty
     assert (lucky.sd, lucky.n) == (None, 1)
+    assert len(found.runners_up) > 3
+    assert list(found.runners_up) == sorted(found.runners_up, key=lambda one: (-one.probability, one.name))
 
 
 def test_optimism_is_what_the_network_that_looked_best_first_has_lost():
@@ -193,6 +203,7 @@ def test_the_page_of_the_benchmark_says_what_the_model_leaves_out(tmp_path, monk
         lambda: standing({}, images=IMAGES),
         lambda: standing({"a": []}, images=IMAGES),
         lambda: standing({"a": [101.0]}, images=IMAGES),
+        lambda: standing({"a": [50.0, 101.0]}, images=IMAGES),
         lambda: standing({"a": [math.nan]}, images=IMAGES),
         lambda: standing({"a": [90.0]}, images=0),
         lambda: next_repeat(FEW, seeds=0, images=IMAGES),

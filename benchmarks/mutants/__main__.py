@@ -4,8 +4,8 @@
     python -m benchmarks.mutants page --column before before.jsonl --column now after.jsonl
 
 `run` goes on where the file ends. What it names as survived the quick tests alone is tried again on all of them by the
-same command without `--longest`. Where tests were added, `--survivors` tries those that lived once more. Why one may
-live is told in data/survivors.json, by its module and its statement. For Linux.
+same command without `--longest`; `--survivors test_new` tries what lived on the tests that are named like this. Why one
+may live is told in data/survivors.json, by its module and its statement. For Linux.
 """
 
 from __future__ import annotations
@@ -68,7 +68,12 @@ def main() -> None:
     running.add_argument(
         "--share", default="1/1", metavar="K/N", help="every Nth mutant from the Kth, to run N at once"
     )
-    running.add_argument("--survivors", action="store_true", help="try those again that lived")
+    running.add_argument(
+        "--survivors",
+        nargs="*",
+        metavar="TEST",
+        help="those again that lived, on all tests or on those named like this",
+    )
     paging = commands.add_parser("page")
     paging.add_argument("--column", nargs=2, action="append", required=True, metavar=("HEAD", "FILE"), dest="columns")
     paging.add_argument("--out", type=Path, default=_OUT, help="the page (default: %(default)s)")
@@ -107,15 +112,19 @@ def _run(part: str, copied: Path, arguments: argparse.Namespace) -> None:
     first, step = map(int, arguments.share.split("/"))
     chosen = _left(every[: arguments.sample][first - 1 :: step], read(arguments.out), arguments)
     if chosen:
-        found = reach(part, copied, longest=arguments.longest)
+        found = reach(part, copied, longest=arguments.longest, like=arguments.survivors or ("",))
         quick = [name for name, took in found.seconds.items() if took <= arguments.longest]
         print(f"{part}: {len(chosen)} mutants, {len(quick)} of {len(found.seconds)} tests", flush=True)
         if forked(lambda: anew(copied, test_files(part), quick, found), seconds=math.inf) != "done":
             raise SystemExit(f"the tests of {part} fail in the order of their time")
         selected = {mutant: found.tests(mutant, longest=arguments.longest) for mutant in chosen}
 
+        before = {one.key: one.end for one in read(arguments.out)}
+
         def told(mutant: Mutant, end: str) -> None:
-            if end == "survived" and len(selected[mutant]) < len(found.tests(mutant, longest=math.inf)):
+            if end == "survived" and arguments.survivors:
+                end = before.get(key(mutant), "survived the quick tests")
+            elif end == "survived" and len(selected[mutant]) < len(found.tests(mutant, longest=math.inf)):
                 end = "survived the quick tests"
             append(arguments.out, outcome(mutant, end=end, of=len(every), tests=len(selected[mutant])))
 
@@ -131,8 +140,8 @@ def _run(part: str, copied: Path, arguments: argparse.Namespace) -> None:
 def _left(chosen: Sequence[Mutant], done: Sequence[Outcome], arguments: argparse.Namespace) -> list[Mutant]:
     """Those that are still to be tried."""
     ends = {one.key: one.end for one in done}
-    again = {"survived"} if arguments.survivors else set()
-    if arguments.survivors or math.isinf(arguments.longest):
+    again = set() if arguments.survivors is None else {"survived"}
+    if arguments.survivors is not None or math.isinf(arguments.longest):
         again.add("survived the quick tests")
     return [mutant for mutant in chosen if key(mutant) not in ends or ends[key(mutant)] in again]
 

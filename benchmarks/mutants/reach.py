@@ -12,7 +12,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,15 +49,22 @@ class Reach:
         return not mutant.function or any((mutant.module, line) in self.loading for line in mutant.lines)
 
 
-def reach(part: str, copied: Path, *, longest: float = math.inf) -> Reach:
-    """Run the tests of the part, each at the most for `longest` seconds of a processor; SystemExit where one fails."""
+def reach(part: str, copied: Path, *, longest: float = math.inf, like: Sequence[str] = ("",)) -> Reach:
+    """Run the tests of the part, each at the most for `longest` seconds of a processor; SystemExit where one fails.
+
+    like: those alone whose name has one of these texts.
+    """
     out = copied.parent / "reach.jsonl"
     out.unlink(missing_ok=True)
     paths = {str(copied / module): module for module in modules(part, copied)}
 
     def work() -> bool:
         with traced(paths) as loading:
-            return with_tests(copied, test_files(part), lambda tests: _each(tests, loading.copy(), paths, out, longest))
+            return with_tests(copied, test_files(part), lambda tests: some(tests, loading.copy()))
+
+    def some(tests: Tests, loading: _Lines) -> bool:
+        names = [name for name in tests.names if any(text in name for text in like)]
+        return _each(tests, names, loading, paths, out, longest)
 
     if forked(work, seconds=_NEVER) != "done":
         raise SystemExit(f"a test of {part} fails as it is: {' '.join(test_files(part))}")
@@ -72,12 +79,14 @@ def reach(part: str, copied: Path, *, longest: float = math.inf) -> Reach:
     return found
 
 
-def _each(tests: Tests, loading: _Lines, paths: dict[str, str], out: Path, longest: float) -> bool:
+def _each(
+    tests: Tests, names: Sequence[str], loading: _Lines, paths: dict[str, str], out: Path, longest: float
+) -> bool:
     sys.settrace(None)
     threading.settrace(None)  # type: ignore[arg-type]
     _write(out, sorted(loading))
     share()
-    for name in tests.names:
+    for name in names:
         end = forked(lambda name=name: _one(tests, name, paths, out, longest), seconds=_NEVER)
         if end == "failed":
             return False

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.mutants.parts import ROOT
 
-_WALL = 240  # seconds of a test, where something else than the processor is waited for
+_WAITING = 600.0
 
 
 class Tests:
@@ -27,11 +27,21 @@ class Tests:
         """In the order of the files."""
         return list(self._items)
 
-    def pass_(self, names: Sequence[str], before: Callable[[str], None] = lambda name: None) -> bool:
-        """Run these tests in this order until one fails, `before` ahead of each; whether all pass."""
+    def pass_(
+        self,
+        names: Sequence[str],
+        *,
+        before: Callable[[str], None] = lambda name: None,
+        limit: Callable[[str], float] = lambda name: _WAITING,
+    ) -> bool:
+        """Run these tests in this order until one fails; whether all pass.
+
+        before: called ahead of each. limit: seconds after which a test fails, however little it has computed.
+        """
         items = [self._items[name] for name in names]
         for name, item, following in zip(names, items, [*items[1:], None], strict=True):
             before(name)
+            item.add_marker(pytest.mark.timeout(limit(name)))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:
                 return False
@@ -80,7 +90,7 @@ def with_tests(copied: Path, files: Sequence[str], use: Callable[[Tests], bool],
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     plugin = _Plugin(use)
-    words = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=", "-o", f"timeout={_WALL}"]
+    words = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts="]
     words += ["--hypothesis-profile=mutants", f"--basetemp={copied.parent / 'temporary'}"]
     pytest.main([*words, *files], plugins=[plugin])
     return plugin.done

@@ -20,6 +20,7 @@ from benchmarks.mutants.reach import Reach
 from benchmarks.mutants.tests import Tests, with_tests
 
 PATIENCE, _LEAST = 6.0, 8.0  # seconds of a processor for a test: so many times the usual ones, and so many more
+_WAITING = 20.0  # seconds in which a test may do nothing; more for longer ones, since others use the machine, too
 _WALL = 1200.0  # seconds for a mutant, however busy the machine is
 Told = Callable[[Mutant, str], None]
 _Name = tuple[str, str, int]
@@ -91,7 +92,11 @@ def _keeps_its_variables(mutant: Mutant, copied: Path) -> bool:
 
 
 def _all_pass(tests: Tests, names: Sequence[str], reach: Reach) -> bool:
-    return tests.pass_(names, lambda name: allow(_LEAST + PATIENCE * reach.seconds[name]))
+    return tests.pass_(
+        names,
+        before=lambda name: allow(_LEAST + PATIENCE * reach.seconds[name]),
+        limit=lambda name: _WAITING + 40 * reach.seconds[name],
+    )
 
 
 def _functions(paths: Sequence[str]) -> list[FunctionType]:
