@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import optuna
@@ -10,7 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from toy import Toy, known, trained
 
-from igcnas.proposals import Judge
+from igcnas.proposals import Judge, Proposer
 from igcnas.proposals.mirror import GENERATION, Mirror
 
 
@@ -38,6 +39,7 @@ def test_with_a_front_the_mirror_tells_accuracy_cost_and_target() -> None:
     assert pruned.intermediate_values == {}
     asked = mirror.ask(optuna.samplers.RandomSampler(seed=0))
     assert 150 <= asked["mac_target"] <= 1_000
+    assert mirror.study.get_trials(states=[TrialState.RUNNING, TrialState.COMPLETE]) == [finished]
     assert Mirror(Toy(), targets=None).ask(optuna.samplers.RandomSampler(seed=0)).keys() <= asked.keys() - {
         "mac_target"
     }
@@ -92,8 +94,26 @@ def test_dropped_asks_do_not_stay_in_memory_for_ever() -> None:
 def test_the_words_of_optuna_are_as_loud_after_a_search_as_before() -> None:
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.DEBUG)
+    logging.getLogger("optuna").addHandler(heard := _Heard())
     try:
         Mirror(Toy(), targets=None)
         assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
+        assert heard.said == []  # nobody asked for a study in memory
     finally:
         optuna.logging.set_verbosity(before)
+        logging.getLogger("optuna").removeHandler(heard)
+
+
+class _Heard(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+def test_a_proposer_tells_its_mirror_before_anybody_asks_it() -> None:
+    asked = Proposer(Toy(), budget_macs=1_000, lowest_target=150, spread=True, sampler="nsga2", seed=0, images=10)
+    knowing = asked._knowledge([trained(number, 50.0) for number in range(41)])
+    assert knowing.mirror().generations == 2

@@ -169,7 +169,18 @@ def test_local_search_goes_through_all_neighbours_in_an_order_of_its_seed_and_th
     ]
     assert all(all(_is_mutation(child, parent) for child in each[:around]) for each in asked)
     assert all(not all(_is_mutation(child, parent) for child in each[around:]) for each in asked)
-    assert len({str(each[0]) for each in asked}) > 1
+    first_changes = {
+        name for child, *_ in asked for name in child.keys() & parent.keys() if child[name] != parent[name]
+    }
+    assert len(first_changes) > 1
+
+
+def test_local_search_stays_where_it_is_until_a_neighbour_is_better() -> None:
+    here = knowledge(1.0).scored[0]
+    beside = dict(here.network.parameters) | {"tail": "x" if here.network.parameters["tail"] == "y" else "y"}
+    for score, moves in ((0.5, False), (1.0, False), (1.5, True)):
+        other = replace(here, network=replace(here.network, parameters=beside), score=score)
+        assert evolution._standing(replace(knowledge(), scored=[here, other])) is (other if moves else here)
 
 
 def test_optuna_draws_at_random_as_long_as_is_said() -> None:
