@@ -15,14 +15,14 @@ Reasons = Mapping[str, Mapping[str, Mapping[str, str]]]  # by module, statement,
 MISSING = "a test is missing"
 _RULE = (
     "`python -m benchmarks.mutants run`: one small change of the code at a time, against the tests of its part that "
-    "reach the changed lines, until one fails; other tests may see more. A change after which a test used {patience:g} "
-    "times its usual processor time counts as killed, and so does one that cannot be imported."
+    "reach the changed lines, until one fails; other tests may see more. A change that makes a test use {patience:g} times "
+    "its usual processor time and seconds more counts as killed, and so does one that cannot be imported."
 )
 _SAMPLED = (
     "Scores with an interval (95 %, Wilson) are of a sample that was drawn by chance; the others are of all changes."
 )
 _EARLIER = "The last column is of the present code and tests, the columns before it of earlier ones."
-_QUICK = "{count} of the survivors were tried on the quick tests alone."
+_QUICK = "'At least': some survivors were tried on the quick tests alone, in the last column {count}; slower tests may see them."
 
 
 def page(columns: Mapping[str, Sequence[Outcome]], reasons: Reasons, *, patience: float) -> str:
@@ -42,7 +42,8 @@ def page(columns: Mapping[str, Sequence[Outcome]], reasons: Reasons, *, patience
         if any(one.part == part for one in last)
     ]
     notes = [_RULE.format(patience=patience), _SAMPLED, *([_EARLIER] if len(columns) > 1 else [])]
-    notes += [_QUICK.format(count=quick)] if quick else []
+    if any(one.lives and one.end != "survived" for every in columns.values() for one in every):
+        notes.append(_QUICK.format(count=quick))
     cells = [
         (f"{one.module}:{one.line}", one.statement, f"{one.before} -> {one.after}", _reason(one, reasons))
         for one in survivors
@@ -73,7 +74,8 @@ def _score(part: str, every: Sequence[Outcome]) -> str:
     if not outcomes:
         return "-"
     killed = sum(not one.lives for one in outcomes)
-    score = f"{killed} of {len(outcomes)}, {killed / len(outcomes):.0%}"
+    bound = "at least " if any(one.lives and one.end != "survived" for one in outcomes) else ""
+    score = f"{bound}{killed} of {len(outcomes)}, {killed / len(outcomes):.0%}"
     if len(outcomes) == outcomes[0].of:
         return score
     low, high = wilson_interval(killed, len(outcomes))
