@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from toy import BUDGET, Toy, knowledge, trained
 
-from igcnas.proposals import Judge
+from igcnas.proposals import Judge, Proposer
 from igcnas.proposals.choices import Asked, is_ordered, mutation, neighbours, recall
 from igcnas.proposals.mirror import TARGET, Mirror
 from igcnas.proposals.samplers import bayesian, evolution, of_optuna
@@ -48,7 +48,7 @@ def test_of_very_many_networks_the_latest_are_told_and_the_best_of_those_before(
     told = bayesian._told(many)  # type: ignore[arg-type]
     latest = many[-most // 2 :]
     assert told[-len(latest) :] == latest
-    assert len(told) == most
+    assert len({id(one) for one in told}) == len(told) == most
     left_out = [one for one in many[: -most // 2] if one not in told]
     assert min(one.score for one in told[: -len(latest)]) >= max(one.score for one in left_out)
 
@@ -123,6 +123,8 @@ def test_the_pool_has_every_neighbour_of_the_best_five_and_random_structures() -
                 and all(one[other] == parent[other] for other in one.keys() & parent.keys() - {name})
                 for one in pool
             )
+    parents = [recall(Toy(), scored.network.parameters) for scored in known.scored[-5:]]
+    assert len(pool) == 200 + sum(len(list(neighbours(parent))) for parent in parents)
     kinds = [one["kind"] for one in pool[-200:]]
     assert 60 < kinds.count("a") < 140
 
@@ -224,3 +226,20 @@ def test_a_space_of_one_network_has_no_mutation_and_gives_that_network() -> None
             return {"kind": trial.suggest_categorical("kind", ("a",))}
 
     assert mutation(One(), {"kind": "a"}, random.Random(0)).parameters == {"kind": "a"}
+
+
+def test_the_default_sampler_gives_its_pool_the_most_promising_first_and_before_that_random_ones_without_end() -> None:
+    known = knowledge(*(math.sin(number) for number in range(14)))
+    pool = list(bayesian._pool(known))
+    improvement = model(known, pool).improvement()
+    asked = list(bayesian.gp(known))
+    assert len(asked) == len(pool)
+    assert asked[0] == pool[int(improvement.argmax())].parameters
+    assert asked[-1] == pool[int(improvement.argmin())].parameters
+    assert len(list(itertools.islice(bayesian.gp(knowledge()), 300))) == 300
+
+
+@pytest.mark.parametrize(("name", "objectives"), [("nsga2", 2), ("tpe-mo", 2), ("tpe", 1)])
+def test_samplers_of_a_front_hear_of_accuracy_and_cost_and_choose_the_target(name: str, objectives: int) -> None:
+    asked = Proposer(Toy(), budget_macs=1_000, lowest_target=150, spread=True, sampler=name, seed=0, images=10)
+    assert len(asked._knowledge([]).mirror().study.directions) == objectives

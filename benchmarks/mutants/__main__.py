@@ -140,6 +140,8 @@ def _run(part: str, copied: Path, arguments: argparse.Namespace) -> None:
 def _left(chosen: Sequence[Mutant], done: Sequence[Outcome], arguments: argparse.Namespace) -> list[Mutant]:
     """Those that are still to be tried."""
     ends = {one.key: one.end for one in done}
+    if arguments.survivors:  # a few tests are not enough for those that were never tried
+        chosen = [mutant for mutant in chosen if key(mutant) in ends]
     again = set() if arguments.survivors is None else {"survived"}
     if arguments.survivors is not None or math.isinf(arguments.longest):
         again.add("survived the quick tests")

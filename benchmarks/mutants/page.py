@@ -15,14 +15,17 @@ Reasons = Mapping[str, Mapping[str, Mapping[str, str]]]  # by module, statement,
 MISSING = "a test is missing"
 _RULE = (
     "`python -m benchmarks.mutants run`: one small change of the code at a time, against the tests of its part that "
-    "reach the changed lines, until one fails; other tests may see more. A change that makes a test use {patience:g} times "
-    "its usual processor time and seconds more counts as killed, and so does one that cannot be imported."
+    "reach the changed lines, until one fails; other tests may see more. A change that makes a test use {patience:g} "
+    "times its usual processor time and seconds more counts as killed, and so does one that cannot be imported."
 )
 _SAMPLED = (
     "Scores with an interval (95 %, Wilson) are of a sample that was drawn by chance; the others are of all changes."
 )
 _EARLIER = "The last column is of the present code and tests, the columns before it of earlier ones."
-_QUICK = "'At least': some survivors were tried on the quick tests alone, in the last column {count}; slower tests may see them."
+_QUICK = (
+    "'At least': some survivors were tried on the quick tests alone, in the last column {count}; slower tests may see "
+    "them."
+)
 
 
 def page(columns: Mapping[str, Sequence[Outcome]], reasons: Reasons, *, patience: float) -> str:
