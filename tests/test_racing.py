@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks import racing as benchmark
 from benchmarks import table
+from igcnas import racing
 from igcnas.racing import SPLIT_NOTE, next_repeat, standing
 from igcnas.statistics import mean
 
@@ -255,3 +256,10 @@ def test_a_better_training_never_makes_a_network_less_probable(right, more):
         for found in (standing({**others, "x": of(r)}, images=IMAGES) for r in (right, right + more))
     )
     assert high >= low - 1e-3
+
+
+def test_a_further_training_is_expected_to_give_what_the_standing_says() -> None:
+    found = standing(FEW, images=IMAGES)
+    accuracies = racing.expected(FEW, images=IMAGES)
+    assert accuracies.keys() == FEW.keys()
+    assert all(accuracies[one.name] == one.expected for one in (found.first, *found.runners_up))

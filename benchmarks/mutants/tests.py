@@ -39,7 +39,8 @@ class Tests:
         before: called ahead of each. limit: seconds after which a test fails, however little it has computed.
         """
         items = [self._items[name] for name in names]
-        for name, item, following in zip(names, items, [*items[1:], None], strict=True):
+        for place, (name, item) in enumerate(zip(names, items, strict=True), start=1):
+            following = items[place] if place < len(items) else None
             before(name)
             item.add_marker(pytest.mark.timeout(limit(name)))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
