@@ -28,7 +28,17 @@ from igcnas.grouping import (
 )
 from igcnas.literature import FAMILIES
 from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Gather, GlobalPool, Linear, Norm, Permutation, Residual, Sequence
+from igcnas.primitives import (
+    Convolution,
+    Gather,
+    GlobalPool,
+    Linear,
+    Norm,
+    PadShortcut,
+    Permutation,
+    Residual,
+    Sequence,
+)
 from igcnas.space import load_space
 
 
@@ -376,3 +386,10 @@ def test_sums_that_meet_other_sums_are_another_network():
     sums = residual(Gather("swap", (1, 0, 3, 2, 5, 4, 7, 6)))
     apart = Gather("apart", (0, 2, 1, 3, 4, 6, 5, 7))
     assert plan_id(chain(grouped(1), sums, grouped(4))) != plan_id(chain(grouped(1), sums, apart, grouped(4)))
+
+
+def test_ids_of_networks_with_padded_shortcuts_stay():
+    assert canonical_id(FAMILIES["resnet"].from_text(["shortcut=pad"])) == "ecee98517dfb"
+    padded = PadShortcut("pad", 4, 8, 1, (4, 4))
+    for groups, wanted in ((2, "b7451139a4a6"), (4, "24519d763cd1")):
+        assert plan_id(chain(padded, grouped(groups), channels=4)) == wanted
