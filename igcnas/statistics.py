@@ -108,10 +108,10 @@ def tost(first: Sequence[float], second: Sequence[float], *, margin: float, reso
     """
     if not margin > 0:
         raise ValueError(f"margin {margin} must be positive")
+    difference = mean(first) - mean(second)
     spread = _spread(first, second, resolution)
     if spread is None:
         return 1.0
-    difference = mean(first) - mean(second)
     return max(
         t_below(spread.freedom, (difference - margin) / spread.error),
         t_below(spread.freedom, (-margin - difference) / spread.error),
@@ -122,7 +122,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Each p value corrected for all of them, in their order: rejecting below a level keeps the family-wise error."""
     if not all(0 <= p <= 1 for p in p_values):
         raise ValueError(f"p values lie between 0 and 1, but these are {list(p_values)}")
-    corrected = [0.0] * len(p_values)
+    corrected = list(p_values)
     highest = 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
@@ -178,7 +178,6 @@ def _mean_variance(values: Sequence[float], resolution: float) -> float | None:
 
 def _spread(first: Sequence[float], second: Sequence[float], resolution: float) -> _Spread | None:
     if min(len(first), len(second)) < 2:
-        mean(first), mean(second)  # refuse none at all
         return None
     parts = [(_mean_variance(values, resolution) or 0.0, len(values) - 1) for values in (first, second)]
     total = sum(part for part, _ in parts)

@@ -23,11 +23,22 @@ from igcnas.grouping import (
     Interleaved,
     KroneckerGrouping,
     LearnedGrouping,
+    MultiSpectral,
     SparseProduct,
 )
 from igcnas.literature import FAMILIES
 from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Gather, GlobalPool, Linear, Norm, Permutation, Residual, Sequence
+from igcnas.primitives import (
+    Convolution,
+    Gather,
+    GlobalPool,
+    Linear,
+    Norm,
+    PadShortcut,
+    Permutation,
+    Residual,
+    Sequence,
+)
 from igcnas.space import load_space
 
 
@@ -362,3 +373,23 @@ def test_ids_in_studies_that_users_have_stay(name):
 
 def test_every_family_has_its_id_here():
     assert IDS.keys() == FAMILIES.keys()
+
+
+def test_ids_of_networks_with_gates_stay_with_a_shortcut_and_without():
+    masked = MultiSpectral(heads=2, keep=0.5)
+    assert canonical_id(net((BasicBlock(grouping=masked), 8))) == "e38dc38caa3f"
+    assert canonical_id(net((plain(masked), 8))) == "6be9d26c6137"
+
+
+def test_sums_that_meet_other_sums_are_another_network():
+    """Channels are added in pairs, so that 0 and 1 are one, and 2 and 3: do such twins meet, or not."""
+    sums = residual(Gather("swap", (1, 0, 3, 2, 5, 4, 7, 6)))
+    apart = Gather("apart", (0, 2, 1, 3, 4, 6, 5, 7))
+    assert plan_id(chain(grouped(1), sums, grouped(4))) != plan_id(chain(grouped(1), sums, apart, grouped(4)))
+
+
+def test_ids_of_networks_with_padded_shortcuts_stay():
+    assert canonical_id(FAMILIES["resnet"].from_text(["shortcut=pad"])) == "ecee98517dfb"
+    padded = PadShortcut("pad", 4, 8, 1, (4, 4))
+    for groups, wanted in ((2, "b7451139a4a6"), (4, "24519d763cd1")):
+        assert plan_id(chain(padded, grouped(groups), channels=4)) == wanted

@@ -224,6 +224,8 @@ def test_masked_and_lowered_layers_are_the_same_function_after_any_stage(
     lowered = lowered_as_it_is(network, module)
     living = int(module.mix.mask().sum())
     assert count_plan(lowered.plan).macs == living * conv.out_size[0] * conv.out_size[1]
+    moved = [layer for layer in lowered.plan.root.layers if isinstance(layer, Permutation)]
+    assert all(1 < layer.groups < layer.channels for layer in moved)  # others move nothing
     finished(module)
     assert count_plan(lowered_as_it_is(network, module).plan) == count_plan(network)
 

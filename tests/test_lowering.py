@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from igcnas import lowering
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock, InvertedResidual
 from igcnas.cost import count, count_plan
@@ -225,3 +226,7 @@ def test_group_numbers_may_have_gaps() -> None:
     new = lower_groups(conv, weight, [7, 3], [3, 7], {"mix"})
     assert new.layers == (Gather("mix_in", (1, 0)), conv._replace(groups=2, learned=None))
     assert new.state["mix.weight"].flatten().tolist() == [2.0, 3.0]
+
+
+def test_everything_that_the_package_offers_is_there() -> None:
+    assert all(hasattr(lowering, name) for name in lowering.__all__)

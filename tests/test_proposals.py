@@ -9,7 +9,6 @@ import random
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,12 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import check_grad
+from toy import BUDGET, Toy, known, trained
 
+from igcnas import proposals
 from igcnas.errors import IgcnasError
 from igcnas.proposals import (
     SAMPLERS,
-    Candidate,
     Halving,
     Judge,
     Observation,
@@ -30,39 +29,16 @@ from igcnas.proposals import (
     SpaceDomain,
     is_spared,
     resolve_sampler,
+    samplers,
 )
 from igcnas.proposals.choices import draw, mutation, neighbours, recall
-from igcnas.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
 from igcnas.proposals.mirror import GENERATION
+from igcnas.proposals.proposer import Stage
 from igcnas.proposals.reference import LAYING, Line, log_errors
-from igcnas.proposals.samplers import bayesian
 from igcnas.proposals.samplers.evolution import regularized_evolution
 from igcnas.space import load_space
 
 NAMES = tuple(SAMPLERS)
-BUDGET = 1_000
-
-
-class Toy:
-    """36 networks: two kinds, of which each has a choice of its own; what they cost follows from the choices."""
-
-    def __init__(self, tails: str = "xy") -> None:
-        self.tails = tuple(tails)
-
-    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
-        chosen: dict[str, Any] = {"kind": trial.suggest_categorical("kind", ("a", "b"))}
-        chosen["depth"] = trial.suggest_int("depth", 1, 3)
-        if chosen["kind"] == "a":
-            chosen["a.groups"] = trial.suggest_categorical("a.groups", (1, 2, 4, 8))
-        else:
-            chosen["b.learned"] = trial.suggest_categorical("b.learned", (False, True))
-        chosen["tail"] = trial.suggest_categorical("tail", self.tails)
-        return chosen
-
-    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[str] | None:
-        macs = 100 * parameters["depth"] + 50 * parameters.get("a.groups", 3)
-        name = ",".join(f"{key}={value}" for key, value in sorted(parameters.items()))
-        return Candidate(key=name, macs=macs, network=name) if macs <= target_macs else None
 
 
 def networks(budget: int) -> set[str]:
@@ -95,10 +71,6 @@ def observed(proposal: Any, *, complete: bool = True) -> Observation:
         complete=complete,
         known=False,
     )
-
-
-def known(cost: float, *accuracies: float) -> Observation:
-    return Observation(parameters={}, target_macs=BUDGET, cost=cost, accuracies=accuracies, complete=True, known=True)
 
 
 def run(sampler: str, count: int, *, fresh: bool = False, **options: Any) -> list[Any]:
@@ -191,6 +163,17 @@ def test_misfits_repeats_and_fallbacks_are_counted() -> None:
     assert tally.misfits > 0
     assert tally.repeats > 0
     assert 0 < tally.fallbacks < len(told)
+    assert tally.asked == tally.misfits + tally.repeats + len(told)
+
+
+def test_a_pruned_network_is_scored_at_the_epoch_that_it_reached() -> None:
+    layers = [known(100, 50.0, 80.0), known(400, 60.0, 90.0)]
+    asked = proposer("random")
+    told = [*layers, trained(0, 55.0, complete=False), trained(1, 55.0, 85.0), trained(2, complete=False, pending=True)]
+    knowing, judge = asked._knowledge(told), asked.judge(told)
+    assert [scored.score for scored in knowing.scored] == [judge.score(55.0, 400.0, epoch=1), judge.score(85.0, 401.0)]
+    assert (knowing.number, list(knowing.pending)) == (3, told[-1:])
+    assert {proposal.origin for proposal in run("random", 5)} == {"random"}
 
 
 def test_targets_are_spread_evenly_from_the_lowest_to_the_budget() -> None:
@@ -245,6 +228,39 @@ def test_a_network_as_wide_as_its_space_lets_it_be_fills_any_target() -> None:
     assert candidate.fills
 
 
+def test_a_network_that_uses_just_the_share_of_its_target_that_is_asked_for_fills_it() -> None:
+    domain = SpaceDomain(space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10, fill=1.0)
+    parameters = draw(domain, random.Random(0)).parameters
+    roomy = domain.solve(parameters, 3_000_000)
+    assert roomy is not None
+    assert roomy.fills == (roomy.macs == 3_000_000)
+    exact = domain.solve(parameters, roomy.macs)
+    assert exact is not None
+    assert (exact.macs, exact.fills) == (roomy.macs, True)
+
+
+def test_who_has_nothing_new_is_followed_by_changes_and_those_by_random_structures_here_and_elsewhere() -> None:
+    asked = proposer("random", spread=True)
+    told = [observed(proposal) for proposal in run("random", 12, spread=True)]
+    known = asked._knowledge(told)
+    stages = [(stage, set(targets)) for stage, _, targets in asked._asks(known)]
+    order = [stage for stage, _ in itertools.groupby(stage for stage, _ in stages)]
+    assert order == [Stage.SAMPLER, Stage.CHANGES, Stage.RANDOM, Stage.ANYWHERE]
+    here = asked.target(12)
+    assert known.target_macs == here
+    assert all(targets == {here} for stage, targets in stages if stage is not Stage.ANYWHERE)
+    elsewhere = set().union(*(targets for stage, targets in stages if stage is Stage.ANYWHERE))
+    assert min(elsewhere) < 200 < 800 < max(elsewhere)
+    assert all(150 <= target <= BUDGET for target in elsewhere)
+    at_once = proposer("random")
+    assert all(set(targets) == {BUDGET} for _, _, targets in at_once._asks(at_once._knowledge([])))
+
+
+def test_a_lowest_target_above_the_budget_is_the_budget() -> None:
+    asked = Proposer(Toy(), budget_macs=100, lowest_target=150, spread=True, sampler="random", seed=0, images=10)
+    assert {asked.target(number) for number in range(20)} == {100}
+
+
 # The reference
 
 
@@ -259,6 +275,36 @@ def test_the_score_is_the_log_of_how_many_fewer_errors_than_the_known_networks_m
 
 def test_the_reference_never_says_that_more_macs_make_more_errors() -> None:
     assert Line.through([(100, -3.0), (400, -2.0)]).slope == 0.0
+
+
+def test_the_reference_is_level_where_costs_are_alike_and_a_line_where_they_are_not() -> None:
+    assert Line.through([(100, -1.0), (110, -2.0)]) == Line(level=-1.5, slope=0.0)
+    line = Line.through([(100, -1.0), (200, -1.5), (400, -2.0)])
+    assert [line.at(cost) for cost in (100, 200, 400)] == pytest.approx([-1.0, -1.5, -2.0])
+    assert Line.through([]) == Line(level=0.0, slope=0.0)
+
+
+def test_epochs_that_not_all_of_the_reference_reached_are_judged_by_the_last_that_all_did() -> None:
+    judge = Judge.of([known(100, 50.0, 80.0, 81.0), known(110, 50.0, 80.0)], images=1_000)
+    assert len(judge.lines) == 2
+    assert judge.score(90.0, 100, epoch=3) == judge.score(90.0, 100) == judge.score(90.0, 100, epoch=2)
+    assert judge.score(90.0, 100, epoch=1) > judge.score(90.0, 100)
+    assert Judge.of([], images=1_000).score(90.0, 100) == -log_errors(90.0, 1_000)
+
+
+def test_errors_are_counted_with_half_a_one_more() -> None:
+    assert log_errors(50.0, 10) == pytest.approx(math.log(5.5 / 11))
+    assert log_errors(100.0, 10) == pytest.approx(math.log(0.5 / 11))
+    assert log_errors(90.0, 10**9) == pytest.approx(math.log(0.1))
+
+
+def test_a_single_known_network_lays_no_reference() -> None:
+    told = [observed(proposal) for proposal in run("random", 12)]
+    assert Judge.of([known(100, 1.0, 2.0), *told], images=100) == Judge.of(told, images=100)
+    unfinished = [trained(30, 55.0, complete=False), trained(31)]  # the second failed: it has no accuracy
+    assert Judge.of([*unfinished, *told], images=100) == Judge.of(told, images=100)
+    pair = [known(100, 1.0, 2.0), known(400, 1.0, 2.0)]
+    assert Judge.of([*pair, *told], images=100) == Judge.of(pair, images=100)
 
 
 def test_the_reference_is_fixed_once_the_known_networks_are_trained() -> None:
@@ -284,6 +330,7 @@ def test_rungs_are_powers_of_the_factor_below_the_last_epoch() -> None:
     assert Halving(min_epochs=2, factor=3).rungs(15) == (2, 6)
     assert Halving(min_epochs=3, factor=3).rungs(9) == (3,)
     assert Halving(min_epochs=15).rungs(15) == ()
+    assert Halving(min_epochs=1, factor=2).rungs(9) == (1, 2, 4, 8)
 
 
 @given(st.lists(st.floats(-5, 5), max_size=30), st.floats(-5, 5))
@@ -432,61 +479,6 @@ def test_the_default_sampler_begins_with_every_block_type_of_the_space() -> None
         assert {network.parameters["block"] for network in told} == {family.name for family in space.families}
 
 
-# The Gaussian process
-
-AXES = [Axis("kind", None), Axis("depth", {1: 0.0, 2: 0.5, 3: 1.0}), Axis("a.groups", {1: 0.0, 2: 0.5, 4: 1.0})]
-
-
-def some_structures(count: int, seed: int = 0) -> Any:
-    draws = random.Random(seed)
-    every = []
-    for _ in range(count):
-        structure = {"kind": draws.choice("abc"), "depth": draws.choice((1, 2, 3))}
-        if structure["kind"] == "a":
-            structure["a.groups"] = draws.choice((1, 2, 4))
-        every.append(structure)
-    return encode(every, AXES, {})
-
-
-def test_the_gradient_of_the_process_is_that_of_its_loss() -> None:
-    structures = some_structures(12)
-    scores = np.random.default_rng(0).normal(size=12)
-    loss = negative_log_posterior(structures, scores, np.ones(12))
-    for seed in range(5):
-        logs = np.random.default_rng(seed).normal(size=5)
-        error = check_grad(lambda x: loss(x)[0], lambda x: loss(x)[1], logs)
-        assert error < 1e-4 * max(1.0, np.abs(loss(logs)[1]).max())
-
-
-@given(st.integers(0, 10_000), st.floats(0.01, 50), st.floats(0.01, 50), st.floats(0.01, 50))
-def test_no_weights_make_the_covariance_indefinite(seed: int, kind: float, depth: float, groups: float) -> None:
-    structures = some_structures(15, seed)
-    covariance = np.exp(-np.tensordot(np.array([kind, depth, groups]), distances(structures, structures), 1))
-    assert np.linalg.eigvalsh(covariance).min() > -1e-9
-
-
-def test_the_process_is_sure_where_it_has_seen_much_and_not_elsewhere() -> None:
-    codes: dict[Any, float] = {}
-    seen = encode([{"kind": "a", "depth": 1, "a.groups": 2}] * 20 + [{"kind": "b", "depth": 3}] * 20, AXES, codes)
-    process = GaussianProcess.fit(seen, np.array([1.0] * 20 + [-1.0] * 20), np.ones(40))
-    asked = [{"kind": "a", "depth": 1, "a.groups": 2}, {"kind": "b", "depth": 3}, {"kind": "c", "depth": 2}]
-    mean, spread = process.predict(encode(asked, AXES, codes))
-    assert mean[0] == pytest.approx(1, abs=0.1)
-    assert mean[1] == pytest.approx(-1, abs=0.1)
-    assert abs(mean[2]) < 0.5
-    assert spread[2] > 3 * max(spread[:2])
-
-
-def test_a_pruned_score_moves_the_process_less_than_a_finished_one() -> None:
-    codes: dict[Any, float] = {}
-    structures = encode([{"kind": "a", "depth": 1}, {"kind": "b", "depth": 1}], AXES, codes)
-    scores = np.array([1.0, -1.0])
-    there = encode([{"kind": "a", "depth": 1}], AXES, codes)
-    finished = GaussianProcess.fit(structures, scores, np.ones(2)).predict(there)[0]
-    pruned = GaussianProcess.fit(structures, scores, np.array([20.0, 1.0])).predict(there)[0]
-    assert pruned < finished
-
-
 def test_a_sampler_keeps_its_name_auto_becomes_one_and_an_unknown_one_is_refused() -> None:
     assert [resolve_sampler(name) for name in ("gp", "tpe", "random")] == ["gp", "tpe", "random"]
     assert resolve_sampler("auto") == "gp"
@@ -494,14 +486,6 @@ def test_a_sampler_keeps_its_name_auto_becomes_one_and_an_unknown_one_is_refused
         resolve_sampler("tpee")
 
 
-def test_of_very_many_networks_the_latest_are_told_and_the_best_of_those_before() -> None:
-    most = bayesian._MOST
-    few = [SimpleNamespace(score=score) for score in range(most)]
-    assert bayesian._told(few) == few  # type: ignore[arg-type]
-    many = [SimpleNamespace(score=(7 * place) % (3 * most)) for place in range(3 * most)]
-    told = bayesian._told(many)  # type: ignore[arg-type]
-    latest = many[-most // 2 :]
-    assert told[-len(latest) :] == latest
-    assert len(told) == most
-    left_out = [one for one in many[: -most // 2] if one not in told]
-    assert min(one.score for one in told[: -len(latest)]) >= max(one.score for one in left_out)
+def test_everything_that_the_packages_offer_is_there() -> None:
+    for package in (proposals, samplers):
+        assert all(hasattr(package, name) for name in package.__all__)

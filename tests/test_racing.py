@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks import racing as benchmark
 from benchmarks import table
+from igcnas import racing
 from igcnas.racing import SPLIT_NOTE, next_repeat, standing
 from igcnas.statistics import mean
 
@@ -37,6 +38,7 @@ def test_probabilities_of_all_networks_add_up_to_one_and_the_order_of_the_mappin
     assert standing(turned, images=IMAGES) == found
     assert next_repeat(turned, seeds=3, images=IMAGES) == next_repeat(study, seeds=3, images=IMAGES)
     assert found.trainings == sum(map(len, study.values()))
+    assert list(found.runners_up) == sorted(found.runners_up, key=lambda one: (-one.probability, one.name))
 
 
 @settings(max_examples=25)
@@ -67,6 +69,40 @@ def test_the_probability_of_being_best_is_the_share_of_draws_from_the_posteriors
 def test_of_the_leader_and_its_challenger_the_one_with_fewer_trainings_is_repeated():
     assert next_repeat({**FEW, "a": [97.0, 97.1]}, seeds=5, images=IMAGES) == "b"
     assert next_repeat({**FEW, "b": [96.8, 96.9]}, seeds=5, images=IMAGES) == "a"
+
+
+def test_the_strongest_challenger_is_the_one_that_may_still_be_better_not_the_one_that_is_next() -> None:
+    study = {"a": of(352, 352, 352, 352), "b": of(350, 350, 350, 350), "c": of(349), "d": of(300)}
+    assert next_repeat(study, seeds=9, images=IMAGES) == "c"
+
+
+def test_runners_up_come_in_the_order_of_their_probability_and_of_equal_ones_in_that_of_their_names() -> None:
+    rights = {"f": 352, "e": 350, "d": 350, "c": 351, "b": 349, "a": 352}
+    found = standing({name: of(right) for name, right in rights.items()}, images=IMAGES)
+    assert [found.first.name, *(one.name for one in found.runners_up)] == ["a", "f", "c", "d", "e", "b"]
+
+
+def test_one_training_each_is_a_race_that_is_over_and_two_have_a_spread() -> None:
+    assert next_repeat(FEW, seeds=1, images=IMAGES) is None
+    assert next_repeat(FEW, seeds=2, images=IMAGES) is not None
+    found = standing({"a": [97.0, 99.0], "b": [96.0]}, images=IMAGES)
+    assert found.first.sd == pytest.approx(math.sqrt(2))
+    assert found.runners_up[0].sd is None
+
+
+def test_no_right_answers_at_all_and_nothing_but_right_ones_are_accuracies() -> None:
+    found = standing({"a": [0.0], "b": [100.0], "c": [50.0]}, images=IMAGES)
+    assert found.first.name == "b"
+    assert 0 < found.first.expected <= 100
+
+
+def test_networks_of_the_lower_half_count_by_their_place_alone_and_those_of_the_upper_by_their_accuracy() -> None:
+    study = {f"n{place:02d}": of(350 - 4 * place) for place in range(30)}
+    expected = standing(study, images=IMAGES).first.expected
+    lower = {f"n{place:02d}": of(350 - 4 * place - 2 * (place % 2)) for place in range(15, 30)}
+    assert standing(study | lower, images=IMAGES).first.expected == pytest.approx(expected, abs=1e-9)
+    last_of_the_upper = {"n14": of(350 - 4 * 14 + 3)}
+    assert standing(study | last_of_the_upper, images=IMAGES).first.expected != pytest.approx(expected, abs=1e-9)
 
 
 def test_equal_networks_are_told_apart_by_name():
@@ -172,10 +208,12 @@ def test_the_page_of_the_benchmark_says_what_the_model_leaves_out(tmp_path, monk
         lambda: standing({}, images=IMAGES),
         lambda: standing({"a": []}, images=IMAGES),
         lambda: standing({"a": [101.0]}, images=IMAGES),
+        lambda: standing({"a": [50.0, 101.0]}, images=IMAGES),
         lambda: standing({"a": [math.nan]}, images=IMAGES),
         lambda: standing({"a": [90.0]}, images=0),
         lambda: next_repeat(FEW, seeds=0, images=IMAGES),
         lambda: next_repeat(FEW, seeds=3, images=IMAGES, confidence=1.0),
+        lambda: next_repeat(FEW, seeds=3, images=IMAGES, confidence=0.0),
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong):
@@ -218,3 +256,10 @@ def test_a_better_training_never_makes_a_network_less_probable(right, more):
         for found in (standing({**others, "x": of(r)}, images=IMAGES) for r in (right, right + more))
     )
     assert high >= low - 1e-3
+
+
+def test_a_further_training_is_expected_to_give_what_the_standing_says() -> None:
+    found = standing(FEW, images=IMAGES)
+    accuracies = racing.expected(FEW, images=IMAGES)
+    assert accuracies.keys() == FEW.keys()
+    assert all(accuracies[one.name] == one.expected for one in (found.first, *found.runners_up))

@@ -171,6 +171,8 @@ def test_a_difference_from_no_values_is_refused_also_beside_a_single_one():
         welch([], [1.0])
     with pytest.raises(ValueError, match="give at least one"):
         welch([1.0], [])
+    with pytest.raises(ValueError, match="give at least one"):
+        tost([1.0], [], margin=1)
     assert welch([1.0], [2.0, 3.0]).p == 1.0
 
 
@@ -189,3 +191,15 @@ def test_all_of_all_have_an_interval_that_ends_at_one() -> None:
     assert wilson_interval(5, 5)[1] == 1.0
     assert wilson_interval(0, 5)[0] == 0.0
     assert wilson_interval(4, 5)[1] < 1.0
+
+
+def test_two_values_of_each_show_a_difference() -> None:
+    found = welch([1.0, 2.0], [8.0, 9.0])
+    assert found.p == pytest.approx(stats.ttest_ind([1.0, 2.0], [8.0, 9.0], equal_var=False).pvalue)
+    assert found.shown
+
+
+def test_no_interval_of_a_share_leaves_0_to_1_by_rounding() -> None:
+    n = 7999527915771880
+    assert wilson_interval(n - 1, n)[1] <= 1.0
+    assert wilson_interval(1, n)[0] >= 0.0

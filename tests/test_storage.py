@@ -552,3 +552,37 @@ def test_a_study_folder_that_cannot_be_locked_is_named(tmp_path):
         lock_study(tmp_path / "nowhere"),
     ):
         pass
+
+
+def next_descriptor() -> int:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
+
+
+def test_asking_who_holds_a_lock_keeps_no_file_open(tmp_path):
+    before = next_descriptor()
+    assert is_locked(tmp_path) is False
+    with lock_study(tmp_path):
+        assert is_locked(tmp_path) is True
+    assert is_locked(tmp_path) is False
+    assert next_descriptor() == before
+
+
+@pytest.mark.parametrize(
+    ("written", "named"), [(b"", "process unknown"), (b"\xff7", "process .*7"), (b"12\n", "process 12;")]
+)
+def test_a_lock_whose_holder_has_no_name_or_an_odd_one_is_still_a_lock(tmp_path, written, named):
+    with lock_study(tmp_path):
+        (tmp_path / "lock").write_bytes(written)
+        with pytest.raises(StudyError, match=named), lock_study(tmp_path):
+            pass
+
+
+def test_what_a_killed_process_left_in_a_journal_is_cut_off_and_said(tmp_path, caplog):
+    path = tmp_path / "journal.log"
+    study = new_study(path, 1)
+    with path.open("ab") as file:
+        file.write(b'{"op_code"')
+    run_trial(study)
+    assert "cut off 10 bytes" in caplog.text
