@@ -141,6 +141,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
             return parse_weights(path.read_bytes())[0]
         _check_state(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise IgcnasError(f"{path} holds no state dict ({error.strerror}); give another file") from None
     except OSError as error:  # the disk or the system, not what the file holds
         raise MachineError(fault("read", path, error)) from error
     except Exception as error:  # both raise what their parts raise
