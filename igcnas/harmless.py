@@ -98,7 +98,7 @@ def without_folders(text: str) -> str:
     """
     home = str(Path("~").expanduser())
     if len(home) > 1:
-        text = re.sub(re.escape(home) + r"(?![\w.-])(?![/\\])", "~", text)
+        text = re.sub(re.escape(home) + r"""(?![\w.-])(?![/\\][^/\\\s:'"])""", "~", text)
     return _FOLDERS.sub("", text)
 
 

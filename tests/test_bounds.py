@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 import torch
 
+from igcnas import bounds
 from igcnas.architecture import Architecture
 from igcnas.cli import main
 from igcnas.data.archive import file_contents
 from igcnas.data.unpickling import unpickle_arrays
-from igcnas.errors import ArchitectureError, DataError, IgcnasError
+from igcnas.errors import ArchitectureError, DataError, IgcnasError, StudyError
 from igcnas.literature import FAMILIES
 from igcnas.network import build
 from igcnas.plan import plan
+from igcnas.reading import as_kind
 from igcnas.runs.weights import loaded, read_state
 
 
@@ -76,6 +78,70 @@ def test_an_architecture_of_a_file_is_refused_alike(path, value):
         Architecture.from_json(json.dumps(data))
 
 
+@pytest.mark.parametrize(
+    ("path", "most", "beyond", "rule"),
+    [
+        (("head_channels",), 1_048_576, 1_048_577, "head_channels must be at most 1,048,576"),
+        (("num_classes",), 1_048_576, 1_048_577, "num_classes must be at most 1,048,576"),
+        (("input_shape", 1), 65_536, 65_537, "at most 65,536 pixels a side"),
+        (("input_shape", 2), 65_536, 65_537, "at most 65,536 pixels a side"),
+        (("stem_kernel",), 255, 257, "stem_kernel must be at most 255"),
+        (("stages", 0, "repeats"), 4_094, 4_095, "4,097 blocks are more than 4,096"),
+    ],
+)
+def test_a_network_at_a_bound_is_a_network_and_one_beyond_it_is_none(path, most, beyond, rule):
+    data = part = FAMILIES["resnet"].from_text(["depth=8", "width=1"]).to_dict()
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = most
+    assert Architecture.from_dict(data).to_dict() == data
+    part[path[-1]] = beyond
+    with pytest.raises(ArchitectureError, match=rule):
+        Architecture.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "most", "beyond"),
+    [
+        (bounds.Epochs, 1, 10**6, (0, 10**6 + 1)),
+        (bounds.Epoch, 0, 10**6, (-1, 10**6 + 1)),
+        (bounds.Networks, 0, 10**6, (-1, 10**6 + 1)),
+        (bounds.Batch, 1, 2**20, (0, 2**20 + 1)),
+        (bounds.Seed, -(2**63), 2**63 - 1, (2**63,)),
+        (bounds.Positive, 1, 2**62, (0, 2**62 + 1)),
+        (bounds.Count, 0, 2**62, (-1, 2**62 + 1)),
+        (bounds.Macs, 1, 10**18, (0, 10**18 + 1)),
+        (bounds.Channels, 1, 2**20, (0, 2**20 + 1)),
+        (bounds.Pixels, 1, 2**16, (0, 2**16 + 1)),
+        (bounds.Pad, 0, 2**16, (-1, 2**16 + 1)),
+        (bounds.Percent, 0.0, 100.0, (-0.001, 100.001)),
+        (bounds.UpToOne, 0.0, 1.0, (-0.001, 1.001)),
+        (bounds.Seconds, 0.0, 1e12, (-0.001, 1.001e12)),
+        (bounds.Share, 1e-9, 1 - 1e-9, (0.0, 1.0)),
+        (bounds.BelowOne, 0.0, 1 - 1e-9, (-0.001, 1.0)),
+        (bounds.AboveZero, 1e-9, 1e9, (0.0, -1.0)),
+        (bounds.NotNegative, 0.0, 1e9, (-0.001,)),
+        (bounds.Name, "x", "x" * 100_000, ("", "x" * 100_001)),
+        (bounds.Text, "", "x" * 100_000, ("x" * 100_001,)),
+    ],
+)
+def test_a_file_may_hold_the_least_and_the_most_of_a_kind_and_nothing_beyond(kind, least, most, beyond):
+    for value in (least, most):
+        assert as_kind(value, kind, where="x", advice="restore it") == value
+    for value in beyond:
+        with pytest.raises(StudyError, match="x is damaged"):
+            as_kind(value, kind, where="x", advice="restore it")
+
+
+def test_stages_are_counted_to_their_bound():
+    data = FAMILIES["resnet"].from_text(["depth=8", "width=1"]).to_dict()
+    data["stages"] = data["stages"][:1] * 256
+    assert len(Architecture.from_dict(data).stages) == 256
+    data["stages"] *= 2
+    with pytest.raises(ArchitectureError, match="stages must be at most 256"):
+        Architecture.from_dict(data)
+
+
 def test_ten_thousand_stages_are_refused():
     data = FAMILIES["resnet"].from_text(["depth=8"]).to_dict()
     data["stages"] *= 10_000
@@ -85,8 +151,9 @@ def test_ten_thousand_stages_are_refused():
 
 def test_a_network_that_no_memory_holds_is_counted_and_not_built():
     network = plan(FAMILIES["resnet"].from_text(["width=20000"]))
-    with pytest.raises(ArchitectureError, match="is not built; the most is"):
+    with pytest.raises(ArchitectureError, match=r"is not built; the most is 2,147,483,648$"):
         build(network)
+    assert build(plan(FAMILIES["resnet"].from_text(["depth=8"])))
     with pytest.raises(IgcnasError, match="not of its architecture, which has more"):
         loaded(network, {"a": torch.zeros(3)}, where="x")
 
@@ -117,6 +184,26 @@ ATTACKS = {
 def test_a_pickle_of_few_bytes_takes_neither_memory_nor_the_process(name):
     with pytest.raises(DataError, match=r"fetch (it from|the file again)"):
         unpickle_arrays(ATTACKS[name], where="x")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("a place in the memo", "67,108,864"), ("a place in the memo as text", "99,999,999")]
+)
+def test_a_place_in_the_memo_that_nothing_can_have_reached_is_named(name, place):
+    with pytest.raises(DataError, match=f"place {place} of the memo after"):
+        unpickle_arrays(ATTACKS[name], where="x")
+
+
+@pytest.mark.parametrize("kind", ["i1", "f4", "u2", "?"])
+def test_pixels_that_are_no_bytes_from_0_to_255_are_not_read_as_such(kind):
+    with pytest.raises(DataError, match=r"an array of '\w\d' where pixels are 'u1'"):
+        unpickle_arrays(pickle.dumps({"data": np.ones((2, 6), kind)}, protocol=2), where="x")
+
+
+def test_labels_of_63_bits_are_read_and_longer_ones_refused():
+    assert unpickle_arrays(pickle.dumps({"labels": [2**63 - 1]}, protocol=2), where="x") == {"labels": [2**63 - 1]}
+    with pytest.raises(DataError, match="a number of 64 bits"):
+        unpickle_arrays(pickle.dumps({"labels": [2**63]}, protocol=2), where="x")
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])

@@ -249,10 +249,30 @@ def test_a_tree_of_another_form_is_one_line(tmp_path):
     assert "no class folders" in message(tmp_path)
     tree(tmp_path)
     save(tmp_path / "test" / "cow" / "0.png", 0)
-    assert "class 'cow' is in 'test' of" in message(tmp_path)
+    assert message(tmp_path) == (
+        f"class 'cow' is in 'test' of '{tmp_path}' with 1 image and not in 'train'; add training images of it, or "
+        "remove it"
+    )
     (tmp_path / "train" / "cow").mkdir()
-    assert f"no images in '{tmp_path / 'train' / 'cow'}'" in message(tmp_path)
+    said = message(tmp_path)
+    assert said.startswith(f"no images in '{tmp_path / 'train' / 'cow'}'; add some (.")
+    assert said.endswith(") or remove the class from all splits")
+    save(tmp_path / "test" / "cow" / "1.png", 0)
+    (tmp_path / "train" / "cow").rmdir()
+    assert "class 'cow' is in 'test'" in message(tmp_path)
+    assert "with 2 images and not in 'train'" in message(tmp_path)
     assert "image size 0 must be at least 1" in message(tmp_path, image_size=0)
+
+
+def test_a_class_folder_that_is_empty_everywhere_is_no_class_and_that_is_said(tmp_path):
+    root = tree(tmp_path)
+    for part in ("train", "test"):
+        (root / part / "cow").mkdir()
+    found = load(root)
+    assert found.classes == ("cat", "dog")
+    assert "class folders without images are no classes: 'cow' of train/" in found.origin.notes
+    (root / "train" / "cow").rmdir()  # empty where it has nothing to test
+    assert load(root).classes == ("cat", "dog")
 
 
 def test_a_broken_link_is_named(tmp_path):

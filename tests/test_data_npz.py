@@ -126,8 +126,10 @@ def test_floats_of_two_ranges_are_refused_rather_than_read_as_black(tmp_path):
         (usual(labels=LABELS - 1), "has a label -1, which is negative"),
         (usual(labels=LABELS * 2), "no image .* has label 1, yet labels reach 2"),
         (usual(labels=LABELS * 2**60), "has a label 1152921504606846976"),
-        (usual(PIXELS[:0], LABELS[:0]), "no pixel"),
+        (usual(PIXELS[:0], LABELS[:0]), r"'x_train' of '.*shapes.npz' has shape \(0, 5, 6\), which holds no pixel"),
+        (usual(PIXELS[:, :0]), r"'x_train' of '.*shapes.npz' has shape \(4, 0, 6\), which holds no pixel"),
         (usual(PIXELS[:0].astype(float), LABELS[:0]), "at least one"),
+        ({}, "has neither x_train, y_train nor train_images, train_labels but nothing; rename its arrays"),
     ],
 )
 def test_wrong_arrays_are_one_line(arrays, said, tmp_path):
@@ -135,6 +137,20 @@ def test_wrong_arrays_are_one_line(arrays, said, tmp_path):
     with pytest.raises(DataError, match=said) as caught:
         load(file)
     assert "\n" not in str(caught.value)
+
+
+def test_a_test_split_without_a_pixel_names_its_array_and_its_file(tmp_path):
+    file = saved(tmp_path, **{**usual(), "x_test": PIXELS[:0], "y_test": LABELS[:0]})
+    with pytest.raises(DataError, match=r"'x_test' of '.*shapes.npz' has shape \(0, 5, 6\), which holds no pixel"):
+        load(file).load_test()
+
+
+def test_of_many_arrays_whose_names_mean_nothing_the_first_are_named_and_the_others_counted(tmp_path):
+    said = message(saved(tmp_path, **{f"a{number}": PIXELS for number in range(9)}))
+    named = [name for name in (f"a{number}" for number in range(9)) if repr(name) in said]
+    assert named == [f"a{number}" for number in range(len(named))]
+    assert f"and {9 - len(named)} more; rename its arrays" in said
+    assert f"{'x' * 40!r}; rename" in message(saved(tmp_path, **{"x" * 1000: PIXELS}))
 
 
 def test_python_objects_are_refused_unread(tmp_path):

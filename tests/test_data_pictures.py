@@ -1,6 +1,7 @@
 """What one picture file becomes: upright, opaque, grey by its pixels; and what is no picture."""
 
 import os
+import time
 import warnings
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from igcnas import limits
-from igcnas.data import bounds, load_dataset
+from igcnas.data import bounds, decoding, load_dataset
 from igcnas.data.decoding import decode_images
 from igcnas.data.examination import examine
 from igcnas.data.listing import list_image_folder
@@ -106,6 +107,20 @@ def test_transparency_lies_on_white_and_what_would_vanish_there_on_black(tmp_pat
     half = np.dstack([np.zeros((6, 9, 3), np.uint8), np.full((6, 9), 128, np.uint8)])
     Image.fromarray(half).save(tmp_path / "half.png")
     assert read(tmp_path / "half.png")[0, 0].tolist() == [127] * 3
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 255, 254)])
+def test_a_drawing_that_shows_on_white_in_any_of_red_green_and_blue_lies_on_white(colour, tmp_path):
+    icon = np.zeros((6, 9, 4), np.uint8)
+    icon[2:4, 3:6] = (*colour, 255)
+    Image.fromarray(icon).save(tmp_path / "icon.png")
+    found = read(tmp_path / "icon.png")
+    assert (found[3, 4].tolist(), found[0, 0].tolist()) == (list(colour), [255] * 3)
+
+
+def test_a_picture_of_one_colour_that_is_transparent_alike_everywhere_lies_on_white(tmp_path):
+    Image.new("RGBA", (9, 6), (0, 0, 255, 128)).save(tmp_path / "glass.png")
+    assert read(tmp_path / "glass.png")[0, 0].tolist() == [127, 127, 255]
 
 
 def test_a_palette_with_a_transparent_colour_is_opaque_too(tmp_path):
@@ -275,6 +290,43 @@ def test_strips_are_cropped_before_they_are_resized(tmp_path):
         found = load_dataset(f"imagefolder:{root}", image_size=16)
         assert found.input_shape == (1, 16, 16)
         assert (found.train.images[0] == 99).all()
+
+
+@pytest.mark.parametrize("size", [(1, 50_000), (50_000, 1), (3, 9_999)])
+def test_a_strip_takes_no_more_memory_than_sixteen_squares_of_its_result(size, tmp_path, monkeypatch):
+    Image.new("L", size, 99).save(tmp_path / "strip.png")
+    made: list[int] = []
+    resize = Image.Image.resize
+
+    def measured(image, to, *rest):
+        made.append(to[0] * to[1])
+        return resize(image, to, *rest)
+
+    monkeypatch.setattr(Image.Image, "resize", measured)
+    found = decode_images([str(tmp_path / "strip.png")], image_size=16, form=None)
+    assert found.images.shape == (1, 1, 16, 16)
+    assert made == [16 * 16 * 16]
+
+
+def test_pictures_that_nobody_will_use_are_not_decoded_once_one_is_of_another_size(tmp_path, monkeypatch):
+    sizes = [(3, 4), *[(9, 6)] * 99]
+    for number, size in enumerate(sizes):
+        Image.new("L", size).save(tmp_path / f"{number:02}.png")
+    paths = [str(tmp_path / f"{number:02}.png") for number in range(len(sizes))]
+    begun: list[str] = []
+    whole = decoding._decode
+
+    def slow(path, image_size):
+        begun.append(path)
+        if path != paths[0]:
+            time.sleep(0.02)  # a large picture
+        return whole(path, image_size)
+
+    monkeypatch.setattr(decoding, "_CHUNK", 1)
+    monkeypatch.setattr(decoding, "_decode", slow)
+    with pytest.raises(DataError, match=r"00\.png' is 3x4 pixels, the training images are 9x6"):
+        decode_images(paths, image_size=None, form=(1, 6, 9))
+    assert len(begun) < len(paths) / 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are text there")

@@ -63,7 +63,7 @@ def message(spec: str) -> str:
         ({"y_train": LABELS > 0}, "of truth values: y.astype('int64')"),
         (
             {"x_train": PIXELS.astype(np.int64)},
-            "is int64 of shape (8, 8, 8); store pixels as uint8 or float, at least one (x.as",
+            "is int64 of shape (8, 8, 8); store pixels as uint8 or float (x.as",
         ),
         ({"x_train": PIXELS > 3}, "(x.astype('uint8') * 255)"),
         ({"x_train": np.where(PIXELS > 3, np.nan, PIXELS)}, "holds NaN, in"),

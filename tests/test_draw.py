@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -12,6 +13,7 @@ import optuna
 import pytest
 import torch
 from PIL import Image
+from real_studies import unpack
 from safetensors.torch import load_file
 
 from igcnas.architecture import Architecture, Stage
@@ -347,6 +349,17 @@ def test_a_mistake_is_told_in_one_line(capsys, studies, tmp_path, words, message
     assert message in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["draw", "export"])
+def test_a_number_that_a_study_does_not_hold_names_the_study_as_it_can_be_asked_for(capsys, tmp_path, command):
+    folder = unpack(tmp_path / "on another disk")
+    assert main([command, str(folder), "--trial", "77"]) == 2
+    error = capsys.readouterr().err
+    assert "of number 77" in error
+    words = shlex.split(error[error.index("igcnas status") :])
+    assert words == ["igcnas", "status", str(folder)]
+    assert main(words[1:]) == 0
 
 
 def test_weights_of_another_network_are_refused_in_one_line(capsys, studies, tmp_path):

@@ -311,6 +311,46 @@ def test_a_folder_that_a_killed_process_had_moved_away_comes_back(tmp_path: Path
     assert names(tmp_path / "best") == ["card.md"]
 
 
+@pytest.mark.parametrize(
+    ("found", "after"),
+    [
+        (("best", ".best.12.old"), {"best": "best"}),  # killed before it took the old one away
+        (("best", ".best.12.new"), {"best": "best"}),  # killed while it wrote
+        (("best", ".best.12.old", ".best.12.new"), {"best": "best"}),
+        ((".best.12.old",), {"best": ".best.12.old"}),  # killed between the two renames
+        ((".best.12.old", ".best.12.new"), {"best": ".best.12.old"}),
+        ((".best.12.new", ".best.12.old"), {"best": ".best.12.old"}),
+        ((".best.12.new",), {}),  # the first one, half written: it is never taken for a whole one
+        ((".best.12.old", ".best.34.old"), {"best": ".best.34.old"}),  # the last one that was moved away
+        ((".best.12.new", ".best.34.new"), {}),
+        (("best",), {"best": "best"}),
+        ((), {}),
+    ],
+)
+def test_whatever_a_kill_left_the_last_whole_folder_is_there_and_nothing_else(
+    tmp_path: Path, found: tuple[str, ...], after: dict[str, str]
+) -> None:
+    for place, name in enumerate(found):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "card.md").write_text(name)
+        os.utime(tmp_path / name, (place, place))
+    restore_folder(tmp_path / "best")
+    assert {path.name: (path / "card.md").read_text() for path in tmp_path.iterdir()} == after
+
+
+def test_a_folder_that_somebody_writes_and_those_of_other_names_are_left_alone(tmp_path: Path) -> None:
+    others = [".best.new", ".best.mine.old", ".bestial.12.old", "best.12.old", ".best.12.tmp", ".best.12.oldest"]
+    for name in others:
+        (tmp_path / name).mkdir()
+    with replacing_folder(tmp_path / "best") as new:
+        (new / "card.md").write_text("whole")
+        os.utime(new, (0, 0))  # slow, and alive
+        restore_folder(tmp_path / "best")
+        assert names(tmp_path) == sorted([new.name, *others])
+    restore_folder(tmp_path / "best")
+    assert names(tmp_path) == sorted(["best", *others])
+
+
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_folder_that_cannot_be_renamed_stays_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int

@@ -198,6 +198,18 @@ def test_extreme_masks_are_one_function_too(block: Block, pattern: Callable[[int
     assert_one_function(plan(architecture), module, torch.randn(2, 1, 8, 8))
 
 
+def test_a_network_that_is_lowered_already_comes_back_with_what_was_measured() -> None:
+    architecture = network(HOSTS[0])
+    module = random_weights(architecture)
+    force(module, every_other)
+    once = lower(plan(architecture), module)
+    trained = build(once.plan)
+    trained.load_state_dict(once.state)
+    again = lower(once.plan, trained)
+    assert again.plan == once.plan
+    assert count_plan(again.plan) == count_plan(once.plan)
+
+
 def test_skipped_outputs_are_found_through_the_permutation_behind_a_grouped_expansion() -> None:
     block = InvertedResidual(expansion=2, expand=Group(groups=2), project=spectral(2))
     architecture = network(block, stride=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import csv
+import html
 import io
 import sys
 from xml.etree import ElementTree
@@ -50,6 +51,17 @@ def test_markdown_gets_no_html_no_link_no_code_and_no_end_of_a_cell():
     assert "http:" not in shown
     assert "www." not in shown
     assert all(shown[place - 1] == "\\" for place, sign in enumerate(shown) if sign in "|`[]")
+
+
+@pytest.mark.parametrize("text", ["see http://e.org", "www.e.org", "a@b.org", "MAILTO:a@b.org", "a < b & c > d"])
+def test_what_could_be_a_link_or_html_reads_as_it_was_written(text):
+    shown = harmless.markdown(text)
+    assert shown != text
+    assert html.unescape(shown) == text
+
+
+def test_words_between_backticks_end_neither_the_code_nor_the_cell():
+    assert harmless.code("a|b `c`") == "`a\\|b 'c'`"
 
 
 def test_names_of_classes_are_harmless_in_the_card_and_in_the_program_beside_it():
@@ -160,5 +172,13 @@ def test_a_page_to_be_shared_loses_the_folders_of_the_machine(monkeypatch):
         "igcnas report mine --out='"
     )
     assert shown("--data-dir ~/data/cifar --studies-dir /home/ann") == "--data-dir cifar --studies-dir ~"
+    assert shown("--data-dir /home/ann/photos") == "--data-dir photos"  # not ~/photos: where it lies is not said
+    assert shown("--studies-dir /home/ann/ --out='/home/ann'") == "--studies-dir ~/ --out='~'"
+    assert [shown(f"/home/{name}") for name in ("annabel", "ann.old", "ann-2", "ann_x")] == [
+        "annabel",
+        "ann.old",
+        "ann-2",
+        "ann_x",
+    ]
     assert shown("C:\\Users\\ann\\photos") == "photos"
     assert shown("--study a/b --space search_spaces/mine.py 1/2") == "--study a/b --space search_spaces/mine.py 1/2"

@@ -14,7 +14,7 @@ from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock, InvertedResidual
 from igcnas.cost import count, count_plan
 from igcnas.errors import ExportError
-from igcnas.grouping import Group, Interleaved, LearnedGrouping
+from igcnas.grouping import DynamicChannels, Group, Interleaved, LearnedGrouping, MultiSpectral
 from igcnas.layers import FullyLearnableGroupConv
 from igcnas.lowering import Lowered, lower, lower_groups
 from igcnas.network import build
@@ -218,6 +218,16 @@ def test_a_module_of_another_plan_is_refused_in_one_line() -> None:
     )
     with pytest.raises(ExportError, match=r"^layer mix is a Conv2d, not a learned convolution[^\n]*$"):
         lower(network, other)
+
+
+@pytest.mark.parametrize("grouping", [MultiSpectral(heads=2), DynamicChannels(heads=2)], ids=["msgc", "dgc"])
+def test_a_module_without_the_gates_of_its_plan_is_refused_in_one_line(
+    grouping: MultiSpectral | DynamicChannels,
+) -> None:
+    conv = Convolution("mix", 4, 4, 1, 1, 1, (5, 4), grouping)
+    gated, plain = (Plan(Sequence("", (one,)), (4, 5, 4)) for one in (conv, conv._replace(learned=None)))
+    with pytest.raises(ExportError, match=r"^layer mix is a Conv2d, not one with gates[^\n]*$"):
+        lower(gated, build(plain))
 
 
 def test_group_numbers_may_have_gaps() -> None:

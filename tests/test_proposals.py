@@ -153,6 +153,35 @@ def test_what_stands_in_for_a_sampler_that_repeats_itself_says_so() -> None:
     assert set(origins) >= {"random", "sampler", "changes"}
 
 
+@pytest.mark.parametrize(
+    ("passed_over", "origin"),
+    [
+        ((), "sampler"),
+        (("_SAMPLER",), "changes"),
+        (("_SAMPLER", "_CHANGES"), "random"),
+        (("_SAMPLER", "_CHANGES", "_RANDOM"), "random"),
+    ],
+)
+def test_a_proposal_says_whether_it_was_drawn_at_random_or_by_what_is_known(
+    monkeypatch: pytest.MonkeyPatch, passed_over: tuple[str, ...], origin: str
+) -> None:
+    for who in passed_over:
+        monkeypatch.setattr(proposals.proposer, who, 0)
+    told = [trained(number, 50.0 + number) for number in range(20)]
+    proposal = proposer("evolution").propose(told, set())
+    assert proposal is not None
+    assert proposal.origin == origin
+
+
+def test_nothing_is_counted_before_anybody_asks() -> None:
+    assert dataclasses.astuple(proposer("gp").tally) == (0, 0, 0, 0)
+
+
+def test_only_what_is_said_to_be_in_training_counts_as_in_training() -> None:
+    told = [seen_once(trained(number).parameters, 50.0) for number in range(3)]
+    assert list(proposer("gp")._knowledge(told).pending) == []
+
+
 def test_misfits_repeats_and_fallbacks_are_counted() -> None:
     asked = proposer("tpe", budget=300)  # draws with replacement: the last networks it hardly finds itself
     told, seen = [], set()
@@ -182,6 +211,17 @@ def test_targets_are_spread_evenly_from_the_lowest_to_the_budget() -> None:
     for begin in range(0, 100, 20):  # any twenty in a row, not only all of them
         counts, _ = np.histogram(shares[begin : begin + 20], bins=5, range=(0, 1))
         assert counts.min() >= 3
+
+
+def test_targets_leave_no_stretch_of_cost_out_however_many_networks_are_searched() -> None:
+    asked = Proposer(
+        Toy(), budget_macs=10**12, lowest_target=10**6, spread=True, sampler="random", seed=0, images=1_000
+    )
+    shares = [math.log(asked.target(number) / 10**6) / math.log(10**6) for number in range(100)]
+    for count in range(2, 101):
+        least, *others = sorted(shares[:count])
+        gaps = [high - low for low, high in itertools.pairwise([least, *others, least + 1])]
+        assert max(gaps) < 2.7 * min(gaps)
 
 
 def test_samples_are_within_the_budget_and_the_same_for_the_same_seed() -> None:
@@ -226,6 +266,29 @@ def test_a_network_as_wide_as_its_space_lets_it_be_fills_any_target() -> None:
     candidate = domain.solve(draw(domain, random.Random(0)).parameters, 10**12)
     assert candidate is not None
     assert candidate.fills
+
+
+def test_any_network_within_its_target_fills_it_where_no_share_is_asked_for() -> None:
+    domain = SpaceDomain(space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10)
+    candidate = domain.solve(draw(domain, random.Random(0)).parameters, 3_000_000)
+    assert candidate is not None
+    assert (candidate.macs < 3_000_000, candidate.fills) == (True, True)
+
+
+def test_a_network_that_leaves_its_target_unused_comes_from_the_last_resort_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Roomy(Toy):
+        def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Any:
+            found = super().solve(parameters, target_macs)
+            return found and replace(found, fills=False)
+
+    asked = Proposer(Roomy(), budget_macs=BUDGET, lowest_target=150, spread=False, sampler="random", seed=0, images=10)
+    assert asked.propose([], set()) is not None
+    tally = asked.tally
+    assert (tally.misfits, tally.fallbacks) == (tally.asked - 1, 1)  # whoever was asked before had misfits alone
+    monkeypatch.setattr(proposals.proposer, "_ANYWHERE", 0)
+    assert asked.propose([], set()) is None
 
 
 def test_a_network_that_uses_just_the_share_of_its_target_that_is_asked_for_fills_it() -> None:
@@ -281,7 +344,10 @@ def test_the_reference_is_level_where_costs_are_alike_and_a_line_where_they_are_
     assert Line.through([(100, -1.0), (110, -2.0)]) == Line(level=-1.5, slope=0.0)
     line = Line.through([(100, -1.0), (200, -1.5), (400, -2.0)])
     assert [line.at(cost) for cost in (100, 200, 400)] == pytest.approx([-1.0, -1.5, -2.0])
+    third = Line.through([(100, -1.0), (130, -1.5)])  # far enough apart to tell a slope
+    assert [third.at(cost) for cost in (100, 130)] == pytest.approx([-1.0, -1.5])
     assert Line.through([]) == Line(level=0.0, slope=0.0)
+    assert Line.through([]).at(1_000) == 0.0
 
 
 def test_epochs_that_not_all_of_the_reference_reached_are_judged_by_the_last_that_all_did() -> None:
@@ -331,6 +397,7 @@ def test_rungs_are_powers_of_the_factor_below_the_last_epoch() -> None:
     assert Halving(min_epochs=3, factor=3).rungs(9) == (3,)
     assert Halving(min_epochs=15).rungs(15) == ()
     assert Halving(min_epochs=1, factor=2).rungs(9) == (1, 2, 4, 8)
+    assert Halving(min_epochs=1).rungs(30) == (1, 3, 9, 27)  # one in three goes on where nothing else is said
 
 
 @given(st.lists(st.floats(-5, 5), max_size=30), st.floats(-5, 5))

@@ -64,7 +64,7 @@ def test_how_well_numbers_agree_with_the_trainings_is_their_density(seed: int, b
     assert cost(some[0]) - cost(some[1]) == pytest.approx(by_hand[0] - by_hand[1], rel=1e-6, abs=1e-6)
 
 
-def test_what_is_expected_is_the_mean_over_all_numbers_that_agree_with_the_trainings() -> None:
+def test_what_is_expected_and_the_noise_are_means_over_all_numbers_that_agree_with_the_trainings() -> None:
     """By importance sampling: 8,000 draws of the three numbers, each weighed by how well it agrees."""
     names = sorted(STUDY)
     trainings = [[z(value) for value in STUDY[name]] for name in names]
@@ -88,6 +88,11 @@ def test_what_is_expected_is_the_mean_over_all_numbers_that_agree_with_the_train
     posterior = _fit(STUDY, IMAGES)
     assert posterior.centre == pytest.approx(centre, abs=0.15 * spread.min())
     assert posterior.deviation == pytest.approx(spread, rel=0.1)
+    logs, exact = np.log(posterior.noise), weights @ drawn[:, 2]  # of the noise of a training
+    unsure = math.sqrt(weights @ (drawn[:, 2] - exact) ** 2)
+    found = posterior.weights @ logs
+    assert found == pytest.approx(exact, abs=0.15 * unsure)
+    assert math.sqrt(posterior.weights @ (logs - found) ** 2) == pytest.approx(unsure, rel=0.12)
 
 
 @settings(max_examples=30)

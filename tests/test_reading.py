@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from msgspec import Meta
 from real_studies import unpack
 
-from igcnas.errors import ArchitectureError, IgcnasError, StudyError
+from igcnas.errors import ArchitectureError, DataError, IgcnasError, StudyError
 from igcnas.provenance import runs
-from igcnas.reading import plain_json, read_json, read_text
+from igcnas.reading import as_kind, plain_json, read_json, read_text
 from igcnas.settings import TrainingSettings
 from igcnas.study import StudySettings, flatten
 
@@ -75,6 +75,32 @@ def test_what_fits_is_read_with_its_parts_and_what_it_does_not_know_is_passed_ov
 )
 def test_what_does_not_fit_names_the_field_its_value_and_the_rule(tmp_path, content, said):
     assert said in refusal(tmp_path / "s.json", content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    groups: int
+
+    def __post_init__(self) -> None:
+        if self.groups < 1:
+            raise ArchitectureError(f"groups must be at least 1, but is {self.groups}")
+
+
+@pytest.mark.parametrize("error", [StudyError, ArchitectureError, DataError])
+@pytest.mark.parametrize("content", ['{"groups": 0}', '{"groups": "x"}', "{", '{"groups": 1e999}'])
+def test_the_file_and_the_way_out_are_told_once_whatever_the_error(tmp_path, content, error):
+    path = tmp_path / "s.json"
+    path.write_text(content)
+    with pytest.raises(error) as caught:
+        read_json(path, Checked, error=error, advice=ADVICE)
+    message = str(caught.value)
+    assert (message.count(str(path)), message.count("damaged"), message.count(ADVICE)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("data", [{"epochs": "\ud800"}, {"epochs": 3, "\udfff": 1}])
+def test_half_a_character_that_came_without_a_file_is_told_too(data):
+    with pytest.raises(StudyError, match=r"^trial 3 is damaged \(a text in it is half a character\); restore it$"):
+        as_kind(data, Settings, where="trial 3", advice=ADVICE)
 
 
 @given(st.binary(max_size=60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -324,6 +325,31 @@ def test_a_full_disk_is_told_and_the_same_process_goes_on_once_there_is_room(tmp
     assert load_stock(path).trials[1].user_attrs == {"curve": "z"}
 
 
+def test_a_record_that_does_not_fit_is_said_and_the_next_one_takes_its_place(tmp_path):
+    path = tmp_path / "journal.log"
+    study = new_study(path, 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, before[1]))
+    try:
+        with pytest.raises(MachineError, match=r"^cannot write journal .*: No space left on device; make room"):
+            study.set_user_attr("curve", "x" * 5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    study.set_user_attr("curve", "z")
+    assert load_stock(path).user_attrs == {"curve": "z"}
+
+
+def test_a_journal_longer_than_any_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "journal.log"
+    new_study(path, 1)
+    size = path.stat().st_size
+    monkeypatch.setattr(igcnas.storage, "_MOST_BYTES", size)
+    assert states(load(path)) == "C"
+    monkeypatch.setattr(igcnas.storage, "_MOST_BYTES", size - 1)
+    with pytest.raises(StudyError, match=f"journal.log has more than the {size - 1:,} bytes of any journal; give"):
+        load(path)
+
+
 # --- writers side by side -----------------------------------------------------------------------------------------
 
 
@@ -552,6 +578,41 @@ def test_a_study_folder_that_cannot_be_locked_is_named(tmp_path):
         lock_study(tmp_path / "nowhere"),
     ):
         pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
+def test_a_disk_without_locks_is_told_from_one_that_fails(tmp_path, monkeypatch, code):
+    def failing(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", failing)
+    with (
+        pytest.raises(StudyError, match=r"^cannot lock .*lock: .*; use a folder on a local disk$"),
+        lock_study(tmp_path),
+    ):
+        pass
+
+
+def test_nobody_is_said_to_hold_a_lock_that_may_not_be_opened(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with lock_study(tmp_path):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", refuse)
+            assert is_locked(tmp_path) is False
+        assert is_locked(tmp_path) is True
+
+
+def test_a_fork_lets_go_of_every_lock_of_its_parent(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    with lock_study(folders[0]), lock_study(folders[1]):
+        igcnas.storage._close_held()  # what a forked child does before anything else
+        assert [is_locked(folder) for folder in folders] == [False, False]
+    with lock_study(folders[0]):
+        assert is_locked(folders[0])
 
 
 def next_descriptor() -> int:

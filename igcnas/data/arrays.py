@@ -14,11 +14,13 @@ _MOST_LABEL = 1_000_000  # a class needs an image; more classes are numbers of s
 
 def to_uint8(images: NDArray[Any], where: str) -> tuple[NDArray[np.uint8], bool | None]:
     """The images as uint8, and whether they were floats in [0, 1]; None if they were no floats."""
+    if images.size == 0:
+        raise DataError(f"{where} has shape {images.shape}, which holds no pixel; store at least one image")
     if images.dtype == np.uint8:
         return images, None
-    if images.dtype.kind != "f" or images.size == 0:
+    if images.dtype.kind != "f":
         raise DataError(
-            f"{where} is {_name(images.dtype)} of shape {images.shape}; store pixels as uint8 or float, at least one"
+            f"{where} is {_name(images.dtype)} of shape {images.shape}; store pixels as uint8 or float"
             + _integers(images)
         )
     if np.isnan(images).any():
@@ -81,7 +83,7 @@ def luminance(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _integers(images: NDArray[Any]) -> str:
     if images.dtype.kind == "b":
         return " (x.astype('uint8') * 255)"
-    if images.dtype.kind in "iu" and images.size:
+    if images.dtype.kind in "iu":
         low, high = int(images.min()), int(images.max())
         return " (x.astype('uint8'))" if low >= 0 and high <= 255 else f" (its values reach from {low} to {high})"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -47,8 +48,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 def restore_folder(folder: Path) -> None:
     """Take away what killed processes left beside `folder`; if one had just moved it away, bring it back."""
     folder = Path(os.path.realpath(folder))
-    head = f".{_short(folder)}."
-    left = [p for p in disk.entries(folder.parent) if p.name.startswith(head) and p.suffix in (".new", ".old")]
+    ours = re.compile(rf"\.{re.escape(_short(folder))}\.[0-9a-f]+\.(new|old)")
+    left = [path for path in disk.entries(folder.parent) if ours.fullmatch(path.name)]
     for path in sorted(left, key=disk.age):  # the last one first
         with disk.left_behind(path) as gone:
             if not gone:
