@@ -16,9 +16,9 @@ from igcnas.layers import (
     LEARNED,
     Add,
     AppendChannels,
+    ChannelGather,
     CondensingLinear,
     GatedSequential,
-    GatherChannels,
     GlobalAveragePool,
     NormalizeInput,
     PadChannels,
@@ -126,7 +126,7 @@ def _(layer: primitives.SplitConvolution) -> nn.Module:
 @_module.register(primitives.Permutation)
 @_module.register(primitives.Gather)
 def _(layer: primitives.Permutation | primitives.Gather) -> nn.Module:
-    return GatherChannels(list(layer.indices))
+    return ChannelGather(list(layer.indices))
 
 
 @_module.register
