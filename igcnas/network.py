@@ -18,10 +18,10 @@ from igcnas.layers import (
     AppendChannels,
     ChannelGather,
     CondensingLinear,
-    GatedSequential,
-    GlobalAveragePool,
+    ContextSequential,
     NormalizeInput,
     PadChannels,
+    PixelAverage,
     SplitConv,
     gated_arguments,
 )
@@ -61,7 +61,7 @@ def _initialise(module: nn.Module) -> None:
 
 def _sequence(layer: primitives.Sequence | primitives.Gated) -> nn.Sequential:
     children = OrderedDict((child.name, _module(child)) for child in layer.layers)
-    return GatedSequential(children, layer.skip) if isinstance(layer, primitives.Gated) else nn.Sequential(children)
+    return ContextSequential(children, layer.skip) if isinstance(layer, primitives.Gated) else nn.Sequential(children)
 
 
 @singledispatch
@@ -146,7 +146,7 @@ def _(layer: primitives.Activation) -> nn.Module:
 
 @_module.register
 def _(layer: primitives.GlobalPool) -> nn.Module:
-    return GlobalAveragePool()
+    return PixelAverage()
 
 
 @_module.register

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from igcnas.grouping import DynamicChannels
 from igcnas.layers.gated import SalientConv, gated_arguments
+from igcnas.layers.layout import pixel_average
 from igcnas.layers.learned import LearnedModule
 from igcnas.layers.numbers import StepNumber
 from igcnas.layers.precision import wide
@@ -83,6 +84,10 @@ class DynamicConv(LearnedModule, SalientConv):
             self.kept = self.last_kept
         super().train(mode)
         return self
+
+    def average(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Over the pixels."""
+        return pixel_average(x_BCHW)
 
     def saliency(self, context_BC: torch.Tensor) -> torch.Tensor:
         """(B, heads, in); its mean, added over the heads, is remembered for the penalty."""

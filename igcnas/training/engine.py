@@ -202,21 +202,21 @@ class Engine:
             self.on_step(StepReport(epoch=epoch + 1, step=step + 1, steps=self.steps_per_epoch))
         if epoch + 1 == self.recipe.epochs:
             self.objective.finish()
-        # The one wait for the device in an epoch.
-        mean_loss = self.world.mean(torch.stack(self._losses).float()).mean().item()
+        # The one wait for the device in an epoch, beside that of the evaluation.
+        sums = [torch.stack(values).float() for values in (self._losses, self._right) if values]
+        mean_loss, *right = torch.stack([self.world.mean(values).mean() for values in sums]).tolist()
         if not math.isfinite(mean_loss):
             raise TrainingError(f"diverged: training loss {mean_loss} in epoch {epoch + 1}")
         scores = self.evaluate() if self.source.validates() else None
         accuracy = math.nan if scores is None else scores.top1
         if not self.detailed:
             return EpochReport(epoch=epoch + 1, train_loss=mean_loss, val_accuracy=accuracy)
-        right = self.world.mean(torch.stack(self._right).float()).mean().item()
         return EpochReport(
             epoch=epoch + 1,
             train_loss=mean_loss,
             val_accuracy=accuracy,
             val_top5=None if scores is None else scores.top5,
-            train_accuracy=100.0 * right,
+            train_accuracy=100.0 * right[0],
             learning_rate=self._rate,
         )
 

@@ -104,7 +104,8 @@ class EagerSteps:
         if self.average is not None:
             self.average.finish()
         if self.recipe.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.gradient_clip)
+            many = True if self.on_gpu else None  # else as torch thinks best
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.gradient_clip, foreach=many)
         self.optimizer.step()
         return loss.detach(), right_answers(logits.detach(), labels) if self.detailed else None
 

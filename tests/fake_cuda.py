@@ -1,0 +1,211 @@
+"""Trains on CUDA tensors that are not there, and says what every operation of a step was: a program for test_cuda_step.
+
+python -m tests.fake_cuda DEVICE_LIBRARY < networks.json
+
+The library is fake_cuda.cpp, compiled. Each network is an architecture with settings of its recipe; for each an epoch is
+trained (forward pass, autograd, optimizer, metrics, evaluation) under FakeTensorMode, and a line of JSON is printed:
+operations and reads of the host, in a step, around it, and in the epoch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import json
+import sys
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+found = importlib.util.find_spec("torch")
+assert found is not None
+assert found.origin is not None
+# Before torch is imported, which asks once for all whether there is a GPU.
+ctypes.CDLL(str(Path(found.origin).parent / "lib" / "libtorch_cpu.so"), mode=ctypes.RTLD_GLOBAL)
+ctypes.CDLL(sys.argv[1])
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch._subclasses import fake_tensor  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+from torch.utils._pytree import tree_leaves  # noqa: E402
+
+from igcnas.architecture import Architecture  # noqa: E402
+from igcnas.data import Dataset, Split  # noqa: E402
+from igcnas.plan import plan  # noqa: E402
+from igcnas.recipes import Recipe, short_recipe  # noqa: E402
+from igcnas.settings import TrainingSettings  # noqa: E402
+from igcnas.training import Engine, TrainingData  # noqa: E402
+
+aten = torch.ops.aten
+_BATCH, _IMAGES = 16, 80
+# They make another tensor of the same memory, or none.
+_NO_LAUNCH = {
+    aten.view, aten._unsafe_view, aten.reshape, aten.permute, aten.transpose, aten.t, aten.unsqueeze, aten.squeeze,
+    aten.expand, aten.slice, aten.select, aten.split, aten.split_with_sizes, aten.unbind, aten.detach, aten.alias,
+    aten.as_strided, aten.empty, aten.empty_like, aten.new_empty, aten.empty_strided, aten.diagonal, aten.lift_fresh,
+    aten._reshape_alias, aten.detach_, aten.chunk, aten.narrow, aten.view_as,
+}  # fmt: skip
+
+
+class Watch(TorchDispatchMode):
+    """What is asked of the device, by where it is asked: 'step', 'around' a step, or 'evaluation'."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.where = "before"
+        self.launches: dict[str, Counter[str]] = {}
+        self.reads: Counter[str] = Counter()
+        self.copies: dict[str, list[str]] = {}
+        self.layouts: dict[str, list[str]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func.overloadpacket in (aten._local_scalar_dense, aten.item):
+            self.reads[self.where] += 1
+            return 0.5 if args[0].is_floating_point() else 1
+        out = func(*args, **kwargs)
+        name = str(func)
+        if func.namespace != "aten" or name == "aten.promote_types.default":
+            return out
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
+        if func.overloadpacket not in _NO_LAUNCH:
+            self.launches.setdefault(self.where, Counter())[name] += 1
+        if any(tensor.device.type == "cpu" for tensor in (*given, *made)):
+            self.copies.setdefault(self.where, []).append(name)
+        maps = [tensor for tensor in given if tensor.ndim == 4 and is_map(tensor)]
+        if maps and func.overloadpacket not in _NO_LAUNCH:
+            for tensor in made:
+                if tensor.ndim == 4 and is_map(tensor) and not last(tensor) and any(last(one) for one in maps):
+                    self.layouts.setdefault(self.where, []).append(name)
+        if func.overloadpacket in (aten.convolution, aten.convolution_backward):
+            wrong = [tensor for tensor in maps if not last(tensor)]
+            self.layouts.setdefault(self.where, []).extend([f"{name} of a contiguous map"] * len(wrong))
+        return out
+
+
+def is_map(tensor: torch.Tensor) -> bool:
+    """Images or activations of a batch, where layouts differ at all."""
+    return len(tensor) == _BATCH and tensor.shape[1] > 1 and tensor.shape[2] > 1
+
+
+def last(tensor: torch.Tensor) -> bool:
+    """Whether channels are innermost."""
+    return tensor.is_contiguous(memory_format=torch.channels_last)
+
+
+class Watched:
+    """Steps that say where they are."""
+
+    def __init__(self, steps: Any, watch: Watch) -> None:
+        self._steps, self._watch = steps, watch
+        self.kind, self.optimizer = steps.kind, steps.optimizer
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor) -> Any:
+        return self._in("step", self._steps.step, images, labels)
+
+    def answer(self, images: torch.Tensor) -> Any:
+        return self._in("answer", self._steps.answer, images)
+
+    def set_rate(self, rate: float) -> None:
+        self._steps.set_rate(rate)
+
+    def close(self) -> None:
+        self._steps.close()
+
+    def _in(self, where: str, compute: Any, *given: Any) -> Any:
+        outside, self._watch.where = self._watch.where, where
+        result = compute(*given)
+        self._watch.where = outside
+        return result
+
+
+def moved(network: nn.Module, *to: Any, memory_format: torch.memory_format = torch.preserve_format) -> nn.Module:
+    """nn.Module.to, which cannot exchange the memory of fake parameters: new ones."""
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            layout = memory_format if parameter.ndim == 4 else torch.preserve_format
+            setattr(module, name, nn.Parameter(parameter.detach().to(*to or (parameter.device,), memory_format=layout)))
+        for name, buffer in module.named_buffers(recurse=False):
+            module._buffers[name] = buffer.to(*to or (buffer.device,))
+    return network
+
+
+def pretend() -> None:
+    """What torch's Python asks before it believes in a GPU."""
+    fake_tensor.init_gpu_context = lambda *_: None
+    # torch.tensor(..., device="cuda") must not try to make a real one.
+    # One read of the host, whatever the length.
+    fake_tensor.FakeTensor.tolist = lambda self: [self.sum().item()] * len(self)  # type: ignore[method-assign]
+    fake_tensor.FakeTensorMode.avoid_device_init = property(lambda _self: True)
+    nn.Module.to = moved  # type: ignore[method-assign, assignment]
+    torch.cuda._lazy_init = lambda: None
+    torch.cuda.is_available = lambda: True
+    torch.cuda.is_bf16_supported = lambda *_, **__: True  # type: ignore[assignment]
+    torch.cuda.manual_seed_all = lambda _seed: None
+    torch.cuda.synchronize = lambda *_: None
+    torch.cuda.empty_cache = lambda: None
+    torch._C._cuda_clearCublasWorkspaces = lambda: None
+
+    class Stream:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def wait_stream(self, _other: Any) -> None:
+            pass
+
+    torch.cuda.Stream, torch.cuda.current_stream = Stream, Stream  # type: ignore[misc, assignment]
+    torch.cuda.stream = lambda _stream: nullcontext()  # type: ignore[assignment, misc]
+    for overload in ("_fused_sgd_", "_fused_sgd_.tensor_lr"):  # it has no form for tensors without data
+        torch.library.impl(f"aten::{overload}", "Meta")(lambda *_, **__: None)
+
+
+def images(shape: tuple[int, int, int]) -> Dataset:
+    """Made-up ones."""
+
+    def split(count: int) -> Split:
+        return Split(images=np.zeros((count, *shape), np.uint8), labels=np.arange(count, dtype=np.int64) % 10)
+
+    classes = tuple("0123456789")
+    return Dataset(
+        name="made-up", classes=classes, train=split(_IMAGES), load_test=lambda: split(10), flip=True, pad=2
+    )
+
+
+def epoch(architecture: Architecture, recipe: Recipe, *, mixed: bool) -> dict[str, Any]:
+    """One epoch, as a line."""
+    watch = Watch()
+    dataset = images(architecture.input_shape)
+    with fake_tensor.FakeTensorMode(allow_non_fake_inputs=True), watch:
+        data = TrainingData.split(dataset, torch.device("cuda:0"), fraction=0.25, seed=0, augmentation=recipe.augmentation)
+        engine = Engine(plan(architecture), data, recipe, seed=1, detailed=True, capture=False, mixed=mixed)
+        engine.steps = Watched(engine.steps, watch)
+        watch.where = "around"
+        engine.run()
+    steps = engine.steps_per_epoch * recipe.epochs
+    return {
+        "steps": steps,
+        "launches": {place: sum(counted.values()) for place, counted in watch.launches.items()},
+        "operations": {name: count / steps for name, count in watch.launches.get("step", Counter()).most_common()},
+        "reads": dict(watch.reads),
+        "copies": watch.copies,
+        "layouts": watch.layouts,
+    }
+
+
+def main() -> None:
+    """One line a network."""
+    pretend()
+    for row in json.load(sys.stdin):
+        architecture = Architecture.from_json(row["architecture"])
+        recipe = short_recipe(TrainingSettings(epochs=2, batch_size=_BATCH))
+        if "recipe" in row:
+            recipe = Recipe.from_dict(row["recipe"]).adapted(epochs=2, batch_size=_BATCH)
+        print(json.dumps(epoch(architecture, recipe, mixed=row.get("mixed", True))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
