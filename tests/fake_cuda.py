@@ -14,6 +14,7 @@ import importlib.util
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ from igcnas.settings import TrainingSettings  # noqa: E402
 from igcnas.training import Engine, TrainingData  # noqa: E402
 
 aten = torch.ops.aten
-_BATCH, _IMAGES = 16, 80
+_BATCH, _IMAGES = 16, 43
+_SIZES = (_BATCH, 11)  # batches of training and of evaluation
 # They make another tensor of the same memory, or none.
 _NO_LAUNCH = {
     aten.view, aten._unsafe_view, aten.reshape, aten.permute, aten.transpose, aten.t, aten.unsqueeze, aten.squeeze,
@@ -51,7 +53,7 @@ _NO_LAUNCH = {
 
 
 class Watch(TorchDispatchMode):
-    """What is asked of the device, by where it is asked: 'step', 'around' a step, or 'evaluation'."""
+    """What is asked of the device, by where it is asked: 'step', 'around' it, 'answer' and others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,6 +62,18 @@ class Watch(TorchDispatchMode):
         self.reads: Counter[str] = Counter()
         self.copies: dict[str, list[str]] = {}
         self.layouts: dict[str, list[str]] = {}
+        self.types: dict[str, set[str]] = {}
+
+    def within(self, where: str, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function; what it asks of the device is counted there."""
+
+        def watched(*given: Any) -> Any:
+            outside, self.where = self.where, where
+            result = compute(*given)
+            self.where = outside
+            return result
+
+        return watched
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -74,6 +88,8 @@ class Watch(TorchDispatchMode):
         made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
         if func.overloadpacket not in _NO_LAUNCH:
             self.launches.setdefault(self.where, Counter())[name] += 1
+        if given:
+            self.types.setdefault(name, set()).add(str(given[0].dtype))
         if any(tensor.device.type == "cpu" for tensor in (*given, *made)):
             self.copies.setdefault(self.where, []).append(name)
         maps = [tensor for tensor in given if tensor.ndim == 4 and is_map(tensor)]
@@ -89,38 +105,21 @@ class Watch(TorchDispatchMode):
 
 def is_map(tensor: torch.Tensor) -> bool:
     """Images or activations of a batch, where layouts differ at all."""
-    return len(tensor) == _BATCH and tensor.shape[1] > 1 and tensor.shape[2] > 1
+    return len(tensor) in _SIZES and tensor.shape[1] > 1 and tensor.shape[2] > 1
 
 
 def last(tensor: torch.Tensor) -> bool:
-    """Whether channels are innermost."""
-    return tensor.is_contiguous(memory_format=torch.channels_last)
+    """Whether channels are innermost; also in a part of the channels, as the gradient of a concatenation is one."""
+    return tensor.stride(1) == 1
 
 
 class Watched:
     """Steps that say where they are."""
 
     def __init__(self, steps: Any, watch: Watch) -> None:
-        self._steps, self._watch = steps, watch
         self.kind, self.optimizer = steps.kind, steps.optimizer
-
-    def step(self, images: torch.Tensor, labels: torch.Tensor) -> Any:
-        return self._in("step", self._steps.step, images, labels)
-
-    def answer(self, images: torch.Tensor) -> Any:
-        return self._in("answer", self._steps.answer, images)
-
-    def set_rate(self, rate: float) -> None:
-        self._steps.set_rate(rate)
-
-    def close(self) -> None:
-        self._steps.close()
-
-    def _in(self, where: str, compute: Any, *given: Any) -> Any:
-        outside, self._watch.where = self._watch.where, where
-        result = compute(*given)
-        self._watch.where = outside
-        return result
+        self.step, self.answer = watch.within("step", steps.step), watch.within("answer", steps.answer)
+        self.set_rate, self.close = watch.within("rate", steps.set_rate), steps.close
 
 
 def moved(network: nn.Module, *to: Any, memory_format: torch.memory_format = torch.preserve_format) -> nn.Module:
@@ -170,9 +169,7 @@ def images(shape: tuple[int, int, int]) -> Dataset:
         return Split(images=np.zeros((count, *shape), np.uint8), labels=np.arange(count, dtype=np.int64) % 10)
 
     classes = tuple("0123456789")
-    return Dataset(
-        name="made-up", classes=classes, train=split(_IMAGES), load_test=lambda: split(10), flip=True, pad=2
-    )
+    return Dataset(name="made-up", classes=classes, train=split(_IMAGES), load_test=lambda: split(10), flip=True, pad=2)
 
 
 def epoch(architecture: Architecture, recipe: Recipe, *, mixed: bool) -> dict[str, Any]:
@@ -180,9 +177,13 @@ def epoch(architecture: Architecture, recipe: Recipe, *, mixed: bool) -> dict[st
     watch = Watch()
     dataset = images(architecture.input_shape)
     with fake_tensor.FakeTensorMode(allow_non_fake_inputs=True), watch:
-        data = TrainingData.split(dataset, torch.device("cuda:0"), fraction=0.25, seed=0, augmentation=recipe.augmentation)
-        engine = Engine(plan(architecture), data, recipe, seed=1, detailed=True, capture=False, mixed=mixed)
+        data = TrainingData.split(
+            dataset, torch.device("cuda:0"), fraction=0.25, seed=0, augmentation=recipe.augmentation
+        )
+        engine = Engine(plan(architecture), data, recipe, seed=1, capture=False, detailed=True, mixed=mixed)
         engine.steps = Watched(engine.steps, watch)
+        for name in ("begin_step", "finish"):
+            setattr(engine.objective, name, watch.within("schedule", getattr(engine.objective, name)))
         watch.where = "around"
         engine.run()
     steps = engine.steps_per_epoch * recipe.epochs
@@ -191,6 +192,8 @@ def epoch(architecture: Architecture, recipe: Recipe, *, mixed: bool) -> dict[st
         "launches": {place: sum(counted.values()) for place, counted in watch.launches.items()},
         "operations": {name: count / steps for name, count in watch.launches.get("step", Counter()).most_common()},
         "reads": dict(watch.reads),
+        "stages": sum(getattr(module, "factor", 0) for module in engine.network.modules()),
+        "types": {name: sorted(types) for name, types in watch.types.items()},
         "copies": watch.copies,
         "layouts": watch.layouts,
     }

@@ -60,6 +60,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe, *, captured: bool = False
             eps=rule.epsilon,
             momentum=rule.momentum,
             capturable=captured,
+            foreach=captured or None,
         )
     return SGD(
         groups,
