@@ -2,9 +2,9 @@
 
 python -m tests.fake_cuda DEVICE_LIBRARY < networks.json
 
-The library is fake_cuda.cpp, compiled. Each network is an architecture with settings of its recipe; for each an epoch is
-trained (forward pass, autograd, optimizer, metrics, evaluation) under FakeTensorMode, and a line of JSON is printed:
-operations and reads of the host, in a step, around it, and in the epoch.
+The library is fake_cuda.cpp, compiled. Each network is an architecture with its recipe; two epochs of each are trained
+(forward pass, autograd, optimizer, metrics, evaluation) under FakeTensorMode, and a line of JSON is printed: operations
+and reads of the host, in a step and around it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Watch(TorchDispatchMode):
     """What is asked of the device, by where it is asked: 'step', 'around' it, 'answer' and others."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.where = "before"
         self.launches: dict[str, Counter[str]] = {}
         self.reads: Counter[str] = Counter()
@@ -133,33 +133,43 @@ def moved(network: nn.Module, *to: Any, memory_format: torch.memory_format = tor
     return network
 
 
+class NoStream:
+    """A stream of a device that is not there."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def wait_stream(self, _other: Any) -> None:
+        """Nothing to wait for."""
+
+
 def pretend() -> None:
     """What torch's Python asks before it believes in a GPU."""
-    fake_tensor.init_gpu_context = lambda *_: None
-    # torch.tensor(..., device="cuda") must not try to make a real one.
-    # One read of the host, whatever the length.
-    fake_tensor.FakeTensor.tolist = lambda self: [self.sum().item()] * len(self)  # type: ignore[method-assign]
-    fake_tensor.FakeTensorMode.avoid_device_init = property(lambda _self: True)
-    nn.Module.to = moved  # type: ignore[method-assign, assignment]
-    torch.cuda._lazy_init = lambda: None
-    torch.cuda.is_available = lambda: True
-    torch.cuda.is_bf16_supported = lambda *_, **__: True  # type: ignore[assignment]
-    torch.cuda.manual_seed_all = lambda _seed: None
-    torch.cuda.synchronize = lambda *_: None
-    torch.cuda.empty_cache = lambda: None
-    torch._C._cuda_clearCublasWorkspaces = lambda: None
-
-    class Stream:
-        def __init__(self, *_: Any) -> None:
-            pass
-
-        def wait_stream(self, _other: Any) -> None:
-            pass
-
-    torch.cuda.Stream, torch.cuda.current_stream = Stream, Stream  # type: ignore[misc, assignment]
-    torch.cuda.stream = lambda _stream: nullcontext()  # type: ignore[assignment, misc]
+    replaced: list[tuple[Any, str, Any]] = [
+        (fake_tensor, "init_gpu_context", nothing),
+        # torch.tensor(..., device="cuda") must not try to make a real one.
+        (fake_tensor.FakeTensorMode, "avoid_device_init", property(lambda _self: True)),
+        # One read of the host, whatever the length.
+        (fake_tensor.FakeTensor, "tolist", lambda self: [self.sum().item()] * len(self)),
+        (nn.Module, "to", moved),
+        (torch.cuda, "is_available", lambda: True),
+        (torch.cuda, "is_bf16_supported", lambda *_, **__: True),
+        (torch.cuda, "Stream", NoStream),
+        (torch.cuda, "current_stream", NoStream),
+        (torch.cuda, "stream", lambda _stream: nullcontext()),
+        (torch._C, "_cuda_clearCublasWorkspaces", nothing),
+    ]
+    replaced += [
+        (torch.cuda, name, nothing) for name in ("_lazy_init", "manual_seed_all", "synchronize", "empty_cache")
+    ]
+    for owner, name, replacement in replaced:
+        setattr(owner, name, replacement)
     for overload in ("_fused_sgd_", "_fused_sgd_.tensor_lr"):  # it has no form for tensors without data
-        torch.library.impl(f"aten::{overload}", "Meta")(lambda *_, **__: None)
+        torch.library.impl(f"aten::{overload}", "Meta")(nothing)
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """What there is nothing to do for."""
 
 
 def images(shape: tuple[int, int, int]) -> Dataset:
@@ -172,15 +182,15 @@ def images(shape: tuple[int, int, int]) -> Dataset:
     return Dataset(name="made-up", classes=classes, train=split(_IMAGES), load_test=lambda: split(10), flip=True, pad=2)
 
 
-def epoch(architecture: Architecture, recipe: Recipe, *, mixed: bool) -> dict[str, Any]:
-    """One epoch, as a line."""
+def trained(architecture: Architecture, recipe: Recipe) -> dict[str, Any]:
+    """All epochs of a recipe, as a line."""
     watch = Watch()
     dataset = images(architecture.input_shape)
     with fake_tensor.FakeTensorMode(allow_non_fake_inputs=True), watch:
         data = TrainingData.split(
             dataset, torch.device("cuda:0"), fraction=0.25, seed=0, augmentation=recipe.augmentation
         )
-        engine = Engine(plan(architecture), data, recipe, seed=1, capture=False, detailed=True, mixed=mixed)
+        engine = Engine(plan(architecture), data, recipe, seed=1, capture=False, detailed=True)
         engine.steps = Watched(engine.steps, watch)
         for name in ("begin_step", "finish"):
             setattr(engine.objective, name, watch.within("schedule", getattr(engine.objective, name)))
@@ -207,7 +217,8 @@ def main() -> None:
         recipe = short_recipe(TrainingSettings(epochs=2, batch_size=_BATCH))
         if "recipe" in row:
             recipe = Recipe.from_dict(row["recipe"]).adapted(epochs=2, batch_size=_BATCH)
-        print(json.dumps(epoch(architecture, recipe, mixed=row.get("mixed", True))), flush=True)
+        sys.stdout.write(json.dumps(trained(architecture, recipe)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

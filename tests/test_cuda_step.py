@@ -1,8 +1,8 @@
 """The training step as CUDA sees it, without a GPU: autograd, optimizer and evaluation on tensors that are not there.
 
-fake_cuda.cpp is a device that allocates and computes nothing, fake_cuda.py trains on it in a process of its own and says
-what was asked of the device. A step that reads a number back, or carries one there, cannot be captured in a graph; one
-that changes the layout of a map copies it.
+fake_cuda.cpp is a device that allocates and computes nothing, fake_cuda.py trains on it in a process of its own and
+says what was asked of the device. A step that reads a number back, or carries one there, cannot be captured in a graph;
+one that changes the layout of a map copies it.
 """
 
 from __future__ import annotations

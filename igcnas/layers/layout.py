@@ -80,7 +80,8 @@ class _Average(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_BC: torch.Tensor) -> torch.Tensor:
         each_BC11 = (grad_BC / (ctx.shape[2] * ctx.shape[3]))[:, :, None, None]
-        return each_BC11.expand(ctx.shape).contiguous(memory_format=torch.channels_last)
+        gradient: torch.Tensor = each_BC11.expand(ctx.shape).contiguous(memory_format=torch.channels_last)
+        return gradient
 
 
 def _gathered(x_BCHW: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:

@@ -77,23 +77,24 @@ class _HasGroups(Protocol):
 
 
 class Rates:
-    """The learning rates of the groups of an optimizer: numbers, or tensors on the device of the parameters.
+    """The learning rates of the groups of an optimizer: numbers or, once `place` was called, tensors on a device.
 
     A captured step reads the tensors. What a state dict brings into the groups is replaced at the next `set`.
     """
 
-    def __init__(self, optimizer: _HasGroups, *, on_device: bool = False) -> None:
-        self._groups = optimizer
+    def __init__(self, optimizer: _HasGroups) -> None:
+        self._optimizer = optimizer
         self._scales: torch.Tensor | None = None
-        if on_device:
-            device = next(parameter.device for group in optimizer.param_groups for parameter in group["params"])
-            scales = [group["lr_scale"] for group in optimizer.param_groups]
-            self._scales = torch.tensor(scales, dtype=torch.float32, device=device)
-            self._rates = torch.zeros_like(self._scales)
+
+    def place(self, device: torch.device) -> None:
+        """From now on they lie there."""
+        scales = [group["lr_scale"] for group in self._optimizer.param_groups]
+        self._scales = torch.tensor(scales, dtype=torch.float32, device=device)
+        self._rates = torch.zeros_like(self._scales)
 
     def set(self, rate: float) -> None:
         """Each group gets its multiple of this."""
-        groups = self._groups.param_groups
+        groups = self._optimizer.param_groups
         if self._scales is None:
             for group in groups:
                 group["lr"] = rate * group["lr_scale"]

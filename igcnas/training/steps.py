@@ -84,7 +84,9 @@ class EagerSteps:
         self.device = self.parameters[0].device
         self.on_gpu = self.device.type == "cuda"
         self.optimizer: Optimizer = make_optimizer(network, recipe, captured=self.on_gpu)
-        self.rates = Rates(self.optimizer, on_device=self.on_gpu)
+        self.rates = Rates(self.optimizer)
+        if self.on_gpu:
+            self.rates.place(self.device)
 
     def set_rate(self, rate: float) -> None:
         """In tensors on a GPU."""
