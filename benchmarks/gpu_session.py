@@ -2,10 +2,10 @@
 
 python -m benchmarks.gpu_session --out DIR                       # under ten minutes on an H100
 
-Correctness first: the tests that need CUDA (marked `cuda`), then every way of every operator against float64. Then the
-tables: operators, roofline, trial. Each step is a process with a time limit of its own; one that fails or runs out of
-time leaves what it has, and the next one starts. DIR holds eight files at most: session.md says what ran, how long it
-took and how it ended, checks.log what the checks printed; a page and its JSON for each table.
+Correctness first: the tests that need CUDA (marked `cuda`). Then the tables: roofline, trial. Each step is a process
+with a time limit of its own; one that fails or runs out of time leaves what it has, and the next one starts. DIR holds
+six files at most: session.md says what ran, how long it took and how it ended, checks.log what the checks printed; a
+page and its JSON for each table.
 """
 
 from __future__ import annotations
@@ -60,10 +60,6 @@ def steps(device: str, out: Path, *, minutes: float, tiny: bool) -> list[Step]:
     python = sys.executable
     data = "digits" if device == "cpu" else "synthetic-cifar"
     common = ("--device", device, "--out", str(out))
-    operators = ("-m", "benchmarks.operators", "--device", device)
-    few = ("--kinds", "depthwise", "--batches", "4") if tiny else ()
-    quick = ("--repeats", "2", "--seconds", "0.001") if tiny else ("--few", "--repeats", "5", "--seconds", "0.005")
-    checks = few if tiny else ("--few", "--batches", "32")
     roofline: tuple[str, ...] = ("--data", data, "--name", "roofline")
     roofline += ("--small", "--no-timing") if tiny else ("--epochs", "4", "--named", "3", "--limit", "60")
     trial: tuple[str, ...] = ("--data", data, "--name", "trial", "--no-throughput", "--epochs", "2")
@@ -78,26 +74,12 @@ def steps(device: str, out: Path, *, minutes: float, tiny: bool) -> list[Step]:
             "--variants",
             "loader",
             "resident",
-            "stock graph",
             "eager",
-            "fast",
         )
     tests = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "cuda", "--timeout", "120")
     where = ("tests/test_speed_benchmarks.py",) if tiny else ("tests",)
-    stop = ("--minutes", f"{0.2 * minutes:.2f}")
     return [
         Step(name="tests on CUDA", words=(python, *tests, *where), share=0.2, log="checks.log", fine=(0, _NO_TESTS)),
-        Step(
-            name="checks against float64",
-            words=(python, *operators, "--check-only", *checks),
-            share=0.2,
-            log="checks.log",
-        ),
-        Step(
-            name="operators",
-            words=(python, *operators, *few, *quick, *stop, "--name", "operators", "--out", str(out)),
-            share=0.3,
-        ),
         Step(name="roofline", words=(python, "-m", "benchmarks.roofline", *common, *roofline), share=0.2),
         Step(name="trial", words=(python, "-m", "benchmarks.trial", *common, *trial), share=0.5),
     ]
@@ -150,7 +132,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def page(ended: Sequence[Ended], minutes: float) -> str:
     """What ran and how it ended."""
     rows = [[e.step.name, e.word, f"{e.seconds:.0f}", f"{60 * minutes * e.step.share:.0f}"] for e in ended]
-    links = "Tables: [operators](operators.md), [roofline](roofline.md), [trial](trial.md); checks: checks.log.\n"
+    links = "Tables: [roofline](roofline.md), [trial](trial.md); checks: checks.log.\n"
     return f"# A session on a GPU\n\n{table(['step', 'ended', 'seconds', 'limit'], rows)}\n{links}"
 
 

@@ -15,7 +15,7 @@ import torch
 from benchmarks.speed.clock import interleaved
 from igcnas.provenance import package_versions, processor
 
-PACKAGES = ("torch", "triton", "numba", "numpy", "optuna")
+PACKAGES = ("torch", "numba", "numpy", "optuna")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,6 @@ from benchmarks.speed.workload import Workload
 from igcnas import training
 from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.settings import TrainingSettings
 from igcnas.training import EpochReport, TrainingData
 from igcnas.training.device import prepare_device
 
@@ -96,24 +95,11 @@ def resident(*, compiles: str | None = None) -> Callable[[Workload, Place], Trai
     return prepare
 
 
-def graphed(workload: Workload, place: Place) -> Train:
-    """(d) Stock operators in a CUDA graph, else as (b)."""
-    from benchmarks.speed.graphed import train_graphed
-
-    settings = workload.settings
-    batches = ResidentBatches(TrainingData.of(workload.dataset, settings, place.device), settings.batch_size)
-
-    def trial(architecture: Architecture, repeat: int) -> Outcome:
-        return train_graphed(architecture, settings, batches, place.device, repeat=repeat)
-
-    return trial
-
-
 def igcnas(engine: str) -> Callable[[Workload, Place], Train]:
-    """(e) and ours: `igcnas.training.train`, as the worker of a search calls it."""
+    """Ours: `igcnas.training.train`, as the worker of a search calls it."""
 
     def prepare(workload: Workload, place: Place) -> Train:
-        settings = with_engine(workload.settings, engine)
+        settings = dataclasses.replace(workload.settings, engine=engine)
         data = TrainingData.of(workload.dataset, settings, place.device)
         if place.threads is None:
             _, height, width = workload.dataset.input_shape
@@ -131,21 +117,6 @@ def igcnas(engine: str) -> Callable[[Workload, Place], Train]:
         return trial
 
     return prepare
-
-
-def has_engines() -> bool:
-    """Whether this igcnas can choose its engine."""
-    return "engine" in TrainingSettings.__dataclass_fields__
-
-
-def with_engine(settings: TrainingSettings, engine: str) -> TrainingSettings:
-    """The settings with this engine; an igcnas without a choice has the eager one."""
-    changed: dict[str, str] = {"engine": engine} if has_engines() else {}
-    return dataclasses.replace(settings, **changed)  # type: ignore[arg-type]
-
-
-def _needs_engine() -> str | None:
-    return None if has_engines() else "this igcnas has no choice of engine"
 
 
 def _needs_compiler() -> str | None:
@@ -194,13 +165,6 @@ _ROWS = (
         slow=("cuda",),
     ),
     Variant(
-        name="stock graph",
-        what="resident, with the whole step of stock operators in a CUDA graph captured for each network",
-        prepare=graphed,
-        predicted={"cuda": "2.9 s"},
-        devices=("cuda",),
-    ),
-    Variant(
         name=EAGER,
         what="igcnas with stock operators (--engine eager): the oracle",
         prepare=igcnas("eager"),
@@ -219,9 +183,9 @@ _ROWS = (
         name=FAST,
         what="igcnas with its own engine (--engine fast)",
         prepare=igcnas("fast"),
-        predicted={"cpu": "6", "cuda": "1.2 s"},
+        predicted={"cpu": "6"},
+        devices=("cpu",),
         ours=True,
-        needs=_needs_engine,
     ),
 )
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ROWS}

@@ -25,13 +25,12 @@ from igcnas.plan import Plan
 from igcnas.recipes import Recipe
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.distributed import ALONE, GradientAverage, World
-from igcnas.training.graphed import GraphedSteps, make_steps
 from igcnas.training.metrics import Scores, score
 from igcnas.training.objective import GroupingObjective
 from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.schedule import rate_factor
 from igcnas.training.source import Source
-from igcnas.training.steps import EagerSteps, Steps
+from igcnas.training.steps import EagerSteps, FastSteps, Steps
 from igcnas.training.syncnorm import synchronise_norms
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
@@ -75,9 +74,8 @@ class Engine:
     seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
     nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
     the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
-    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes, and recipes
-    that drop channels inside the network, run eagerly (`fast` says what it is). On CUDA the fast steps are graphs where
-    the training can be recorded.
+    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes, recipes that
+    drop channels inside the network, and CUDA run eagerly (`fast` says what it is).
     """
 
     def __init__(
@@ -118,13 +116,11 @@ class Engine:
         hang_dropout(self.network, network_plan, recipe)
         inside = recipe.channel_dropout.share > 0  # which a program, made of the plan, would not see
         self.draws = recipe.dropout > 0 or inside or bool(self.objective.modules)
-        self.fast = engine == "fast" and world.size == 1 and not inside
         cuda = self.device.type == "cuda"
+        self.fast = engine == "fast" and world.size == 1 and not inside and not cuda
         self.steps: Steps
         if self.fast:
-            self.steps = make_steps(
-                network_plan, self.network, recipe, source, self.objective, mixed=mixed and cuda, detailed=detailed
-            )
+            self.steps = FastSteps(network_plan, self.network, recipe)
         else:
             if cuda:
                 self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -179,8 +175,6 @@ class Engine:
     def evaluate(self) -> Scores:
         """The network on the validation images of the source, all processes together."""
         self.network.eval()
-        if isinstance(self.steps, GraphedSteps):
-            return self.steps.evaluate()
         batches = self.source.validation_batches(world=self.world)
         return score(self.steps.answer, batches, device=self.device, world=self.world)
 
@@ -212,26 +206,15 @@ class Engine:
             learning_rate=self.optimizer.param_groups[0]["lr"] / self.optimizer.param_groups[0]["lr_scale"],
         )
 
-    def _batches(self, epoch: int, first: int) -> Iterator[tuple[torch.Tensor, torch.Tensor] | None]:
-        """Those of an epoch from the `first` on; None for one that the device makes."""
-        seed = self.seed + epoch
-        if isinstance(self.steps, GraphedSteps):
-            self.steps.begin(seed, epoch, first)
-            return iter([None] * (self.steps_per_epoch - first))
-        return self.source.epoch(self.recipe.batch_size, seed, first=first, world=self.world)
+    def _batches(self, epoch: int, first: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Those of an epoch from the `first` on."""
+        return self.source.epoch(self.recipe.batch_size, self.seed + epoch, first=first, world=self.world)
 
-    def _step(self, done: int, batch: tuple[torch.Tensor, torch.Tensor] | None) -> None:
+    def _step(self, done: int, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
         self._set_learning_rate(done)
         self.objective.begin_step(done / (self.recipe.epochs * self.steps_per_epoch))
         if self.draws:
             torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
-        if isinstance(self.steps, GraphedSteps):
-            loss, right = self.steps.step()
-            self._losses.append(loss)
-            if self.detailed:
-                self._right.append(right)
-            return
-        assert batch is not None
         images, labels = batch
 
         def loss_of(logits: torch.Tensor) -> torch.Tensor:

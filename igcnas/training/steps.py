@@ -87,11 +87,8 @@ class FastSteps:
         network_plan: Plan,
         network: nn.Module,
         recipe: Recipe,
-        *,
-        mixed: bool = False,
-        make: Callable[..., Program] = make_program,
     ) -> None:
-        self.plan, self.network, self.recipe, self.mixed, self.make = network_plan, network, recipe, mixed, make
+        self.plan, self.network, self.recipe = network_plan, network, recipe
         self.optimizer: Optimizer | FlatSGD
         if recipe.optimizer.kind == "sgd" and not recipe.optimizer.dampening:
             self.optimizer = FlatSGD(network, recipe)
@@ -104,7 +101,7 @@ class FastSteps:
     def program(self, batch: int) -> Program:
         """The program; `batch` counts where there is none yet."""
         if self._program is None:
-            self._program = self.make(self.plan, self.network, batch, mixed=self.mixed)
+            self._program = make_program(self.plan, self.network, batch)
         return self._program
 
     def gradients(self, images: torch.Tensor, loss_of: LossOf) -> tuple[torch.Tensor, torch.Tensor]:
@@ -132,6 +129,4 @@ class FastSteps:
 
     def close(self) -> None:
         """Let go of the program and its buffers; a further step makes another."""
-        if self._program is not None:
-            self._program.ops.forget()
-            self._program = None
+        self._program = None
