@@ -24,7 +24,6 @@ program
 columns extras keywords settings statistics units
 noise
 recipes
-kernels
 primitives
 grouping
 blocks
