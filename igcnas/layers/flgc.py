@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from igcnas.grouping import LearnedGrouping
 from igcnas.layers.masked import MaskedConv
@@ -51,12 +50,17 @@ def _fill(logits: torch.Tensor, assignment: torch.Tensor) -> torch.Tensor:
     groups = logits.shape[1]
     loss = logits.gather(1, assignment[:, None]) - logits
     for group in range(groups):
-        members = functional.one_hot(assignment, groups).sum(0)
+        members = _one_hot(assignment, groups).sum(0)
         spare = (members >= 2)[assignment]
         # A stable sort, because argmin does not promise the first of equals.
         row = loss[:, group].masked_fill(~spare, torch.inf).sort(stable=True).indices[:1]
         assignment = assignment.scatter(0, row, torch.where(members[group] == 0, group, assignment[row]))
     return assignment
+
+
+def _one_hot(assignment: torch.Tensor, groups: int) -> torch.Tensor:
+    """(channels, groups), bool. torch's own reads the largest number back from some devices."""
+    return assignment[:, None] == torch.arange(groups, device=assignment.device)
 
 
 class FullyLearnableGroupConv(MaskedConv):
@@ -111,5 +115,5 @@ class FullyLearnableGroupConv(MaskedConv):
 
     def _one_hot(self, logits: torch.Tensor) -> torch.Tensor:
         soft = (wide(logits) / self.temperature.value).softmax(1)
-        hard = functional.one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
+        hard = _one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
         return straight_through(soft, hard, only_chosen=self.rules.gradient == "masked")
