@@ -229,7 +229,7 @@ def test_first_answers_that_are_off_end_the_training() -> None:
         if recorded.outputs[0].ndim == 2:
             recorded.operations = lambda: (torch.zeros_like(recorded.outputs[0]) + 9.0,)
 
-    with pytest.raises(CaptureError, match="first answers of a captured evaluation .* off by 9"):
+    with pytest.raises(CaptureError, match=r"first answers of a captured evaluation .*off by 9"):
         captured("fixed", Captures(spoil), source=validating(1100)).run()
 
 

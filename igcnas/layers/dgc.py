@@ -68,7 +68,7 @@ class DynamicConv(LearnedModule, SalientConv):
         Equal to the selection by top-k: only the saliency of the last one that is kept, or of the first one that is
         not, is asked for.
         """
-        kept = self.number_kept.value
+        kept = self.number_kept.on(saliency.device)
         if not self.training or not isinstance(kept, torch.Tensor):
             return super().choose(saliency)
         ordered = functional.pad(saliency.sort(2, descending=True).values, (0, 1), value=-torch.inf)

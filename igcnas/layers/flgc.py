@@ -114,6 +114,6 @@ class FullyLearnableGroupConv(MaskedConv):
         return assign(wide(logits.detach()), sizes=sizes, nonempty=self.grouping.nonempty)
 
     def _one_hot(self, logits: torch.Tensor) -> torch.Tensor:
-        soft = (wide(logits) / self.temperature.value).softmax(1)
+        soft = (wide(logits) / self.temperature.on(logits.device)).softmax(1)
         hard = _one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
         return straight_through(soft, hard, only_chosen=self.rules.gradient == "masked")

@@ -88,7 +88,7 @@ class MultiSpectralConv(LearnedModule, GatedConv):
     def _noise(self, logits: torch.Tensor) -> torch.Tensor:
         """Logistic noise, of the shape of the logits."""
         uniform = torch.rand_like(logits) if self.placed else self._drawn(logits)
-        return self.scale.value * (torch.log(uniform + _EPSILON) - torch.log(1 - uniform + _EPSILON))
+        return self.scale.on(logits.device) * (torch.log(uniform + _EPSILON) - torch.log(1 - uniform + _EPSILON))
 
     def _drawn(self, logits: torch.Tensor) -> torch.Tensor:
         """Uniform numbers of the shape of the logits, by the seed of this pass."""

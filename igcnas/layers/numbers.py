@@ -15,10 +15,9 @@ class StepNumber:
         self._number = number
         self._tensor: torch.Tensor | None = None
 
-    @property
-    def value(self) -> float | torch.Tensor:
-        """The number, or its tensor of no dimension."""
-        return self._number if self._tensor is None else self._tensor
+    def on(self, device: torch.device) -> float | torch.Tensor:
+        """Its tensor of no dimension where that is on this device; the number where it is not, as after a training."""
+        return self._tensor if self._tensor is not None and self._tensor.device == device else self._number
 
     def set(self, number: float) -> None:
         """Change it; in place, and without a wait for the device."""

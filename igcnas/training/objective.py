@@ -132,7 +132,8 @@ class GroupingObjective:
         return saved.to(next(iter(masks.values())).dtype) if isinstance(saved, torch.Tensor) else saved
 
     def _hinge(self) -> torch.Tensor:
-        excess = self.spent_share() - self.allowed.value
+        spent = self.spent_share()
+        excess = spent - self.allowed.on(spent.device)
         # The gradient of the own part, the value of all parts: averaging over processes gives that of the whole batch.
         excess = excess + (_mean_over_processes(excess.detach()) - excess.detach())
         return self.rules.hinge_weight * excess.clamp_min(0.0)
