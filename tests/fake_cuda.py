@@ -146,7 +146,7 @@ class NoStream:
 def pretend() -> None:
     """What torch's Python asks before it believes in a GPU."""
     replaced: list[tuple[Any, str, Any]] = [
-        (fake_tensor, "init_gpu_context", nothing),
+        (fake_tensor, "init_gpu_context", nothing()),
         # torch.tensor(..., device="cuda") must not try to make a real one.
         (fake_tensor.FakeTensorMode, "avoid_device_init", property(lambda _self: True)),
         # One read of the host, whatever the length.
@@ -157,7 +157,7 @@ def pretend() -> None:
         (torch.cuda, "Stream", NoStream),
         (torch.cuda, "current_stream", NoStream),
         (torch.cuda, "stream", lambda _stream: nullcontext()),
-        (torch._C, "_cuda_clearCublasWorkspaces", nothing),
+        (torch._C, "_cuda_clearCublasWorkspaces", nothing()),
     ]
     replaced += [
         (torch.cuda, name, nothing) for name in ("_lazy_init", "manual_seed_all", "synchronize", "empty_cache")
@@ -165,11 +165,12 @@ def pretend() -> None:
     for owner, name, replacement in replaced:
         setattr(owner, name, replacement)
     for overload in ("_fused_sgd_", "_fused_sgd_.tensor_lr"):  # it has no form for tensors without data
-        torch.library.impl(f"aten::{overload}", "Meta")(nothing)
+        torch.library.impl(f"aten::{overload}", "Meta")(nothing())
 
 
-def nothing(*_: Any, **__: Any) -> None:
-    """What there is nothing to do for."""
+def nothing() -> Callable[..., None]:
+    """A function for which there is nothing to do; each time another, because torch keeps books on its functions."""
+    return lambda *_, **__: None
 
 
 def images(shape: tuple[int, int, int]) -> Dataset:
