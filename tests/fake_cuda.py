@@ -160,7 +160,7 @@ def pretend() -> None:
         (torch._C, "_cuda_clearCublasWorkspaces", nothing()),
     ]
     replaced += [
-        (torch.cuda, name, nothing) for name in ("_lazy_init", "manual_seed_all", "synchronize", "empty_cache")
+        (torch.cuda, name, nothing()) for name in ("_lazy_init", "manual_seed_all", "synchronize", "empty_cache")
     ]
     for owner, name, replacement in replaced:
         setattr(owner, name, replacement)
