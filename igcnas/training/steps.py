@@ -193,9 +193,7 @@ class ProgramSteps:
 
     def close(self) -> None:
         """Let go of the program and its buffers."""
-        if self._program is not None:
-            self._program.ops.forget()
-            self._program = None
+        self._program = None
 
 
 def right_answers(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
