@@ -26,8 +26,9 @@ import torch
 from benchmarks.speed import checks, mps
 from benchmarks.speed.machine import machine, rates
 from benchmarks.speed.page import write
-from benchmarks.speed.session import FULL, TINY, Results, Session, sizes
+from benchmarks.speed.session import Session
 from benchmarks.speed.session_page import page
+from benchmarks.speed.session_results import FULL, TINY, Results, sizes
 from benchmarks.speed.variants import EAGER, GRAPH
 from igcnas.errors import IgcnasError
 from igcnas.training.device import resolve_device

@@ -32,9 +32,9 @@ from benchmarks.speed.outcome import Failure, Outcome
 from benchmarks.speed.page import number
 from benchmarks.speed.processes import Setting, Throughput, run_fleet
 from benchmarks.speed.resident import ResidentBatches
-from benchmarks.speed.session import Results, Size
 from benchmarks.speed.session_page import networks as session_networks
 from benchmarks.speed.session_page import variants
+from benchmarks.speed.session_results import Results, Size
 from benchmarks.speed.shapes import KINDS, Case, cases
 from benchmarks.speed.stock import Form, prepare, train
 from benchmarks.speed.traffic import Traffic, composed, demand
