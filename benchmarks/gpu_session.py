@@ -7,8 +7,9 @@ It needs torch, numpy, scipy, pandas, matplotlib and safetensors; what needs mor
 packages) says so and is left out. Checks first: the proof of the captured step against the eager one, and the tests
 that are marked `cuda`, each file by itself. Then figures, on made-up images of 8x8 and 32x32: the copy and GEMM rates
 of the device; cold trials by a loader as tutorials have it, by eager steps and by the captured one, in turns; many
-trials by one process, and the memory that they leave; trials an hour of several processes at once, under MPS where that
-can be started. Each part has its share of the minutes. DIR then holds gpu-session.md, which goes to benchmarks/results, its JSON, and checks.log.
+trials by one process, and the memory that they leave; trials an hour of several processes at once, under MPS where it
+can be started. Each part has its share of the minutes. DIR then holds gpu-session.md, which goes to
+benchmarks/results, its JSON, and checks.log.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ import torch
 from benchmarks.speed import checks, mps
 from benchmarks.speed.machine import machine, rates
 from benchmarks.speed.page import write
-from benchmarks.speed.session import FULL, TINY, Results, Session, sizes
+from benchmarks.speed.session import Session
 from benchmarks.speed.session_page import page
+from benchmarks.speed.session_results import FULL, TINY, Results, sizes
 from benchmarks.speed.variants import EAGER, GRAPH
 from igcnas.errors import IgcnasError
 from igcnas.training.device import resolve_device

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 try:
-    from msgspec import Meta
+    from msgspec import Meta as Meta
 except ModuleNotFoundError:  # whoever trains and reads no file needs none: a GPU that is lent for minutes
 
     @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,15 +61,21 @@ def engine(name: str, *, device: torch.device = CUDA, **settings: Any) -> Engine
     return Engine(plan(NETWORKS[name]), dataclasses.replace(data, flip=True), RECIPE, seed=3, mixed=False, **settings)
 
 
+both_kinds = pytest.mark.parametrize("capture", [False, True], ids=["eager", "captured"])
+
+
 def losses(made: Engine) -> list[float]:
     found: list[float] = []
     made.run(on_step=lambda _report: found.append(made._losses[-1].item()))
     return found
 
 
+@both_kinds
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_training_on_a_gpu_is_about_that_on_a_cpu(name: str) -> None:
-    found, wanted = losses(engine(name)), losses(engine(name, device=torch.device("cpu"), engine="eager"))
+def test_a_training_on_a_gpu_is_about_that_on_a_cpu(name: str, capture: bool) -> None:
+    made = engine(name, capture=capture)
+    assert made.steps.kind == ("graph" if capture else "eager")
+    found, wanted = losses(made), losses(engine(name, device=torch.device("cpu"), engine="eager"))
     assert len(found) == 16
     # Rounding grows from step to step, and a learned choice may turn on it.
     assert found[:6] == pytest.approx(wanted[:6], rel=5e-3)
@@ -85,31 +91,34 @@ class StopAt:
         return self.left < 0
 
 
-def test_a_training_that_was_stopped_goes_on(tmp_path: Path) -> None:
-    whole = losses(engine("condensed"))
+@both_kinds
+def test_a_training_that_was_stopped_goes_on(tmp_path: Path, capture: bool) -> None:
+    whole = losses(engine("condensed", capture=capture))
     with pytest.raises(Stopped):
-        engine("condensed", checkpoint=tmp_path / "c.pt", stop=StopAt(11)).run()
-    resumed = engine("condensed", checkpoint=tmp_path / "c.pt")
+        engine("condensed", capture=capture, checkpoint=tmp_path / "c.pt", stop=StopAt(11)).run()
+    resumed = engine("condensed", capture=capture, checkpoint=tmp_path / "c.pt")
     assert resumed.load()
     assert losses(resumed) == pytest.approx(whole[11:], rel=1e-3)
 
 
+@both_kinds
 @pytest.mark.parametrize("name", NETWORKS)
-def test_no_step_waits_for_the_device(name: str) -> None:
+def test_no_step_waits_for_the_device(name: str, capture: bool) -> None:
     def told(report: StepReport) -> None:
         """The first steps compile and allocate; what comes after the last one of an epoch may wait."""
         waits = report.step < 3 or report.step == report.steps
         torch.cuda.set_sync_debug_mode("default" if waits else "error")
 
     try:
-        engine(name).run(on_step=told)
+        engine(name, capture=capture).run(on_step=told)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_the_memory_of_a_trial_is_free_when_it_is_over() -> None:
+@both_kinds
+def test_the_memory_of_a_trial_is_free_when_it_is_over(capture: bool) -> None:
     def trial(name: str) -> None:
-        engine(name).run()
+        engine(name, capture=capture).run()
         gc.collect()
         torch.cuda.empty_cache()
 

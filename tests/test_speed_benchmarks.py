@@ -32,9 +32,9 @@ from benchmarks.speed.outcome import Failure, Outcome
 from benchmarks.speed.page import number
 from benchmarks.speed.processes import Setting, Throughput, run_fleet
 from benchmarks.speed.resident import ResidentBatches
-from benchmarks.speed.session import Results, Size
 from benchmarks.speed.session_page import networks as session_networks
 from benchmarks.speed.session_page import variants
+from benchmarks.speed.session_results import Results, Size
 from benchmarks.speed.shapes import KINDS, Case, cases
 from benchmarks.speed.stock import Form, prepare, train
 from benchmarks.speed.traffic import Traffic, composed, demand
@@ -397,6 +397,7 @@ def without_what_is_not_needed(folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({missing!r}))\n")
 
 
+@pytest.mark.timeout(900)  # many processes that each load torch
 def test_a_session_runs_in_a_tiny_form_on_a_cpu_with_the_packages_that_a_gpu_image_has(tmp_path: Path) -> None:
     without_what_is_not_needed(tmp_path)
     out = tmp_path / "gpu"

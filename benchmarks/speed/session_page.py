@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.speed.machine import describe
 from benchmarks.speed.outcome import Failure, Outcome
 from benchmarks.speed.page import command, number, table
-from benchmarks.speed.session import HOWS, Found, Results, Size
+from benchmarks.speed.session_results import HOWS, Found, Results, Size
 from benchmarks.speed.variants import EAGER, GRAPH, LOADER
 from benchmarks.summary import mean
 
