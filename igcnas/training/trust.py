@@ -1,27 +1,37 @@
 """Whether the captured step is trusted on this GPU: what the proof found here, kept for as long as nothing changes.
 
 A verdict is for one kind of GPU, driver, torch, cuDNN and source of the steps; any other is unknown until the proof
-(proof.py) was run, and what is unknown runs eagerly.
+(proof.py) was run, and what is unknown runs eagerly. The proof has a process of its own: what it does to the device, or
+the driver to it, ends with it. One that crashes has given its verdict.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import torch
 
-from igcnas import folders, gpu
-from igcnas.errors import StudyError
+from igcnas import again, folders, gpu
+from igcnas.errors import IgcnasError, StudyError
 from igcnas.files import write_text
-from igcnas.reading import read_json
+from igcnas.reading import parse_json, read_json
 
+# How the proof ends where it could find nothing out: the GPU is busy or full. Its last line says why.
+NOT_NOW = 75
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SOURCES = ("training", "layers")
+# Signals that others send; they say nothing of the steps. -9 is most often that of a system without memory.
+_FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGTERM", "SIGKILL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +75,10 @@ class Verdict:
     seconds: float = 0.0
 
 
+# What this process was told: a verdict also holds where no folder can keep it. None: there is no kept one.
+_told: dict[Identity, Verdict | None] = {}
+
+
 def kept(identity: Identity) -> Verdict | None:
     """The verdict for this, if one was kept; one that cannot be read is none."""
     for folder in folders.caches():
@@ -80,17 +94,105 @@ def keep(verdict: Verdict) -> bool:
     folder = folders.writable(folders.caches())
     if folder is None:
         return False
-    write_text(folder / verdict.identity.file_name, json.dumps(asdict(verdict), indent=1))
-    _kept_here.cache_clear()
+    try:
+        write_text(folder / verdict.identity.file_name, json.dumps(asdict(verdict), indent=1))
+    except (IgcnasError, OSError):  # a disk that is full now
+        return False
     return True
 
 
+def known(device: torch.device) -> Verdict | None:
+    """The verdict for this GPU, if there is one."""
+    identity = _identity(str(device))
+    if identity not in _told:
+        _told[identity] = kept(identity)
+    return _told[identity]
+
+
+def proved(device: torch.device, *, repeat: bool = False, seconds: float = 120.0) -> Verdict:
+    """The verdict for this GPU: the known one or, where there is none or `repeat`, that of a proof that is run now.
+
+    It is kept, but for one that says nothing of the steps: the proof had no answer within `seconds`, was stopped or
+    could not begin. It holds for this process in any case.
+    """
+    identity = _identity(str(device))
+    found = None if repeat else known(device)
+    if found is None:
+        found = _told[identity] = _asked(device, identity, seconds)
+    return found
+
+
 def captured_here(device: torch.device) -> bool:
-    """Whether the steps of a training on this device are captured: on a GPU where the proof found that right."""
-    return device.type == "cuda" and _kept_here(str(device))
+    """Whether the steps of a training on this device are captured: on a GPU where the proof found that right.
+
+    Not in a process that takes the place of one whose capture failed (igcnas/again.py).
+    """
+    if device.type != "cuda" or again.reason() is not None:
+        return False
+    verdict = known(device)
+    return verdict is not None and verdict.captured
+
+
+def one_of_each(devices: Iterable[torch.device]) -> list[torch.device]:
+    """One GPU of each kind: what is found of it holds for all of its kind."""
+    kinds = {torch.cuda.get_device_name(device): device for device in reversed(list(devices))}
+    return list(reversed(kinds.values()))
+
+
+def proof_command(device: torch.device) -> list[str]:
+    """How the proof is started."""
+    return [sys.executable, "-P", "-m", "igcnas.training.proof", "--device", str(device), "--repeat", "--json"]
 
 
 @cache
-def _kept_here(device: str) -> bool:
-    verdict = kept(Identity.of(torch.device(device)))
-    return verdict is not None and verdict.captured
+def _identity(device: str) -> Identity:
+    return Identity.of(torch.device(device))
+
+
+def _asked(device: torch.device, identity: Identity, seconds: float) -> Verdict:
+    """What the proof says in a process of its own, or what became of it."""
+
+    def failed(why: str) -> Verdict:
+        return Verdict(captured=False, why=why, identity=identity)
+
+    # Modules are looked for where this process looks for them, so that both are the same igcnas.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
+    try:
+        done = subprocess.run(
+            proof_command(device),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return failed(f"the check gave no answer in {seconds:g} s")
+    except OSError as error:
+        return failed(f"the check could not be started ({error.strerror or error})")
+    last = (done.stderr.strip().splitlines() or ["no word of it"])[-1][:200]
+    if done.returncode == NOT_NOW:
+        return failed(f"the check could not be made: {last}")
+    ended = failed("the check ended without a verdict")
+    if done.returncode == 0:
+        printed = done.stdout.strip().splitlines()[-1:] or [""]
+        with suppress(StudyError):
+            verdict = parse_json(printed[0], Verdict, where="the check", advice="repeat it")
+            ended = replace(verdict, identity=identity)
+    if done.returncode < 0:
+        name = _signal(-done.returncode)
+        ended = failed(f"the check was ended by {name}")
+        if name in _FROM_OUTSIDE:
+            return ended
+    elif done.returncode > 0:
+        ended = failed(f"the check ended with status {done.returncode} ({last})")
+    keep(ended)
+    return ended
+
+
+def _signal(number: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
