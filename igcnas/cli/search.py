@@ -96,9 +96,14 @@ def run(arguments: argparse.Namespace) -> int:
                 "the budget cannot be filled"
             )
         device = resolve_device(arguments.device).type
-        before_training(settings.training.engine, asked=arguments.device, device=device)
+        capture = before_training(
+            settings.training.engine,
+            asked=arguments.device,
+            device=device,
+            devices=[slot.device for slot in slots],
+        )
         study = open_study(folder, create_for=settings)
-        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined)
+        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined, capture)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
 
@@ -128,13 +133,7 @@ def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder:
     """The settings with the engine that the options mean for this study."""
     from dataclasses import replace
 
-    from igcnas.training import resolve_device
-
-    engine = chosen_engine(
-        arguments.engine,
-        device=resolve_device(arguments.device).type,
-        begun=begun_engine(folder / "settings.json", "training"),
-    )
+    engine = chosen_engine(arguments.engine, begun=begun_engine(folder / "settings.json", "training"))
     return replace(settings, training=replace(settings.training, engine=engine))
 
 
@@ -162,6 +161,7 @@ def _search(
     slots: list[Slot],
     stop: Stop,
     examined: Examined,
+    capture: bool | None,
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
     from igcnas.cli.progress import progress_for
@@ -179,6 +179,7 @@ def _search(
         device=arguments.device,
         prunes=settings.pruner != "none",
         latency=settings.objective == "accuracy,latency",
+        capture=capture,
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
     with ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -139,6 +139,18 @@ def one_of_each(devices: Iterable[torch.device]) -> list[torch.device]:
     return list(reversed(kinds.values()))
 
 
+def everywhere(*, repeat: bool) -> list[dict[str, Any]]:
+    """For each kind of GPU that torch sees its name and, as plain data, its verdict; repeat: proved now."""
+    if not torch.cuda.is_available():
+        return []
+    devices = one_of_each(torch.device("cuda", index) for index in range(torch.cuda.device_count()))
+    verdicts = [proved(device, repeat=True) if repeat else known(device) for device in devices]
+    return [
+        {"gpu": torch.cuda.get_device_name(device), "verdict": None if verdict is None else asdict(verdict)}
+        for device, verdict in zip(devices, verdicts, strict=True)
+    ]
+
+
 def proof_command(device: torch.device) -> list[str]:
     """How the proof is started."""
     return [sys.executable, "-P", "-m", "igcnas.training.proof", "--device", str(device), "--repeat", "--json"]
@@ -155,8 +167,6 @@ def _asked(device: torch.device, identity: Identity, seconds: float) -> Verdict:
     def failed(why: str) -> Verdict:
         return Verdict(captured=False, why=why, identity=identity)
 
-    # Modules are looked for where this process looks for them, so that both are the same igcnas.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
     try:
         done = subprocess.run(
             proof_command(device),
@@ -164,7 +174,7 @@ def _asked(device: torch.device, identity: Identity, seconds: float) -> Verdict:
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            env=environment,
+            env=folders.same_modules(),
             timeout=seconds,
             check=False,
         )

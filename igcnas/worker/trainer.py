@@ -66,6 +66,7 @@ class Trainer:
             checkpoint=folder / CHECKPOINT,
             checkpoint_seconds=self.setup.checkpoint_seconds,
             restart=self.note,
+            capture=self.setup.capture,
         )
         outcome = {
             "architecture_id": job.architecture.id,
