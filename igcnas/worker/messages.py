@@ -26,7 +26,7 @@ class WorkerSetup:
 
     prunes: it waits after each epoch. latency: it measures that, too. checkpoint_seconds: None for the usual. threads:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
-    more is an out-of-memory error of its own. None: all. capture: of steps on a GPU, as in igcnas.training.train.
+    more is an out-of-memory error of its own. None: all. capture: as in `training.train`.
     """
 
     data: DataSettings
