@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +17,6 @@ from igcnas.training import trust
 from igcnas.training.trust import Identity, Verdict, captured_here, keep, kept, known, proved
 
 GPU = torch.device("cuda")
-ROOT = Path(__file__).resolve().parent.parent
 Proofs = Callable[[str], None]
 
 
@@ -257,55 +254,3 @@ def test_a_command_that_took_the_place_of_one_whose_capture_failed_is_eager(
     assert not captured_here(GPU)
     assert before_training("fast", asked="auto", device="cuda") is False
     assert said(capsys) == ["engine    eager steps, because the first loss was off"]
-
-
-COMMAND = """
-import os, sys
-from igcnas import again, program
-from igcnas.errors import CaptureError
-
-def work():
-    print(sys.argv[1:], os.getpid(), again.reason())
-    if again.reason() is None or "always" in sys.argv:
-        raise CaptureError("the first loss of a captured step is off by 3")
-    return 5
-
-sys.exit(program.run(work, ends_process="inside" not in sys.argv))
-"""
-
-
-def command(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    (tmp_path / "command.py").write_text(COMMAND)
-    return subprocess.run(
-        [sys.executable, str(tmp_path / "command.py"), *words],
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, encoding="utf-8", timeout=120, check=False,
-    )  # fmt: skip
-
-
-def test_a_command_whose_capture_fails_begins_again_with_the_same_words_and_ends_with_that_status(
-    tmp_path: Path,
-) -> None:
-    ended = command(tmp_path, "--name", "a b")
-    first, second = ended.stdout.splitlines()
-    assert ended.returncode == 5
-    assert first.endswith("None")
-    assert second.endswith("the first loss of a captured step is off by 3")
-    assert first.split("]")[0] == second.split("]")[0] == "['--name', 'a b'"
-    assert ended.stderr == (
-        "note: the first loss of a captured step is off by 3; this command begins again from its checkpoints, step by "
-        "step\n"
-    )
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no process takes the place of another there")
-def test_it_is_the_same_process_for_those_who_watch_it(tmp_path: Path) -> None:
-    first, second = command(tmp_path).stdout.splitlines()
-    assert first.split()[1] == second.split()[1]
-
-
-@pytest.mark.parametrize("words", [["always"], ["inside"]])
-def test_it_begins_again_but_once_and_never_where_others_go_on_in_the_process(words: list[str], tmp_path: Path) -> None:
-    ended = command(tmp_path, *words)
-    assert ended.returncode == 2
-    assert ended.stderr.splitlines()[-1] == "error: the first loss of a captured step is off by 3"
-    assert len(ended.stdout.splitlines()) == (2 if words == ["always"] else 1)
