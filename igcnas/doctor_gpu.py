@@ -47,7 +47,7 @@ def steps_findings(torch: Probe, steps: Probe | None, *, asked: bool = False) ->
     for one in json.loads(steps.output):
         name, verdict = one["gpu"], one["verdict"]
         if verdict is None:
-            advice = "the first training does it, or now: igcnas doctor --check-gpu (some 10 s)"
+            advice = "the first training does it, or now: igcnas doctor --check-gpu"
             lines.append(Finding(name="steps", state=NOTE, found=f"{name}: not checked yet", advice=advice))
         elif verdict["captured"]:
             text = f"{name}: captured; {verdict['why']} (a check of {verdict['seconds']:.0f} s)"

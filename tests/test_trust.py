@@ -202,7 +202,7 @@ def test_what_is_chosen_is_said_in_one_line_and_beforehand_that_it_takes_a_while
     proof("print(YES)")
     assert before_training("fast", asked="auto", device="cuda") is True
     chosen = "engine    captured steps on H200: right, and 3.2 times as fast as eager"
-    assert said(capsys) == ["engine    checking captured steps on H200, once, some 10 s", chosen]
+    assert said(capsys) == ["engine    checking captured steps on H200, once, some seconds", chosen]
     new_process()
     assert before_training("fast", asked="auto", device="cuda") is True
     assert said(capsys) == [chosen]

@@ -27,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--check-gpu",
         action="store_true",
-        help="check now whether training steps captured in CUDA graphs are right and faster, some 10 s a kind of GPU",
+        help="check now whether training steps captured in CUDA graphs are right and faster on this machine",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)

@@ -83,7 +83,7 @@ def _before_cuda(devices: Iterable[str], output: TextIO) -> bool:
     for device in trust.one_of_each(resolve_device(name) for name in devices):
         name = describe(device)
         if trust.known(device) is None:
-            say(f"checking captured steps on {name}, once, some 10 s")
+            say(f"checking captured steps on {name}, once, some seconds")
         verdict = trust.proved(device)
         verdicts.append(verdict)
         if verdict.captured:
