@@ -30,6 +30,7 @@ from igcnas.reading import parse_json, read_json
 NOT_NOW = 75
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SOURCES = ("training", "layers")
+_MOST_STATUS = 255
 # Signals that others send; they say nothing of the steps. -9 is most often that of a system without memory.
 _FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGTERM", "SIGKILL")
 
@@ -112,8 +113,8 @@ def known(device: torch.device) -> Verdict | None:
 def proved(device: torch.device, *, repeat: bool = False, seconds: float = 120.0) -> Verdict:
     """The verdict for this GPU: the known one or, where there is none or `repeat`, that of a proof that is run now.
 
-    It is kept, but for one that says nothing of the steps: the proof had no answer within `seconds`, was stopped or
-    could not begin. It holds for this process in any case.
+    It is kept, but for one that says nothing of the steps: the proof had no answer within `seconds`, was stopped, or
+    could not begin or load its libraries. It holds for this process in any case.
     """
     identity = _identity(str(device))
     found = None if repeat else known(device)
@@ -185,24 +186,25 @@ def _asked(device: torch.device, identity: Identity, seconds: float) -> Verdict:
     last = (done.stderr.strip().splitlines() or ["no word of it"])[-1][:200]
     if done.returncode == NOT_NOW:
         return failed(f"the check could not be made: {last}")
-    ended = failed("the check ended without a verdict")
-    if done.returncode == 0:
+    if 0 < done.returncode <= _MOST_STATUS:  # of Python: a library that cannot be loaded, Ctrl-C in the middle of that
+        return failed(f"the check ended with status {done.returncode} ({last})")
+    if done.returncode:
+        name = _signal(done.returncode)
+        ended = failed(f"the check was ended by {name}")
+        if name in _FROM_OUTSIDE:
+            return ended
+    else:
+        ended = failed("the check ended without a verdict")
         printed = done.stdout.strip().splitlines()[-1:] or [""]
         with suppress(StudyError):
             verdict = parse_json(printed[0], Verdict, where="the check", advice="repeat it")
             ended = replace(verdict, identity=identity)
-    if done.returncode < 0:
-        name = _signal(-done.returncode)
-        ended = failed(f"the check was ended by {name}")
-        if name in _FROM_OUTSIDE:
-            return ended
-    elif done.returncode > 0:
-        ended = failed(f"the check ended with status {done.returncode} ({last})")
     keep(ended)
     return ended
 
 
-def _signal(number: int) -> str:
+def _signal(status: int) -> str:
+    """What ended a process with this status: -11, or on Windows 3221225477."""
     with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"
+        return signal.Signals(-status).name
+    return f"signal {-status}" if status < 0 else f"fault {status:#x}"
