@@ -66,7 +66,6 @@ class Trainer:
             checkpoint=folder / CHECKPOINT,
             checkpoint_seconds=self.setup.checkpoint_seconds,
             restart=self.note,
-            capture=self.setup.capture,
         )
         outcome = {
             "architecture_id": job.architecture.id,
