@@ -20,7 +20,7 @@ from igcnas.layers import (
     CondensingLinear,
     ContextSequential,
     NormalizeInput,
-    PadChannels,
+    PaddedShortcut,
     PixelAverage,
     SplitConv,
     gated_arguments,
@@ -90,7 +90,7 @@ def _(layer: primitives.Pool) -> nn.Module:
 
 @_module.register
 def _(layer: primitives.PadShortcut) -> nn.Module:
-    return PadChannels(layer.in_channels, layer.out_channels, layer.stride)
+    return PaddedShortcut(layer.in_channels, layer.out_channels, layer.stride)
 
 
 @_module.register

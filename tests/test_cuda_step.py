@@ -38,6 +38,7 @@ from igcnas.proposals import Proposer, SpaceDomain
 from igcnas.recipes import RECIPES, short_recipe
 from igcnas.settings import GroupingRules, TrainingSettings
 from igcnas.space import load_space
+from igcnas.training.specimens import FIXED, LEARNED, RECIPE
 
 ROOT = Path(__file__).parents[1]
 COMPILER = shutil.which(os.environ.get("CXX", "c++")) or shutil.which("g++")
@@ -75,6 +76,7 @@ def searched() -> dict[str, Architecture]:
     return found
 
 
+OF_PROOF = {name: getattr(RECIPE, name) for name in ("grouping", "dropout", "channel_dropout")}
 ATTENTION = MultiSpectral(heads=2, keep=0.5, attention=True)
 NETWORKS: dict[str, tuple[Architecture, dict[str, Any]]] = {
     "igcv1": (network(BasicBlock(grouping=Interleaved(L=8, M=2))), {}),
@@ -108,6 +110,7 @@ NETWORKS: dict[str, tuple[Architecture, dict[str, Any]]] = {
         {"optimizer": dataclasses.replace(SHORT.optimizer, nesterov=False, dampening=0.9)},
     ),
     **{name: (found, {}) for name, found in searched().items()},
+    **{f"of the proof, {found.family}": (found, OF_PROOF) for found in (FIXED, LEARNED)},
 }
 
 

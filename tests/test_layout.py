@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.layers import ChannelGather, ContextSequential, GatherChannels, GlobalAveragePool, PixelAverage, layout
+from igcnas.layers import (
+    ChannelGather,
+    ContextSequential,
+    GatherChannels,
+    GlobalAveragePool,
+    PadChannels,
+    PaddedShortcut,
+    PixelAverage,
+    layout,
+)
 from igcnas.layers.numbers import StepNumber
 
 
@@ -54,6 +63,12 @@ def test_any_permutation_is_undone_by_its_gradient(order: list[int]) -> None:
 @pytest.mark.usefixtures("as_on_a_gpu")
 def test_a_mean_over_pixels_has_a_gradient_in_the_layout_of_its_input() -> None:
     both(PixelAverage(), GlobalAveragePool(), 6)
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_padded_shortcut_and_its_gradient_are_those_of_the_plain_one(stride: int) -> None:
+    both(PaddedShortcut(4, 7, stride), PadChannels(4, 7, stride), 4)
 
 
 @pytest.mark.usefixtures("as_on_a_gpu")

@@ -1,8 +1,9 @@
 """Layers that keep the layout in which a GPU convolves: channels_last. Elsewhere they are their bases, to the bit.
 
-`index_select(1, ...)` of a channels_last tensor gives a contiguous one, and so does the gradient of a mean over the
-pixels; every convolution behind it then copies what it reads. Along the shortcuts of a residual network such a gradient
-reaches every block. The gradient of a permutation is also a sum onto zeros, where a gather by its inverse will do.
+`index_select(1, ...)` of a channels_last tensor gives a contiguous one, and so do the gradients of a mean over pixels and
+of every second pixel; every convolution behind it then copies what it reads. Along the shortcuts of a residual network
+such a gradient reaches every block. The gradient of a permutation is also a sum onto zeros, where a gather by its
+inverse will do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Any
 
 import torch
 
-from igcnas.layers.simple import GatedSequential, GatherChannels, GlobalAveragePool
+from igcnas.layers.simple import GatedSequential, GatherChannels, GlobalAveragePool, PadChannels
+
+_LAYOUT: dict[str, Any] = {"memory_format": torch.channels_last}
 
 
 class ChannelGather(GatherChannels):
@@ -50,6 +53,16 @@ class ContextSequential(GatedSequential):
         return pixel_average(x_BCHW)
 
 
+class PaddedShortcut(PadChannels):
+    """PadChannels."""
+
+    def sample(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Every stride-th pixel."""
+        if self.stride == 1 or not _channels_last(x_BCHW):
+            return super().sample(x_BCHW)
+        return _Sample.apply(x_BCHW, self.stride)  # type: ignore[no-any-return, no-untyped-call]
+
+
 def pixel_average(x_BCHW: torch.Tensor) -> torch.Tensor:
     """Mean over height and width, (B, C), whose gradient has the layout of x."""
     if not _channels_last(x_BCHW):
@@ -82,6 +95,20 @@ class _Average(torch.autograd.Function):
         each_BC11 = (grad_BC / (ctx.shape[2] * ctx.shape[3]))[:, :, None, None]
         gradient: torch.Tensor = each_BC11.expand(ctx.shape).contiguous(memory_format=torch.channels_last)
         return gradient
+
+
+class _Sample(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_BCHW: torch.Tensor, stride: int) -> torch.Tensor:
+        ctx.shape, ctx.stride = x_BCHW.shape, stride
+        return x_BCHW[:, :, ::stride, ::stride].contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def backward(ctx: Any, grad_BCHW: torch.Tensor) -> tuple[torch.Tensor, None]:
+        # Not torch.zeros, which knows no layout.
+        gradient = torch.empty(ctx.shape, dtype=grad_BCHW.dtype, device=grad_BCHW.device, **_LAYOUT).zero_()
+        gradient[:, :, :: ctx.stride, :: ctx.stride] = grad_BCHW
+        return gradient, None
 
 
 def _gathered(x_BCHW: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:

@@ -46,8 +46,11 @@ class PadChannels(nn.Module):
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Subsample and pad on both sides."""
-        sampled = x_BCHW[:, :, :: self.stride, :: self.stride]
-        return nn.functional.pad(sampled, (0, 0, 0, 0, self.before, self.after))
+        return nn.functional.pad(self.sample(x_BCHW), (0, 0, 0, 0, self.before, self.after))
+
+    def sample(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Every stride-th pixel."""
+        return x_BCHW[:, :, :: self.stride, :: self.stride]
 
 
 class GatedSequential(nn.Sequential):

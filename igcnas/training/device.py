@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
@@ -73,8 +73,11 @@ def computing(device: torch.device) -> Iterator[None]:
     try:
         with torch.cuda.stream(stream):
             yield
-    finally:
-        outer.wait_stream(stream)
+    except BaseException:
+        with suppress(RuntimeError):  # on a device that is broken; what broke it is on its way
+            outer.wait_stream(stream)
+        raise
+    outer.wait_stream(stream)
 
 
 def give_back(device: torch.device) -> None:

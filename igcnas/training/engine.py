@@ -11,6 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,13 @@ class Engine:
         try:
             with computing(self.device):
                 self._train(on_epoch)
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
-        finally:
-            self.steps.close()
+        except BaseException as error:
+            with suppress(RuntimeError):  # a device on which a capture has failed may refuse this, too
+                self.steps.close()
+            if isinstance(error, torch.OutOfMemoryError):
+                raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
+            raise
+        self.steps.close()
         self.network.eval()
 
     def _train(self, on_epoch: Callable[[EpochReport], None]) -> None:
