@@ -88,7 +88,7 @@ class Watch(TorchDispatchMode):
         made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
         if func.overloadpacket not in _NO_LAUNCH:
             self.launches.setdefault(self.where, Counter())[name] += 1
-        if given:
+        if given and not (func.overloadpacket is aten.convolution and given[0].ndim != 4):
             self.types.setdefault(name, set()).add(str(given[0].dtype))
         if any(tensor.device.type == "cpu" for tensor in (*given, *made)):
             self.copies.setdefault(self.where, []).append(name)

@@ -179,7 +179,7 @@ def test_every_map_stays_in_channels_last_forwards_and_backwards(trained: dict[s
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_convolutions_are_in_bfloat16_and_what_decides_in_float32(trained: dict[str, Any], name: str) -> None:
+def test_maps_are_convolved_in_bfloat16_and_what_decides_is_computed_in_float32(trained: dict[str, Any], name: str) -> None:
     assert trained[name]["types"]["aten.convolution.default"] == ["torch.bfloat16"]
     assert trained[name]["types"]["aten._log_softmax.default"] == ["torch.float32"]
     assert set(trained[name]["types"].get("aten._softmax.default", [])) <= {"torch.float32"}

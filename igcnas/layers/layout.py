@@ -1,9 +1,9 @@
 """Layers that keep the layout in which a GPU convolves: channels_last. Elsewhere they are their bases, to the bit.
 
-`index_select(1, ...)` of a channels_last tensor gives a contiguous one, and so do the gradients of a mean over pixels and
-of every second pixel; every convolution behind it then copies what it reads. Along the shortcuts of a residual network
-such a gradient reaches every block. The gradient of a permutation is also a sum onto zeros, where a gather by its
-inverse will do.
+`index_select(1, ...)` of a channels_last tensor gives a contiguous one, and so do the gradients of a mean over pixels
+and of every second pixel; every convolution behind it then copies what it reads. Along the shortcuts of a residual
+network such a gradient reaches every block. The gradient of a permutation is also a sum onto zeros, where a gather by
+its inverse will do.
 """
 
 from __future__ import annotations
