@@ -77,5 +77,6 @@ def name_for(index: int) -> str:
 
 
 def _gpu(*, name: str, uuid: str, free: int, total: int) -> Gpu:
+    uuid = uuid.removeprefix("GPU-")
     known = _UUID.fullmatch(uuid) and "MIG" not in name.split()
     return Gpu(name=name, uuid=f"GPU-{uuid}" if known else None, free_mb=free / 1e6, total_mb=total / 1e6)

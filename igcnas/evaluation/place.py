@@ -25,10 +25,7 @@ class Task:
 
 @dataclass(slots=True, kw_only=True)
 class Place:
-    """failed_starts: in a row. task: None where it has nothing to do. hardware: what its processes said they run on.
-
-    whole: its process has the device for itself.
-    """
+    """failed_starts: in a row. task: None where it has nothing to do. hardware: what its processes said they run on."""
 
     slot: Slot
     setup: WorkerSetup
@@ -36,7 +33,6 @@ class Place:
     task: Task | None = None
     failed_starts: int = 0
     hardware: str = ""
-    whole: bool = False
 
     @staticmethod
     def of(slot: Slot, setup: WorkerSetup) -> Place:
@@ -57,9 +53,9 @@ class Place:
         What has the device for itself gets a process of its own, without a share of the memory to keep to.
         """
         alone = task.alone_on is not None
-        if alone or self.whole:
+        if alone:
             self.end()
-        self.task, self.whole = task, alone
+        self.task = task
         if self.child is None or not self.child.send(task.job):
             self.end()
             setup = dataclasses.replace(self.setup, memory_fraction=None) if alone else self.setup

@@ -208,6 +208,8 @@ class ProcessEvaluator:
                 child.send(messages.END if ends else messages.GO)  # if it is gone, the pipe says so
         else:
             place.task = None
+            if task.alone_on is not None:  # it had no share of the memory to keep to; others have again
+                place.end()
             if word == messages.FAILED:
                 outcome = Outcome(reason=content)
             elif word == messages.PROBED:
