@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from test_search import SMALL, Quiet, settings_of
 from test_worker import network, setup
 
-from igcnas.evaluation import Outcome, ProcessEvaluator, Slot, child
+from igcnas.evaluation import Outcome, ProcessEvaluator, Slot, child, pool
 from igcnas.evaluation.place import Place, Task
 from igcnas.evaluation.waiting import Waiting
 from igcnas.records import records
@@ -145,6 +145,13 @@ def test_the_look_at_the_time_falls_back_too_and_says_nothing(tmp_path: Path, mo
     workers = Workers(tmp_path / "w", monkeypatch, shared(1), uncaptured=IDS)
     with workers.evaluator as evaluator:
         probed = evaluator.probe(tuple(NETWORKS[:2]))
+        pid = evaluator.pid
+        evaluator.keep(evaluator.places)
+        assert evaluator.pid == pid is not None
+        evaluator.keep(
+            [dataclasses.replace(shared(1)[0], memory_fraction=0.45)]
+        )  # a worker has its share from its start
+        assert evaluator.pid is None
     assert probed is not None
     assert len(probed.seconds) == 2
     assert not workers.notes
@@ -198,6 +205,24 @@ def test_on_a_cpu_a_lack_of_memory_has_the_same_second_try(tmp_path: Path, monke
     workers = Workers(tmp_path / "w", monkeypatch, slots, too_large=[IDS[1]]).train(3)
     assert workers.outcomes[1] == Outcome(reason=f"out of memory, also alone on the CPU: {LACK}")
     assert workers.told.alone(IDS[1])
+
+
+def test_whom_the_system_kills_for_want_of_memory_is_tried_again_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killing(Workers):
+        def hear(self, number: int, report: Any) -> None:
+            if number == 0 and not kills:
+                kills.append(number)
+                os.kill(self.evaluator.pids[0], 9)
+
+    kills: list[int] = []
+    monkeypatch.setattr(pool, "processes_ended_for_memory", lambda: len(kills))
+    workers = Killing(tmp_path / "w", monkeypatch, [Slot(device="cpu", threads=1)] * 2).train(2)
+    assert all(outcome.results is not None for outcome in workers.outcomes.values())
+    assert len(workers.told.begins(IDS[0])) == 2
+    second = workers.told.lines.index(workers.told.begins(IDS[0])[1])
+    assert sum(line["at"] == "end" for line in workers.told.lines[:second]) == 1  # the other had ended before
 
 
 def test_a_look_at_the_time_that_runs_out_of_memory_has_the_device_for_itself(

@@ -249,6 +249,10 @@ def test_what_a_training_costs_once_is_announced_once_and_what_a_step_costs_for_
     monkeypatch.setattr(trainer.time, "perf_counter", lambda: clock.now)
     monkeypatch.setattr(trainer, "train", lambda *words, **other: clock.train(*words, **{"on_epoch": never} | other))
     worker = trainer.Trainer(setup(epochs))
+    if capture:
+        worker.device = torch.device("cuda")
+        monkeypatch.setattr(worker, "_forget_peak", lambda: None)
+        monkeypatch.setattr(worker, "_held_memory_mb", lambda: None)
     (announced,) = worker.probe(Probe(architectures=(network(),))).seconds
     units = 3 * len(worker.data.training) + len(worker.data.validation)
     assert announced == pytest.approx(once + 2 * capture + epochs * units * clock.unit, rel=0.01)

@@ -7,9 +7,9 @@ that fails twice, or where the start has a reason to fail, is given up. Without 
 A fault of the machine is no outcome of a training: it is raised as a MachineError, and all of them can be taken up.
 
 A training that runs out of memory is begun once more with its device for itself, and if that is not enough, either, it
-is its outcome. Where a process was killed, or died on a GPU, its training has the device for itself, too: who took the
-memory, or whose fault it was that ended the processes of all who share a GPU, nobody can tell. A training whose step
-cannot be captured is begun again by eager steps; that counts as no death.
+is its outcome. Where the system killed a process for want of memory, or one died on a GPU, its training has the device
+for itself, too: who took the memory, or whose fault it was that ended the processes of all who share a GPU, nobody can
+tell. A training whose step cannot be captured is begun again by eager steps; that counts as no death.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from igcnas.evaluation.slots import Slot
 from igcnas.evaluation.waiting import Waiting
 from igcnas.files import naming_faults
 from igcnas.worker import Job, Probe, Probed, WorkerSetup, messages
+from igcnas.worker.memory import processes_ended_for_memory
 
 _POLL_SECONDS = 0.2
 # Loading data and importing torch on a slow disk; not training, which has its own deadline.
@@ -66,6 +67,7 @@ class ProcessEvaluator:
         self._ended: deque[tuple[int, Outcome]] = deque()
         self.device_name = ""
         self._uncaptured_in_a_row, self._suspected = 0, False
+        self._killed_so_far = processes_ended_for_memory()
 
     def __enter__(self) -> ProcessEvaluator:
         return self
@@ -183,7 +185,7 @@ class ProcessEvaluator:
         message = child.receive()
         if message is None:
             reason = child.reason()
-            self._lost(place, reason, killed=child.was_killed)
+            self._lost(place, reason, starved=child.was_killed and self._ended_for_memory())
             return
         word, content = message
         if word == messages.READY:
@@ -258,8 +260,8 @@ class ProcessEvaluator:
                 "of captured steps on this GPU"
             )
 
-    def _lost(self, place: Place, reason: str, *, told_so: bool = False, killed: bool = False) -> None:
-        """A process is gone, or is to go: with its training, or before it could begin."""
+    def _lost(self, place: Place, reason: str, *, told_so: bool = False, starved: bool = False) -> None:
+        """A process is gone, or is to go: with its training, or before it could begin. starved: for want of memory."""
         task, started = place.lose()
         if not started and (told_so or place.failed_starts == _ATTEMPTS):
             self._give_up(place, reason)
@@ -268,11 +270,16 @@ class ProcessEvaluator:
         task.deaths += started
         if task.deaths == _ATTEMPTS:
             self._ended.append((task.number, Outcome(reason=reason)))
-        elif started and task.alone_on is None and (killed or not place.on_cpu):
+        elif started and task.alone_on is None and (starved or not place.on_cpu):
             task.alone_on = place.slot.device
             self._waiting.add(task)
         else:
             self._waiting.again(task)
+
+    def _ended_for_memory(self) -> bool:
+        """Whether the system has killed any process for want of memory since this was asked last."""
+        before, self._killed_so_far = self._killed_so_far, processes_ended_for_memory()
+        return before is not None and self._killed_so_far is not None and self._killed_so_far > before
 
     def _give_up(self, place: Place, reason: str) -> None:
         """Go on without this slot, if there is another."""

@@ -68,6 +68,15 @@ def available_memory_mb() -> float | None:
     return None if available is None else available / 1e6
 
 
+def processes_ended_for_memory() -> int | None:
+    """How many processes Linux has killed so far because memory had run out, also in containers; None elsewhere."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None
+
+
 def _field(path: Path, name: str) -> int | None:
     """The number behind `name:` in one of the kernel's lists, in KiB there."""
     with suppress(OSError):

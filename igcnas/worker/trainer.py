@@ -116,11 +116,14 @@ class Trainer:
         self._forget_peak()
         capture = self.setup.capture if job.capture is None else job.capture
         few = self._few_images()
-        # What a process does once (loads kernels, makes handles of libraries) is not of a training.
-        for first in job.architectures[:1]:
-            train(first, few, self._short(1), capture=capture)
-        seconds = tuple(self._expected_seconds(architecture, few, capture) for architecture in job.architectures)
-        return Probed(seconds=seconds, peak_memory_mb=self._held_memory_mb())
+        seconds: list[float] = []
+        for architecture in job.architectures:
+            # What a process does once is not of a training: on a CPU it loads each kernel at its first use. What a GPU
+            # does once for each shape, every training has to pay.
+            if not seconds or self.device.type == "cpu":
+                train(architecture, few, self._short(1), capture=capture)
+            seconds.append(self._expected_seconds(architecture, few, capture))
+        return Probed(seconds=tuple(seconds), peak_memory_mb=self._held_memory_mb())
 
     def _expected_seconds(self, architecture: Architecture, few: TrainingData, capture: bool | None) -> float:
         """What the whole training of this network will take: what it costs once, and what each epoch costs.
@@ -128,7 +131,9 @@ class Trainer:
         Both from one short training of a few images. Its first epochs, in which a graph is captured, and what came
         before and after them, less the time that so many later epochs took, is what a training costs once.
         """
-        warm = max(2, math.ceil(_WARM_STEPS / few.steps(self.setup.training.batch_size)))
+        warm = 1
+        if self.device.type == "cuda":  # evaluation is captured in the second epoch
+            warm = max(2, math.ceil(_WARM_STEPS / few.steps(self.setup.training.batch_size)))
         ends: list[float] = []
 
         def told(_report: EpochReport) -> bool:
