@@ -141,11 +141,10 @@ def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]
     """Where the workers run."""
     from igcnas.evaluation import slots_for
 
-    _, height, width = settings.data.input_shape
     return slots_for(
         asked_workers(arguments),
         device=arguments.device,
-        pixels=height * width,
+        macs=settings.budget_macs,
         batch_size=settings.training.batch_size,
         networks=arguments.networks,
         undisturbed=settings.objective == "accuracy,latency",
@@ -168,6 +167,7 @@ def _search(
     from igcnas.cli.recording import recorded
     from igcnas.cli.search_plan import announce
     from igcnas.evaluation import Interrupted, ProcessEvaluator
+    from igcnas.evaluation.mps import Mps
     from igcnas.records import best, counted, records, trained
     from igcnas.search import Search, Summary
     from igcnas.worker import WorkerSetup
@@ -182,13 +182,15 @@ def _search(
         capture=capture,
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
-    with ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
+    # The workers end before what they share their GPUs by.
+    with Mps(print) as mps, ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
         search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
         evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
             return search.run(arguments.networks, **allowed), evaluator.slots
+        evaluator.keep(mps.share(slots))
         try:
             clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:
