@@ -1,18 +1,14 @@
 """The training step as CUDA sees it, without a GPU: autograd, optimizer and evaluation on tensors that are not there.
 
-fake_cuda.cpp is a device that allocates and computes nothing, fake_cuda.py trains on it in a process of its own and
-says what was asked of the device. A step that reads a number back, or carries one there, cannot be captured in a graph;
+benchmarks/fake_cuda is a device that allocates and computes nothing, and a process that trains on it and says what was
+asked of the device. A step that reads a number back, or carries one there, cannot be captured in a graph;
 one that changes the layout of a map copies it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +18,7 @@ import pytest
 if sys.platform != "win32":
     import fcntl
 
+from benchmarks import fake_cuda, step_operations
 from igcnas.architecture import Architecture, Stage
 from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
 from igcnas.grouping import (
@@ -40,12 +37,8 @@ from igcnas.settings import GroupingRules, TrainingSettings
 from igcnas.space import load_space
 from igcnas.training.specimens import FIXED, LEARNED, RECIPE
 
-ROOT = Path(__file__).parents[1]
-COMPILER = shutil.which(os.environ.get("CXX", "c++")) or shutil.which("g++")
 pytestmark = [
-    pytest.mark.skipif(
-        COMPILER is None or sys.platform != "linux", reason="the fake device is compiled with a C++ compiler, on Linux"
-    ),
+    pytest.mark.skipif(fake_cuda.COMPILER is None, reason="the fake device is compiled with a C++ compiler, on Linux"),
     pytest.mark.timeout(1200),  # one process trains all networks
 ]
 SHORT = short_recipe(TrainingSettings(epochs=2))
@@ -133,25 +126,7 @@ def _trained(folder: Path) -> str:
         {"architecture": architecture.to_json(), "recipe": dataclasses.replace(SHORT, **changes).to_dict()}
         for architecture, changes in NETWORKS.values()
     ]
-    words = [sys.executable, "-m", "tests.fake_cuda", str(compiled(folder))]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(
-        words, input=json.dumps(rows), capture_output=True, text=True, cwd=ROOT, env=environment, check=False
-    )
-    assert done.returncode == 0, "\n".join(line for line in done.stderr.splitlines() if "registered at" not in line)
-    return done.stdout
-
-
-def compiled(folder: Path) -> Path:
-    """The fake device as a library."""
-    found = importlib.util.find_spec("torch")
-    assert found is not None
-    assert found.origin is not None
-    torch, library = Path(found.origin).parent, folder / "fake_cuda.so"
-    words = [str(COMPILER), "-std=c++20", "-O0", "-shared", "-fPIC", str(ROOT / "tests" / "fake_cuda.cpp")]
-    words += ["-o", str(library), f"-I{torch / 'include'}", f"-L{torch / 'lib'}", "-lc10", "-ltorch_cpu"]
-    subprocess.run(words, check=True, capture_output=True)
-    return library
+    return "\n".join(map(json.dumps, fake_cuda.trained(fake_cuda.compiled(folder), rows)))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -179,7 +154,7 @@ def test_every_map_stays_in_channels_last_forwards_and_backwards(trained: dict[s
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_maps_are_convolved_in_bfloat16_and_what_decides_is_computed_in_float32(trained: dict[str, Any], name: str) -> None:
+def test_maps_are_convolved_in_bfloat16_and_what_decides_is_in_float32(trained: dict[str, Any], name: str) -> None:
     assert trained[name]["types"]["aten.convolution.default"] == ["torch.bfloat16"]
     assert trained[name]["types"]["aten._log_softmax.default"] == ["torch.float32"]
     assert set(trained[name]["types"].get("aten._softmax.default", [])) <= {"torch.float32"}
@@ -193,3 +168,12 @@ def test_every_optimizer_steps_for_all_parameters_at_once_by_a_rate_on_the_devic
             continue
         assert "aten._fused_sgd_.default" not in done, name
         assert done["aten._fused_sgd_.tensor_lr"] <= 5, name  # one a group of parameters
+
+
+def test_the_page_of_operations_has_a_row_a_network(trained: dict[str, Any]) -> None:
+    rows = [trained[name] | {"images": "8x8", "network": name, "macs": 1} for name in ("igcv1", "igcv3")]
+    lines = step_operations.page(rows, []).splitlines()[-2:]
+    for line, name in zip(lines, ("igcv1", "igcv3"), strict=True):
+        _, images, network_name, operations, _, *zeros, _ = (cell.strip() for cell in line.split("|"))
+        assert (images, network_name, zeros) == ("8x8", name, ["0", "2", "0"])
+        assert 100 < int(operations) < 400

@@ -1,8 +1,8 @@
-"""Trains on CUDA tensors that are not there, and says what every operation of a step was: a program for test_cuda_step.
+"""Trains on CUDA tensors that are not there, and says what every operation of a step was.
 
-python -m tests.fake_cuda DEVICE_LIBRARY < networks.json
+python -m benchmarks.fake_cuda DEVICE_LIBRARY < networks.json
 
-The library is fake_cuda.cpp, compiled. Each network is an architecture with its recipe; two epochs of each are trained
+The library is device.cpp, compiled. Each network is an architecture with its recipe; two epochs of each are trained
 (forward pass, autograd, optimizer, metrics, evaluation) under FakeTensorMode, and a line of JSON is printed: operations
 and reads of the host, in a step and around it.
 """
@@ -200,6 +200,7 @@ def trained(architecture: Architecture, recipe: Recipe) -> dict[str, Any]:
     steps = engine.steps_per_epoch * recipe.epochs
     return {
         "steps": steps,
+        "epochs": recipe.epochs,
         "launches": {place: sum(counted.values()) for place, counted in watch.launches.items()},
         "operations": {name: count / steps for name, count in watch.launches.get("step", Counter()).most_common()},
         "reads": dict(watch.reads),
