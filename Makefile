@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # What a processor computes differently from another is in these.
-NUMERICS := tests/test_execution.py tests/test_cuda_program.py tests/test_distributed.py tests/test_training.py
+NUMERICS := tests/test_execution.py tests/test_distributed.py tests/test_training.py
 # These need no torch, nothing that loads it, and run where there is none.
 TORCH_FREE := $(addprefix tests/test_,$(addsuffix .py,architecture baselines pareto product racing width \
 	width_igcv2 width_igcv3 width_optimum))

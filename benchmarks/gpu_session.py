@@ -1,178 +1,123 @@
 """One command for a session on a GPU: is everything right, and how fast is it; results are written as they come.
 
-python -m benchmarks.gpu_session --out DIR                       # under ten minutes on an H100
+python -m benchmarks.gpu_session --out gpu                       # under ten minutes
+python -m benchmarks.gpu_session --out gpu --device cpu --tiny   # the same steps on next to nothing: the form
 
-Correctness first: the tests that need CUDA (marked `cuda`), then every way of every operator against float64. Then the
-tables: operators, roofline, trial. Each step is a process with a time limit of its own; one that fails or runs out of
-time leaves what it has, and the next one starts. DIR holds eight files at most: session.md says what ran, how long it
-took and how it ended, checks.log what the checks printed; a page and its JSON for each table.
+It needs torch, numpy, scipy, pandas, matplotlib and safetensors; what needs more (tests that import development
+packages) says so and is left out. Checks first: the proof of the captured step against the eager one, and the tests
+that are marked `cuda`, each file by itself. Then figures, on made-up images of 8x8 and 32x32: the copy and GEMM rates
+of the device; cold trials by a loader as tutorials have it, by eager steps and by the captured one, in turns; many
+trials by one process, and the memory that they leave; trials an hour of several processes at once, under MPS where it
+can be started. Each part has its share of the minutes. DIR then holds gpu-session.md, which goes to
+benchmarks/results, its JSON, and checks.log.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import signal
-import subprocess
-import sys
+import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks.speed.page import table
+import torch
 
-_ROOT = Path(__file__).resolve().parent.parent
-# pytest ends with 5 where no test has the mark.
-_NO_TESTS = 5
+from benchmarks.speed import checks, mps
+from benchmarks.speed.machine import machine, rates
+from benchmarks.speed.page import write
+from benchmarks.speed.session import Session
+from benchmarks.speed.session_page import page
+from benchmarks.speed.session_results import FULL, TINY, Results, sizes
+from benchmarks.speed.variants import EAGER, GRAPH
+from igcnas.errors import IgcnasError
+from igcnas.training.device import resolve_device
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One process. share: of the minutes, at most. log: the file that its output goes to; else it is thrown away."""
-
-    name: str
-    words: tuple[str, ...]
-    share: float
-    log: str = ""
-    fine: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How a step ended, after how many seconds. status None: it ran out of time."""
-
-    step: Step
-    status: int | None
-    seconds: float
-
-    @property
-    def word(self) -> str:
-        """For the page."""
-        if self.status is None:
-            return "out of time"
-        return "ok" if self.status in self.step.fine else f"status {self.status}"
+NAME = "gpu-session"
+# By when each part ends, as a share of all minutes. What a part leaves goes to those behind it.
+_CHECKS, _SMALL, _MEMORY, _LARGE, _FLEETS = 0.28, 0.45, 0.57, 0.78, 0.97
 
 
-def steps(device: str, out: Path, *, minutes: float, tiny: bool) -> list[Step]:
-    """The plan. tiny: the same steps so small that a test can run them on a CPU."""
-    python = sys.executable
-    data = "digits" if device == "cpu" else "synthetic-cifar"
-    common = ("--device", device, "--out", str(out))
-    operators = ("-m", "benchmarks.operators", "--device", device)
-    few = ("--kinds", "depthwise", "--batches", "4") if tiny else ()
-    quick = ("--repeats", "2", "--seconds", "0.001") if tiny else ("--few", "--repeats", "5", "--seconds", "0.005")
-    checks = few if tiny else ("--few", "--batches", "32")
-    roofline: tuple[str, ...] = ("--data", data, "--name", "roofline")
-    roofline += ("--small", "--no-timing") if tiny else ("--epochs", "4", "--named", "3", "--limit", "60")
-    trial: tuple[str, ...] = ("--data", data, "--name", "trial", "--no-throughput", "--epochs", "2")
-    if tiny:
-        trial += ("--networks", "0", "--named", "1", "--variants", "eager")
+def run(arguments: argparse.Namespace, words: Sequence[str] | None) -> Results:
+    """All parts, in order."""
+    start = time.monotonic()
+    device = resolve_device(arguments.device)
+    cuda = device.type == "cuda"
+    scale = TINY if arguments.tiny else FULL
+    results = Results(
+        device=str(device), minutes=arguments.minutes, machine=machine(device), graph=GRAPH if cuda else EAGER
+    )
+
+    def keep() -> None:
+        write(arguments.out, NAME, page(results, words), results.plain())
+
+    def by(share: float) -> float:
+        return start + 60 * arguments.minutes * share
+
+    keep()
+    _check(results, arguments.out / "checks.log", by(_CHECKS), proves=cuda, tiny=arguments.tiny)
+    keep()
+    try:
+        results.rates = rates(device, small=arguments.tiny)
+        if cuda:
+            torch.cuda.empty_cache()
+    except RuntimeError as error:  # of CUDA
+        results.notes.append(f"copy and GEMM rates: {str(error).splitlines()[0]}")
+    session = Session(results, scale, keep)
+    small, large = results.sizes = sizes(scale)
+    session.cold(small, until=by(_SMALL), trials_until=by(_MEMORY))
+    session.cold(large, until=by(_LARGE))
+    few, many = [n for n in scale.workers if n == 1], [n for n in scale.workers if n > 1]
+    fleets = [size for size in (small, large) if size.name in scale.repeats]
+    for workers, size in itertools.product(few, fleets):
+        session.fleet(size, workers, mps=False, until=by(_FLEETS))
+    with mps.shared(results.notes.append) if cuda else nullcontext(False) as shares:
+        for workers, size in itertools.product(many, fleets):
+            session.fleet(size, workers, mps=shares, until=by(_FLEETS))
+    keep()
+    return results
+
+
+def _check(results: Results, log: Path, until: float, *, proves: bool, tiny: bool) -> None:
+    """The proof and the tests, one after the other; each is said at once."""
+    log.write_text("", encoding="utf-8")
+    files = checks.marked()
+    found = checks.run_tests(files[:1] if tiny else files, log, deadline=until)
+    if proves:
+        _say(results, checks.proof(log, limit=until - time.monotonic()))
     else:
-        # torch.compile takes minutes: benchmarks/README.md has a command of its own for it.
-        trial += ("--networks", "4", "--named", "4", "--slow-networks", "1", "--limit", "100")
-        trial += (
-            "--minutes",
-            f"{0.4 * minutes:.2f}",
-            "--variants",
-            "loader",
-            "resident",
-            "stock graph",
-            "eager",
-            "fast",
-        )
-    tests = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "cuda", "--timeout", "120")
-    where = ("tests/test_speed_benchmarks.py",) if tiny else ("tests",)
-    stop = ("--minutes", f"{0.2 * minutes:.2f}")
-    return [
-        Step(name="tests on CUDA", words=(python, *tests, *where), share=0.2, log="checks.log", fine=(0, _NO_TESTS)),
-        Step(
-            name="checks against float64",
-            words=(python, *operators, "--check-only", *checks),
-            share=0.2,
-            log="checks.log",
-        ),
-        Step(
-            name="operators",
-            words=(python, *operators, *few, *quick, *stop, "--name", "operators", "--out", str(out)),
-            share=0.3,
-        ),
-        Step(name="roofline", words=(python, "-m", "benchmarks.roofline", *common, *roofline), share=0.2),
-        Step(name="trial", words=(python, "-m", "benchmarks.trial", *common, *trial), share=0.5),
-    ]
+        _say(results, checks.Check(name=checks.PROOF_NAME, state="skipped", found="no GPU"))
+    for check in found:
+        _say(results, check)
 
 
-def run(plan: Sequence[Step], out: Path, *, minutes: float) -> list[Ended]:
-    """All steps; none starts or goes on after all minutes are over."""
-    out.mkdir(parents=True, exist_ok=True)
-    start = time.monotonic()
-    ended: list[Ended] = []
-    for step in plan:
-        left = 60 * minutes - (time.monotonic() - start)
-        ended.append(one(step, out, limit=max(0.0, min(left, 60 * minutes * step.share))))
-        (out / "session.md").write_text(page(ended, minutes), encoding="utf-8")
-        print(f"{step.name}: {ended[-1].word}, {ended[-1].seconds:.0f} s", flush=True)
-    return ended
-
-
-def one(step: Step, out: Path, *, limit: float) -> Ended:
-    """One step; at its limit it is ended with all that it started."""
-    start = time.monotonic()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
-    with (out / step.log if step.log else Path(os.devnull)).open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            step.words,
-            cwd=_ROOT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT if step.log else None,
-            start_new_session=True,
-        )
-        status: int | None = None
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            status = process.wait(limit)
-        if status is None:
-            _end(process)
-    return Ended(step=step, status=status, seconds=time.monotonic() - start)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask first, so that the step ends its own processes, which have sessions of their own; then insist."""
-    process.send_signal(signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(10)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def page(ended: Sequence[Ended], minutes: float) -> str:
-    """What ran and how it ended."""
-    rows = [[e.step.name, e.word, f"{e.seconds:.0f}", f"{60 * minutes * e.step.share:.0f}"] for e in ended]
-    links = "Tables: [operators](operators.md), [roofline](roofline.md), [trial](trial.md); checks: checks.log.\n"
-    return f"# A session on a GPU\n\n{table(['step', 'ended', 'seconds', 'limit'], rows)}\n{links}"
+def _say(results: Results, check: checks.Check) -> None:
+    results.checks.append(check)
+    print(f"{check.name}: {check.state} {check.found} ({check.seconds:.0f} s)", flush=True)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the session. Status 1 where a step did not end well."""
+    """Run the session. Status 1 where a check failed or a trial did."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu_session",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for what is found")
-    parser.add_argument("--device", default="cuda", help="default: cuda")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for what is found")
+    parser.add_argument("--device", default="cuda", help="cuda or cuda:N; cpu with --tiny (default: cuda)")
     parser.add_argument("--minutes", type=float, default=9.0, help="for everything (default: 9)")
-    parser.add_argument("--tiny", action="store_true", help="the same steps on next to nothing, to see that they run")
-    parser.add_argument("--only", nargs="+", metavar="STEP", help="only these steps, by the first word of their names")
+    parser.add_argument("--tiny", action="store_true", help="next to nothing of everything, to see that it runs")
     arguments = parser.parse_args(words)
-    out = arguments.out.resolve()
-    plan = steps(arguments.device, out, minutes=arguments.minutes, tiny=arguments.tiny)
-    if arguments.only:
-        plan = [step for step in plan if step.name in arguments.only or step.name.split()[0] in arguments.only]
-    ended = run(plan, out, minutes=arguments.minutes)
-    return 0 if all(e.word == "ok" for e in ended) else 1
+    try:
+        if arguments.device == "cpu" and not arguments.tiny:
+            raise IgcnasError("a session on a CPU says nothing of a GPU; --tiny shows its form")
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        results = run(arguments, words)
+    except IgcnasError as error:
+        print(f"error: {error}")
+        return 2
+    print(page(results, words))
+    return 0 if results.well else 1
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 python -m benchmarks.operators --device cpu --out benchmarks/results
 
 Each way (benchmarks/speed/ways.py) is first held against float64 on the same inputs, then timed: the first call apart,
-then medians of repeats in which all ways of a case take turns. On CUDA the time is that of the device: the calls are in
-a graph and go round over so many tensors that the cache cannot hold them. Bytes a second are those that must move at
-least (benchmarks/speed/shapes.py) over the time, and their share is of the copy rate measured in the same call.
+then medians of repeats in which all ways of a case take turns. Bytes a second are those that must move at least
+(benchmarks/speed/shapes.py) over the time, and their share is of the copy rate measured in the same call. On a GPU
+there is nothing to compare: igcnas runs the library's operators there.
 """
 
 from __future__ import annotations
@@ -24,18 +24,15 @@ import torch
 
 from benchmarks.speed.clock import Timing, interleaved, once
 from benchmarks.speed.machine import Rates, describe, machine, plain_rates, rates
-from benchmarks.speed.operations import Inputs, Operation, errors, inputs, reference
+from benchmarks.speed.operations import Operation, errors, inputs, reference
 from benchmarks.speed.page import command, number, table, write
 from benchmarks.speed.shapes import KINDS, SETTINGS, Case, cases
-from benchmarks.speed.ways import Way, ways_of
+from benchmarks.speed.ways import WAYS
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.training.device import resolve_device
 
-# More than the cache of an H100, which holds 50 MB.
-_CUDA_BYTES = 120e6
-_MOST_COPIES = 16
-# Relative errors to float64: rounding of bfloat16 (8 bits), and of float32 over sums of thousands.
-_ALLOWED = {torch.bfloat16: 2e-2, torch.float32: 1e-3}
+_CPU = torch.device("cpu")
+_BYTES = 4  # of a float32
+_ALLOWED = 1e-3  # relative errors to float64: rounding over sums of thousands
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +54,6 @@ class Row:
 class Results:
     """Everything that was measured, as it grows."""
 
-    device: str
     machine: dict[str, Any]
     rates: Rates
     rows: dict[Case, list[Row]] = field(default_factory=dict)
@@ -66,7 +62,6 @@ class Results:
     def plain(self) -> dict[str, Any]:
         """For JSON: medians, spreads and first calls."""
         return {
-            "device": self.device,
             "machine": self.machine,
             "rates": plain_rates(self.rates),
             "cases": [
@@ -98,91 +93,67 @@ def _timing(timing: Timing | None) -> dict[str, Any] | None:
 
 def measure(
     chosen: Sequence[Case],
-    device: torch.device,
     *,
     repeats: int,
     seconds: float,
     check_only: bool = False,
     minutes: float | None = None,
-    small: bool = False,
     keep: Callable[[Results], None] = lambda _results: None,
 ) -> Results:
-    """All cases, in their order; `keep` hears of each. small: a rate of the machine without meaning, for a test."""
+    """All cases, in their order; `keep` hears of each."""
     start = time.monotonic()
-    results = Results(device.type, machine(device), rates(device, small=small or check_only))
+    results = Results(machine(_CPU), rates(_CPU, small=check_only))
     for case in chosen:
         if minutes is not None and time.monotonic() - start > 60 * minutes:
             results.stopped = f"{minutes} minutes were over before {case.kind} {case.setting} {case.text()}"
             break
-        results.rows[case] = one_case(case, device, repeats=repeats, seconds=seconds, check_only=check_only)
+        results.rows[case] = one_case(case, repeats=repeats, seconds=seconds, check_only=check_only)
         keep(results)
         gc.collect()
     return results
 
 
-def one_case(case: Case, device: torch.device, *, repeats: int, seconds: float, check_only: bool) -> list[Row]:
+def one_case(case: Case, *, repeats: int, seconds: float, check_only: bool) -> list[Row]:
     """Every way of one case: its error, and its times unless `check_only`."""
-    given = inputs(case, device)
+    given = inputs(case)
     expected = reference(given)
     rows: list[Row] = []
-    ready: dict[str, list[Operation]] = {}
-    for way in ways_of(case.kind, device.type):
+    ready: dict[str, Operation] = {}
+    for way in WAYS[case.kind]:
         row = Row(way=way.name)
         rows.append(row)
         try:
-            first = way.make(given)
-            row.first = once(first.both, device)
-            row.error = errors(first.results(), expected)
+            operation = way.make(given)
+            row.first = once(operation.both, _CPU)
+            row.error = errors(operation.results(), expected)
             if not check_only:
-                ready[way.name] = [first, *_more(way, given)]
+                ready[way.name] = operation
         except Exception as error:  # a way that cannot do a shape says so in its row
             row.failed = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}" if str(error) else repr(error)
-        if row.error > _ALLOWED[given.x.dtype]:
+        if row.error > _ALLOWED:
             row.failed = f"wrong: relative error {row.error:.1e}"
             ready.pop(way.name, None)
     del expected
     for direction in ("forward", "both"):
-        calls = {name: _round(operations, direction) for name, operations in ready.items()}
-        timings = interleaved(calls, device, repeats=repeats, seconds=seconds)
+        calls = {name: getattr(operation, direction) for name, operation in ready.items()}
+        timings = interleaved(calls, _CPU, repeats=repeats, seconds=seconds)
         for row in rows:
             if row.way in timings:
-                timing = timings[row.way]
-                timing.seconds = [value / len(ready[row.way]) for value in timing.seconds]
-                setattr(row, direction, timing)
+                setattr(row, direction, timings[row.way])
     return rows
-
-
-def _more(way: Way, given: Inputs) -> list[Operation]:
-    """The same on other tensors, so many that they do not fit into the cache of a GPU together."""
-    if given.device.type != "cuda":
-        return []
-    size = sum(given.case.elements) * given.x.element_size()
-    copies = min(_MOST_COPIES, math.ceil(_CUDA_BYTES / size))
-    return [way.make(inputs(given.case, given.device, seed=seed)) for seed in range(1, copies)]
-
-
-def _round(operations: list[Operation], direction: str) -> Callable[[], object]:
-    calls = [getattr(operation, direction) for operation in operations]
-
-    def call() -> None:
-        for one in calls:
-            one()
-
-    return call
 
 
 def page(results: Results, words: Sequence[str] | None) -> str:
     """All tables."""
     parts = [
-        f"# Operators on {results.device}\n",
+        "# Operators on a CPU\n",
         command("benchmarks.operators", words),
         describe(results.machine, results.rates),
         "`forward` and `both` (forward and all gradients) are medians, with the interquartile range in percent; "
-        "`first` is the first call of both. Ratios: the time of the first way of the table over that of the row; `to "
-        "the best stock`: that of the faster layout of the same stock call over it. The prediction is of `both, "
-        "times`, alone. GB/s and the share are of `both`: what must move at least, over the time and over the copy "
-        "rate above. Error is "
-        "the largest relative one, over the output and all gradients, to float64.\n",
+        "`first` is the first call of both. Ratios: the time of the first way of the table over that of the row. The "
+        "prediction is of `both, times`, alone. GB/s and the share are of `both`: what must move at least, over the "
+        "time and over the copy rate above. Error is the largest relative one, over the output and all gradients, to "
+        "float64.\n",
     ]
     for kind in KINDS:
         for setting in SETTINGS[kind]:
@@ -198,14 +169,12 @@ def _table(found: dict[Case, list[Row]], results: Results) -> str:
     rows = []
     for case, timed in found.items():
         base = timed[0]
-        stock = [row for row in timed if row.way.startswith(base.way.partition(",")[0])]
-        predicted = {way.name: way.predicted.get(results.device, "-") for way in ways_of(case.kind, results.device)}
+        predicted = {way.name: way.predicted for way in WAYS[case.kind]}
         for row in timed:
             if row.forward is None or row.both is None:
-                rows.append([case.text(), row.way, *["-"] * 10, row.failed or f"error {row.error:.0e}"])
+                rows.append([case.text(), row.way, *["-"] * 9, row.failed or f"error {row.error:.0e}"])
                 continue
-            itemsize = 2 if results.device == "cuda" else 4
-            rate = itemsize * case.least_elements(True) / row.both.median
+            rate = _BYTES * case.least_elements(True) / row.both.median
             rows.append(
                 [
                     case.text(),
@@ -215,16 +184,15 @@ def _table(found: dict[Case, list[Row]], results: Results) -> str:
                     f"{1e3 * row.first:.1f}",
                     _over(base, row, "forward"),
                     _over(base, row, "both"),
-                    _best_over(stock, row),
                     predicted[row.way],
                     number(rate / 1e9),
                     f"{100 * rate / results.rates.copy:.0f} %",
                     f"{row.error:.0e}",
-                    "" if results.device == "cpu" or row.both.graphed else "not in a graph",
+                    "",
                 ]
             )
     head = ["shape", "way", "forward, us", "both, us", "first, ms", "forward, times", "both, times"]
-    return table([*head, "to the best stock", "predicted", "GB/s", "of copy", "error", "note"], rows)
+    return table([*head, "predicted", "GB/s", "of copy", "error", "note"], rows)
 
 
 def _time(timing: Timing) -> str:
@@ -234,11 +202,6 @@ def _time(timing: Timing) -> str:
 def _over(base: Row, row: Row, direction: str) -> str:
     ours, theirs = getattr(row, direction), getattr(base, direction)
     return number(theirs.median / ours.median) if theirs is not None else "-"
-
-
-def _best_over(stock: list[Row], row: Row) -> str:
-    times = [other.both.median for other in stock if other.both is not None]
-    return number(min(times) / row.both.median) if times and row.both is not None else "-"
 
 
 def wrong(results: Results) -> list[str]:
@@ -256,21 +219,19 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.operators", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto (default: cpu)")
+    parser.add_argument("--device", default="cpu", choices=["cpu"], help="cpu, and nothing else")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), metavar="KIND", help=", ".join(KINDS))
-    parser.add_argument("--batches", type=int, nargs="+", default=None, help="default: 128; on CUDA also 512")
-    parser.add_argument("--few", action="store_true", help="fewer numbers of groups on CUDA")
+    parser.add_argument("--batches", type=int, nargs="+", default=[128], help="default: 128")
     parser.add_argument("--repeats", type=int, default=9, help="default: 9")
     parser.add_argument("--seconds", type=float, default=0.02, help="of each repeat (default: 0.02)")
     parser.add_argument("--minutes", type=float, default=None, help="start no case after so many minutes")
     parser.add_argument("--check-only", action="store_true", help="errors to float64, no times")
-    parser.add_argument("--threads", type=int, default=1, help="on a CPU (default: 1)")
-    parser.add_argument("--name", default=None, help="of the page (default: operators-DEVICE)")
+    parser.add_argument("--threads", type=int, default=1, help="default: 1")
+    parser.add_argument("--name", default=None, help="of the page (default: operators-cpu)")
     parser.add_argument("--out", type=Path, help="folder for the page and its JSON (default: print only)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(words)
     try:
-        device = resolve_device(arguments.device)
         for kind in arguments.kinds:
             if kind not in KINDS:
                 raise IgcnasError(unknown_name("kind", kind, KINDS))
@@ -278,16 +239,14 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"error: {error}")
         return 2
     torch.set_num_threads(arguments.threads)
-    batches = tuple(arguments.batches or ((128, 512) if device.type == "cuda" else (128,)))
-    chosen = list(cases(device.type, tuple(arguments.kinds), batches, few=arguments.few))
+    chosen = list(cases(tuple(arguments.kinds), tuple(arguments.batches)))
 
     def keep(results: Results) -> None:
         if arguments.out is not None:
-            write(arguments.out, arguments.name or f"operators-{device.type}", page(results, words), results.plain())
+            write(arguments.out, arguments.name or "operators-cpu", page(results, words), results.plain())
 
     results = measure(
         chosen,
-        device,
         repeats=arguments.repeats,
         seconds=arguments.seconds,
         check_only=arguments.check_only,

@@ -41,7 +41,7 @@ IMAGES = 50_000
 # What the floors of the published networks were predicted with: copy and bfloat16 GEMM of an H100, assumed.
 ASSUMED = Rates(copy=3.0e12, gemm=399e12, copy_spread=0.0, gemm_spread=0.0, dtype="bfloat16", threads=0)
 # Shares of the fused2 floor that were predicted of the engines.
-PREDICTED = {("cpu", EAGER): "30 %", ("cpu", FAST): "100 %", ("cuda", EAGER): "10 %", ("cuda", FAST): "50 to 80 %"}
+PREDICTED = {("cpu", EAGER): "30 %", ("cpu", FAST): "100 %"}
 
 
 @dataclass(slots=True)

@@ -6,9 +6,24 @@ process busy for minutes or fill its memory before anybody says no. docs/securit
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from msgspec import Meta
+try:
+    from msgspec import Meta as Meta
+except ModuleNotFoundError:  # whoever trains and reads no file needs none: a GPU that is lent for minutes
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Meta:  # type: ignore[no-redef]
+        """The same bounds, for `recipes.checking`."""
+
+        gt: float | None = None
+        ge: float | None = None
+        lt: float | None = None
+        le: float | None = None
+        min_length: int | None = None
+        max_length: int | None = None
+
 
 CHANNELS = 2**20  # of a layer, of an image; also groups, repeats, and all else that a network counts
 ALL_CHANNELS = 2**21  # of the outputs of all blocks together

@@ -12,23 +12,21 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from igcnas import __version__, folders, gpu, limits, streams
+from igcnas import __version__, folders, limits, streams
+from igcnas.doctor_gpu import gpu_findings, steps_findings, steps_probe
+from igcnas.finding import NOTE, OK, PROBLEM, Finding, Probe
 
-OK, NOTE, PROBLEM = "ok", "note", "problem"
 _PACKAGE = Path(__file__).resolve().parent
 _NEED_MB = 700  # of a worker, as in evaluation.slots, which loads torch
 _LITTLE_DISK, _NO_DISK = 1_000_000_000, 50_000_000
 _FEW_FILES = 256
-_SECONDS = 60.0  # for a library to load, on a slow disk
 _TORCH = """
 import json, torch
 available = torch.cuda.is_available()
@@ -41,19 +39,13 @@ print(json.dumps({
 _NUMBA = "import json, numba, llvmlite.binding as b; print(json.dumps([numba.__version__, b.get_host_cpu_name()]))"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One line: what was found of a thing, whether that is well, and what to do about it."""
+def findings(studies: Path, *, check_gpu: bool = False) -> list[Finding]:
+    """All of them, in the order in which they are shown; studies: the folder of all studies.
 
-    name: str
-    state: str
-    found: str
-    advice: str = ""
-
-
-def findings(studies: Path) -> list[Finding]:
-    """All of them, in the order in which they are shown; studies: the folder of all studies."""
-    torch, numba = _Probe([sys.executable, "-c", _TORCH]), _Probe([sys.executable, "-c", _NUMBA])
+    check_gpu: check now whether captured steps are right and faster on the GPUs.
+    """
+    torch, numba = Probe([sys.executable, "-c", _TORCH]), Probe([sys.executable, "-c", _NUMBA])
+    steps = steps_probe(check=check_gpu)
     parts: dict[str, Callable[[], list[Finding]]] = {
         "python": _python,
         "igcnas": _igcnas,
@@ -69,6 +61,7 @@ def findings(studies: Path) -> list[Finding]:
         "user": _user,
         "torch": lambda: _torch(torch),
         "gpu": lambda: gpu_findings(torch),
+        "steps": lambda: steps_findings(torch, steps, asked=check_gpu),
     }
     found = []
     for name, part in parts.items():
@@ -79,41 +72,6 @@ def findings(studies: Path) -> list[Finding]:
                 Finding(name=name, state=NOTE, found=f"cannot be told ({type(error).__name__}: {_line(error)})")
             )
     return found
-
-
-class _Probe:
-    """A command that runs meanwhile; what it printed, or why it did not."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.output, self.error, self._process = "", "", None
-        try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except OSError as error:
-            self.error = error.strerror or str(error)
-
-    def ended(self) -> _Probe:
-        """Wait for it."""
-        if self._process is None:
-            return self
-        process, self._process = self._process, None
-        try:
-            self.output, errors = process.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            self.error = f"no answer in {_SECONDS:g} s"
-            return self
-        if process.returncode:
-            last = errors.strip().splitlines()[-1:] or [f"ended with status {process.returncode}"]
-            self.output, self.error = "", last[0][:300]
-        return self
 
 
 def _python() -> list[Finding]:
@@ -234,7 +192,7 @@ def _cache() -> list[Finding]:
     return [Finding(name="cache", state=OK, found=f"{chosen}, can be written")]
 
 
-def _kernels(numba: _Probe) -> list[Finding]:
+def _kernels(numba: Probe) -> list[Finding]:
     sources = _PACKAGE / "execution" / "cpu"
     places = folders.kernel_folders(sources)
     wanted = sum(path.read_text(encoding="utf-8").count("\n@kernel\n") for path in sources.glob("*.py"))
@@ -250,7 +208,7 @@ def _kernels(numba: _Probe) -> list[Finding]:
     return [_of_numba(numba), Finding(name="kernels", state=OK, found=f"compiled, in {holding}")]
 
 
-def _of_numba(probe: _Probe) -> Finding:
+def _of_numba(probe: Probe) -> Finding:
     if error := probe.ended().error:
         advice = "--engine eager trains without it; python -m pip install --force-reinstall numba llvmlite"
         return Finding(name="numba", state=PROBLEM, found=f"cannot be loaded ({error})", advice=advice)
@@ -293,26 +251,13 @@ def _user() -> list[Finding]:
     return [Finding(name="user", state=OK, found=f"{name}, home {home}")]
 
 
-def _torch(probe: _Probe) -> list[Finding]:
+def _torch(probe: Probe) -> list[Finding]:
     if error := probe.ended().error:
         advice = "python -m pip install --force-reinstall torch; counting and --help work without"
         return [Finding(name="torch", state=PROBLEM, found=f"cannot be loaded ({error})", advice=advice)]
     facts = json.loads(probe.output)
     build = f"built for CUDA {facts['cuda']}" if facts["cuda"] else "built for CPUs alone"
     return [Finding(name="torch", state=OK, found=f"{facts['version']}, {build}, {facts['threads']} threads")]
-
-
-def gpu_findings(torch: _Probe) -> list[Finding]:
-    """What torch sees of the GPUs, and why it does not see one that is there."""
-    facts = json.loads(torch.ended().output or "{}")
-    if facts.get("available"):
-        seen = f"{'; '.join(facts['devices'])} (driver {gpu.driver_version() or 'unknown'})"
-        return [Finding(name="gpu", state=OK, found=seen)]
-    why = gpu.why_unused(torch=facts.get("version"), cuda=facts.get("cuda"))
-    if why is None:
-        return [Finding(name="gpu", state=OK, found="none; training runs on the CPU")]
-    found, _, advice = why.partition("; ")
-    return [Finding(name="gpu", state=PROBLEM, found=found, advice=advice)]
 
 
 def _line(error: Exception) -> str:

@@ -7,6 +7,7 @@ IgcnasError                 root; the command line prints it and exits with stat
 |-- DataError               data that is missing, truncated, empty or of the wrong form (also ValueError)
 |-- StudyError              a study that cannot be opened, resumed or locked
 |-- TrainingError           a training that diverged or ran out of memory
+|   `-- CaptureError        a step that cannot be captured, or computes something else: eager steps can do this training
 |-- MissingExtraError       a package that one command alone needs is not installed
 |-- MachineError            a fault of the machine: a full disk, a folder that may not be written; never of a network
 `-- ExportError             an exported network that does not agree with the trained one
@@ -44,6 +45,10 @@ class StudyError(IgcnasError):
 
 class TrainingError(IgcnasError):
     """A training that ended without a usable network: it diverged or ran out of memory."""
+
+
+class CaptureError(TrainingError):
+    """A training step that CUDA could not capture, or whose captured form is wrong: eagerly it can be trained."""
 
 
 class MissingExtraError(IgcnasError):

@@ -124,6 +124,11 @@ def settle_libraries() -> None:
         os.environ["MPLCONFIGDIR"] = str(own / "matplotlib")
 
 
+def same_modules() -> dict[str, str]:
+    """The environment for a Python that is to find modules where this one does, so that both are the same igcnas."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+
+
 def home() -> Path | None:
     """The user's own folder; None where nothing names one."""
     with suppress(RuntimeError, KeyError, OSError):  # no HOME and no entry in the list of users

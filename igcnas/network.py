@@ -16,12 +16,12 @@ from igcnas.layers import (
     LEARNED,
     Add,
     AppendChannels,
+    ChannelGather,
     CondensingLinear,
-    GatedSequential,
-    GatherChannels,
-    GlobalAveragePool,
+    ContextSequential,
     NormalizeInput,
-    PadChannels,
+    PaddedShortcut,
+    PixelAverage,
     SplitConv,
     gated_arguments,
 )
@@ -61,7 +61,7 @@ def _initialise(module: nn.Module) -> None:
 
 def _sequence(layer: primitives.Sequence | primitives.Gated) -> nn.Sequential:
     children = OrderedDict((child.name, _module(child)) for child in layer.layers)
-    return GatedSequential(children, layer.skip) if isinstance(layer, primitives.Gated) else nn.Sequential(children)
+    return ContextSequential(children, layer.skip) if isinstance(layer, primitives.Gated) else nn.Sequential(children)
 
 
 @singledispatch
@@ -90,7 +90,7 @@ def _(layer: primitives.Pool) -> nn.Module:
 
 @_module.register
 def _(layer: primitives.PadShortcut) -> nn.Module:
-    return PadChannels(layer.in_channels, layer.out_channels, layer.stride)
+    return PaddedShortcut(layer.in_channels, layer.out_channels, layer.stride)
 
 
 @_module.register
@@ -126,7 +126,7 @@ def _(layer: primitives.SplitConvolution) -> nn.Module:
 @_module.register(primitives.Permutation)
 @_module.register(primitives.Gather)
 def _(layer: primitives.Permutation | primitives.Gather) -> nn.Module:
-    return GatherChannels(list(layer.indices))
+    return ChannelGather(list(layer.indices))
 
 
 @_module.register
@@ -146,7 +146,7 @@ def _(layer: primitives.Activation) -> nn.Module:
 
 @_module.register
 def _(layer: primitives.GlobalPool) -> nn.Module:
-    return GlobalAveragePool()
+    return PixelAverage()
 
 
 @_module.register

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from igcnas import files, folders, harmless, limits
-from igcnas.errors import IgcnasError
+from igcnas import again, files, folders, harmless, limits
+from igcnas.errors import CaptureError, IgcnasError
 from igcnas.streams import Streams
 
 FAULT, REFUSED = 1, 2
@@ -40,19 +40,21 @@ def run(work: Callable[[], int], *, unread: Callable[[], str | None] = lambda: N
     unread: what is said where nobody reads the output any more (igcnas.streams). ends_process: nothing else follows.
     """
     prepare()
-    status = _guarded(work, unread)
+    status = _guarded(work, unread, repeatable=ends_process and again.reason() is None)
+    if status == again.WANTED:
+        return again.begin()
     if ends_process and status in (INTERRUPTED, TERMINATED):
         _ignore_ctrl_c()  # the impatient press it again while the interpreter takes itself apart
     return status
 
 
-def _guarded(work: Callable[[], int], unread: Callable[[], str | None]) -> int:
+def _guarded(work: Callable[[], int], unread: Callable[[], str | None], *, repeatable: bool) -> int:
     with Streams(unread) as streams, _termination():
         try:
             with harmless.harmless_output():
                 status = work()
         except BaseException as error:
-            status = _ended(error, streams)
+            status = _ended(error, streams, repeatable=repeatable)
         sys.stdout.flush()
         if streams.lost is not None:
             streams.say(f"error: cannot write the output: {streams.lost.strerror or streams.lost}")
@@ -102,9 +104,13 @@ def _contains(text: str, parts: tuple[str, ...]) -> bool:
     return any(part in text for part in parts)
 
 
-def _ended(error: BaseException, streams: Streams) -> int:
-    """Say how it ended; the exit status."""
+def _ended(error: BaseException, streams: Streams, *, repeatable: bool) -> int:
+    """Say how it ended; the exit status. repeatable: the command may begin again."""
     _ignore_ctrl_c()  # a further one must not break into this
+    if isinstance(error, CaptureError) and repeatable:
+        again.ask(str(error))
+        streams.say(f"note: {_line(str(error))}; this command begins again from its checkpoints, step by step")
+        return again.WANTED
     if _is_interrupt(error):
         streams.say("stopped")
         return TERMINATED if isinstance(error, Terminated) else INTERRUPTED

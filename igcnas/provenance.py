@@ -30,7 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 _FILE = "runs.jsonl"
 _ROOT = Path(__file__).resolve().parent
 # What decides the bits of a training and of a proposal.
-_PACKAGES = ("torch", "triton", "numba", "numpy", "scipy", "optuna", "scikit-learn", "pillow")
+_PACKAGES = ("torch", "numba", "numpy", "scipy", "optuna", "scikit-learn", "pillow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from igcnas.bounds import DIGITS
 from igcnas.errors import IgcnasError, StudyError
 
@@ -93,6 +91,8 @@ def plain_json(text: bytes | str) -> Any:
 
 def as_kind(data: Any, kind: type[T], *, where: str, error: type[IgcnasError] = StudyError, advice: str) -> T:
     """Plain data as `kind`; `error` names the field, its value and the rule if it does not fit."""
+    import msgspec
+
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as fault:

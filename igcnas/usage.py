@@ -9,19 +9,26 @@ import torch
 from igcnas.upstream import Reader
 
 
-def used_outputs(readers: Iterable[Reader], masks: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def used_outputs(
+    readers: Iterable[Reader],
+    masks: Mapping[str, torch.Tensor],
+    orders: dict[tuple[int, ...], torch.Tensor] | None = None,
+) -> dict[str, torch.Tensor]:
     """For each source of a reader, by its path: which of its outputs some head keeps, bool (B, out).
 
-    masks: for each reader, by its path, (B, heads, in), of ones and zeros or bool.
+    masks: for each reader, by its path, (B, heads, in), of ones and zeros or bool. orders: keeps the orders of sources
+    as tensors on the device from one call to the next, where a call must carry nothing there.
     """
+    orders = {} if orders is None else orders
     used: dict[str, torch.Tensor] = {}
     for reader in readers:
         kept_BC = masks[reader.path].bool().any(1)
         for source in reader.sources:
             used[source.path] = kept_BC
             if source.order:
-                order = torch.tensor(source.order, device=kept_BC.device)
-                used[source.path] = torch.zeros_like(kept_BC).index_copy(1, order, kept_BC)
+                if source.order not in orders:
+                    orders[source.order] = torch.tensor(source.order, device=kept_BC.device)
+                used[source.path] = torch.zeros_like(kept_BC).index_copy(1, orders[source.order], kept_BC)
     return used
 
 

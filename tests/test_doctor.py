@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from igcnas import doctor, gpu, limits
-from igcnas.doctor import Finding, findings, gpu_findings
+from igcnas.doctor import findings
+from igcnas.doctor_gpu import gpu_findings, steps_findings, steps_probe
+from igcnas.finding import Finding
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -106,11 +108,61 @@ def test_a_gpu_that_is_there_and_cannot_be_used_is_a_problem(
     assert words in found.found + found.advice
 
 
+def verdict(**fields: Any) -> Answered:
+    """What the probe for captured steps answers."""
+    found = {"captured": True, "why": "right, and 3.2 times as fast as eager", "seconds": 8.9} | fields
+    return Answered(json.dumps([{"gpu": "H200", "verdict": found if fields.get("known", True) else None}]))
+
+
+SEEN = TORCH | {"available": True, "devices": ["H200"]}
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected", "found", "advice"),
+    [
+        (verdict(), "ok", "H200: captured; right, and 3.2 times as fast as eager (a check of 9 s)", ""),
+        (verdict(known=False), "note", "H200: not checked yet", "igcnas doctor --check-gpu"),
+        (
+            verdict(captured=False, why="CUDA could not capture the step of this network (no)"),
+            "note",
+            "H200: not captured; CUDA could not capture the step of this network (no)",
+            "trainings run step by step; igcnas doctor --check-gpu tries again",
+        ),
+        (Answered(error="ended with status -11"), "note", "cannot be told (ended with status -11)", ""),
+    ],
+)
+def test_how_steps_are_computed_on_a_gpu_is_told_with_the_figures_of_the_check(
+    steps: Answered, expected: str, found: str, advice: str
+) -> None:
+    (finding,) = steps_findings(Answered(json.dumps(SEEN)), steps)  # type: ignore[arg-type]
+    assert finding.state == expected
+    assert found in finding.found
+    assert advice in finding.advice
+
+
+@pytest.mark.parametrize("torch", [Answered(json.dumps(TORCH)), Answered(error="broken")])
+def test_without_a_gpu_there_are_no_captured_steps_to_tell_of_unless_a_check_was_asked_for(torch: Answered) -> None:
+    assert steps_findings(torch, verdict()) == []  # type: ignore[arg-type]
+    (finding,) = steps_findings(torch, None, asked=True)  # type: ignore[arg-type]
+    assert finding.state == "note"
+
+
+def test_a_gpu_is_asked_about_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(gpu, "driver_version", lambda: None)
+    assert steps_probe(check=True) is None
+    monkeypatch.setattr(gpu, "driver_version", lambda: "580.1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.chdir(tmp_path)  # where no igcnas lies
+    probe = steps_probe(check=False)
+    assert probe is not None
+    assert (probe.ended().error, probe.output) == ("", "[]\n")
+
+
 def test_one_finding_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> int:
         raise ZeroDivisionError("what\nnobody expected")
 
-    monkeypatch.setattr(doctor, "_Probe", lambda _command: Answered(error="not here"))
+    monkeypatch.setattr(doctor, "Probe", lambda _command: Answered(error="not here"))
     monkeypatch.setattr(limits, "granted_cores", broken)
     found = findings(tmp_path)
     assert (

@@ -6,7 +6,6 @@ import ast
 import copy
 import dataclasses
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import nn
 from torch.nn import functional
 
 from igcnas.architecture import Architecture
@@ -22,7 +20,6 @@ from igcnas.execution import make_program
 from igcnas.execution.cpu import compiled, convolution, depthwise, depthwise_gradients, elementwise
 from igcnas.execution.cpu.gather import gather
 from igcnas.execution.cpu.tiles import PIECE
-from igcnas.execution.program import Program
 from igcnas.folders import sources_hash
 from igcnas.grouping import DynamicChannels
 from igcnas.layers import LEARNED, LearnedModule
@@ -192,14 +189,7 @@ def test_a_large_mean_does_not_drown_the_variance() -> None:
 class Compared:
     """Loss, gradients and state of one batch, by stock modules in float64, and by both engines."""
 
-    def __init__(
-        self,
-        network_plan: Plan,
-        *,
-        batch: int = 12,
-        rules: GroupingRules | None = None,
-        make: Callable[[Plan, nn.Module, int], Program] = make_program,
-    ) -> None:
+    def __init__(self, network_plan: Plan, *, batch: int = 12, rules: GroupingRules | None = None) -> None:
         rules = rules or GroupingRules(gate_scale=0.1, group_lasso=1e-3)
         torch.manual_seed(0)
         network = build(network_plan)
@@ -225,7 +215,7 @@ class Compared:
 
             copied.train()
             if name == "fast":
-                program = make(network_plan, copied, batch)
+                program = make_program(network_plan, copied, batch)
                 loss = program.loss(pictures, loss_of)
                 gradients = {key: p.grad.clone() for key, p in copied.named_parameters() if p.grad is not None}
                 objective.begin_step(0.3)

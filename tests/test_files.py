@@ -526,7 +526,6 @@ _EXCEPTIONS = {
     "igcnas/folders.py": "a file without a name, to see whether a folder can be written",
     "igcnas/export/parity.py": "a temporary folder of the system, gone at the end",
     "igcnas/execution/cpu/compiled.py": "the compiled kernels of numba",
-    "igcnas/kernels/ahead.py": "a temporary file of the system, gone at the end",
 }
 _WRITES = re.compile(
     r"\.write_text\(|\.write_bytes\(|\bos\.(replace|rename|open|truncate)\(|\.rename\((?!columns)|tempfile\.|shutil\.(?!which|disk_usage)"

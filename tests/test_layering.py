@@ -18,13 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
 LAYERS = """
 errors search_spaces analysis
-bounds harmless
+again bounds finding harmless
 checks files folders gpu limits names reading streams style
 program
 columns extras keywords settings statistics units
 noise
 recipes
-kernels
 primitives
 grouping
 blocks
@@ -57,7 +56,8 @@ figures
 drawing export importance runs
 audit comparison retraining
 dashboard
-report doctor
+doctor_gpu report
+doctor
 cli
 __main__
 """

@@ -22,7 +22,7 @@ from torch import nn
 from igcnas.blocks import Block
 from igcnas.cost import count, count_plan
 from igcnas.grouping import DENSE
-from igcnas.layers import MultiSpectralConv
+from igcnas.layers import GatedSequential, MultiSpectralConv
 from igcnas.layers.msgc import draw
 from igcnas.lowering import lower
 from igcnas.network import build
@@ -155,7 +155,7 @@ def test_a_head_makes_its_share_of_the_outputs_from_the_channels_it_keeps(heads:
 def test_the_generators_of_a_dense_layer_see_what_its_first_activation_gives_and_others_the_input() -> None:
     for block, index in ((HOSTS[0], 0), (HOSTS[3], 2)):
         module = random_weights(network(block))
-        body = next(child for child in module.modules() if type(child).__name__ == "GatedSequential")
+        body = next(child for child in module.modules() if isinstance(child, GatedSequential))
         seen: dict[str, torch.Tensor] = {}
         for name, child in body.named_children():
             child.register_forward_pre_hook(lambda _child, inputs, name=name, seen=seen: seen.update({name: inputs}))

@@ -49,6 +49,7 @@ from igcnas.report.numbers import Numbers, measure
 from igcnas.report.provenance import command_of, fingerprint, structures
 from igcnas.report.source import Source
 from igcnas.report.spending import PURPOSES, open_seconds, purpose_of, spending_of
+from igcnas.report.spending_section import spending_section
 from igcnas.report.summary import verdict_words
 from igcnas.report.trust import trust_of
 from igcnas.report.verdict import CLEAR, Candidate, State, Verdict, state_of, verdict_of
@@ -517,6 +518,18 @@ records_of_any_end = st.builds(
     baseline=st.one_of(st.none(), st.just("ResNet-20")),
     spared_at=st.one_of(st.none(), st.just(3)),
 )
+
+
+def test_what_trained_is_told_where_it_is_known(source):
+    every = [one for one in source.every if one.device is not None]
+    before = spending_of(source)  # a study of before, which does not say
+    assert before.steps == ()
+    assert f"Trained on stand-in ({len(every)} trainings)." in " ".join(spending_section(before, None).paragraphs)
+    said = [dataclasses.replace(one, steps="eager" if one.number == every[0].number else "graph") for one in every]
+    found = spending_of(dataclasses.replace(source, every=tuple(said)))
+    assert found.steps == (("graph", len(every) - 1), ("eager", 1))
+    where = f"by steps captured in a graph ({len(every) - 1}) and eager steps (1)"
+    assert where in " ".join(spending_section(found, None).paragraphs)
 
 
 @given(st.lists(records_of_any_end, max_size=8))

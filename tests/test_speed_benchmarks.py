@@ -6,29 +6,40 @@ import dataclasses
 import itertools
 import json
 import math
+import os
 import pickle
+import subprocess
 import sys
+import time
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks import gpu_session
 from benchmarks.roofline import published
+from benchmarks.speed import checks, mps
 from benchmarks.speed.clock import interleaved
 from benchmarks.speed.loader import Images, LoaderBatches
 from benchmarks.speed.networks import known, learns_groups, sample
 from benchmarks.speed.operations import errors, inputs, reference
 from benchmarks.speed.outcome import Failure, Outcome
 from benchmarks.speed.page import number
-from benchmarks.speed.processes import Setting, run_fleet
+from benchmarks.speed.processes import Setting, Throughput, run_fleet
 from benchmarks.speed.resident import ResidentBatches
+from benchmarks.speed.session_page import networks as session_networks
+from benchmarks.speed.session_page import variants
+from benchmarks.speed.session_results import Results, Size
 from benchmarks.speed.shapes import KINDS, Case, cases
 from benchmarks.speed.stock import Form, prepare, train
 from benchmarks.speed.traffic import Traffic, composed, demand
-from benchmarks.speed.variants import EAGER, LOADER, VARIANTS, Place
-from benchmarks.speed.ways import WAYS, ways_of
+from benchmarks.speed.variants import EAGER, GRAPH, LOADER, VARIANTS, Place
+from benchmarks.speed.ways import WAYS
 from benchmarks.speed.workload import Workload, synthetic_images
 from igcnas import literature
 from igcnas.data import Split
@@ -40,7 +51,7 @@ from igcnas.training import TrainingData
 
 CPU = torch.device("cpu")
 WORK = Workload("digits", 2, 128)
-CASES = list(cases("cpu", KINDS, (2,)))
+CASES = list(cases(KINDS, (2,)))
 SMALL = [case for case in CASES if case.size <= 8]
 # Computed by other code before: MMAC, dense MMAC, convolutions, MB an image unfused / pointwise / fused2 / fused1.
 TABLE = {
@@ -121,25 +132,21 @@ def test_composing_keeps_what_is_around_a_chain_and_its_shapes() -> None:
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case.kind} {case.setting} {case.text()}")
 def test_every_way_of_an_operator_equals_its_definition_in_float64(case: Case) -> None:
-    given = inputs(case, CPU, seed=1)
+    given = inputs(case, seed=1)
     expected = reference(given)
-    ways = ways_of(case.kind, "cpu")
-    assert len(ways) >= 2
-    for way in ways:
+    assert len(WAYS[case.kind]) >= 2
+    for way in WAYS[case.kind]:
         assert errors(way.make(given).results(), expected) < 1e-5, way.name
 
 
 def test_a_wrong_gradient_is_seen() -> None:
-    given = inputs(SMALL[0], CPU)
+    given = inputs(SMALL[0])
     y, x, w = reference(given)
     assert errors((y, x, w), (y, x, w)) == 0
     assert errors((y, x, w * 1.01), (y, x, w)) == pytest.approx(0.01)
 
 
-def test_every_way_says_what_was_predicted_of_it() -> None:
-    for ways in WAYS.values():
-        for way in ways:
-            assert set(way.predicted) == set(way.devices), way.name
+def test_every_variant_says_what_was_predicted_of_it() -> None:
     for variant in VARIANTS.values():
         assert set(variant.predicted) == set(variant.devices), variant.name
 
@@ -217,6 +224,9 @@ def test_synthetic_images_can_be_told_apart() -> None:
     means = np.stack([images[:200][labels[:200] == k].mean(0) for k in range(10)])
     far = ((images[200:, None] - means[None]) ** 2).sum((2, 3, 4))
     assert (far.argmin(1) == labels[200:]).mean() > 0.9
+    digits = Workload("synthetic-digits:40", 1, 16).dataset
+    assert digits.input_shape == (1, 8, 8)
+    assert not digits.flip
 
 
 @pytest.mark.parametrize("name", [LOADER, "resident", EAGER])
@@ -278,39 +288,180 @@ def test_numbers_have_so_many_digits() -> None:
     assert [number(x) for x in (1234.5, 0.012345, 0.0, math.nan, 2.0)] == ["1,234", "0.0123", "0", "-", "2.00"]
 
 
-def test_a_step_of_a_session_that_hangs_or_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    def step(name: str, code: str, log: str = "") -> gpu_session.Step:
-        return gpu_session.Step(name=name, words=(sys.executable, "-c", code), share=0.5, log=log)
-
-    plan_of = [
-        step("hangs", "import time; time.sleep(60)"),
-        step("fails", "print('what'); raise SystemExit(3)", "checks.log"),
-        step("works", ""),
-    ]
-    ended = gpu_session.run(plan_of[:1], tmp_path, minutes=0.02) + gpu_session.run(plan_of[1:], tmp_path, minutes=1)
-    assert [e.word for e in ended] == ["out of time", "status 3", "ok"]
-    assert "what" in (tmp_path / "checks.log").read_text()
+TESTS = {
+    "works": "import pytest\n\n@pytest.mark.cuda\ndef test_one():\n    assert 1 == 1\n",
+    "fails": "import pytest\n\n@pytest.mark.cuda\ndef test_one():\n    assert 1 == 2, 'what'\n",
+    "hangs": "import pytest, time\n\n@pytest.mark.cuda\ndef test_one():\n    time.sleep(60)\n",
+    "lacks": "import pytest\nimport no_such_package.inside\n\n@pytest.mark.cuda\ndef test_one():\n    pass\n",
+    "skips": "import pytest\n\n@pytest.mark.cuda\n@pytest.mark.skip('why')\ndef test_one():\n    pass\n",
+    "other": "def test_one():\n    assert 1 == 2\n",
+}
 
 
-def test_a_session_runs_in_a_tiny_form_on_a_cpu_and_leaves_its_eight_files(tmp_path: Path) -> None:
-    assert gpu_session.main(["--device", "cpu", "--tiny", "--out", str(tmp_path)]) == 0
-    names = {"session.md", "checks.log"} | {
-        f"{n}.{e}" for n in ("operators", "roofline", "trial") for e in ("md", "json")
+def test_a_file_of_tests_that_fails_hangs_or_lacks_a_package_does_not_stop_the_others(tmp_path: Path) -> None:
+    for name, text in TESTS.items():
+        (tmp_path / f"test_{name}.py").write_text(text)
+    (tmp_path / "conftest.py").write_text("import no_such_package\n")
+    files = checks.marked(tmp_path)
+    assert [path.stem for path in files] == ["test_fails", "test_hangs", "test_lacks", "test_skips", "test_works"]
+    log = tmp_path / "checks.log"
+    quick, hangs = [path for path in files if path.stem != "test_hangs"], [tmp_path / "test_hangs.py"]
+    late = time.monotonic() + 200
+    found = [*checks.run_tests(hangs, log, deadline=late, limit=3), *checks.run_tests(quick, log, deadline=late)]
+    assert {check.name: (check.state, check.found) for check in found} == {
+        "test_fails.py": ("failed", "1 failed"),
+        "test_hangs.py": ("out of time", ""),
+        "test_lacks.py": ("missing", "no module no_such_package"),
+        "test_skips.py": ("skipped", "1 skipped"),
+        "test_works.py": ("ok", "1 passed"),
     }
-    assert {path.name for path in tmp_path.iterdir()} == names
-    assert "0 wrong" in (tmp_path / "checks.log").read_text()
-    operators = json.loads((tmp_path / "operators.json").read_text())
-    assert all(way["both"]["median"] > 0 for case in operators["cases"] for way in case["ways"])
-    trial = json.loads((tmp_path / "trial.json").read_text())
-    (outcome,) = trial["trials"][EAGER].values()
-    assert outcome["seconds"] > 0
-    assert "| IGCV3-D 1.0 |" in (tmp_path / "roofline.md").read_text()
-    assert str(tmp_path.parent) not in "".join(path.read_text() for path in tmp_path.glob("*.md"))
+    assert "what" in log.read_text()
+
+
+VERDICT = {"captured": True, "why": "right, and 3.1 times as fast as eager", "identity": {"gpu": "A"}, "speedup": 3.1}
+WRONG = VERDICT | {"captured": False, "why": "the loss differs"}
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "found"),
+    [
+        (f"print('a warning'); print({json.dumps(VERDICT)!r})", "ok", "right, and 3.1 times as fast as eager"),
+        (f"print({json.dumps(WRONG, indent=1)!r})", "failed", "the loss differs"),
+        ("raise SystemExit('no such device')", "failed", "status 1: no such device"),
+        ("import time; time.sleep(60)", "out of time", ""),
+    ],
+)
+def test_what_the_proof_says_is_a_check(tmp_path: Path, code: str, state: str, found: str) -> None:
+    check = checks.proof(tmp_path / "checks.log", limit=3, words=("-c", code))
+    assert (check.state, check.found) == (state, found)
+
+
+DAEMON = """#!/bin/sh
+echo "$1 $CUDA_MPS_PIPE_DIRECTORY" >> "{log}"
+test "$1" = -d || cat >> "{log}"
+echo words of the daemon
+exit {status}
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="MPS is for Linux")
+@pytest.mark.parametrize(
+    ("status", "trial", "shares"), [(0, "pass", True), (1, "pass", False), (0, "raise SystemExit('no context')", False)]
+)
+def test_workers_share_a_gpu_by_a_daemon_that_was_tried_and_is_told_to_quit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, trial: str, shares: bool
+) -> None:
+    program, log, notes = tmp_path / mps.PROGRAM, tmp_path / "log", list[str]()
+    program.write_text(DAEMON.format(log=log, status=status))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
+    with mps.shared(notes.append, trial=(sys.executable, "-c", trial)) as found:
+        assert found is shares
+        assert ("CUDA_MPS_PIPE_DIRECTORY" in os.environ) is shares
+    assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
+    started, told, words = log.read_text().splitlines()
+    assert (started.split()[0], words) == ("-d", "quit")
+    assert told.split()[-1] == started.split()[-1]  # the same folder
+    assert [note.split(": ")[-1] for note in notes] == (
+        [] if shares else ["words of the daemon" if status else "no context"]
+    )
+
+
+def test_without_the_program_of_mps_workers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = list[str]()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
+    with mps.shared(notes.append) as found:
+        assert not found
+    assert len(notes) == 1
+
+
+def without_what_is_not_needed(folder: Path) -> None:
+    """Makes Python refuse every package that torch, numpy, scipy, pandas, matplotlib and safetensors can do without."""
+    needed, waiting = set[str](), ["torch", "numpy", "scipy", "pandas", "matplotlib", "safetensors"]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in needed:
+            continue
+        needed.add(name)
+        with suppress(metadata.PackageNotFoundError):
+            wanted = [Requirement(text) for text in metadata.requires(name) or ()]
+            waiting += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    missing = [
+        module
+        for module, names in metadata.packages_distributions().items()
+        if not {canonicalize_name(name) for name in names} & (needed | {"igcnas"})
+    ]
+    assert {"numba", "optuna", "msgspec", "psutil", "sklearn", "pytest", "hypothesis"} <= set(missing)
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({missing!r}))\n")
+
+
+@pytest.mark.timeout(900)  # many processes that each load torch
+def test_a_session_runs_in_a_tiny_form_on_a_cpu_with_the_packages_that_a_gpu_image_has(tmp_path: Path) -> None:
+    without_what_is_not_needed(tmp_path)
+    out = tmp_path / "gpu"
+    words = [sys.executable, "-m", "benchmarks.gpu_session", "--device", "cpu", "--tiny", "--out", str(out)]
+    paths = os.pathsep.join([str(tmp_path), str(checks.ROOT)])
+    done = subprocess.run(
+        words, cwd=checks.ROOT, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in out.iterdir()} == {"gpu-session.md", "gpu-session.json", "checks.log"}
+    page, found = (out / "gpu-session.md").read_text(), json.loads((out / "gpu-session.json").read_text())
+    assert "pytest is not installed" in page
+    assert "No GPU" in page
+    assert str(tmp_path) not in page
+    assert found["notes"] == []
+    small, large = found["sizes"]
+    assert all(set(small["cold"][name]) == set(small["networks"]) for name in ("eager", "graph"))
+    assert list(small["cold"]["loader"]) == ["IGCV3-D"]
+    assert small["cold"]["eager"].keys() == small["cold"]["graph"].keys()
+    for row, other in zip(small["cold"]["eager"].values(), small["cold"]["graph"].values(), strict=True):
+        assert row["losses"] == other["losses"]
+    assert len(small["fleets"]["2 workers"]["outcomes"]) == 2
+    assert len(large["cold"]["eager"]) == 1
+    assert [len(left) for left in found["memory"].values()] == [4, 4]
+
+
+def test_a_session_on_a_cpu_is_asked_for_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu_session.main(["--device", "cpu", "--out", str(tmp_path / "gpu")]) == 2
+    assert "--tiny" in capsys.readouterr().out
+    assert not (tmp_path / "gpu").exists()
+
+
+def test_a_page_tells_a_failed_trial_an_early_end_and_how_far_graph_and_eager_are_apart() -> None:
+    def one(seconds: float, loss: float, accuracy: float) -> Outcome:
+        epochs = (seconds / 2, seconds / 4, seconds / 4)
+        return Outcome(seconds=seconds, epoch_seconds=epochs, steps=10, losses=(loss,) * 3, accuracy=accuracy, ran="x")
+
+    networks = sample((1, 8, 8), 10, 200_000, 2)
+    size = Size(name="8x8", workload=WORK, known=[], random=networks)
+    first, second = (network.name for network in networks)
+    size.cold = {
+        "eager": {first: one(8.0, 1.0, 50.0), second: one(4.0, 1.0, 50.0)},
+        "graph": {first: one(2.0, 1.02, 49.0), second: Failure(reason="CaptureError: no")},
+    }
+    size.fleets = {
+        "4 workers, MPS": Throughput(seconds=10.0, outcomes=(one(4.0, 1.0, 50.0), Failure(reason="late", over=True)))
+    }
+    results = Results(device="cuda", minutes=9.0, machine={}, graph="graph", sizes=[size])
+    assert not results.well
+    table, by_network = variants(size), session_networks(size)
+    assert "| graph | 1 | 2.00 (2.00 to 2.00) |" in table
+    assert "1: CaptureError: no" in table
+    assert "| graph, 4 workers, MPS | 1 |" in table
+    assert "| 360 |" in table
+    assert (
+        f"| {first} | {networks[0].macs:,} |  | 8.00 (200) | 2.00 (50.0) | 4.00 | 1.0000 | +0.0200 | 50.0 | -1.0 |"
+        in by_network
+    )
+    assert "failed | - | - | - | - | - |" in by_network
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("name", ["resident", "stock graph", EAGER])
+@pytest.mark.parametrize("name", ["resident", EAGER, GRAPH])
 def test_a_variant_learns_on_cuda(name: str) -> None:
     work = Workload("digits", 3, 64)
     trial = VARIANTS[name].prepare(work, Place(device=torch.device("cuda"), loaders=0, threads=1))
@@ -318,3 +469,4 @@ def test_a_variant_learns_on_cuda(name: str) -> None:
     assert outcome.accuracy > 30
     assert outcome.losses[-1] < outcome.losses[0]
     assert outcome.device_mb is not None
+    assert name != GRAPH or outcome.ran == "graph"

@@ -219,19 +219,14 @@ def test_running_out_of_memory_is_a_failed_training_in_one_line(
         train(IGC, digits, SETTINGS)
 
 
-def test_the_learning_rate_warms_up_and_is_annealed_to_near_zero(
-    digits: TrainingData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rates: list[float] = []
-    original = trainer._Training._set_learning_rate
+def test_the_learning_rate_warms_up_and_is_annealed_to_near_zero(digits: TrainingData) -> None:
+    training, rates = trainer._Training(IGC, digits, SETTINGS), []
 
-    def watch(self: Any, step: int) -> None:
-        original(self, step)
-        rates.append(self.optimizer.param_groups[0]["lr"])
-        assert {group["lr"] for group in self.optimizer.param_groups} == {rates[-1]}
+    def watch(_report: object) -> None:
+        rates.append(training.optimizer.param_groups[0]["lr"])
+        assert {group["lr"] for group in training.optimizer.param_groups} == {rates[-1]}
 
-    monkeypatch.setattr(trainer._Training, "_set_learning_rate", watch)
-    train(IGC, digits, SETTINGS)
+    training.run(on_step=watch)
     steps = 3 * (len(digits.training) // 64)
     warm = round(0.1 * steps)
     assert len(rates) == steps

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ from igcnas.plan import plan
 from igcnas.records import RESULT_ATTRIBUTES
 from igcnas.study import DataSettings
 from igcnas.training import EpochReport, TrainingData, TrainingSettings, train
-from igcnas.worker import WorkerSetup, read_result
+from igcnas.worker import Probe, WorkerSetup, read_result, trainer
 
 
 def network(L: int = 2, *, channels: int = 1) -> Architecture:
@@ -91,6 +92,7 @@ def test_one_process_trains_one_network_after_another(evaluator: ProcessEvaluato
         assert outcome.results["val_accuracy"] == last.val_accuracy == outcome.results["curve"][-1][2]
         assert outcome.results["measured_macs"] == count(network(L)).macs
         assert outcome.results["measured_params"] == count(network(L)).params
+        assert outcome.results["steps"] == "program"
 
 
 def test_the_worker_trains_what_a_call_in_this_process_would(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
@@ -213,6 +215,53 @@ def test_a_probe_measures_how_long_each_training_takes(evaluator: ProcessEvaluat
     assert min(probed.seconds) > 0
     assert probed.peak_memory_mb is not None
     assert evaluator.probe((network(channels=3),)) is None  # digits have one channel
+
+
+class Clock:
+    """Trainings that take no time but on this clock.
+
+    A training image takes three units, a validation image one; a step of 64 images takes a millisecond. once: what a
+    training takes besides; capture: of it, in the step of that number and in the second evaluation.
+    """
+
+    unit = 0.001 / 64 / 3
+
+    def __init__(self, *, once: float, capture: float = 0.0) -> None:
+        self.now, self.once, self.capture, self.trained = 0.0, once, capture, 0
+
+    def train(self, _: Architecture, data: TrainingData, settings: TrainingSettings, **other: Any) -> None:
+        self.now += self.once
+        self.trained += 1
+        steps = 0
+        for epoch in range(1, settings.epochs + 1):
+            for _step in range(data.steps(settings.batch_size)):
+                steps += 1
+                self.now += self.capture * (steps == 4) + 3 * self.unit * settings.batch_size
+            self.now += self.capture * (epoch == 2) + self.unit * len(data.validation)
+            if other["on_epoch"](EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=50.0)):
+                break
+
+
+@pytest.mark.parametrize(("once", "capture"), [(2.0, 0.0), (0.5, 0.75), (0.0, 0.0)])
+@pytest.mark.parametrize("epochs", [2, 15, 547])
+def test_what_a_training_costs_once_is_announced_once_and_what_a_step_costs_for_each_step(
+    monkeypatch: pytest.MonkeyPatch, once: float, capture: float, epochs: int
+) -> None:
+    clock = Clock(once=once, capture=capture)
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(trainer, "train", lambda *words, **other: clock.train(*words, **{"on_epoch": never} | other))
+    worker = trainer.Trainer(setup(epochs))
+    if capture:
+        worker.device = torch.device("cuda")
+        monkeypatch.setattr(worker, "_forget_peak", lambda: None)
+        monkeypatch.setattr(worker, "_held_memory_mb", lambda: None)
+    (announced,) = worker.probe(Probe(architectures=(network(),))).seconds
+    units = 3 * len(worker.data.training) + len(worker.data.validation)
+    assert announced == pytest.approx(once + 2 * capture + epochs * units * clock.unit, rel=0.01)
+
+
+def never(_report: EpochReport) -> bool:
+    return False
 
 
 def test_a_worker_that_died_between_two_networks_is_replaced(evaluator: ProcessEvaluator, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,20 @@ import torch
 from test_worker import LONG, is_gone, network, setup, wait_until
 
 from igcnas.architecture import Architecture
-from igcnas.errors import IgcnasError, TrainingError
-from igcnas.evaluation import Interrupted, Outcome, ProcessEvaluator, Slot, affordable, slots, slots_for
+from igcnas.errors import CaptureError, IgcnasError, TrainingError
+from igcnas.evaluation import (
+    Interrupted,
+    Outcome,
+    ProcessEvaluator,
+    Slot,
+    affordable,
+    fitting,
+    gpus,
+    slots,
+    slots_for,
+)
 from igcnas.evaluation.child import command
+from igcnas.evaluation.gpus import Gpu
 from igcnas.training import EpochReport
 from igcnas.worker import Job, memory, messages
 from igcnas.worker.process import _work
@@ -260,20 +271,43 @@ class Pipes:
 
 
 class Broken(Trainer):
-    def __init__(self, error: TrainingError) -> None:
+    def __init__(self, error: Exception) -> None:
         self.error = error
 
     def run(self, job: Job, on_epoch: Any) -> Any:
         raise self.error
 
 
-@pytest.mark.parametrize(("cause", "word", "fit"), [(True, messages.BROKEN, False), (False, messages.FAILED, True)])
-def test_only_a_lack_of_memory_is_worth_another_worker(cause: bool, word: str, fit: bool) -> None:
-    error, pipe = TrainingError("out of memory: 3 GiB" if cause else "diverged: loss inf"), Pipes()
-    error.__cause__ = torch.OutOfMemoryError("CUDA out of memory") if cause else None
+LACKS = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee documentation"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+    MemoryError("Unable to allocate 3.00 GiB for an array"),
+]
+
+
+@pytest.mark.parametrize("cause", LACKS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("kind", [TrainingError, CaptureError, None])
+def test_a_lack_of_memory_is_told_as_such_whoever_noticed_it(cause: Exception, kind: type[Exception] | None) -> None:
+    error, pipe = cause if kind is None else kind("what was done"), Pipes()
+    if error is not cause:
+        error.__cause__ = cause
     job = Job(architecture=network(), folder="nowhere")
-    assert _work(pipe, Broken(error), job, waits=False) is fit  # type: ignore[arg-type]
-    assert pipe.sent == [(word, str(error))]
+    assert not _work(pipe, Broken(error), job, waits=False)  # type: ignore[arg-type]
+    assert pipe.sent == [(messages.NO_MEMORY, str(cause).splitlines()[0])]
+
+
+def test_what_is_no_lack_of_memory_is_told_as_what_it_is() -> None:
+    job = Job(architecture=network(), folder="nowhere")
+    for error, word, fit in (
+        (TrainingError("diverged: loss inf"), messages.FAILED, True),
+        (CaptureError("CUDA could not capture"), messages.UNCAPTURED, False),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), messages.BROKEN, False),
+    ):
+        pipe = Pipes()
+        assert _work(pipe, Broken(error), job, waits=False) is fit  # type: ignore[arg-type]
+        assert [said for said, _ in pipe.sent] == [word]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the mark cannot be set back elsewhere")
@@ -297,20 +331,33 @@ def test_the_peak_of_a_training_is_its_own() -> None:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    facts: dict[str, Any] = {"cores": 8, "memory": 64_000.0, "devices": ["cpu"]}
+    facts: dict[str, Any] = {"cores": 32, "memory": 64_000.0, "devices": ["cpu"], "free": 80_000.0, "asked": 0}
     monkeypatch.setattr(slots, "usable_cores", lambda: facts["cores"])
     monkeypatch.setattr(slots, "available_memory_mb", lambda: facts["memory"])
     monkeypatch.setattr(slots, "_devices", lambda _name: facts["devices"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def ask(indices: Iterable[int]) -> dict[int, Gpu]:
+        facts["asked"] += 1
+        gpu = Gpu(name="NVIDIA", uuid=None, free_mb=facts["free"], total_mb=80_000.0)
+        return {} if facts["free"] is None else dict.fromkeys(indices, gpu)
+
+    monkeypatch.setattr(gpus, "ask", ask)
     return facts
 
 
 def chosen(
-    workers: int | str, *, pixels: int = 64, batch_size: int = 64, networks: int = 1000, **other: Any
+    workers: int | str, *, macs: int = 200_000, batch_size: int = 64, networks: int = 1000, **other: Any
 ) -> list[Slot]:
-    return slots_for(workers, device="any", pixels=pixels, batch_size=batch_size, networks=networks, **other)
+    return slots_for(workers, device="any", macs=macs, batch_size=batch_size, networks=networks, **other)
+
+
+def where(found: list[Slot]) -> list[str]:
+    return [slot.device for slot in found]
 
 
 def test_a_cpu_gets_a_worker_a_core_with_a_thread_each(machine: dict[str, Any]) -> None:
+    machine["cores"] = 8
     assert chosen("auto") == [ONE_THREAD] * 8
     assert chosen(3) == [ONE_THREAD] * 3
     assert chosen(1) == [Slot(device="cpu", threads=None)]
@@ -319,7 +366,7 @@ def test_a_cpu_gets_a_worker_a_core_with_a_thread_each(machine: dict[str, Any]) 
 
 
 def test_there_are_no_more_workers_than_there_is_memory_for(machine: dict[str, Any]) -> None:
-    machine["memory"] = 2500.0
+    machine["cores"], machine["memory"] = 8, 2500.0
     assert len(chosen("auto")) == 3
     assert len(chosen(5)) == 5  # who says five means five
     machine["memory"] = 100.0
@@ -329,22 +376,80 @@ def test_there_are_no_more_workers_than_there_is_memory_for(machine: dict[str, A
 
 
 def test_a_short_search_has_few_workers_so_that_proposals_know_something(machine: dict[str, Any]) -> None:
+    machine["cores"] = 8
     assert len(chosen("auto", networks=60)) == 6
     assert len(chosen("auto", networks=5)) == 4
     assert len(chosen(8, networks=5)) == 8
 
 
-def test_a_gpu_gets_one_worker_and_of_small_images_several_with_a_limit_of_memory(machine: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("macs", "batch", "workers"),
+    [
+        (200_000, 64, 8),  # digits
+        (40_813_184, 64, 4),  # ResNet-20 on CIFAR-10
+        (93_531_648, 128, 2),  # IGCV3-D
+        (300_000_000, 128, 1),  # ImageNet
+    ],
+)
+def test_a_gpu_gets_more_workers_the_shorter_its_kernels_are(
+    machine: dict[str, Any], macs: int, batch: int, workers: int
+) -> None:
+    machine["devices"] = ["cuda:0"]
+    assert where(chosen("auto", macs=macs, batch_size=batch)) == ["cuda:0"] * workers
     machine["devices"] = ["cuda:0", "cuda:1"]
-    assert chosen("auto", pixels=1024) == [Slot(device="cuda:0"), Slot(device="cuda:1")]
-    assert chosen("auto", batch_size=512) == [Slot(device="cuda:0"), Slot(device="cuda:1")]
-    small = chosen("auto")
-    assert [slot.device for slot in small] == ["cuda:0", "cuda:1"] * 4
-    assert all(slot.memory_fraction == pytest.approx(0.9 / 4, abs=1e-4) for slot in small)
-    three = chosen(3, pixels=1024)
-    assert [(slot.device, slot.memory_fraction) for slot in three] == [
-        ("cuda:0", 0.45), ("cuda:1", None), ("cuda:0", 0.45),
-    ]  # fmt: skip
+    assert where(chosen("auto", macs=macs, batch_size=batch)) == ["cuda:0", "cuda:1"] * workers
+
+
+def test_workers_of_a_gpu_need_cores_and_memory_of_gpu_and_machine(machine: dict[str, Any]) -> None:
+    machine["devices"] = ["cuda:0"]
+    for fact, value, workers in (("cores", 3, 3), ("memory", 12_000.0, 5), ("free", 4_000.0, 3), ("free", 100.0, 1)):
+        before, machine[fact] = machine[fact], value
+        assert len(chosen("auto")) == workers, fact
+        machine[fact] = before
+    machine["free"] = None  # nothing tells
+    assert len(chosen("auto")) == 8
+    machine["cores"] = 1
+    assert len(chosen(5)) == 5  # who says five means five
+
+
+@pytest.mark.parametrize("free", [80_000.0, 8_000.0, 100.0, None])
+def test_workers_of_a_gpu_have_equal_shares_of_what_is_free(machine: dict[str, Any], free: float | None) -> None:
+    machine["devices"], machine["free"] = ["cuda:0", "cuda:1"], free
+    for count in (2, 3, 5, 16):
+        found = chosen(count)
+        for device in machine["devices"]:
+            shares = {slot.memory_fraction for slot in found if slot.device == device}
+            (share,) = shares
+            there = where(found).count(device)
+            if there == 1:
+                assert share is None
+                continue
+            assert share > 0
+            assert there * share < 0.91
+            if free == 8_000.0 and there < 8:  # with the contexts beside them
+                assert there * (share * 80_000 + 500) <= free
+
+
+def test_each_worker_sees_its_gpu_alone(machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    machine["devices"] = ["cuda:0", "cuda:1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,GPU-8932f937")
+    first, second = chosen(2)
+    assert (first.device, first.seen_as, first.environment) == ("cuda:0", "cuda:0", {"CUDA_VISIBLE_DEVICES": "4"})
+    assert (second.device, second.seen_as) == ("cuda:1", "cuda:0")
+    assert second.environment == {"CUDA_VISIBLE_DEVICES": "GPU-8932f937"}
+    assert machine["asked"] == 0  # nobody shares anything
+
+
+def test_what_a_training_was_measured_to_take_leaves_as_many_workers_as_fit(machine: dict[str, Any]) -> None:
+    machine["devices"] = ["cuda:0", "cuda:1"]
+    found = chosen("auto")
+    assert fitting(found, 4_000.0) == found
+    fewer = fitting(found, 20_000.0)
+    assert where(fewer) == ["cuda:0", "cuda:1"] * 3
+    assert fewer[0].memory_fraction == pytest.approx(0.9 * (80 - 1.5) / 80 / 3, abs=1e-3)  # shared anew
+    assert [(slot.device, slot.memory_fraction) for slot in fitting(found, 1e9)] == [("cuda:0", None), ("cuda:1", None)]
+    machine["memory"] = 2500.0
+    assert len(fitting([ONE_THREAD] * 8, 1000.0)) == 2
 
 
 def test_where_latency_is_measured_workers_do_not_share_a_device(machine: dict[str, Any]) -> None:

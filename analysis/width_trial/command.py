@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     splits = arguments.splits or default_splits(arguments.data)
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
     folder = arguments.out or Path("studies") / f"width-trial-{dataset.name}"
-    settings = _settings(arguments, pooled(dataset, splits), splits, folder, device.type)
+    settings = _settings(arguments, pooled(dataset, splits), splits, folder)
     networks, left_out = settings.networks()
     workers = _workers(arguments, device.type)
     make_folder(folder, advice="give another --out")
@@ -172,7 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, folder: Path, device: str) -> TrialSettings:
+def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, folder: Path) -> TrialSettings:
     """What the options mean for this data."""
     import dataclasses
 
@@ -184,7 +184,7 @@ def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, fold
 
     ratios = _ratios(arguments.ratios)
     training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
-    engine = chosen_engine(arguments.engine, device=device, begun=begun_engine(folder / "settings.json", "training"))
+    engine = chosen_engine(arguments.engine, begun=begun_engine(folder / "settings.json", "training"))
     rates = (training.learning_rate,) if arguments.lr is None else _rates(arguments.lr)
     skeleton = Skeleton(
         input_shape=dataset.input_shape,

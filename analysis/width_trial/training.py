@@ -21,7 +21,7 @@ from typing import TypedDict
 import torch
 
 from igcnas.data import Dataset
-from igcnas.errors import StudyError, TrainingError
+from igcnas.errors import CaptureError, StudyError, TrainingError
 from igcnas.files import read_back, remove, write_text
 from igcnas.plan import plan
 from igcnas.reading import parse_json
@@ -131,6 +131,8 @@ def train(
         engine.run()
         percent = accuracy(engine.network, ImageTensors.of(test, device), data.normalize)
         right, loss, seconds = round(percent / 100 * len(test.labels)), engine.curve[-1].train_loss, engine.seconds
+    except CaptureError:
+        raise  # the same command trains it step by step (igcnas/again.py)
     except TrainingError as error:
         if isinstance(error.__cause__, torch.OutOfMemoryError):
             raise  # that of this device at this hour

@@ -1,8 +1,7 @@
 """Seconds of calls, several ways interleaved, so that a machine that slows down slows all of them.
 
-On a CPU the clock is read around enough calls to fill a fixed time. On CUDA the calls are captured into a graph where
-they can be, and events around its replays count the time of the device alone: a call of some microseconds would
-otherwise be hidden behind the Python that launches it. The first call is timed apart: it compiles, selects, allocates.
+The clock is read around enough calls to fill a fixed time, on CUDA the device's own. The first call is timed apart: it
+compiles, selects, allocates.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -22,11 +20,10 @@ _WARM_UP = 3
 
 @dataclass(slots=True)
 class Timing:
-    """Seconds: of the first call, and of one call in each repeat. graphed: timed inside a CUDA graph."""
+    """Seconds: of the first call, and of one call in each repeat."""
 
     first: float
     seconds: list[float] = field(default_factory=list)
-    graphed: bool = False
 
     @property
     def median(self) -> float:
@@ -45,17 +42,14 @@ class Timing:
 def interleaved(ways: Mapping[str, Call], device: torch.device, *, repeats: int, seconds: float) -> dict[str, Timing]:
     """Time every way `repeats` times, in turns; each time as many calls as fill `seconds`, one at least."""
     clock = _on_cuda if device.type == "cuda" else _on_cpu
-    timings, ready = {}, {}
-    for name, call in ways.items():
-        timings[name] = Timing(first=once(call, device))
-        ready[name], timings[name].graphed = _prepared(call, device)
-    counts = {name: max(1, int(seconds / max(clock(call, _WARM_UP, device), 1e-7))) for name, call in ready.items()}
+    timings = {name: Timing(first=once(call, device)) for name, call in ways.items()}
+    counts = {name: max(1, int(seconds / max(clock(call, _WARM_UP), 1e-7))) for name, call in ways.items()}
     collects = gc.isenabled()
     gc.disable()
     try:
         for _ in range(repeats):
-            for name, call in ready.items():
-                timings[name].seconds.append(clock(call, counts[name], device))
+            for name, call in ways.items():
+                timings[name].seconds.append(clock(call, counts[name]))
     finally:
         if collects:
             gc.enable()
@@ -71,33 +65,14 @@ def once(call: Call, device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def _prepared(call: Call, device: torch.device) -> tuple[Call, bool]:
-    """The call itself, or on CUDA the replay of a graph of it; what cannot be captured is timed as it is."""
-    if device.type != "cuda":
-        return call, False
-    side = torch.cuda.Stream(device)
-    side.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(side):
-        for _ in range(_WARM_UP):
-            call()
-    torch.cuda.current_stream(device).wait_stream(side)
-    torch.cuda.synchronize(device)
-    graph = torch.cuda.CUDAGraph()
-    with suppress(RuntimeError):
-        with torch.cuda.graph(graph):
-            call()
-        return graph.replay, True
-    return call, False
-
-
-def _on_cpu(call: Call, count: int, device: torch.device) -> float:
+def _on_cpu(call: Call, count: int) -> float:
     start = time.perf_counter()
     for _ in range(count):
         call()
     return (time.perf_counter() - start) / count
 
 
-def _on_cuda(call: Call, count: int, device: torch.device) -> float:
+def _on_cuda(call: Call, count: int) -> float:
     start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     start.record()
     for _ in range(count):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import platform
@@ -15,7 +16,7 @@ import torch
 from benchmarks.speed.clock import interleaved
 from igcnas.provenance import package_versions, processor
 
-PACKAGES = ("torch", "triton", "numba", "numpy", "optuna")
+PACKAGES = ("torch", "numba", "numpy", "optuna")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,15 @@ def peak_memory_mb() -> float | None:
     """Largest resident memory of this process since `forget_peak`; None where the system does not tell."""
     own = _kb("/proc/self/status", "VmHWM")
     return None if own is None else own / 1024
+
+
+def device_mb(device: torch.device) -> tuple[float, float] | None:
+    """Megabytes allocated and reserved by torch on a GPU, now that nothing refers to the last trial any more."""
+    if device.type != "cuda":
+        return None
+    gc.collect()
+    torch.cuda.synchronize(device)
+    return torch.cuda.memory_allocated(device) / 2**20, torch.cuda.memory_reserved(device) / 2**20
 
 
 def children_mb() -> float:

@@ -23,7 +23,7 @@ Tensors = tuple[torch.Tensor, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """x (B, C, H, W) and gradient of y, of the type of activations; weights, scale and shift in float32."""
+    """x (B, C, H, W), the gradient of y, weights, scale and shift, in float32."""
 
     case: Case
     x: torch.Tensor
@@ -31,11 +31,6 @@ class Inputs:
     weights: Tensors
     scale: torch.Tensor
     shift: torch.Tensor
-
-    @property
-    def device(self) -> torch.device:
-        """Where it is computed."""
-        return self.x.device
 
 
 class Operation(Protocol):
@@ -57,13 +52,12 @@ class Operation(Protocol):
 Make = Callable[[Inputs], Operation]
 
 
-def inputs(case: Case, device: torch.device, *, seed: int = 0) -> Inputs:
-    """Random ones; bfloat16 on CUDA, float32 on a CPU."""
-    generator = torch.Generator(device).manual_seed(seed)
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+def inputs(case: Case, *, seed: int = 0) -> Inputs:
+    """Random ones."""
+    generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int, scale: float = 1.0) -> torch.Tensor:
-        return scale * torch.randn(shape, generator=generator, device=device)
+        return scale * torch.randn(shape, generator=generator)
 
     c, o = case.in_channels, case.out_channels
     if case.kind == "block":
@@ -78,25 +72,23 @@ def inputs(case: Case, device: torch.device, *, seed: int = 0) -> Inputs:
         weights = (normal(o, c // case.groups, kernel, kernel, scale=fan**-0.5),)
     return Inputs(
         case=case,
-        x=normal(case.batch, c, case.size, case.size).to(dtype),
-        gradient=normal(case.batch, o, case.out_size, case.out_size).to(dtype),
+        x=normal(case.batch, c, case.size, case.size),
+        gradient=normal(case.batch, o, case.out_size, case.out_size),
         weights=weights,
         scale=1 + 0.2 * normal(c),
         shift=0.2 * normal(c),
     )
 
 
-def permutation(case: Case, device: torch.device) -> torch.Tensor:
+def permutation(case: Case) -> torch.Tensor:
     """The indices of a permuted case: input i of the convolution is channel indices[i]."""
-    return torch.tensor(Permutation("", case.in_channels, case.shuffles).indices, device=device)
+    return torch.tensor(Permutation("", case.in_channels, case.shuffles).indices)
 
 
-def block_permutations(case: Case, device: torch.device) -> Tensors:
+def block_permutations(case: Case) -> Tensors:
     """Those of an IGC V1 block: between the two convolutions, and behind the second."""
     c = case.in_channels
-    return tuple(
-        torch.tensor(Permutation("", c, groups).indices, device=device) for groups in (case.groups, c // case.groups)
-    )
+    return tuple(torch.tensor(Permutation("", c, groups).indices) for groups in (case.groups, c // case.groups))
 
 
 def plain(given: Inputs, x: torch.Tensor, weights: Tensors, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
@@ -105,9 +97,9 @@ def plain(given: Inputs, x: torch.Tensor, weights: Tensors, scale: torch.Tensor,
     if case.setting == "normed":
         x = functional.relu(functional.batch_norm(x, None, None, scale, shift, training=True, eps=EPSILON))
     if case.setting == "permuted":
-        x = x.index_select(1, permutation(case, x.device))
+        x = x.index_select(1, permutation(case))
     if case.kind == "block":
-        between, behind = block_permutations(case, x.device)
+        between, behind = block_permutations(case)
         middle = functional.conv2d(x, weights[0], padding=1, groups=case.groups).index_select(1, between)
         out = functional.conv2d(middle, weights[1], groups=case.in_channels // case.groups)
         return out.index_select(1, behind)
@@ -133,7 +125,6 @@ class Differentiated:
     """An operation that autograd differentiates: `function` of (x, weights, scale, shift) in a layout of its own.
 
     enter and leave: from (B, C, H, W) to that layout and back, for tensors with so many channels and pixels a side.
-    Weights are cast once, as a training step does before its layers.
     """
 
     def __init__(
@@ -144,9 +135,8 @@ class Differentiated:
         leave: Callable[[torch.Tensor, int, int], torch.Tensor],
     ) -> None:
         self.given, self.function, self.leave = given, function, leave
-        dtype = given.x.dtype
         self.x = enter(given.x).detach().requires_grad_()
-        self.weights = tuple(w.to(dtype).detach().requires_grad_() for w in given.weights)
+        self.weights = tuple(w.detach().clone().requires_grad_() for w in given.weights)
         self.scale, self.shift = given.scale.clone().requires_grad_(), given.shift.clone().requires_grad_()
         self.gradient = enter(given.gradient).detach()
         self.leaves = [self.x, *self.weights]

@@ -1,8 +1,7 @@
-"""The operators of igcnas as `benchmarks.operators` times them: the fast engine's on a CPU, the Triton kernels on CUDA.
+"""The operators of igcnas as `benchmarks.operators` times them: those of the fast engine.
 
-Both fuse: what is pending on x is applied where it is read, and statistics come from the epilogue. A normed case is
-therefore one link of a chain: the statistics of x are there (the kernel before has taken them), those of y are taken,
-and on CUDA the gradient of y is read with an affine map pending on it (here the identity).
+They fuse: what is pending on x is applied where it is read, and statistics come from the epilogue. A normed case is
+therefore one link of a chain: the statistics of x are there (the kernel before has taken them), those of y are taken.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed.operations import EPSILON, Inputs, Tensors, permutation
+from benchmarks.speed.operations import Inputs, Tensors
 from igcnas.network import build
 from igcnas.plan import Plan
 from igcnas.primitives import Activation, Convolution, Layer, Norm, Permutation, Sequence
@@ -105,79 +104,3 @@ class FastSteps:
         y = torch.from_numpy(self.y.storage.array)[torch.from_numpy(self.y.rows).long()]
         weights = [convolution.weight.grad.clone() for convolution in self.convolutions]
         return (y.permute(3, 0, 1, 2).clone(), x.permute(3, 0, 1, 2).clone(), *weights)
-
-
-class Kernels:
-    """The Triton kernels of pointwise and depthwise convolution, called as the fast engine calls them."""
-
-    def __init__(self, given: Inputs) -> None:
-        from igcnas.kernels import depthwise, norm, pointwise
-        from igcnas.kernels.lazy import GradientAffine
-
-        case, device = given.case, given.device
-        self.given, self.norm = given, norm
-        self.kernel: Any = pointwise if case.kind == "pointwise" else depthwise
-        self.x = given.x.contiguous(memory_format=torch.channels_last)
-        self.gradient = given.gradient.contiguous(memory_format=torch.channels_last)
-        self.weight = given.weights[0]
-        pointwise_case = case.kind == "pointwise"
-        self.last = (case.groups,) if pointwise_case else (case.stride,)
-        self.index: dict[str, Any] = {}
-        if case.setting == "permuted":
-            self.index = {"index": permutation(case, device).int()}
-        self.size: tuple[Any, ...] = () if pointwise_case else ((case.size, case.size),)
-        self.kernel_size: tuple[int, ...] = () if pointwise_case else (3,)
-        self.seen: dict[str, Any] = {}
-        self.pending: dict[str, Any] = {}
-        self.normed = case.setting == "normed"
-        self.count = case.batch * case.size**2
-        if self.normed:
-            moments = norm.statistics(self.x)
-            self.batch_norm = norm.finish(moments, given.scale, given.shift, epsilon=EPSILON)
-            self.seen = {"affine": self.batch_norm.affine, "activation": "relu"}
-            one, zero = torch.ones(case.out_channels, device=device), torch.zeros(case.out_channels, device=device)
-            self.identity = (GradientAffine, one, zero)
-
-    def forward(self) -> torch.Tensor:
-        """y, and if normed the affine of its own norm."""
-        y, moments = self.kernel.forward(
-            self.x, self.weight, *self.last, **self.index, **self.seen, statistics=self.normed
-        )
-        if moments is not None:
-            self.norm.finish(moments, epsilon=EPSILON)
-        found: torch.Tensor = y
-        return found
-
-    def both(self) -> tuple[Any, ...]:
-        """y, g', coefficients of the norm's gradient, gradient of the weights."""
-        y = self.forward()
-        if not self.normed:
-            into, _ = self.kernel.input_grad(self.gradient, self.weight, *self.last, *self.size, **self.index)
-            weight = self.kernel.weight_grad(self.x, self.gradient, *self.last, *self.kernel_size, **self.index)
-            return y, into, None, weight
-        make, one, zero = self.identity
-        pending = make(y, one, zero, zero)
-        mean = self.batch_norm.mean
-        into, sums = self.kernel.input_grad(
-            self.gradient,
-            self.weight,
-            *self.last,
-            *self.size,
-            gradient_affine=pending,
-            x=self.x,
-            **self.seen,
-            centre=mean,
-        )
-        back = self.norm.coefficients(sums, self.batch_norm, self.count, self.given.scale, centre=mean)
-        weight = self.kernel.weight_grad(
-            self.x, self.gradient, *self.last, *self.kernel_size, gradient_affine=pending, **self.seen
-        )
-        return y, into, back, weight
-
-    def results(self) -> Tensors:
-        """In the plain layout; the norm's gradient, which the next kernel would read lazily, is made here."""
-        y, into, back, weight = self.both()
-        if back is not None:
-            a, b, c = (v[None, :, None, None] for v in (back.A, back.B, back.C))
-            into = a * into.float() + b * self.x.float() + c
-        return y, into, weight.view_as(self.given.weights[0])

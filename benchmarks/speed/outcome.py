@@ -14,7 +14,8 @@ class Outcome:
     seconds: all of it: build, first calls, compiling or capturing, training, validation after every epoch.
     epoch_seconds: each epoch with its validation. losses: the mean training loss of each epoch. accuracy: validation,
     in percent, after the last epoch. memory_mb: largest resident memory, loader processes included. device_mb: largest
-    memory that torch held on the device.
+    memory that torch held on the device; left_mb: allocated and reserved there when the trial was over. ran: the kind
+    of steps that igcnas took.
     """
 
     seconds: float
@@ -24,6 +25,8 @@ class Outcome:
     accuracy: float
     memory_mb: float | None = None
     device_mb: float | None = None
+    left_mb: tuple[float, float] | None = None
+    ran: str = ""
 
     @property
     def steady(self) -> float:

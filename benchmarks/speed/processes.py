@@ -25,7 +25,7 @@ from benchmarks.speed.workload import Workload
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Importing torch and the first trial of any kind; torch.compile takes longest.
-_READY_SECONDS = 300.0
+READY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,9 @@ class Process:
         self.process.start()
         theirs.close()
 
-    def ready(self) -> Failure | None:
+    def ready(self, limit: float = READY_SECONDS) -> Failure | None:
         """Wait for it; why it never will be, or None."""
-        found = self.answer(_READY_SECONDS)
+        found = self.answer(limit)
         return found if isinstance(found, Failure) else None
 
     def ask(self, network: Named, repeat: int) -> None:
@@ -113,17 +113,26 @@ class Throughput:
         return 3600.0 * len(self.finished) / self.seconds
 
 
-def run_fleet(setting: Setting, networks: Sequence[Named], *, processes: int, repeat: int, limit: float) -> Throughput:
+def run_fleet(
+    setting: Setting,
+    networks: Sequence[Named],
+    *,
+    processes: int,
+    repeat: int,
+    limit: float,
+    warm: float = READY_SECONDS,
+) -> Throughput:
     """Train all networks with so many processes; each takes the next one when it is done. The clock starts when all are
     warm.
 
-    limit: seconds for all; what is not done by then is a failure.
+    limit: seconds for all; what is not done by then is a failure. warm: seconds until all are warm.
     """
+    late = time.monotonic() + warm
     fleet = [Process(setting) for _ in range(processes)]
     outcomes: list[Outcome | Failure] = [Failure(reason="not started", over=True)] * len(networks)
     try:
         for process in fleet:
-            failure = process.ready()
+            failure = process.ready(late - time.monotonic())
             if failure is not None:
                 return Throughput(seconds=float("nan"), outcomes=(failure,) * len(networks))
         waiting = list(enumerate(networks))[::-1]
@@ -171,7 +180,7 @@ def _serve(pipe: Connection, setting: Setting, cache: str) -> None:
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
     import torch
 
-    from benchmarks.speed.machine import stay_on
+    from benchmarks.speed.machine import device_mb, stay_on
     from benchmarks.speed.networks import tiny
     from benchmarks.speed.variants import Place, variant_of
 
@@ -194,7 +203,8 @@ def _serve(pipe: Connection, setting: Setting, cache: str) -> None:
         except (EOFError, OSError):
             return
         try:
-            pipe.send(trial(architecture, repeat))
+            outcome = trial(architecture, repeat)
+            pipe.send(dataclasses.replace(outcome, left_mb=device_mb(place.device)))
         except Exception as error:
             pipe.send(_failed(error))
 

@@ -1,4 +1,4 @@
-"""The shapes at which operators are timed: on CUDA those of MobileNetV2 and IGCV3-D on CIFAR, on a CPU of digits.
+"""The shapes at which operators are timed: those of networks on digits, and some wider ones.
 
 Kinds: pointwise (a grouped 1x1), depthwise (3x3), dense (3x3), block (the two convolutions of an IGC V1 block, with L
 primary groups). Settings: alone; permuted, behind the permutation that interleaves the groups; normed, behind batch
@@ -7,7 +7,6 @@ norm and ReLU of its input.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,16 +17,12 @@ SETTINGS = {
     "dense": ("alone", "normed"),
     "block": ("alone", "normed"),
 }
-# (channels in, channels out, size) of grouped 1x1 convolutions, and (channels, size, stride) of depthwise ones.
-_CUDA_POINTWISE = ((24, 144, 32), (144, 24, 32), (192, 32, 16), (384, 64, 8), (960, 160, 4))
-_CUDA_DEPTHWISE = ((144, 32, 1), (192, 16, 1), (384, 8, 1), (960, 4, 1), (144, 32, 2), (192, 16, 2))
-_CPU_POINTWISE = ((32, 32, 8, 8), (64, 64, 8, 4), (64, 64, 8, 16), (128, 128, 4, 8), (64, 64, 16, 4), (24, 144, 32, 2))
-_CPU_DEPTHWISE = ((32, 8, 1), (64, 8, 1), (64, 16, 1), (64, 8, 2), (64, 32, 1))
-# Channels and size of dense 3x3 convolutions; L, M and size of blocks, IGC-L24M2 on CIFAR and its like on digits.
-_CUDA_DENSE = ((16, 32), (32, 16), (64, 8), (48, 32), (96, 16), (192, 8))
-_CPU_DENSE = ((16, 8), (32, 8), (64, 4))
-_CUDA_BLOCK = ((24, 2, 32), (24, 4, 16), (24, 8, 8))
-_CPU_BLOCK = ((8, 2, 8), (24, 2, 8), (16, 4, 4))
+# (channels in, channels out, size, groups) of grouped 1x1 convolutions, and (channels, size, stride) of depthwise ones.
+_POINTWISE = ((32, 32, 8, 8), (64, 64, 8, 4), (64, 64, 8, 16), (128, 128, 4, 8), (64, 64, 16, 4), (24, 144, 32, 2))
+_DEPTHWISE = ((32, 8, 1), (64, 8, 1), (64, 16, 1), (64, 8, 2), (64, 32, 1))
+# Channels and size of dense 3x3 convolutions; L, M and size of blocks.
+_DENSE = ((16, 8), (32, 8), (64, 4))
+_BLOCK = ((8, 2, 8), (24, 2, 8), (16, 4, 4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +72,12 @@ class Case:
         return f"{channels} {self.size}x{self.size}{groups}{' s2' if self.stride == 2 else ''} B{self.batch}"
 
 
-def cases(device: str, kinds: tuple[str, ...], batches: tuple[int, ...], *, few: bool = False) -> Iterator[Case]:
-    """Every case of these kinds; `few`: of grouped 1x1 on CUDA two numbers of groups in place of up to four."""
+def cases(kinds: tuple[str, ...], batches: tuple[int, ...]) -> Iterator[Case]:
+    """Every case of these kinds."""
     for kind in kinds:
         for setting in SETTINGS[kind]:
             for batch in batches:
-                for in_channels, out_channels, size, groups, stride in _shapes(kind, device == "cuda", few):
+                for in_channels, out_channels, size, groups, stride in _shapes(kind):
                     yield Case(
                         kind=kind,
                         setting=setting,
@@ -95,17 +90,12 @@ def cases(device: str, kinds: tuple[str, ...], batches: tuple[int, ...], *, few:
                     )
 
 
-def _shapes(kind: str, cuda: bool, few: bool) -> Iterator[tuple[int, int, int, int, int]]:
-    if kind == "pointwise" and cuda:
-        for i, o, size in _CUDA_POINTWISE:
-            common = math.gcd(i, o)
-            numbers = {2, common // 8} if few else {2, 4, 8, common // 8}
-            yield from ((i, o, size, groups, 1) for groups in sorted(numbers) if groups > 1)
-    elif kind == "pointwise":
-        yield from ((i, o, size, groups, 1) for i, o, size, groups in _CPU_POINTWISE)
+def _shapes(kind: str) -> Iterator[tuple[int, int, int, int, int]]:
+    if kind == "pointwise":
+        yield from ((i, o, size, groups, 1) for i, o, size, groups in _POINTWISE)
     elif kind == "depthwise":
-        yield from ((c, c, size, c, stride) for c, size, stride in (_CUDA_DEPTHWISE if cuda else _CPU_DEPTHWISE))
+        yield from ((c, c, size, c, stride) for c, size, stride in _DEPTHWISE)
     elif kind == "dense":
-        yield from ((c, c, size, 1, 1) for c, size in (_CUDA_DENSE if cuda else _CPU_DENSE))
+        yield from ((c, c, size, 1, 1) for c, size in _DENSE)
     else:
-        yield from ((L * M, L * M, size, L, 1) for L, M, size in (_CUDA_BLOCK if cuda else _CPU_BLOCK))
+        yield from ((L * M, L * M, size, L, 1) for L, M, size in _BLOCK)

@@ -57,7 +57,7 @@ class Batches(Protocol):
 class Form:
     """How a peer runs a network.
 
-    channels_last: on CUDA; on a CPU nothing is (igcnas/kernels/library.py).
+    channels_last: on CUDA; on a CPU nothing is (docs/speed.md).
     mixed: bfloat16 by autocast. waits: reads the loss after each step, as pytorch-cifar does for its progress bar.
     compiles: the mode of torch.compile, None for eager.
     """

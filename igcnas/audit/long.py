@@ -13,7 +13,7 @@ import torch
 
 from igcnas.architecture import Architecture
 from igcnas.audit.folder import Training, checkpoint_path, write_training
-from igcnas.errors import TrainingError
+from igcnas.errors import CaptureError, TrainingError
 from igcnas.plan import plan
 from igcnas.recipes import short_recipe
 from igcnas.settings import TrainingSettings
@@ -79,6 +79,8 @@ def train_long(
     on_start(len(engine.curve))
     try:
         engine.run(on_epoch)
+    except CaptureError:
+        raise  # the same command trains it step by step (igcnas/again.py)
     except TrainingError as error:
         return result(failed=str(error))
     val_accuracy = settled_accuracy(network, engine.network, data, engine.curve[-1].val_accuracy)

@@ -19,19 +19,26 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "doctor",
         help="what igcnas finds on this machine, and what to do about it",
         description="Looks at Python, the libraries and their versions, torch and GPU, cores, memory and their limits, "
-        "the folders that are written, compiled kernels and the encoding of the output. Each line is ok, a note, or a "
-        "problem with the way out. Exit status 1 where there is a problem. It changes nothing.",
+        "the folders that are written, compiled kernels, captured steps and the encoding of the output. Each line is "
+        "ok, a note, or a problem with the way out. Exit status 1 where there is a problem. It changes nothing; what "
+        "--check-gpu finds is kept.",
     )
     add_studies_dir(parser)
+    parser.add_argument(
+        "--check-gpu",
+        action="store_true",
+        help="check now whether training steps captured in CUDA graphs are right and faster on this machine",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look; print; 1 where something is in the way of a search."""
-    from igcnas.doctor import PROBLEM, findings
+    from igcnas.doctor import findings
+    from igcnas.finding import PROBLEM
 
-    found = findings(arguments.studies_dir)
+    found = findings(arguments.studies_dir, check_gpu=arguments.check_gpu)
     problems = sum(finding.state == PROBLEM for finding in found)
     if arguments.json:
         print(json.dumps({"problems": problems, "findings": [asdict(finding) for finding in found]}))

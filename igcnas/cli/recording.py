@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from igcnas.cli.common import command_line
+from igcnas.cli.engine import engine_in_words
 
 
 def recorded(folder: Path, *, devices: Iterable[str], workers: int = 1, engine: str) -> AbstractContextManager[None]:
@@ -15,5 +16,7 @@ def recorded(folder: Path, *, devices: Iterable[str], workers: int = 1, engine: 
     from igcnas.training import resolve_device
     from igcnas.training.device import describe
 
-    names = dict.fromkeys(describe(resolve_device(device)) for device in devices)
-    return provenance.recorded(folder, command=command_line(), devices=tuple(names), workers=workers, engine=engine)
+    found = [resolve_device(device) for device in devices]
+    names = dict.fromkeys(map(describe, found))
+    words = engine_in_words(engine, found)
+    return provenance.recorded(folder, command=command_line(), devices=tuple(names), workers=workers, engine=words)

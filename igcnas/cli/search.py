@@ -96,9 +96,14 @@ def run(arguments: argparse.Namespace) -> int:
                 "the budget cannot be filled"
             )
         device = resolve_device(arguments.device).type
-        before_training(settings.training.engine, asked=arguments.device, device=device)
+        capture = before_training(
+            settings.training.engine,
+            asked=arguments.device,
+            device=device,
+            devices=[slot.device for slot in slots],
+        )
         study = open_study(folder, create_for=settings)
-        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined)
+        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined, capture)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
 
@@ -128,13 +133,7 @@ def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder:
     """The settings with the engine that the options mean for this study."""
     from dataclasses import replace
 
-    from igcnas.training import resolve_device
-
-    engine = chosen_engine(
-        arguments.engine,
-        device=resolve_device(arguments.device).type,
-        begun=begun_engine(folder / "settings.json", "training"),
-    )
+    engine = chosen_engine(arguments.engine, begun=begun_engine(folder / "settings.json", "training"))
     return replace(settings, training=replace(settings.training, engine=engine))
 
 
@@ -142,11 +141,10 @@ def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]
     """Where the workers run."""
     from igcnas.evaluation import slots_for
 
-    _, height, width = settings.data.input_shape
     return slots_for(
         asked_workers(arguments),
         device=arguments.device,
-        pixels=height * width,
+        macs=settings.budget_macs,
         batch_size=settings.training.batch_size,
         networks=arguments.networks,
         undisturbed=settings.objective == "accuracy,latency",
@@ -162,12 +160,14 @@ def _search(
     slots: list[Slot],
     stop: Stop,
     examined: Examined,
+    capture: bool | None,
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
     from igcnas.cli.progress import progress_for
     from igcnas.cli.recording import recorded
     from igcnas.cli.search_plan import announce
     from igcnas.evaluation import Interrupted, ProcessEvaluator
+    from igcnas.evaluation.mps import Mps
     from igcnas.records import best, counted, records, trained
     from igcnas.search import Search, Summary
     from igcnas.worker import WorkerSetup
@@ -179,15 +179,18 @@ def _search(
         device=arguments.device,
         prunes=settings.pruner != "none",
         latency=settings.objective == "accuracy,latency",
+        capture=capture,
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
-    with ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
+    # The workers end before what they share their GPUs by.
+    with Mps(print) as mps, ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
         search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
         evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
             return search.run(arguments.networks, **allowed), evaluator.slots
+        evaluator.keep(mps.share(slots))
         try:
             clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:

@@ -78,9 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         default="auto",
         metavar="N",
-        help="networks trained at once, each in a process of its own; auto: on a CPU one a core, as many as there is "
-        "memory for; on CUDA one a GPU, of small images several. With 1 the same seed proposes the same networks each "
-        "time; with more it depends on which training ends first (default: auto)",
+        help="networks trained at once, each in a process of its own; auto: on a CPU one a core, on CUDA 1 to 8 a GPU, "
+        "more where networks and batches are small; as many as there is memory for. With 1 the same seed proposes the "
+        "same networks each time; with more it depends on which training ends first (default: auto)",
     )
     add_engine(parser)
     add(

@@ -80,14 +80,11 @@ def announce(
 
 
 def _keep_affordable(evaluator: ProcessEvaluator, probed: Probed) -> None:
-    """On a CPU no more workers than there is memory for, now that it is measured what one takes."""
-    from igcnas.evaluation import affordable
+    """No more workers than there is memory for, now that it is measured what a training takes."""
+    from igcnas.evaluation import fitting
 
-    if probed.peak_memory_mb is None or not evaluator.devices <= {"cpu"}:
-        return
-    most = affordable(probed.peak_memory_mb)
-    if most is not None and most < evaluator.slots:
-        evaluator.keep(most)
+    if probed.peak_memory_mb is not None:
+        evaluator.keep(fitting(evaluator.places, probed.peak_memory_mb))
 
 
 def _workers(evaluator: ProcessEvaluator) -> str:
@@ -95,6 +92,7 @@ def _workers(evaluator: ProcessEvaluator) -> str:
     count, where = evaluator.slots, ", ".join(sorted(evaluator.devices))
     if count == 1:
         return f"1 on {where}: the same seed proposes the same networks"
+    where += " under MPS" if any(place.mps for place in evaluator.places) else ""
     return f"{count} on {where}: what is proposed depends on which training ends first; --workers 1 repeats itself"
 
 

@@ -116,6 +116,7 @@ def _front(every: list[TrialRecord], settings: StudySettings) -> list[dict[str, 
             "canonical_id": one.record.canonical_id,
             "label": one.record.architecture.label(),
             "baseline": one.record.baseline,
+            "steps": one.record.steps,
         }
         for one in champions(every, settings.budget_macs, settings.objective)
     ]

@@ -145,8 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.recipe.endswith(".json"):
             settings = as_begun(folder, settings)
         engine = chosen_engine(
-            _asked_engine(arguments, settings.recipe),
-            device=world.device.type,
+            _asked_engine(arguments, settings.recipe, world.device),
             begun=begun_engine(folder / "settings.json"),
             processes=world.size,
         )
@@ -164,9 +163,9 @@ def _uses_own_validation(folder: Path) -> bool:
     return not isinstance(begun, dict) or "own_validation" in begun
 
 
-def _asked_engine(arguments: argparse.Namespace, recipe: Recipe) -> str:
-    """The fast engine knows the layers of a plan; what a recipe drops between them, it would not see."""
-    if not recipe.channel_dropout.share:
+def _asked_engine(arguments: argparse.Namespace, recipe: Recipe, device: torch.device) -> str:
+    """The kernels for a CPU know the layers of a plan; what a recipe drops between them, they would not see."""
+    if device.type != "cpu" or not recipe.channel_dropout.share:
         return str(arguments.engine)
     if arguments.engine == "fast":
         raise IgcnasError(f"--engine fast drops no channels, as recipe {recipe.name} does; leave it out, or give eager")
@@ -215,10 +214,16 @@ def _train(
             progress.announce(workers, world.size, examined)
             if (missing := no_events()) is not None:
                 progress.note(missing)
-            before_training(settings.engine, asked=arguments.device, device=world.device.type, output=output)
+            before_training(
+                settings.engine,
+                asked=arguments.device,
+                device=world.device.type,
+                processes=world.size,
+                output=output,
+            )
             if changed:
                 say(f"recipe    as this training was begun, before it was mended: {'; '.join(changed)}")
-            if settings.recipe.channel_dropout.share:
+            if world.device.type == "cpu" and settings.recipe.channel_dropout.share:
                 say("engine    eager, because the recipe drops channels inside the network")
             stack.enter_context(progress)
             observer = Observer(

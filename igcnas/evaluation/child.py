@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.connection import Connection, Pipe
@@ -25,16 +25,20 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 class Child:
     """A process that trains. ready: it has said so. It ends when this process does, and when `end` is called.
 
-    silence: seconds without a word of it, counted by its owner.
+    silence: seconds without a word of it, counted by its owner. environment: variables that it gets beside those of
+    this process.
     """
 
-    def __init__(self, setup: WorkerSetup) -> None:
+    def __init__(self, setup: WorkerSetup, environment: Mapping[str, str] | None = None) -> None:
         self.ready, self.silence = False, 0.0
         self.pipe, theirs = Pipe()
         with theirs, _ctrl_c_held():
             inherited = _inherited(theirs.fileno())
             self.process = subprocess.Popen(
-                command(theirs.fileno()), stdin=subprocess.PIPE, env=_environment(setup.threads), **inherited
+                command(theirs.fileno()),
+                stdin=subprocess.PIPE,
+                env=_environment(setup.threads) | dict(environment or {}),
+                **inherited,
             )
         with suppress(OSError):  # if it is gone already, the pipe tells so to who listens
             self.pipe.send(setup)
@@ -67,6 +71,11 @@ class Child:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody else ended it by SIGKILL, as a system does that is short of memory. After `reason`."""
+        return self.process.returncode == -9
 
     def reason(self) -> str:
         """Why it ended by itself, in words. MachineError where that is the machine's fault, not that of its work."""

@@ -6,8 +6,8 @@ by whoever reads it. Gradients are the same: a norm's gradient is linear in two 
 
 values: a stored tensor and what is pending on it. nodes/: the steps, each with its own backward. weights: where a
 convolution gets its kernel from. reading: from a plan and its torch module to the list of steps. program: runs them.
-composing: which convolutions in a row become one. cpu/ and cuda/: the operators on a device. The parameters stay those
-of the torch module, which remains the oracle (`engine='eager'`).
+composing: which convolutions in a row become one. operators: what the steps ask of a device; cpu/: the one that there
+is. The parameters stay those of the torch module, which remains the oracle (`engine='eager'`).
 """
 
 from __future__ import annotations
@@ -21,18 +21,9 @@ if TYPE_CHECKING:
     from igcnas.plan import Plan
 
 
-def make_program(network_plan: Plan, network: nn.Module, batch: int, *, mixed: bool = False) -> Program:
-    """The program of a network for batches of this size, on the device where its parameters are.
-
-    mixed: activations in bfloat16, where the device is not a CPU.
-    """
-    import torch
-
+def make_program(network_plan: Plan, network: nn.Module, batch: int) -> Program:
+    """The program of a network on a CPU for batches of this size."""
     from igcnas.execution.cpu.operators import CpuOperators
-    from igcnas.execution.cuda.operators import ChannelsLast
     from igcnas.execution.program import Program
 
-    device = next(network.parameters()).device
-    if device.type == "cpu":
-        return Program(network_plan, network, CpuOperators(batch))
-    return Program(network_plan, network, ChannelsLast(batch, device, torch.bfloat16 if mixed else torch.float32))
+    return Program(network_plan, network, CpuOperators(batch))

@@ -1,8 +1,8 @@
 """Which convolutions in a row become one: those with nothing between them but permutations, where one is cheaper.
 
 IGC V1 is a spatial group convolution, a permutation, and a pointwise one: one dense spatial convolution. That costs
-more multiply-accumulates and fewer passes over memory, so the device's rule decides (`Operators.cost`). Of the ways to
-cut a row into runs the cheapest is taken, the one with fewer convolutions where they cost the same. Only one of a run
+fewer passes over memory and may cost more multiply-accumulates, which are what counts on a CPU. Of the ways to cut a
+row into runs the one with the fewest is taken, that with fewer convolutions where they are the same. Only one of a run
 may have a kernel or a stride: two cut the border twice.
 """
 
@@ -10,27 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import nn
 
 from igcnas.composition import after, dense_kernel
+from igcnas.cost import layer_cost
 from igcnas.layers.masked import MaskedConv
 from igcnas.primitives import Convolution, Gather, Permutation
 
 Linear: TypeAlias = Convolution | Permutation | Gather
 
 
-class Cost(Protocol):
-    """See `Operators.cost`."""
-
-    def __call__(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
-        """Of a convolution at this place of a row."""
-        ...
-
-
-def first(row: tuple[Linear, ...], cost: Cost) -> tuple[Linear, ...]:
+def first(row: tuple[Linear, ...]) -> tuple[Linear, ...]:
     """The run that begins a row, if it begins with a convolution and is one of several; else nothing.
 
     A row is linear layers in order. What follows the run is asked for again.
@@ -38,8 +31,8 @@ def first(row: tuple[Linear, ...], cost: Cost) -> tuple[Linear, ...]:
     places = [place for place, layer in enumerate(row) if isinstance(layer, Convolution)]
     if len(places) < 2 or places[0] != 0:
         return ()
-    # best[n]: cost, number of runs and length of the first run, for the convolutions from the n-th on.
-    best: list[tuple[float, int, int]] = [(0.0, 0, 0)]
+    # best[n]: multiply-accumulates, number of runs and length of the first run, for the last n convolutions.
+    best = [(0, 0, 0)]
     for start in reversed(range(len(places))):
         ways = []
         for length in range(1, len(places) - start + 1):
@@ -50,8 +43,7 @@ def first(row: tuple[Linear, ...], cost: Cost) -> tuple[Linear, ...]:
             assert isinstance(alone, Convolution)
             rest = best[len(best) - length]
             layer = alone if length == 1 else composition(run)
-            own = cost(layer, begins=start == 0, ends=start + length == len(places))
-            ways.append((own + rest[0], 1 + rest[1], length))
+            ways.append((layer_cost(layer).macs + rest[0], 1 + rest[1], length))
         best.append(min(ways))
     length = best[-1][2]
     return row[: places[length - 1] + 1] if length > 1 else ()

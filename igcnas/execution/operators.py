@@ -1,4 +1,4 @@
-"""What the steps ask of a device: buffers and the operations on values. One implementation a device."""
+"""What the steps ask of a device: buffers and the operations on values. `cpu.operators` answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Convolution, Pool, Size
+from igcnas.primitives import Pool, Size
 
 if TYPE_CHECKING:
     from igcnas.execution.nodes.convolution import Convolve
@@ -72,27 +72,6 @@ class Operators(Protocol):
 
     def norm(self, module: nn.BatchNorm2d) -> Any:
         """The parameters and buffers of a norm."""
-
-    def cost(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
-        """Of a convolution in a training step, to compare with that of others on this device.
-
-        begins, ends: whether it is the first, the last of a row of convolutions: inside, no norm is pending.
-        """
-
-    def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
-        """Once, when a convolution is made: how it is computed, and in which order its output is stored.
-
-        wanted: the order of channels in which it would be read without a permutation, None for its own.
-        """
-
-    def begin(self, training: bool) -> None:
-        """Before each forward pass: parameters may have changed."""
-
-    def finish(self) -> None:
-        """After each backward pass: gradients of parameters must be in their places."""
-
-    def forget(self) -> None:
-        """Let go of what a pass has left behind."""
 
     def convolve(self, node: Convolve, taken: bool) -> None:
         """node.out from node.use; statistics where `taken`."""

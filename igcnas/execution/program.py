@@ -31,7 +31,6 @@ class Program:
         self.classifier = network.get_submodule(reading.classifier)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        self.ops.begin(self.network.training)
         self.ops.load(images, self.images.storage)
         if self.images.statistics and self.network.training:
             self.ops.statistics(self.images)
@@ -50,13 +49,8 @@ class Program:
         loss.backward()  # type: ignore[no-untyped-call]
         for node in reversed(self.nodes):
             node.backward()
-        self.ops.finish()
         self.logits = logits.detach()
         return loss.detach()
-
-    def logits_of(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits of a batch in evaluation mode, without gradients and without waiting for the device."""
-        return self._logits(images)
 
     @torch.inference_mode()
     def answer(self, images: torch.Tensor) -> torch.Tensor:

@@ -39,14 +39,12 @@ class Reading:
         self.context: Mean | None = None
         self.pooled: Mean | None = None
         self.classifier = ""
-        self.behind: tuple[primitives.Layer, ...] = ()
 
     def sequence(self, layers: tuple[primitives.Layer, ...], value: Value) -> Value:
         """Layers in order."""
         place = 0
         while place < len(layers):
             run = self._composed(layers[place:])
-            self.behind = layers[place + max(1, len(run)) :]
             if len(run) > 1:
                 value = self._composition(run, value)
             else:
@@ -66,23 +64,12 @@ class Reading:
             if not linear:
                 break
             run.append(layer)  # type: ignore[arg-type]
-        return composing.first(tuple(run), self.ops.cost)
+        return composing.first(tuple(run))
 
     def _composition(self, run: tuple[composing.Linear, ...], value: Value) -> Value:
         layer, modules = composing.composition(run), [self._at(part) for part in run]
         weight = MadeWeight(lambda: composing.kernel(run, modules), self.ops.view)
-        return self._add(Convolve(self.ops, value.use(), layer, 1, weight, self._wanted()))
-
-    def _wanted(self) -> tuple[int, ...] | None:
-        """The order that permutations behind a convolution bring its output into, before anything mixes channels."""
-        order: tuple[int, ...] | None = None
-        for layer in self.behind:
-            if isinstance(layer, primitives.Permutation | primitives.Gather):
-                indices = layer.indices
-                order = indices if order is None else tuple(order[index] for index in indices)
-            elif not isinstance(layer, primitives.Norm | primitives.Activation):
-                break
-        return order
+        return self._add(Convolve(self.ops, value.use(), layer, 1, weight))
 
     def _at(self, layer: primitives.Layer) -> nn.Module:
         module: nn.Module = self.modules[".".join((*self.path, layer.name))]
@@ -140,10 +127,10 @@ class Reading:
             return self._gated(layer, module, value)
         if isinstance(module, MaskedConv):
             weight = MadeWeight(module.masked_weight, self.ops.view)
-            return self._add(Convolve(self.ops, value.use(), layer, 1, weight, self._wanted()))
+            return self._add(Convolve(self.ops, value.use(), layer, 1, weight))
         assert isinstance(module, nn.Conv2d)
         weight = PlainWeight(module.weight, self.ops.view)
-        return self._add(Convolve(self.ops, value.use(), layer, layer.groups, weight, self._wanted()))
+        return self._add(Convolve(self.ops, value.use(), layer, layer.groups, weight))
 
     def _gated(self, layer: primitives.Convolution, module: GatedConv | SalientConv, value: Value) -> Value:
         context = self.context
@@ -153,7 +140,7 @@ class Reading:
         assert context is not None, "a gated convolution stands in a Gated sequence"
         gated = self._add(Gate(self.ops, value.use(), module, context))
         weight = PlainWeight(module.weight, self.ops.view)
-        return self._add(Convolve(self.ops, gated.use(), layer, module.heads, weight, self._wanted()))
+        return self._add(Convolve(self.ops, gated.use(), layer, module.heads, weight))
 
     @layer.register(primitives.Permutation)
     @layer.register(primitives.Gather)

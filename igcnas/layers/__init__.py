@@ -8,6 +8,7 @@ from igcnas.layers.dgc import DynamicConv
 from igcnas.layers.dgconv import GroupableConv
 from igcnas.layers.flgc import FullyLearnableGroupConv
 from igcnas.layers.gated import GATED, GatedConv, SalientConv, gated_arguments
+from igcnas.layers.layout import ChannelGather, ContextSequential, PaddedShortcut, PixelAverage
 from igcnas.layers.learned import LearnedModule
 from igcnas.layers.msgc import MultiSpectralConv
 from igcnas.layers.simple import (
@@ -35,7 +36,9 @@ __all__ = [
     "LEARNED",
     "Add",
     "AppendChannels",
+    "ChannelGather",
     "CondensingLinear",
+    "ContextSequential",
     "DynamicConv",
     "FullyLearnableGroupConv",
     "GatedConv",
@@ -48,6 +51,8 @@ __all__ = [
     "MultiSpectralConv",
     "NormalizeInput",
     "PadChannels",
+    "PaddedShortcut",
+    "PixelAverage",
     "SalientConv",
     "SplitConv",
     "gated_arguments",

@@ -10,10 +10,13 @@ from fractions import Fraction
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from igcnas.grouping import DynamicChannels
 from igcnas.layers.gated import SalientConv, gated_arguments
+from igcnas.layers.layout import pixel_average
 from igcnas.layers.learned import LearnedModule
+from igcnas.layers.numbers import StepNumber
 from igcnas.layers.precision import wide
 from igcnas.primitives import Convolution
 
@@ -32,6 +35,7 @@ class DynamicConv(LearnedModule, SalientConv):
         assert isinstance(layer.learned, DynamicChannels)
         super().__init__(**gated_arguments(layer))
         self.grouping, self.last_kept = layer.learned, self.kept
+        self.number_kept = StepNumber(self.kept)
         self.mean_saliency: torch.Tensor | None = None
         self.reset_parameters()
 
@@ -41,11 +45,6 @@ class DynamicConv(LearnedModule, SalientConv):
             nn.init.kaiming_normal_(weight, nonlinearity="relu")
         assert self.expand.bias is not None
         nn.init.ones_(self.expand.bias)
-
-    @property
-    def recordable(self) -> bool:
-        """No: the number of channels that are kept is one of the host, and changes the selection itself."""
-        return False
 
     def begin_step(self, progress: float) -> None:
         """The number of channels follows the progress: from all at dgc_from to those that stay at dgc_until."""
@@ -57,6 +56,27 @@ class DynamicConv(LearnedModule, SalientConv):
             span = Fraction(end - start).limit_denominator(_FINE) if end > start else Fraction(1)
             dropped = dropped * span.denominator / span.numerator * max(0.0, progress - start)
         self.kept = max(self.last_kept, channels - round(dropped))
+        self.number_kept.set(self.kept)
+
+    def place_numbers(self, device: torch.device) -> None:
+        """The number of channels that are kept lies on the device."""
+        self.number_kept.place(device)
+
+    def choose(self, saliency: torch.Tensor) -> torch.Tensor:
+        """As in evaluation, by the number that this step keeps; where that lies on the device, from sorted saliencies.
+
+        Equal to the selection by top-k: only the saliency of the last one that is kept, or of the first one that is
+        not, is asked for.
+        """
+        kept = self.number_kept.on(saliency.device)
+        if not self.training or not isinstance(kept, torch.Tensor):
+            return super().choose(saliency)
+        ordered = functional.pad(saliency.sort(2, descending=True).values, (0, 1), value=-torch.inf)
+        if self.drop_ties:
+            return (saliency > ordered.index_select(2, kept.view(1))).to(saliency.dtype)
+        least = ordered.index_select(2, kept.view(1) - 1)
+        more, equal = (saliency > least).to(saliency.dtype), (saliency == least).to(saliency.dtype)
+        return more + equal * (equal.cumsum(2) <= kept - more.sum(2, keepdim=True)).to(saliency.dtype)
 
     def train(self, mode: bool = True) -> DynamicConv:
         """Evaluation keeps the last number."""
@@ -64,6 +84,10 @@ class DynamicConv(LearnedModule, SalientConv):
             self.kept = self.last_kept
         super().train(mode)
         return self
+
+    def average(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Over the pixels."""
+        return pixel_average(x_BCHW)
 
     def saliency(self, context_BC: torch.Tensor) -> torch.Tensor:
         """(B, heads, in); its mean, added over the heads, is remembered for the penalty."""

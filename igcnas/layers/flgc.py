@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from igcnas.grouping import LearnedGrouping
 from igcnas.layers.masked import MaskedConv
+from igcnas.layers.numbers import StepNumber
 from igcnas.layers.precision import wide
 from igcnas.layers.straight_through import straight_through
 from igcnas.primitives import Convolution
@@ -39,8 +39,9 @@ def assign(logits: torch.Tensor, *, sizes: Sequence[int] | None = None, nonempty
     for group in range(groups - 1):
         margin = logits[:, group] - logits[:, group + 1 :].amax(1)
         chosen = margin.masked_fill(taken, -torch.inf).sort(descending=True, stable=True).indices[: sizes[group]]
-        result[chosen] = group
-        taken[chosen] = True
+        # Not `result[chosen] = group`, which would carry a number from the host to the device, and wait for it.
+        result.index_fill_(0, chosen, group)
+        taken.index_fill_(0, chosen, True)
     return result
 
 
@@ -49,12 +50,17 @@ def _fill(logits: torch.Tensor, assignment: torch.Tensor) -> torch.Tensor:
     groups = logits.shape[1]
     loss = logits.gather(1, assignment[:, None]) - logits
     for group in range(groups):
-        members = functional.one_hot(assignment, groups).sum(0)
+        members = _one_hot(assignment, groups).sum(0)
         spare = (members >= 2)[assignment]
         # A stable sort, because argmin does not promise the first of equals.
         row = loss[:, group].masked_fill(~spare, torch.inf).sort(stable=True).indices[:1]
         assignment = assignment.scatter(0, row, torch.where(members[group] == 0, group, assignment[row]))
     return assignment
+
+
+def _one_hot(assignment: torch.Tensor, groups: int) -> torch.Tensor:
+    """(channels, groups), bool. torch's own reads the largest number back from some devices."""
+    return assignment[:, None] == torch.arange(groups, device=assignment.device)
 
 
 class FullyLearnableGroupConv(MaskedConv):
@@ -67,7 +73,7 @@ class FullyLearnableGroupConv(MaskedConv):
         assert isinstance(layer.learned, LearnedGrouping)
         self.stride = layer.stride
         self.grouping = layer.learned
-        self.temperature: float | torch.Tensor = self.rules.temperature_start
+        self.temperature = StepNumber(self.rules.temperature_start)
         self.weight = nn.Parameter(torch.empty(layer.out_channels, layer.in_channels, 1, 1))
         self.in_logits = nn.Parameter(torch.empty(layer.in_channels, layer.learned.groups))
         self.out_logits = nn.Parameter(torch.empty(layer.out_channels, layer.learned.groups))
@@ -83,20 +89,16 @@ class FullyLearnableGroupConv(MaskedConv):
     def configure(self, rules: GroupingRules) -> None:
         """Take the gradient rule and the first temperature."""
         super().configure(rules)
-        self.temperature = rules.temperature_start
+        self.temperature.set(rules.temperature_start)
 
     def begin_step(self, progress: float) -> None:
         """The temperature goes geometrically from start to end. It shapes the gradient, never the groups."""
         start, end = self.rules.temperature_start, self.rules.temperature_end
-        temperature = start * (end / start) ** progress
-        if isinstance(self.temperature, torch.Tensor):
-            self.temperature.fill_(temperature)
-        else:
-            self.temperature = temperature
+        self.temperature.set(start * (end / start) ** progress)
 
-    def record(self) -> None:
+    def place_numbers(self, device: torch.device) -> None:
         """The temperature lies on the device."""
-        self.temperature = torch.full((), float(self.temperature), device=self.weight.device)
+        self.temperature.place(device)
 
     def assignments(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Group of each input channel (in,) and of each filter (out,)."""
@@ -112,6 +114,6 @@ class FullyLearnableGroupConv(MaskedConv):
         return assign(wide(logits.detach()), sizes=sizes, nonempty=self.grouping.nonempty)
 
     def _one_hot(self, logits: torch.Tensor) -> torch.Tensor:
-        soft = (wide(logits) / self.temperature).softmax(1)
-        hard = functional.one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
+        soft = (wide(logits) / self.temperature.on(logits.device)).softmax(1)
+        hard = _one_hot(self._groups(logits), self.grouping.groups).to(soft.dtype)
         return straight_through(soft, hard, only_chosen=self.rules.gradient == "masked")

@@ -122,6 +122,10 @@ class SalientConv(nn.Module):
         missing = self.kept - more.sum(2, keepdim=True)
         return more + equal * (equal.cumsum(2) <= missing).to(saliency.dtype)
 
+    def average(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Over the pixels: (B, in)."""
+        return x_BCHW.mean((2, 3))
+
     def gates(self, context_BC: torch.Tensor) -> torch.Tensor:
         """What each head's copy of the input is multiplied by: (B, heads * in)."""
         saliency = self.saliency(context_BC)
@@ -129,7 +133,7 @@ class SalientConv(nn.Module):
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """One group convolution over as many weighted copies of the input as there are heads."""
-        gates = self.gates(x_BCHW.mean((2, 3)))
+        gates = self.gates(self.average(x_BCHW))
         copies = torch.cat([x_BCHW] * self.heads, 1) if self.heads > 1 else x_BCHW
         return nn.functional.conv2d(
             copies * gates[:, :, None, None].to(x_BCHW.dtype),

@@ -31,13 +31,12 @@ class LearnedModule(nn.Module):
     def begin_step(self, progress: float) -> None:
         """Called before each training step with the share of training that is done, in [0, 1)."""
 
-    @property
-    def recordable(self) -> bool:
-        """Whether its steps are the same operations on the device each time, once `record` was called."""
-        return True
+    def place_numbers(self, device: torch.device) -> None:
+        """From now on what the host changes from step to step lies in tensors on this device.
 
-    def record(self) -> None:
-        """From now on, numbers of the host that change from step to step lie in tensors."""
+        Random numbers come from the default generator of the device then, whose seed the training sets before each
+        step. So every step is the same operations on the same addresses, and can be captured in a CUDA graph.
+        """
 
     def settles(self) -> float:
         """Share of training from which on its schedule aims at what was planned: before, accuracies compare nothing."""

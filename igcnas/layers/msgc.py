@@ -3,6 +3,7 @@
 In training a mask is a sample of a binary Gumbel-softmax: logistic noise on the logits, rounded forwards, smooth
 backwards. In evaluation it is the sign of the logits. The noise of a step follows from a seed, drawn once when the
 layer is made, and from the progress that `begin_step` was told, so that a training taken up at a step sees the same.
+Where a step may be captured (`place_numbers`) the noise is of the default generator of the device instead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import nn
 
 from igcnas.layers.gated import GatedConv, gated_arguments
 from igcnas.layers.learned import LearnedModule
+from igcnas.layers.numbers import StepNumber
 from igcnas.layers.precision import wide
 from igcnas.primitives import Convolution
 
@@ -39,6 +41,7 @@ class MultiSpectralConv(LearnedModule, GatedConv):
         self.register_buffer("measured", torch.zeros(3, dtype=torch.int64))
         self.kept: torch.Tensor | None = None
         self.seed = int(torch.randint(2**62, (), device="cpu"))
+        self.scale, self.placed = StepNumber(1.0), False
         self.begin_step(0.0)
         self.reset_parameters()
 
@@ -52,14 +55,15 @@ class MultiSpectralConv(LearnedModule, GatedConv):
             nn.init.zeros_(last.weight)
             nn.init.ones_(last.bias)
 
-    @property
-    def recordable(self) -> bool:
-        """No: the seed of the noise is made on the host at each step."""
-        return False
+    def place_numbers(self, device: torch.device) -> None:
+        """The scale of the noise lies on the device, and the noise is drawn there."""
+        self.placed = True
+        self.scale.place(device)
 
     def begin_step(self, progress: float) -> None:
         """The noise depends on the progress, and on the number of the forward pass within the step."""
         self.progress, self.passes = progress, 0
+        self.scale.set(self.noise_scale())
 
     def settles(self) -> float:
         """When the hinge has come down to the planned share."""
@@ -83,11 +87,15 @@ class MultiSpectralConv(LearnedModule, GatedConv):
 
     def _noise(self, logits: torch.Tensor) -> torch.Tensor:
         """Logistic noise, of the shape of the logits."""
+        uniform = torch.rand_like(logits) if self.placed else self._drawn(logits)
+        return self.scale.on(logits.device) * (torch.log(uniform + _EPSILON) - torch.log(1 - uniform + _EPSILON))
+
+    def _drawn(self, logits: torch.Tensor) -> torch.Tensor:
+        """Uniform numbers of the shape of the logits, by the seed of this pass."""
         digest = hashlib.sha256(f"{self.seed}/{self.progress!r}/{self.passes}".encode()).digest()
         self.passes += 1
         generator = torch.Generator(logits.device).manual_seed(int.from_bytes(digest[:6], "big"))
-        uniform = draw(logits.shape, generator)
-        return self.noise_scale() * (torch.log(uniform + _EPSILON) - torch.log(1 - uniform + _EPSILON))
+        return draw(logits.shape, generator)
 
     def noise_scale(self) -> float:
         """What the noise is multiplied by at this progress: 1, and after the ramp less and less where so ruled.

@@ -46,8 +46,11 @@ class PadChannels(nn.Module):
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Subsample and pad on both sides."""
-        sampled = x_BCHW[:, :, :: self.stride, :: self.stride]
-        return nn.functional.pad(sampled, (0, 0, 0, 0, self.before, self.after))
+        return nn.functional.pad(self.sample(x_BCHW), (0, 0, 0, 0, self.before, self.after))
+
+    def sample(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Every stride-th pixel."""
+        return x_BCHW[:, :, :: self.stride, :: self.stride]
 
 
 class GatedSequential(nn.Sequential):
@@ -59,12 +62,16 @@ class GatedSequential(nn.Sequential):
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Run the layers."""
-        context_BC = x_BCHW.mean((2, 3))
+        context_BC = self.average(x_BCHW)
         for index, layer in enumerate(self):
             if index == self.skip > 0:
-                context_BC = x_BCHW.mean((2, 3))
+                context_BC = self.average(x_BCHW)
             x_BCHW = layer(x_BCHW, context_BC) if getattr(layer, "gated", False) else layer(x_BCHW)
         return x_BCHW
+
+    def average(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Over the pixels: (B, C)."""
+        return x_BCHW.mean((2, 3))
 
 
 class GatherChannels(nn.Module):
@@ -84,6 +91,10 @@ class GlobalAveragePool(nn.Module):
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Average."""
+        return self.average(x_BCHW)
+
+    def average(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Over the pixels."""
         return x_BCHW.mean((2, 3))
 
 

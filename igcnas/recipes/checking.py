@@ -12,8 +12,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from msgspec import Meta
-
+from igcnas.bounds import Meta
 from igcnas.checks import shown
 from igcnas.errors import IgcnasError, unknown_name
 

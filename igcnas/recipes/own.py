@@ -12,8 +12,6 @@ import math
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import msgspec
-
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.reading import as_kind, read_json
 from igcnas.recipes.recipe import Recipe
@@ -69,6 +67,8 @@ def schema() -> dict[str, Any]:
     It cannot say: that milestones rise, that the smaller of two bounds stands first, that nesterov takes a momentum and
     no dampening, that the places of a channel dropout belong to a share, which names `files` and `ours` may have.
     """
+    import msgspec
+
     made: dict[str, Any] = json.loads(json.dumps(msgspec.json.schema(Recipe)))
     definitions = made["$defs"]
     for definition in definitions.values():

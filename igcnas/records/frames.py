@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import optuna
     import pandas
 
-_KINDS = ("state", "baseline", "device", "family", "origin")  # words of few kinds
+_KINDS = ("state", "baseline", "device", "steps", "family", "origin")  # words of few kinds
 
 
 def frame(study: str | Path) -> pandas.DataFrame:

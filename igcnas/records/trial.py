@@ -36,7 +36,8 @@ class TrialRecord:
     canonical ids. latency_*: median and interquartile range in ms, where the study measures them. pending: the networks
     of lower numbers that were still in training when this one was proposed. origin: where the choices of a searched
     network come from: 'random' (drawn whatever was known), 'sampler', 'changes' (of the best few); '' where a study of
-    before does not say, and for others.
+    before does not say, and for others. steps: what trained it: 'eager' (stock PyTorch), 'program' (igcnas's own, on a
+    CPU) or 'graph' (eager steps captured in a CUDA graph); None where a study of before does not say.
     """
 
     number: int
@@ -58,6 +59,7 @@ class TrialRecord:
     val_accuracy: float | None = None
     seconds: float | None = None
     device: str | None = None
+    steps: str | None = None
     peak_memory_mb: float | None = None
     latency_ms: float | None = None
     latency_iqr_ms: float | None = None
@@ -142,6 +144,7 @@ RESULT_ATTRIBUTES = (
     "val_accuracy",
     "seconds",
     "device",
+    "steps",
     "measured_macs",
     "measured_params",
     "peak_memory_mb",
@@ -173,6 +176,7 @@ class _Attributes:
     val_accuracy: bounds.Percent | None = None
     seconds: bounds.Seconds | None = None
     device: str | None = None
+    steps: str | None = None
     peak_memory_mb: float | None = None
     latency_ms: bounds.Seconds | None = None
     latency_iqr_ms: bounds.Seconds | None = None

@@ -9,7 +9,8 @@ pruner ended early is not waste but the price of a decision; what it saved is es
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,7 +47,8 @@ class Spending:
 
     saved: what the pruned trainings would have taken further, estimated. clock: seconds in which at least one training
     was open. span: from the first beginning to the last end. in_training: open now, in no sum. devices: names with
-    numbers of trainings. peak_memory_mb: the highest of a training; None where none is recorded.
+    numbers of trainings; steps: the same of what trained them (`TrialRecord.steps`), where it is recorded.
+    peak_memory_mb: the highest of a training; None where none is recorded.
     """
 
     purposes: tuple[Purpose, ...]
@@ -57,6 +59,7 @@ class Spending:
     span: float
     in_training: int
     devices: tuple[tuple[str, int], ...]
+    steps: tuple[tuple[str, int], ...]
     peak_memory_mb: float | None
 
     @property
@@ -83,10 +86,6 @@ def spending_of(source: Source) -> Spending:
             spent = math.fsum(seconds[number] for number in own)
             part = spent / total if total else 0.0
             found.append(Purpose(key=key, words=words, waste=waste, trainings=len(own), seconds=spent, share=part))
-    devices: dict[str, int] = {}
-    for record in ended:
-        if record.device is not None:
-            devices[record.device] = devices.get(record.device, 0) + 1
     spans = [(start, end) for start, end in (source.times[r.number] for r in ended) if start and end]
     return Spending(
         purposes=tuple(found),
@@ -96,7 +95,8 @@ def spending_of(source: Source) -> Spending:
         clock=open_seconds(spans),
         span=(max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds() if spans else 0.0,
         in_training=sum(record.state == "running" for record in source.every),
-        devices=tuple(sorted(devices.items(), key=lambda item: -item[1])),
+        devices=_numbers(record.device for record in ended),
+        steps=_numbers(record.steps for record in ended),
         peak_memory_mb=max((r.peak_memory_mb for r in ended if r.peak_memory_mb is not None), default=None),
     )
 
@@ -131,6 +131,11 @@ def open_seconds(spans: Sequence[tuple[datetime, datetime]]) -> float:
             total += (end - until).total_seconds()
             until = end
     return total
+
+
+def _numbers(words: Iterable[str | None]) -> tuple[tuple[str, int], ...]:
+    """How often each occurs, the most frequent first."""
+    return tuple(Counter(word for word in words if word is not None).most_common())
 
 
 def _seconds(source: Source, record: TrialRecord) -> float:

@@ -12,6 +12,8 @@ from igcnas.units import duration
 if TYPE_CHECKING:
     from igcnas.search import SparedAudit
 
+_STEPS = {"eager": "eager steps", "program": "the fast engine", "graph": "steps captured in a graph"}
+
 
 def spending_section(spending: Spending, spared: SparedAudit | None) -> Section:
     """Words and a table."""
@@ -42,8 +44,9 @@ def spending_section(spending: Spending, spared: SparedAudit | None) -> Section:
         if spending.peak_memory_mb is None
         else f" The most memory of a training was {spending.peak_memory_mb:,.0f} MB."
     )
+    steps = listed([f"{_STEPS.get(kind, kind)} ({number:,})" for kind, number in spending.steps])
     if spending.devices:
-        paragraphs.append(f"Trained on {where}.{memory}")
+        paragraphs.append(f"Trained on {where}{', by ' if steps else ''}{steps}.{memory}")
     if spending.in_training:
         paragraphs.append(
             f"{counted(spending.in_training, 'training is', 'trainings are')} open and in none of these sums."

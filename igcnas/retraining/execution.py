@@ -24,7 +24,7 @@ import torch
 
 from igcnas.cost import count_plan
 from igcnas.data import Dataset
-from igcnas.errors import StudyError, TrainingError
+from igcnas.errors import CaptureError, StudyError, TrainingError
 from igcnas.files import read_back, remove, write_text
 from igcnas.lowering import lower
 from igcnas.plan import plan
@@ -120,6 +120,8 @@ class Retraining:
         checkpoint = self.folder / f"{training.stem}.pt"
         try:
             result = self._trained(training, checkpoint, observer)
+        except CaptureError:
+            raise  # the same command trains it step by step (igcnas/again.py)
         except TrainingError as error:
             if isinstance(error.__cause__, torch.OutOfMemoryError):
                 raise  # that of this device at this hour; the same training may do well at another

@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,17 @@ from igcnas.network import build
 from igcnas.plan import Plan
 from igcnas.recipes import Recipe
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
-from igcnas.training.distributed import ALONE, GradientAverage, World
-from igcnas.training.graphed import GraphedSteps, make_steps
+from igcnas.training.device import computing
+from igcnas.training.distributed import ALONE, World
+from igcnas.training.making import make_steps
 from igcnas.training.metrics import Scores, score
 from igcnas.training.objective import GroupingObjective
 from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.schedule import rate_factor
 from igcnas.training.source import Source
-from igcnas.training.steps import EagerSteps, Steps
+from igcnas.training.steps import Steps
 from igcnas.training.syncnorm import synchronise_norms
+from igcnas.training.trust import captured_here
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
 _AGREE_STEPS = 16
@@ -75,9 +78,9 @@ class Engine:
     seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
     nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
     the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
-    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd; several processes, and recipes
-    that drop channels inside the network, run eagerly (`fast` says what it is). On CUDA the fast steps are graphs where
-    the training can be recorded.
+    stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd, step by step. What is fast: on
+    a CPU igcnas's own program, on CUDA the eager step captured in a graph where `capture` (None: where the proof on
+    this machine found that right, see trust.py). `steps.kind` says what it became.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Engine:
         mixed: bool = True,
         stop: Callable[[], bool] = lambda: False,
         engine: str = "fast",
+        capture: bool | None = None,
     ) -> None:
         if recipe.batch_size < 2 or source.training_images() < 2:
             # Stock modules refuse such a batch where the last images are of one pixel; ours would not notice.
@@ -114,23 +118,24 @@ class Engine:
         self.network = self.network.to(self.device)
         synchronise_norms(self.network, world)
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
-        self.average = GradientAverage(self.network.parameters(), world) if world.size > 1 else None
         hang_dropout(self.network, network_plan, recipe)
-        inside = recipe.channel_dropout.share > 0  # which a program, made of the plan, would not see
-        self.draws = recipe.dropout > 0 or inside or bool(self.objective.modules)
-        self.fast = engine == "fast" and world.size == 1 and not inside
-        cuda = self.device.type == "cuda"
-        self.steps: Steps
-        if self.fast:
-            self.steps = make_steps(
-                network_plan, self.network, recipe, source, self.objective, mixed=mixed and cuda, detailed=detailed
-            )
-        else:
-            if cuda:
-                self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            context = torch.autocast(self.device.type, torch.bfloat16, enabled=mixed and cuda)
-            self.steps = EagerSteps(self.network, recipe, context)
+        self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.objective.modules)
+        self.steps: Steps = make_steps(
+            network_plan,
+            self.network,
+            recipe,
+            self.objective,
+            self._loss_of,
+            engine=engine,
+            capture=captured_here(self.device) if capture is None else capture,
+            mixed=mixed,
+            detailed=detailed,
+            world=world,
+        )
+        # Only the program rounds differently; eager steps and captured ones are the same operations.
+        self.fast = self.steps.kind == "program"
         self.optimizer = self.steps.optimizer
+        self._rate = 0.0
         self.steps_per_epoch = source.steps(recipe.batch_size)
         self.curve: list[EpochReport] = []
         self.seconds = 0.0
@@ -162,95 +167,79 @@ class Engine:
             on_epoch(report)
         self._tick = self._saved = time.monotonic()
         try:
-            while len(self.curve) < self.recipe.epochs:
-                report = self._epoch(len(self.curve))
-                self._losses, self._right = [], []
-                self.curve.append(report)
-                if self.keep_best:
-                    self._keep(report)
-                self._count_time()
-                on_epoch(report)
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
-        finally:
-            self.steps.close()
+            with computing(self.device):
+                self._train(on_epoch)
+        except BaseException as error:
+            with suppress(RuntimeError):  # a device on which a capture has failed may refuse this, too
+                self.steps.close()
+            if isinstance(error, torch.OutOfMemoryError):
+                raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
+            raise
+        self.steps.close()
         self.network.eval()
+
+    def _train(self, on_epoch: Callable[[EpochReport], None]) -> None:
+        while len(self.curve) < self.recipe.epochs:
+            report = self._epoch(len(self.curve))
+            self._losses, self._right = [], []
+            self.curve.append(report)
+            if self.keep_best:
+                self._keep(report)
+            self._count_time()
+            on_epoch(report)
 
     def evaluate(self) -> Scores:
         """The network on the validation images of the source, all processes together."""
         self.network.eval()
-        if isinstance(self.steps, GraphedSteps):
-            return self.steps.evaluate()
-        batches = self.source.validation_batches(world=self.world)
-        return score(self.steps.answer, batches, device=self.device, world=self.world)
+        with computing(self.device):
+            batches = self.source.validation_batches(world=self.world)
+            return score(self.steps.answer, batches, device=self.device, world=self.world)
 
     def _epoch(self, epoch: int) -> EpochReport:
         self.network.train()
         first = len(self._losses)
-        for step, batch in enumerate(self._batches(epoch, first), start=first):
+        batches = self.source.epoch(self.recipe.batch_size, self.seed + epoch, first=first, world=self.world)
+        for step, (images, labels) in enumerate(batches, start=first):
             done = epoch * self.steps_per_epoch + step
             self._pause(done)
-            self._step(done, batch)
+            self._step(done, images, labels)
             self.on_step(StepReport(epoch=epoch + 1, step=step + 1, steps=self.steps_per_epoch))
         if epoch + 1 == self.recipe.epochs:
             self.objective.finish()
-        # The one wait for the device in an epoch.
-        mean_loss = self.world.mean(torch.stack(self._losses).float()).mean().item()
+        # The one wait for the device in an epoch, beside that of the evaluation.
+        sums = [torch.stack(values).float() for values in (self._losses, self._right) if values]
+        mean_loss, *right = torch.stack([self.world.mean(values).mean() for values in sums]).tolist()
         if not math.isfinite(mean_loss):
             raise TrainingError(f"diverged: training loss {mean_loss} in epoch {epoch + 1}")
         scores = self.evaluate() if self.source.validates() else None
         accuracy = math.nan if scores is None else scores.top1
         if not self.detailed:
             return EpochReport(epoch=epoch + 1, train_loss=mean_loss, val_accuracy=accuracy)
-        right = self.world.mean(torch.stack(self._right).float()).mean().item()
         return EpochReport(
             epoch=epoch + 1,
             train_loss=mean_loss,
             val_accuracy=accuracy,
             val_top5=None if scores is None else scores.top5,
-            train_accuracy=100.0 * right,
-            learning_rate=self.optimizer.param_groups[0]["lr"] / self.optimizer.param_groups[0]["lr_scale"],
+            train_accuracy=100.0 * right[0],
+            learning_rate=self._rate,
         )
 
-    def _batches(self, epoch: int, first: int) -> Iterator[tuple[torch.Tensor, torch.Tensor] | None]:
-        """Those of an epoch from the `first` on; None for one that the device makes."""
-        seed = self.seed + epoch
-        if isinstance(self.steps, GraphedSteps):
-            self.steps.begin(seed, epoch, first)
-            return iter([None] * (self.steps_per_epoch - first))
-        return self.source.epoch(self.recipe.batch_size, seed, first=first, world=self.world)
+    def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        return self.objective(loss)
 
-    def _step(self, done: int, batch: tuple[torch.Tensor, torch.Tensor] | None) -> None:
-        self._set_learning_rate(done)
-        self.objective.begin_step(done / (self.recipe.epochs * self.steps_per_epoch))
+    def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:
+        recipe = self.recipe
+        factor = rate_factor(recipe.schedule, done, steps_per_epoch=self.steps_per_epoch, epochs=recipe.epochs)
+        self._rate = recipe.learning_rate * factor
+        self.steps.set_rate(self._rate)
+        self.objective.begin_step(done / (recipe.epochs * self.steps_per_epoch))
         if self.draws:
             torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
-        if isinstance(self.steps, GraphedSteps):
-            loss, right = self.steps.step()
-            self._losses.append(loss)
-            if self.detailed:
-                self._right.append(right)
-            return
-        assert batch is not None
-        images, labels = batch
-
-        def loss_of(logits: torch.Tensor) -> torch.Tensor:
-            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-            return self.objective(loss)
-
-        loss, logits = self.steps.gradients(images, loss_of)
-        if self.average is not None:
-            self.average.finish()
-        self.steps.update()
+        loss, right = self.steps.step(images, labels)
         self._losses.append(loss)
-        if self.detailed:
-            self._right.append((logits.argmax(1) == labels).float().mean())
-
-    def _set_learning_rate(self, step: int) -> None:
-        recipe = self.recipe
-        factor = rate_factor(recipe.schedule, step, steps_per_epoch=self.steps_per_epoch, epochs=recipe.epochs)
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * factor * group["lr_scale"]
+        if right is not None:
+            self._right.append(right)
 
     def _keep(self, report: EpochReport) -> None:
         """The first of several equal ones; without validation, the last.

@@ -6,13 +6,12 @@ buffer they cost microseconds. The module's parameters are views, so its names, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from igcnas.kernels import sgd
 from igcnas.recipes import Recipe
 from igcnas.training.optimizer import parameter_kinds
 
@@ -69,27 +68,6 @@ class FlatSGD:
                 value.add_(gradient, alpha=-group["lr"])
             else:
                 value.add_(momentum, alpha=-group["lr"])
-
-    def step_at(self, rates: Sequence[torch.Tensor], step: torch.Tensor) -> None:
-        """One step with the rates that the tables of the groups, fp32 (steps,), have at `step`, int64 (1,).
-
-        All of it on the device: nothing depends on numbers of the host that change.
-        """
-        for group, table in zip(self.param_groups, rates, strict=True):
-            part = group["slice"]
-            if part.start == part.stop:
-                continue
-            value, gradient, momentum = self.values[part], self.gradients[part], self.momenta[part]
-            decay, decayed = group["weight_decay"], part.stop - part.start
-            if self.nesterov:
-                sgd.nesterov(
-                    value, gradient, momentum, table, step, momentum=self.momentum, weight_decay=decay, decayed=decayed
-                )
-                continue
-            if decay:
-                gradient.add_(value, alpha=decay)
-            momentum.mul_(self.momentum).add_(gradient)
-            value.addcmul_(momentum, table[step], value=-1)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training needs beside the weights."""

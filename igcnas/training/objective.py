@@ -7,6 +7,7 @@ from torch import nn
 
 from igcnas.cost import layer_cost
 from igcnas.layers import LearnedModule, MultiSpectralConv
+from igcnas.layers.numbers import StepNumber
 from igcnas.plan import Plan
 from igcnas.primitives import Convolution
 from igcnas.settings import GroupingRules
@@ -65,10 +66,19 @@ class GroupingObjective:
             self.counted = CountedByAuthors(network_plan, by_name)
             self.planned_share = self.counted.planned_share
         self.progress = 0.0
+        self.allowed = StepNumber(self.allowed_share())
+        self._orders: dict[tuple[int, ...], torch.Tensor] = {}
+
+    def place_numbers(self, device: torch.device) -> None:
+        """From now on what the host changes from step to step lies in tensors on this device (`LearnedModule`)."""
+        self.allowed.place(device)
+        for module in self.modules:
+            module.place_numbers(device)
 
     def begin_step(self, progress: float) -> None:
         """Before each training step; progress is the share of training that is done, in [0, 1)."""
         self.progress = progress
+        self.allowed.set(self.allowed_share())
         for module in self.modules:
             module.begin_step(progress)
 
@@ -109,7 +119,7 @@ class GroupingObjective:
     def _saved_macs(self) -> torch.Tensor | float:
         """MACs of an average image of the last batch that compute outputs which no head reads."""
         masks = {path: _masks(module) for path, module in self.gated.items()}
-        used = used_outputs(self.readers, masks)
+        used = used_outputs(self.readers, masks, self._orders)
         saved: torch.Tensor | float = 0.0
         for reader in self.readers:
             for source in reader.sources:
@@ -122,7 +132,8 @@ class GroupingObjective:
         return saved.to(next(iter(masks.values())).dtype) if isinstance(saved, torch.Tensor) else saved
 
     def _hinge(self) -> torch.Tensor:
-        excess = self.spent_share() - self.allowed_share()
+        spent = self.spent_share()
+        excess = spent - self.allowed.on(spent.device)
         # The gradient of the own part, the value of all parts: averaging over processes gives that of the whole batch.
         excess = excess + (_mean_over_processes(excess.detach()) - excess.detach())
         return self.rules.hinge_weight * excess.clamp_min(0.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
+import torch
 from torch import nn
 from torch.optim import SGD, Optimizer, RMSprop
 
@@ -39,15 +42,26 @@ def parameter_kinds(network: nn.Module, *, shifts: bool = False) -> dict[str, li
     return kinds
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
-    """The optimizer; each group has its multiple of the learning rate under 'lr_scale'."""
+def make_optimizer(network: nn.Module, recipe: Recipe, *, captured: bool = False) -> Optimizer:
+    """The optimizer; each group has its multiple of the learning rate under 'lr_scale'.
+
+    captured: its step may be captured in a CUDA graph, so that all of its state is on the device.
+    """
     groups = [
         {"params": parameters, "weight_decay": getattr(recipe.decay, kind), "lr_scale": recipe.rate(kind)}
         for kind, parameters in parameter_kinds(network, shifts=recipe.decay.shifts is not None).items()
     ]
     rule = recipe.optimizer
     if rule.kind == "rmsprop":
-        return RMSprop(groups, lr=recipe.learning_rate, alpha=rule.smoothing, eps=rule.epsilon, momentum=rule.momentum)
+        return RMSprop(
+            groups,
+            lr=recipe.learning_rate,
+            alpha=rule.smoothing,
+            eps=rule.epsilon,
+            momentum=rule.momentum,
+            capturable=captured,
+            foreach=captured or None,
+        )
     return SGD(
         groups,
         lr=recipe.learning_rate,
@@ -56,3 +70,35 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
         nesterov=rule.nesterov,
         fused=True,
     )
+
+
+class _HasGroups(Protocol):
+    param_groups: list[dict[str, Any]]
+
+
+class Rates:
+    """The learning rates of the groups of an optimizer: numbers or, once `place` was called, tensors on a device.
+
+    A captured step reads the tensors. What a state dict brings into the groups is replaced at the next `set`.
+    """
+
+    def __init__(self, optimizer: _HasGroups) -> None:
+        self._optimizer = optimizer
+        self._scales: torch.Tensor | None = None
+
+    def place(self, device: torch.device) -> None:
+        """From now on they lie there."""
+        scales = [group["lr_scale"] for group in self._optimizer.param_groups]
+        self._scales = torch.tensor(scales, dtype=torch.float32, device=device)
+        self._rates = torch.zeros_like(self._scales)
+
+    def set(self, rate: float) -> None:
+        """Each group gets its multiple of this."""
+        groups = self._optimizer.param_groups
+        if self._scales is None:
+            for group in groups:
+                group["lr"] = rate * group["lr_scale"]
+            return
+        torch.mul(self._scales, rate, out=self._rates)
+        for group, lr in zip(groups, self._rates.unbind(), strict=True):
+            group["lr"] = lr

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 
 from igcnas.data import Dataset, Split
 from igcnas.data.windows import DRAWS, random_window
-from igcnas.execution.cpu.gather import gather
 from igcnas.recipes import Augmentation
 from igcnas.settings import TrainingSettings
 from igcnas.training.augment import crop, jitter, padded, resize_windows
@@ -16,6 +16,15 @@ from igcnas.training.distributed import ALONE, World
 from igcnas.training.source import Batches
 
 EVALUATION_BATCH = 500
+
+
+def _compiled_gather() -> Callable[..., torch.Tensor] | None:
+    """The pass over the bytes of a batch on a CPU; None where numba is missing, and torch makes the same batches."""
+    try:
+        from igcnas.execution.cpu.gather import gather
+    except ImportError:
+        return None
+    return gather
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,12 +175,14 @@ class TrainingData:
         size = self.training.images.shape[2:]
         fill = self.mean if self.augmentation.fill == "mean" else None
         base = padded(self.training.images, self.padding, fill)
-        levels = self._levels() if device.type == "cpu" and places is None and colours is None else None
+        plain = device.type == "cpu" and places is None and colours is None
+        gather = _compiled_gather() if plain else None
+        levels = None if gather is None else self._levels()
         for start in range(first * batch_size, count - batch_size + 1, batch_size):
             begin = start + world.rank * part
             chosen = order[begin : begin + part]
             flip = mirrored[chosen] if mirrored is not None else None
-            if levels is not None:
+            if gather is not None:
                 yield gather(base, chosen, offsets[:, chosen], flip, size, levels), self.training.labels[chosen]
                 continue
             if places is not None:

@@ -28,7 +28,7 @@ _CHECKPOINT_SECONDS = 15.0
 class TrainResult:
     """What a training gives: the last epoch's accuracy, the curve, the seconds, and the network as it then is.
 
-    ended_early: `on_epoch` asked for it, and the schedule is not complete.
+    ended_early: `on_epoch` asked for it, and the schedule is not complete. steps: what ran, a `Steps.kind`.
     """
 
     val_accuracy: float
@@ -36,6 +36,7 @@ class TrainResult:
     seconds: float
     network: nn.Sequential
     ended_early: bool = False
+    steps: str = "eager"
 
 
 class _EndedEarly(Exception):  # noqa: N818 - not an error
@@ -52,19 +53,22 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float | None = None,
     restart: Callable[[str], None] = lambda _reason: None,
+    capture: bool | None = None,
 ) -> TrainResult:
     """Train from scratch, or go on from the checkpoint if there is one: on a CPU with the same result to the bit.
 
     on_epoch may return True to end the training after that epoch. A training that goes on tells its curve again first.
     checkpoint_seconds: how often to save; None for the usual. restart: told where a checkpoint that is there cannot be
-    taken up, and the training begins again.
+    taken up, and the training begins again. capture: on CUDA, whether the step is captured in a graph; None: where the
+    proof on this machine found that right.
 
     Another `repeat` is another seed: of the first weights and of all that is random in training, not of the split.
-    Raises TrainingError where the loss is not finite or the device runs out of memory.
+    Raises TrainingError where the loss is not finite or the device runs out of memory, CaptureError where the step
+    cannot be captured or what was captured is wrong.
     """
     try:
         often = _CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
-        training = _Training(architecture, data, settings, repeat, checkpoint, often)
+        training = _Training(architecture, data, settings, repeat, checkpoint, often, capture)
         training.load(restart)
     except torch.OutOfMemoryError as error:
         raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
@@ -85,6 +89,7 @@ def train(
         seconds=training.seconds,
         network=training.network,
         ended_early=epochs < settings.epochs,
+        steps=training.steps.kind,
     )
 
 
@@ -99,6 +104,7 @@ class _Training(Engine):
         repeat: int = 0,
         checkpoint: Path | None = None,
         checkpoint_seconds: float = _CHECKPOINT_SECONDS,
+        capture: bool | None = None,
     ) -> None:
         super().__init__(
             plan(architecture),
@@ -108,4 +114,5 @@ class _Training(Engine):
             checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds,
             engine=settings.engine,
+            capture=capture,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from igcnas import limits
 
 _KIB = 1024 / 1e6
+_LACK = re.compile("out of memory|can't allocate memory|STATUS_ALLOC_FAILED|CUDA error: .*memory allocation")
 
 
 def forget_peak() -> bool:
@@ -45,10 +47,34 @@ def peak_memory_mb() -> float | None:
     return round(mark / 1e6 if sys.platform == "darwin" else mark * _KIB, 1)  # bytes on macOS, else KiB
 
 
+def lack_of_memory(error: BaseException | None) -> str | None:
+    """What was said of it, in one line, where an error comes from too little memory of the device; None if it does not.
+
+    By words where torch raises a plain RuntimeError: on a CPU, and where a library of CUDA cannot allocate.
+    """
+    while error is not None:
+        words = (str(error).splitlines() or [""])[0]
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return words or type(error).__name__
+        if isinstance(error, RuntimeError) and _LACK.search(words):
+            return words
+        error = error.__cause__
+    return None
+
+
 def available_memory_mb() -> float | None:
     """What new processes may take: of the machine, and of the limits that this process is under; None if unknown."""
     available = limits.memory().available
     return None if available is None else available / 1e6
+
+
+def processes_ended_for_memory() -> int | None:
+    """How many processes Linux has killed so far because memory had run out, also in containers; None elsewhere."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None
 
 
 def _field(path: Path, name: str) -> int | None:

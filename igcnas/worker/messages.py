@@ -12,10 +12,12 @@ from igcnas.settings import TrainingSettings
 from igcnas.study import DataSettings
 
 # Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a Probed, a
-# reason, a text. BROKEN: the worker ends, and what it was given may succeed in another one. HALTED: the machine has a
-# fault (a full disk), of which no network is to blame; nothing can go on before that is mended. NOTE: for the user.
+# reason, a text. BROKEN: the worker ends, and what it was given may succeed in another one. NO_MEMORY, UNCAPTURED: it
+# ends, too; its training may succeed with the device for itself, or by steps that are not captured. HALTED: the machine
+# has a fault (a full disk), of which no network is to blame; nothing can go on before that is mended. NOTE: for the
+# user.
 READY, EPOCH, DONE, PRUNED, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "pruned", "failed", "broken", "probed"
-HALTED, NOTE = "halted", "note"
+NO_MEMORY, UNCAPTURED, HALTED, NOTE = "no memory", "uncaptured", "halted", "note"
 # The controller's answers to EPOCH, where the study prunes.
 GO, END = "go", "end"
 
@@ -26,7 +28,7 @@ class WorkerSetup:
 
     prunes: it waits after each epoch. latency: it measures that, too. checkpoint_seconds: None for the usual. threads:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
-    more is an out-of-memory error of its own. None: all.
+    more is an out-of-memory error of its own. None: all. capture: as in `training.train`.
     """
 
     data: DataSettings
@@ -37,27 +39,36 @@ class WorkerSetup:
     checkpoint_seconds: float | None = None
     threads: int | None = None
     memory_fraction: float | None = None
+    capture: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Train this network, with the seed of this repeat, and leave its files in this folder."""
+    """Train this network, with the seed of this repeat, and leave its files in this folder.
+
+    capture: another one than that of the WorkerSetup; None for that.
+    """
 
     architecture: Architecture
     folder: str
     repeat: int = 0
+    capture: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Time a few steps of these networks, to say beforehand how long a search will take."""
+    """Time a few steps of these networks, to say beforehand how long a search will take. capture: as in Job."""
 
     architectures: tuple[Architecture, ...]
+    capture: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """seconds: what the training of each network will take. peak_memory_mb: most that the process took, if known."""
+    """seconds: what the training of each network will take.
+
+    peak_memory_mb: most that it took, if known: on a CPU the process, on a GPU what torch holds of its memory.
+    """
 
     seconds: tuple[float, ...]
     peak_memory_mb: float | None

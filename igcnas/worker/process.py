@@ -16,9 +16,10 @@ import traceback
 from typing import TYPE_CHECKING
 
 from igcnas import program, streams
-from igcnas.errors import IgcnasError, MachineError, TrainingError
+from igcnas.errors import CaptureError, IgcnasError, MachineError, TrainingError
 from igcnas.files import describe_fault, machine_fault
 from igcnas.worker import messages
+from igcnas.worker.memory import lack_of_memory
 from igcnas.worker.messages import Job, Probe, WorkerSetup
 
 if sys.platform == "win32":
@@ -67,7 +68,9 @@ def _serve(pipe: Connection) -> None:
 
         trainer = Trainer(setup, note=lambda text: pipe.send((messages.NOTE, text)))
     except Exception as error:  # a driver, a library, the data: whatever it is, the controller must hear it in one line
-        pipe.send(_farewell(error, "the training process cannot start"))
+        lack = lack_of_memory(error)
+        said = _farewell(error, "the training process cannot start")
+        pipe.send(said if lack is None else (messages.BROKEN, f"out of memory: {lack}"))
         return
     pipe.send((messages.READY, trainer.device_name))
     goes_on = True
@@ -88,15 +91,23 @@ def _work(pipe: Connection, trainer: Trainer, job: Job | Probe, *, waits: bool) 
             pipe.send((messages.PRUNED if pruned else messages.DONE, results))
     except _NoAnswer:
         raise
-    except TrainingError as error:
-        if trainer.is_out_of_memory(error):  # its memory goes with its process; another one may find enough
-            pipe.send((messages.BROKEN, str(error)))
-            return False
-        pipe.send((messages.FAILED, str(error)))
     except Exception as error:  # whatever a network can do to torch must reach the controller with its place
-        pipe.send(_farewell(error, "error in training"))
-        return False  # a fault of CUDA stays with its process
+        word, reason = _outcome_of(error)
+        pipe.send((word, reason))
+        return word == messages.FAILED  # what it holds of memory, or a fault of CUDA, stays with its process
     return True
+
+
+def _outcome_of(error: Exception) -> tuple[str, str]:
+    """The word and the reason of a training that raised this."""
+    lack = lack_of_memory(error)
+    if lack is not None:
+        return messages.NO_MEMORY, lack
+    if isinstance(error, CaptureError):
+        return messages.UNCAPTURED, str(error)
+    if isinstance(error, TrainingError):
+        return messages.FAILED, str(error)
+    return _farewell(error, "error in training")
 
 
 def _farewell(error: Exception, what: str) -> tuple[str, str]:

@@ -32,6 +32,7 @@ class _Stored(TypedDict):
     seconds: float
     curve: list[tuple[int, float, float]]
     device: NotRequired[str]
+    steps: NotRequired[str]
     peak_memory_mb: NotRequired[float | None]
     latency_ms: NotRequired[float | None]
     latency_iqr_ms: NotRequired[float | None]

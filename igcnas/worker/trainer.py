@@ -6,6 +6,7 @@ It decides nothing itself: whether a training goes on after an epoch, it asks.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +14,26 @@ from typing import Any
 
 import torch
 
+from igcnas.architecture import Architecture
 from igcnas.cost import count_plan
-from igcnas.errors import TrainingError
 from igcnas.files import make_folder, remove
 from igcnas.lowering import lower
 from igcnas.plan import Plan, plan
+from igcnas.settings import TrainingSettings
 from igcnas.training import EpochReport, TrainingData, prepare_device, resolve_device, settled_accuracy, train
 from igcnas.training.checkpoint import write_weights
 from igcnas.training.device import describe
+from igcnas.training.graph import WARM_UP
+from igcnas.training.tensors import ImageTensors
 from igcnas.worker.memory import forget_peak, peak_memory_mb
 from igcnas.worker.messages import Job, Probe, Probed, WorkerSetup
 from igcnas.worker.result import CHECKPOINT, WEIGHTS, leave_result, read_result
+
+# Of the look at how long trainings take. Steps of an epoch of it; steps until all that is captured is; then epochs are
+# timed until the sum is no accident of the clock, or there are so many.
+_FEW_STEPS, _WARM_STEPS = 4, WARM_UP + 1
+_MEASURED_SECONDS, _MEASURED_EPOCHS = 0.2, 8
+_NO_RATE = 1e-9
 
 
 class Trainer:
@@ -67,12 +77,14 @@ class Trainer:
             checkpoint=folder / CHECKPOINT,
             checkpoint_seconds=self.setup.checkpoint_seconds,
             restart=self.note,
+            capture=self.setup.capture if job.capture is None else job.capture,
         )
         outcome = {
             "architecture_id": job.architecture.id,
             "val_accuracy": result.val_accuracy,
             "seconds": round(result.seconds, 3),
             "device": self.device_name,
+            "steps": result.steps,
             "peak_memory_mb": self._peak_memory_mb(),  # of the training: what follows takes no gradients
             "curve": [[r.epoch, round(r.train_loss, 6), r.val_accuracy] for r in result.curve],
         }
@@ -103,28 +115,49 @@ class Trainer:
     def probe(self, job: Probe) -> Probed:
         """Seconds that the training of each of these networks will take, and what memory the largest step took."""
         self._forget_peak()
-        settings = dataclasses.replace(self.setup.training, epochs=1)
-        images = min(len(self.data.training), 4 * settings.batch_size)
-        few = self.data.training.images[:images], self.data.training.labels[:images]
-        data = dataclasses.replace(
-            self.data,
-            training=type(self.data.training)(*few),
-            validation=type(self.data.validation)(*few),
-        )
-        # A training image costs about three times a validation image; the probe saw as many of one as of the other.
-        share = 0.75 * len(self.data.training) + 0.25 * len(self.data.validation)
-        seconds = []
+        capture = self.setup.capture if job.capture is None else job.capture
+        few = self._few_images()
+        seconds: list[float] = []
         for architecture in job.architectures:
-            train(architecture, data, settings)  # the first run of a shape is slower
-            start = time.perf_counter()
-            train(architecture, data, settings)
-            seconds.append((time.perf_counter() - start) * share / images * self.setup.training.epochs)
-        return Probed(seconds=tuple(seconds), peak_memory_mb=self._peak_memory_mb())
+            # What a process does once is not of a training: on a CPU it loads each kernel at its first use. What a GPU
+            # does once for each shape, every training has to pay.
+            if not seconds or self.device.type == "cpu":
+                train(architecture, few, self._short(1), capture=capture)
+            seconds.append(self._expected_seconds(architecture, few, capture))
+        return Probed(seconds=tuple(seconds), peak_memory_mb=self._held_memory_mb())
 
-    @staticmethod
-    def is_out_of_memory(error: TrainingError) -> bool:
-        """Whether the device had too little memory for this training at this moment."""
-        return isinstance(error.__cause__, torch.OutOfMemoryError)
+    def _expected_seconds(self, architecture: Architecture, few: TrainingData, capture: bool | None) -> float:
+        """What the whole training of this network will take: what it costs once, and what each epoch costs.
+
+        Both from one short training of a few images. Its first epochs, in which a graph is captured, and what came
+        before and after them, less the time that so many later epochs took, is what a training costs once.
+        """
+        warm = 1
+        if self.device.type == "cuda":  # evaluation is captured in the second epoch
+            warm = max(2, math.ceil(_WARM_STEPS / few.steps(self.setup.training.batch_size)))
+        ends: list[float] = []
+
+        def told(_report: EpochReport) -> bool:
+            ends.append(time.perf_counter())
+            return len(ends) > warm and ends[-1] - ends[warm - 1] >= _MEASURED_SECONDS
+
+        begin = time.perf_counter()
+        train(architecture, few, self._short(warm + _MEASURED_EPOCHS), on_epoch=told, capture=capture)
+        whole = time.perf_counter() - begin
+        epoch = (ends[-1] - ends[warm - 1]) / (len(ends) - warm)
+        # A training image costs about three times a validation image; an epoch here had as many of one as of the other.
+        share = (0.75 * len(self.data.training) + 0.25 * len(self.data.validation)) / len(few.training)
+        return max(0.0, whole - len(ends) * epoch) + epoch * share * self.setup.training.epochs
+
+    def _few_images(self) -> TrainingData:
+        """Of a few steps; the same for training and for validation."""
+        images = min(len(self.data.training), _FEW_STEPS * self.setup.training.batch_size)
+        few = ImageTensors(self.data.training.images[:images], self.data.training.labels[:images])
+        return dataclasses.replace(self.data, training=few, validation=few)
+
+    def _short(self, epochs: int) -> TrainingSettings:
+        """Settings of a training that is only timed; at so small a rate none diverges."""
+        return dataclasses.replace(self.setup.training, epochs=epochs, learning_rate=_NO_RATE)
 
     def _forget_peak(self) -> None:
         """Begin a measurement of memory."""
@@ -132,6 +165,12 @@ class Trainer:
             torch.cuda.reset_peak_memory_stats(self.device)
         else:
             forget_peak()
+
+    def _held_memory_mb(self) -> float | None:
+        """The most that torch held on a GPU, in use or not; of the whole process on a CPU."""
+        if self.device.type == "cuda":
+            return round(torch.cuda.max_memory_reserved(self.device) / 1e6, 1)
+        return peak_memory_mb()
 
     def _peak_memory_mb(self) -> float | None:
         """Of the tensors on a GPU; of the whole process on a CPU."""

@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from igcnas.cost import layer_cost
 from igcnas.execution.cpu import convolution, depthwise, depthwise_gradients, elementwise, generators, norm
 from igcnas.execution.cpu.buffers import Buffers
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.nodes.convolution import Convolve
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Convolution, Pool
+from igcnas.primitives import Pool
 
 
 class _Norm(NamedTuple):
@@ -57,21 +56,6 @@ class CpuOperators(Buffers):
             module.momentum,
             module.eps,
         )
-
-    def cost(self, layer: Convolution, *, begins: bool, ends: bool) -> float:
-        return layer_cost(layer).macs
-
-    def prepare(self, node: Convolve, wanted: tuple[int, ...] | None) -> None:
-        """Any order is read without a copy."""
-
-    def begin(self, training: bool) -> None:
-        """Parameters are read in place."""
-
-    def finish(self) -> None:
-        """Gradients were put in their places."""
-
-    def forget(self) -> None:
-        """Buffers stay with the program."""
 
     def _scratch(self, numbers: int) -> np.ndarray:
         if len(self._ring) < numbers:

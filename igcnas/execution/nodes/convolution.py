@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from igcnas.execution.nodes.node import Node
 from igcnas.execution.values import Use, Value
@@ -14,23 +14,13 @@ if TYPE_CHECKING:
 
 
 class Convolve(Node):
-    """Its weight is (out, in / groups, k, k), wherever it comes from. `way`: what the operators keep of it."""
+    """Its weight is (out, in / groups, k, k), wherever it comes from."""
 
-    def __init__(
-        self,
-        ops: Operators,
-        use: Use,
-        layer: Convolution,
-        groups: int,
-        weight: Weight,
-        wanted: tuple[int, ...] | None = None,
-    ) -> None:
+    def __init__(self, ops: Operators, use: Use, layer: Convolution, groups: int, weight: Weight) -> None:
         super().__init__(ops)
         self.use, self.groups, self.stride, self.kernel, self.weight = use, groups, layer.stride, layer.kernel, weight
         storage = ops.allocate(layer.out_channels, layer.out_size)
         self.out = Value(ops, layer.out_channels, layer.out_size, storage)
-        self.way: Any = None
-        ops.prepare(self, wanted)
 
     def forward(self, training: bool) -> None:
         """Convolve; take the statistics where a norm follows."""
