@@ -524,6 +524,7 @@ _EXCEPTIONS = {
     "igcnas/storage.py": "the journal is appended under its own lock; the lock file holds a process id",
     "igcnas/worker/memory.py": "/proc",
     "igcnas/folders.py": "a file without a name, to see whether a folder can be written",
+    "igcnas/evaluation/mps.py": "a folder of sockets under the temporary one, of this user alone, gone at the end",
     "igcnas/export/parity.py": "a temporary folder of the system, gone at the end",
     "igcnas/execution/cpu/compiled.py": "the compiled kernels of numba",
 }

@@ -30,7 +30,7 @@ def compiled(folder: Path) -> Path:
     torch, library = Path(found.origin).parent, folder / "fake_cuda.so"
     words = [COMPILER, "-std=c++20", "-O0", "-shared", "-fPIC", str(Path(__file__).with_name("device.cpp"))]
     words += ["-o", str(library), f"-I{torch / 'include'}", f"-L{torch / 'lib'}", "-lc10", "-ltorch_cpu"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise RuntimeError(f"the fake device cannot be compiled: {done.stderr[-2000:]}")
     return library
@@ -43,7 +43,7 @@ def trained(library: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any
         [sys.executable, "-m", "benchmarks.fake_cuda", str(library)],
         input=json.dumps(list(rows)),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=_ROOT,
         env=environment,
         check=False,

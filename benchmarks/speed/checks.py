@@ -110,7 +110,7 @@ def run(words: Sequence[str], *, limit: float) -> tuple[int | None, str, float]:
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         start_new_session=True,
     )
