@@ -13,7 +13,8 @@ from igcnas.network import build
 from igcnas.plan import plan
 
 SHAPE = (1, 8, 8)
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.cuda, NO_GPU])]
 
 
 @pytest.mark.parametrize("device", DEVICES)
