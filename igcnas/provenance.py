@@ -92,7 +92,7 @@ def recorded(folder: Path, *, command: str, devices: Sequence[str], workers: int
 
     try:
         yield
-    except BaseException:
+    except BaseException:  # also Ctrl-C: however a run ends, its seconds are due
         with suppress(MachineError):  # the run has ended for a reason, which is said; a second line would hide it
             end()
         raise

@@ -149,7 +149,7 @@ def _forked(work: Work, disk: Path, fault: Fault, environment: dict[str, str], l
         runpy.run_module(work.program, run_name="__main__", alter_sys=True)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
-    except BaseException:
+    except BaseException:  # what nobody caught is what is looked for
         traceback.print_exc()
     finally:
         sys.stderr.flush()

@@ -26,7 +26,7 @@ for index in json.loads(sys.argv[1]):
     try:
         about = torch.cuda.get_device_properties(index)
         free, total = torch.cuda.mem_get_info(index)
-    except Exception:
+    except Exception:  # in use by another alone, or broken: nothing is known of it then
         continue
     found[index] = {"name": about.name, "uuid": str(getattr(about, "uuid", "")), "free": free, "total": total}
 print("\\n" + json.dumps(found))

@@ -73,7 +73,7 @@ def computing(device: torch.device) -> Iterator[None]:
     try:
         with torch.cuda.stream(stream):
             yield
-    except BaseException:
+    except BaseException:  # also Ctrl-C and a stop: the device must be waited for whatever ends this
         with suppress(RuntimeError):  # on a device that is broken; what broke it is on its way
             outer.wait_stream(stream)
         raise
