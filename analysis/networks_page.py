@@ -12,11 +12,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from igcnas import program
-from igcnas.conventions import CONVENTIONS, figures
-from igcnas.cost import count_plan, training_params
-from igcnas.files import write_text
-from igcnas.literature import FAMILIES
+from igcnas.network.conventions import CONVENTIONS, figures
+from igcnas.network.cost import count_plan, training_params
+from igcnas.network.literature import FAMILIES
+from igcnas.system import program
+from igcnas.system.files import write_text
 
 from .published import DATA, FORMULAS, Published, formulas, published
 

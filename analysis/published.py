@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from igcnas.architecture import Stage
-from igcnas.blocks import InvertedResidual
-from igcnas.conventions import figure, msgc, tools
-from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
-from igcnas.grouping import Dense, Group, Interleaved, KroneckerGrouping, MultiSpectral
-from igcnas.grouping.product import least_weights
-from igcnas.literature import family
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Layer, Sequence, SplitConvolution, walk
+from igcnas.network.architecture import Stage
+from igcnas.network.blocks import InvertedResidual
+from igcnas.network.conventions import figure, msgc, tools
+from igcnas.network.cost import count_plan, layer_cost, parameter_parts, training_params
+from igcnas.network.grouping import Dense, Group, Interleaved, KroneckerGrouping, MultiSpectral
+from igcnas.network.grouping.product import least_weights
+from igcnas.network.literature import family
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Convolution, Layer, Sequence, SplitConvolution, walk
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 _UNITS = {"M": 10**6, "G": 10**9}

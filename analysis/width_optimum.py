@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from igcnas import program
-from igcnas.files import make_folder
-from igcnas.primitives import Size
+from igcnas.network.primitives import Size
+from igcnas.system import program
+from igcnas.system.files import make_folder
 
 from .width import tables
 from .width.igcv3_rows import EXPANSIONS

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from igcnas import program
-from igcnas.files import write_text
+from igcnas.system import program
+from igcnas.system.files import write_text
 
 from .width import igcv2_rows, igcv3_rows, published
 from .width.igcv3 import Question

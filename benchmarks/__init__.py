@@ -2,8 +2,8 @@
 
 import sys
 
-from igcnas.program import prepare
-from igcnas.streams import mended
+from igcnas.system.program import prepare
+from igcnas.system.streams import mended
 
 prepare()  # each of them is a program
 sys.stdout, sys.stderr = mended(sys.stdout), mended(sys.stderr)

@@ -16,9 +16,9 @@ how often what is called settled (0.95 and more) was so; what the highest accura
     few             6 networks and 6 repeats
     two trainings   12 networks, each trained twice at most
 
-The second table: how often the 95 % interval of a difference of two networks (`igcnas.noise`) holds the difference of
-their accuracies on new images. Seeds either flip single answers, so that the binomial error holds what they do, or
-move the whole network, so that it comes on top. The images are shared by none, the worst case.
+The second table: how often the 95 % interval of a difference of two networks (`igcnas.statistics.noise`) holds the
+difference of their accuracies on new images. Seeds either flip single answers, so that the binomial error holds what
+they do, or move the whole network, so that it comes on top. The images are shared by none, the worst case.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from pathlib import Path
 
 import numpy as np
 
-from igcnas.racing import next_repeat, standing
-from igcnas.statistics import mean, t_interval, wilson_interval
+from igcnas.statistics.intervals import mean, t_interval, wilson_interval
+from igcnas.statistics.racing import next_repeat, standing
 
 OUT = Path(__file__).parent / "results" / "calibration.md"
 IMAGES = 360
@@ -149,7 +149,7 @@ def covered(*, whole: bool, size: float, repeated: int, n: tuple[int, int], stud
 
     Of ten networks `repeated` have three trainings each: they tell the spread of a seed. Two more are compared.
     """
-    from igcnas.noise import Noise
+    from igcnas.statistics.noise import Noise
 
     hits = 0
     for seed in range(studies):

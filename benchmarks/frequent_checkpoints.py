@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import igcnas.evaluation
-from igcnas.worker import Probed, WorkerSetup
+import igcnas.search.evaluation
+from igcnas.search.worker import Probed, WorkerSetup
 
 
-class Frequent(igcnas.evaluation.ProcessEvaluator):
+class Frequent(igcnas.search.evaluation.ProcessEvaluator):
     """Workers that save all the time."""
 
     def __init__(self, setup: WorkerSetup, **other: Any) -> None:
@@ -23,7 +23,7 @@ class Frequent(igcnas.evaluation.ProcessEvaluator):
         return None
 
 
-igcnas.evaluation.ProcessEvaluator = Frequent  # type: ignore[misc]
+igcnas.search.evaluation.ProcessEvaluator = Frequent  # type: ignore[misc]
 
 if __name__ == "__main__":
     from igcnas.cli import main

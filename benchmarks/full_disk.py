@@ -26,7 +26,7 @@ from benchmarks.disk.disks import Fault, Full, Gone, LongFiles, NoInodes, NoLeav
 from benchmarks.disk.trying import Course, disturbed, undisturbed
 from benchmarks.disk.works import Work
 from benchmarks.summary import header
-from igcnas.files import append, write_text
+from igcnas.system.files import append, write_text
 
 _PAGE = Path(__file__).parent / "results" / "full-disk.md"
 _ONE, _TWO = works.search(workers=1, networks=4), works.search(workers=2, networks=4)

@@ -18,13 +18,13 @@ import optuna
 from scipy.stats import spearmanr
 
 from benchmarks import table
-from igcnas.importance import EVALUATORS, Report, Sample, analyse
-from igcnas.importance.effects import additive
-from igcnas.importance.evaluators import importances
-from igcnas.importance.figure import save_importance
-from igcnas.importance.names import label, value_label
-from igcnas.importance.samples import better_than_equals
-from igcnas.proposals.reference import log_errors
+from igcnas.results.importance import EVALUATORS, Report, Sample, analyse
+from igcnas.results.importance.effects import additive
+from igcnas.results.importance.evaluators import importances
+from igcnas.results.importance.figure import save_importance
+from igcnas.results.importance.names import label, value_label
+from igcnas.results.importance.samples import better_than_equals
+from igcnas.search.proposals.reference import log_errors
 
 NAMES = ("block", "depth1", "depth2", "growth", "head_ratio")
 RESULTS = Path(__file__).parent / "results"

@@ -28,8 +28,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from igcnas.records import champions, counted, records, repeats
-from igcnas.study import StudySettings, open_study, trial_folder
+from igcnas.search.records import champions, counted, records, repeats
+from igcnas.search.study import StudySettings, open_study, trial_folder
 
 KINDS = ("kill", "kill", "kill", "tear", "tear", "worker", "stop", "stop")
 _ROOT = Path(__file__).parents[1]
@@ -155,7 +155,7 @@ def _worker_of(pid: int) -> int | None:
     """The process of the controller that trains, if there is one (Linux)."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-        name = b"igcnas.worker.process"
+        name = b"igcnas.search.worker.process"
         return next((int(c) for c in children if name in Path(f"/proc/{c}/cmdline").read_bytes()), None)
     except OSError:
         return None

@@ -27,18 +27,21 @@ import torch
 from scipy import stats
 
 from benchmarks.twins import KINDS, Kind, Variant
-from igcnas.architecture import Architecture
-from igcnas.cost import count, count_plan
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.drawing import Connections, connection_figure
 from igcnas.drawing.learned import module_connections
-from igcnas.layers import GatedConv, SalientConv
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.reorganised import run_reorganised
-from igcnas.training import TrainingData, TrainingSettings, measure_gates, train
-from igcnas.width import widest
+from igcnas.modules.build import build
+from igcnas.modules.layers import GatedConv, SalientConv
+from igcnas.modules.lowering import lower
+from igcnas.modules.reorganised import run_reorganised
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count, count_plan
+from igcnas.network.plan import plan
+from igcnas.network.width import widest
+from igcnas.training.measuring import measure_gates
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 
 def architecture(kind: Kind, variant: Variant, budget_macs: int) -> Architecture:
@@ -64,7 +67,7 @@ def settings(variant: Variant, seed: int, epochs: int) -> TrainingSettings:
 def run_one(kind_name: str, index: int, seed: int, epochs: int, budget_macs: int) -> dict[str, Any]:
     """Train variant number `index` (0 is the twin) of a kind; validation accuracy in percent, MACs measured.
 
-    Where each image chooses its channels, the network is also run as igcnas/reorganised.py does, on all images.
+    Where each image chooses its channels, the network is also run as igcnas/modules/reorganised.py does, on all images.
     """
     torch.set_num_threads(1)
     kind = KINDS[kind_name]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from igcnas.architecture import Architecture
-from igcnas.baselines import known_networks
-from igcnas.cost import count
-from igcnas.pareto import pareto_front
-from igcnas.report.content import Axis, NetworkFacts, Picture, Report, Section, Table
-from igcnas.space import SearchSpace, load_space
+from igcnas.network.architecture import Architecture
+from igcnas.network.baselines import known_networks
+from igcnas.network.cost import count
+from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section, Table
+from igcnas.search.space import SearchSpace, load_space
+from igcnas.statistics.pareto import pareto_front
 
 BUDGET = 200_000
 IMAGE, CLASSES = (1, 8, 8), 10

@@ -2,8 +2,8 @@
 
 python -m benchmarks.make_table --workers 4 --work table-work        # hours of one core; the table at the end
 
-The recipe is that of a search on the digits (igcnas.recipes.short_settings). Each training is one line of JSON in the
-work folder, written by the process that did it; a line that a kill has torn is trained again.
+The recipe is that of a search on the digits (igcnas.training.recipes.short_settings). Each training is one line of
+JSON in the work folder, written by the process that did it; a line that a kill has torn is trained again.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def _start(work: Path) -> None:
     """Once a process: the data, one thread, a file of its own."""
     import torch
 
-    from igcnas.data import load_dataset
-    from igcnas.recipes import short_settings
-    from igcnas.training import TrainingData
+    from igcnas.data.loading import load_dataset
+    from igcnas.training.recipes import short_settings
+    from igcnas.training.tensors import TrainingData
 
     torch.set_num_threads(1)
     dataset = load_dataset("digits")
@@ -90,7 +90,9 @@ def _start(work: Path) -> None:
 def _train(task: Task) -> None:
     import torch
 
-    from igcnas.training import ImageTensors, accuracy, train
+    from igcnas.training.metrics import accuracy
+    from igcnas.training.tensors import ImageTensors
+    from igcnas.training.trainer import train
 
     name, seed = task
     data, test = _state["data"], _state["test"]

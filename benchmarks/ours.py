@@ -1,7 +1,7 @@
 """Our search on a table: the proposer of igcnas, with trainings that are looked up.
 
 It differs from `igcnas search` in nothing but that a network is a row of a table and a training a look-up: proposals,
-judging, rejection and memory are those of igcnas.proposals. `play` ends when no training is left, or no network.
+judging, rejection and memory are those of igcnas.search.proposals. `play` ends when no training is left, or no network.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import optuna
 
 from benchmarks.nb201 import Cells
 from benchmarks.problem import Finished, Problem
-from igcnas.proposals import Candidate, Domain, Observation, Proposer, Tally, resolve_sampler
+from igcnas.search.proposals import Candidate, Domain, Observation, Proposer, Tally, resolve_sampler
 
 
 @dataclass(frozen=True, slots=True)

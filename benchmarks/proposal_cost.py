@@ -22,9 +22,9 @@ from pathlib import Path
 import optuna
 
 from benchmarks.summary import header
-from igcnas.proposals import SAMPLERS, Candidate, Observation, Proposer, SpaceDomain
-from igcnas.proposals.choices import draw
-from igcnas.space import load_space
+from igcnas.search.proposals import SAMPLERS, Candidate, Observation, Proposer, SpaceDomain
+from igcnas.search.proposals.choices import draw
+from igcnas.search.space import load_space
 
 BUDGET, LOWEST = 100_000_000, 10_000_000
 IMAGES = 5_000

@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 
 from benchmarks.tablespace import BUDGET, LOWEST, TableDomain, TableSpace
-from igcnas.proposals import Halving, Judge, Observation, Proposer, is_spared, resolve_sampler
+from igcnas.search.proposals import Halving, Judge, Observation, Proposer, is_spared, resolve_sampler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ same number of trainings, `networks` + `further`:
 - more networks: one training each of so many networks; the highest is picked;
 - all alike: `networks` networks, each trained as often as there is means for; the highest mean is picked;
 - top 5: one training of each of `networks`; the rest goes evenly to the five that look best; of them the highest mean;
-- racing: the same start; igcnas.racing says whom to repeat, until it is sure or nothing is left.
+- racing: the same start; igcnas.statistics.racing says whom to repeat, until it is sure or nothing is left.
 
 `networks` alone, the first seed of each without any repeat, is there for comparison; it costs less. Regret is the true
 accuracy of the best of `networks` minus that of the pick; with more networks it may be negative. Found: the pick is
@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import table
-from igcnas.racing import SPLIT_NOTE, next_repeat, standing
-from igcnas.statistics import mean, t_interval, wilson_interval
+from igcnas.statistics.intervals import mean, t_interval, wilson_interval
+from igcnas.statistics.racing import SPLIT_NOTE, next_repeat, standing
 
 OUT = Path(__file__).parent / "results" / "racing.md"
 IMAGES = 360

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.chromium import browser, executable
 from benchmarks.made_report import made
-from igcnas.report.content import Report
-from igcnas.report.page import render
+from igcnas.results.report.content import Report
+from igcnas.results.report.page import render
 
 _MOVES = 200
 # Timed inside the page: the time from an event of the mouse to the end of what it starts, layout included.

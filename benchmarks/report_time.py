@@ -17,22 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.summary import header
-from igcnas.architecture import Architecture
-from igcnas.cost import count
-from igcnas.data import load_dataset
-from igcnas.evaluation import InTurn, OnEpoch, Outcome
-from igcnas.importance import analyse, samples_of
-from igcnas.importance.analysis import JUDGED, RESAMPLINGS
-from igcnas.importance.keeping import keep
-from igcnas.records import TrialRecord
-from igcnas.report.composing import composition, write_figures
-from igcnas.report.page import render
-from igcnas.report.source import Source
-from igcnas.search import Search
-from igcnas.settings import TrainingSettings
-from igcnas.space import load_space
-from igcnas.study import DataSettings, StudySettings, guard_settings, open_study
-from igcnas.training import EpochReport
+from igcnas.data.loading import load_dataset
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count
+from igcnas.results.importance import analyse, samples_of
+from igcnas.results.importance.analysis import JUDGED, RESAMPLINGS
+from igcnas.results.importance.keeping import keep
+from igcnas.results.report.composing import composition, write_figures
+from igcnas.results.report.page import render
+from igcnas.results.report.source import Source
+from igcnas.search.controller import Search
+from igcnas.search.evaluation import InTurn, OnEpoch, Outcome
+from igcnas.search.records import TrialRecord
+from igcnas.search.space import load_space
+from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study
+from igcnas.training.engine import EpochReport
+from igcnas.training.settings import TrainingSettings
 
 BUDGET = 200_000
 EPOCHS = 15

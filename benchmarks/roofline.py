@@ -31,10 +31,10 @@ from benchmarks.speed.traffic import MODELS, Demand, composed, demand
 from benchmarks.speed.variants import EAGER, FAST, VARIANTS, variant_of
 from benchmarks.speed.workload import Workload
 from benchmarks.trial import BUDGETS
-from igcnas import literature
-from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError
-from igcnas.plan import Plan, plan
+from igcnas.network import literature
+from igcnas.network.architecture import Architecture
+from igcnas.network.plan import Plan, plan
 from igcnas.training.device import resolve_device
 
 IMAGES = 50_000

@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 from igcnas.export.onnx import write_onnx
-from igcnas.grouping import LearnedGrouping
-from igcnas.layers import SplitConv
+from igcnas.modules.layers import SplitConv
+from igcnas.network.grouping import LearnedGrouping
 
 CHANNELS, PIXELS, REPEATS = 256, 16, 400
 

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from PIL import Image, features
 
+from igcnas.data.augmentation import Augmentation
 from igcnas.data.listing import list_image_folder
 from igcnas.data.stream import Form, ImageFiles, stream
-from igcnas.recipes import Augmentation
 
 
 def make_folder(root: Path, images: int, sides: tuple[int, int]) -> int:

@@ -16,9 +16,16 @@ from typing import Any
 
 import pandas as pd
 
-from igcnas.architecture import Architecture
-from igcnas.cost import count
-from igcnas.space import BasicFamily, GroupableFamily, InterleavedFamily, InvertedFamily, ProductFamily, SearchSpace
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count
+from igcnas.search.space import (
+    BasicFamily,
+    GroupableFamily,
+    InterleavedFamily,
+    InvertedFamily,
+    ProductFamily,
+    SearchSpace,
+)
 
 PATH = Path(__file__).parent / "data" / "digits.csv.gz"
 SEEDS = 3

@@ -20,15 +20,15 @@ import optuna
 from benchmarks import table
 from benchmarks.nb201 import draw
 from benchmarks.ours import Known
-from igcnas.proposals import Candidate
+from igcnas.search.proposals import Candidate
 
 NONE = ""
 LEVEL = "level"
 BUDGET = table.TARGETS[-1]
 LOWEST = table.TARGETS[0]
 _TOO_MANY = 10**9
-# As the papers build them, where the table has choices; in the same places as in igcnas/baselines.py: all at the
-# budget, two at the lowest target, the other two in the middle.
+# As the papers build them, where the table has choices; in the same places as in igcnas/network/baselines.py: all at
+# the budget, two at the lowest target, the other two in the middle.
 _COMMON = {"depth1": 2, "depth2": 2, "growth": 2.0, "final_size": 4}
 _LITERATURE: dict[str, dict[str, Any]] = {
     "resnet": {"head_ratio": 0, "resnet.residual": True},

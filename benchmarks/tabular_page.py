@@ -10,8 +10,8 @@ from typing import Any
 from benchmarks.runner import Task
 from benchmarks.summary import Mean, mean, paired
 from benchmarks.tablespace import BUDGET, TableSpace
-from igcnas.hypervolume import front_hypervolume, hypervolume
-from igcnas.proposals import resolve_sampler
+from igcnas.search.proposals import resolve_sampler
+from igcnas.statistics.pareto import front_hypervolume, hypervolume
 
 OURS = "igcnas "
 # What --sampler auto stands for.

@@ -144,7 +144,7 @@ def _workload(arguments: argparse.Namespace) -> Workload:
     first = Workload(arguments.data, arguments.epochs or 1, arguments.batch, arguments.seed)
     if arguments.epochs is not None:
         return first
-    from igcnas.recipes import short_settings
+    from igcnas.training.recipes import short_settings
 
     return Workload(
         arguments.data, short_settings(len(first.dataset.train.labels)).epochs, arguments.batch, arguments.seed

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.grouping import (
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.grouping import (
     DENSE,
     Condensing,
     DynamicChannels,
@@ -22,7 +22,7 @@ from igcnas.grouping import (
     MultiSpectral,
     SparseProduct,
 )
-from igcnas.settings import GroupingRules
+from igcnas.network.grouping.rules import GroupingRules
 
 PLAIN = GroupingRules()
 FROZEN = GroupingRules(learning_rate=0.0)

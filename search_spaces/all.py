@@ -1,6 +1,6 @@
 """The default: every block type, L, M, K, G1, G2, depth, expansion, and every kind of grouping, fixed and learned."""
 
-from igcnas.space import (
+from igcnas.search.space import (
     BasicFamily,
     DenseFamily,
     GatedFamily,

@@ -1,6 +1,6 @@
 """IGC V3 (Sun et al., BMVC 2018), with MobileNetV2 as G1 = G2 = 1."""
 
-from igcnas.space import InvertedFamily, SearchSpace
+from igcnas.search.space import InvertedFamily, SearchSpace
 
 SPACE = SearchSpace(
     name="igcv3",

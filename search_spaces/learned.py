@@ -1,6 +1,6 @@
 """Learned grouping on the pointwise convolutions of both skeletons (FLGC, Wang et al., CVPR 2019)."""
 
-from igcnas.space import InterleavedFamily, InvertedFamily, SearchSpace
+from igcnas.search.space import InterleavedFamily, InvertedFamily, SearchSpace
 
 SPACE = SearchSpace(
     name="learned",

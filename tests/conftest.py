@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from igcnas.architecture import ACTIVATIONS, Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.blocks.bottleneck import STRIDED
-from igcnas.blocks.inverted import SHORTCUTS
-from igcnas.grouping import (
+from igcnas.network.architecture import ACTIVATIONS, Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.blocks.bottleneck import STRIDED
+from igcnas.network.blocks.inverted import SHORTCUTS
+from igcnas.network.grouping import (
     Condensing,
     Dense,
     DynamicChannels,

@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.data import Dataset, Split
-from igcnas.grouping import Interleaved, LearnedGrouping
-from igcnas.plan import plan
-from igcnas.recipes import RECIPES, Augmentation
-from igcnas.training import Engine, TrainingData, World, join, score
+from igcnas.data.augmentation import Augmentation
+from igcnas.data.dataset import Dataset, Split
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.grouping import Interleaved, LearnedGrouping
+from igcnas.network.plan import plan
+from igcnas.training.distributed import World, join
+from igcnas.training.engine import Engine
+from igcnas.training.metrics import score
+from igcnas.training.recipes import RECIPES
+from igcnas.training.tensors import TrainingData
 
 
 def steps(world: World, dtype: torch.dtype, *, moved: bool = False) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from igcnas.layers import LearnedModule
-from igcnas.lowering import Lowered, lower
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.settings import GroupingRules
+from igcnas.modules.build import build
+from igcnas.modules.layers import LearnedModule
+from igcnas.modules.lowering import Lowered, lower
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import Plan
 
 
 def randomised(network: Plan, seed: int = 0) -> nn.Sequential:

@@ -7,20 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.cost import Cost, count_plan
-from igcnas.data import load_dataset
-from igcnas.grouping import DENSE, Grouping, MultiSpectral
-from igcnas.layers import MultiSpectralConv
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution
-from igcnas.reorganised import run_reorganised
-from igcnas.training import (
-    measure_gates,
-)
+from igcnas.data.loading import load_dataset
+from igcnas.modules.build import build
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.lowering import lower
+from igcnas.modules.reorganised import run_reorganised
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.cost import Cost, count_plan
+from igcnas.network.grouping import DENSE, Grouping, MultiSpectral
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Convolution
+from igcnas.training.measuring import measure_gates
 
 CPU = torch.device("cpu")
 DIGITS = load_dataset("digits")

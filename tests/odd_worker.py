@@ -43,7 +43,7 @@ def main(descriptor: int, text: str) -> None:
     import torch
 
     from igcnas.errors import CaptureError, TrainingError
-    from igcnas.worker import process, trainer
+    from igcnas.search.worker import process, trainer
 
     odd = json.loads(text)
     plain_run, plain_train = trainer.Trainer.run, trainer.train

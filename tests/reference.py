@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from igcnas.literature import family
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.settings import GroupingRules
+from igcnas.modules.build import build
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.literature import family
+from igcnas.network.plan import plan
 from igcnas.training.objective import GroupingObjective
 
 ROWS: list[dict[str, Any]] = json.loads(

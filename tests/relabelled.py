@@ -9,10 +9,10 @@ import torch
 from equality import randomised
 from torch import nn
 
-from igcnas.canonical import Wire, _Reader
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, Linear, Norm
+from igcnas.modules.build import build
+from igcnas.network.canonical import Wire, _Reader
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Linear, Norm
 
 
 class Recorder(_Reader):

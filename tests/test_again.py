@@ -19,18 +19,18 @@ from analysis.width_trial import training as width_trial
 from analysis.width_trial.data import pooled
 from analysis.width_trial.networks import Entrant
 from analysis.width_trial.settings import TrialSettings
-from igcnas.architecture import Architecture, Stage
-from igcnas.audit.long import train_long
-from igcnas.blocks import BasicBlock
 from igcnas.cli import main
-from igcnas.data import load_dataset
 from igcnas.data.dataset import take
+from igcnas.data.loading import load_dataset
 from igcnas.errors import CaptureError
-from igcnas.grouping import Interleaved
-from igcnas.retraining import Finalist, Retraining, RetrainSettings
-from igcnas.settings import TrainingSettings
-from igcnas.training import TrainingData
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.grouping import Interleaved
+from igcnas.results.audit.long import train_long
+from igcnas.results.retraining import Finalist, Retraining, RetrainSettings
+from igcnas.training.settings import TrainingSettings
 from igcnas.training.steps import EagerSteps
+from igcnas.training.tensors import TrainingData
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")

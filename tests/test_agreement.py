@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from igcnas.audit.agreement import Interval, identity, interval, recall, regret, resamples, rhos, taus
-from igcnas.audit.result import ALL, SHORT, WITHIN, AuditResult, ceilings, compute
-from igcnas.audit.rows import BASELINES, Row
-from igcnas.audit.sampling import stratified
-from igcnas.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE, verdict
 from igcnas.errors import StudyError
+from igcnas.results.audit.agreement import Interval, identity, interval, recall, regret, resamples, rhos, taus
+from igcnas.results.audit.result import ALL, SHORT, WITHIN, AuditResult, ceilings, compute
+from igcnas.results.audit.rows import BASELINES, Row
+from igcnas.results.audit.sampling import stratified
+from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE, verdict
 
 VALUES = st.lists(st.integers(0, 6), min_size=2, max_size=12)
 

@@ -9,11 +9,11 @@ import pytest
 from conftest import architectures
 from hypothesis import given
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.cost import count
 from igcnas.errors import ArchitectureError
-from igcnas.grouping import Dense, Group, Interleaved, LearnedGrouping
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.cost import count
+from igcnas.network.grouping import Dense, Group, Interleaved, LearnedGrouping
 
 IGC = BasicBlock(grouping=Interleaved(L=4, M=2))
 IGCV3 = InvertedResidual(expansion=6, expand=Group(groups=2), project=LearnedGrouping(groups=4))

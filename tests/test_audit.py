@@ -19,19 +19,21 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from igcnas.audit.figure import draw_scatter, draw_taus, save_audit
-from igcnas.audit.folder import Training, read_training
-from igcnas.audit.long import FIRST_REPEAT, train_long
-from igcnas.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
-from igcnas.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
-from igcnas.audit.table import Title, as_json, frame, page
-from igcnas.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
 from igcnas.cli import main
-from igcnas.cli.audit_progress import AuditProgress
-from igcnas.data import load_dataset
-from igcnas.records import records
-from igcnas.study import StudySettings, open_study
-from igcnas.training import EpochReport, Stopped, TrainingData, train
+from igcnas.cli.progress.audit import AuditProgress
+from igcnas.data.loading import load_dataset
+from igcnas.results.audit.figure import draw_scatter, draw_taus, save_audit
+from igcnas.results.audit.folder import Training, read_training
+from igcnas.results.audit.long import FIRST_REPEAT, train_long
+from igcnas.results.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
+from igcnas.results.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
+from igcnas.results.audit.table import Title, as_json, frame, page
+from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
+from igcnas.search.records import records
+from igcnas.search.study import StudySettings, open_study
+from igcnas.training.engine import EpochReport, Stopped
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -316,7 +318,7 @@ def test_a_picture_and_a_page_are_made_of_one_seed_and_one_band_too(tmp_path: Pa
 
 
 def test_networks_with_a_failed_training_are_left_out_and_named(study: Path) -> None:
-    from igcnas.audit.folder import AuditSettings, Sample
+    from igcnas.results.audit.folder import AuditSettings, Sample
 
     every = records(open_study(study))
     settings = StudySettings.read(study)

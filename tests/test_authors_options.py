@@ -12,22 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import ROWS, compute
 
-from igcnas.architecture import Architecture
-from igcnas.blocks import InvertedResidual
-from igcnas.canonical import canonical_id
-from igcnas.conventions import msgc
-from igcnas.cost import count, count_plan
 from igcnas.drawing import block_svg
 from igcnas.errors import ArchitectureError, IgcnasError
-from igcnas.grouping import Interleaved
-from igcnas.layers import MultiSpectralConv
-from igcnas.literature import family, flgc_mobilenetv2, igc, igcv3
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.paths import path_counts
-from igcnas.plan import plan
-from igcnas.primitives import Convolution, Permutation, Residual
-from igcnas.settings import GroupingRules
+from igcnas.modules.build import build
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture
+from igcnas.network.blocks import InvertedResidual
+from igcnas.network.canonical import canonical_id
+from igcnas.network.conventions import msgc
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import Interleaved
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.literature import family, flgc_mobilenetv2, igc, igcv3
+from igcnas.network.paths import path_counts
+from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution, Permutation, Residual
 from igcnas.training.objective import GroupingObjective
 
 # What igcnas wrote for `igc residual=true transition=reference` and `igcv3 wider=true` before they were mended.

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igcnas.architecture import Architecture
-from igcnas.baselines import baselines
-from igcnas.cost import count
-from igcnas.literature import igc, igcv3, mobilenetv2, resnet
+from igcnas.network.architecture import Architecture
+from igcnas.network.baselines import baselines
+from igcnas.network.cost import count
+from igcnas.network.literature import igc, igcv3, mobilenetv2, resnet
 
 SHAPE = (3, 32, 32)
 

@@ -13,13 +13,13 @@ from PIL import Image
 from benchmarks import learned_grouping
 from benchmarks.small_images import shrink
 from benchmarks.twins import FROZEN, KINDS, Kind, Variant
-from igcnas.cost import count
 from igcnas.drawing.learned import module_connections
 from igcnas.errors import DataError
-from igcnas.grouping import DENSE
-from igcnas.layers import MultiSpectralConv
-from igcnas.network import build
-from igcnas.plan import plan
+from igcnas.modules.build import build
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.network.cost import count
+from igcnas.network.grouping import DENSE
+from igcnas.network.plan import plan
 
 BUDGET = 200_000
 ROWS = [(kind, variant) for kind in KINDS.values() for variant in kind.variants]

@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 import torch
 
-from igcnas import bounds
-from igcnas.architecture import Architecture
 from igcnas.cli import main
 from igcnas.data.archive import file_contents
 from igcnas.data.unpickling import unpickle_arrays
 from igcnas.errors import ArchitectureError, DataError, IgcnasError, StudyError
-from igcnas.literature import FAMILIES
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.reading import as_kind
-from igcnas.runs.weights import loaded, read_state
+from igcnas.modules.build import build
+from igcnas.network.architecture import Architecture
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import plan
+from igcnas.system import bounds
+from igcnas.system.reading import as_kind
+from igcnas.training.runs.weights import loaded, read_state
 
 
 @pytest.mark.parametrize(

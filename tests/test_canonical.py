@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from relabelled import assert_same_function
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.canonical import canonical_id, plan_id
-from igcnas.cost import count
-from igcnas.grouping import (
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.canonical import canonical_id, plan_id
+from igcnas.network.cost import count
+from igcnas.network.grouping import (
     DENSE,
     Condensing,
     Group,
@@ -26,9 +26,9 @@ from igcnas.grouping import (
     MultiSpectral,
     SparseProduct,
 )
-from igcnas.literature import FAMILIES
-from igcnas.plan import Plan, plan
-from igcnas.primitives import (
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import (
     Convolution,
     Gather,
     GlobalPool,
@@ -39,7 +39,7 @@ from igcnas.primitives import (
     Residual,
     Sequence,
 )
-from igcnas.space import load_space
+from igcnas.search.space import load_space
 
 
 def net(*stages: tuple[Block, int], strides: tuple[int, ...] = (), **fields: Any) -> Architecture:

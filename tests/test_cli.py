@@ -18,17 +18,17 @@ from typing import Any
 
 import pytest
 
-from igcnas.architecture import Architecture
 from igcnas.cli import main
-from igcnas.cli.clock import Clock
 from igcnas.cli.common import duration, mega
 from igcnas.cli.count import _architecture
 from igcnas.cli.engine import begun_engine, chosen_engine
 from igcnas.cli.export import is_current
-from igcnas.cli.progress import PlainProgress, progress_for
-from igcnas.records import TrialRecord
-from igcnas.study import open_study
-from igcnas.training import EpochReport
+from igcnas.cli.progress.clock import Clock
+from igcnas.cli.progress.search import PlainProgress, progress_for
+from igcnas.network.architecture import Architecture
+from igcnas.search.records import TrialRecord
+from igcnas.search.study import open_study
+from igcnas.training.engine import EpochReport
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -196,7 +196,7 @@ def test_status_names_failed_networks_with_their_reasons(capsys: pytest.CaptureF
 
 def test_the_options_name_every_sampler() -> None:
     from igcnas.cli import search_options
-    from igcnas.proposals import AUTO, SAMPLERS
+    from igcnas.search.proposals import AUTO, SAMPLERS
 
     assert set(search_options.SAMPLERS) == {AUTO, *SAMPLERS}
 
@@ -536,7 +536,7 @@ def test_status_says_how_many_came_out_over_the_budget(capsys: pytest.CaptureFix
 
 def test_time_left_counts_known_and_searched_networks_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("igcnas.cli.clock.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("igcnas.cli.progress.clock.time.monotonic", lambda: now[0])
 
     def ended(found: TrialRecord, seconds: float) -> None:
         clock.started(found)

@@ -19,21 +19,21 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from real_studies import NAMES, unpack
 
-from igcnas import permutation
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
 from igcnas.cli import main
-from igcnas.comparison import Comparison, Method, Searched, by_settings, compare, given, panels
-from igcnas.comparison.differences import searches_needed
-from igcnas.comparison.figure import mean_curve, mean_front, save
-from igcnas.comparison.progress import Scale, after, progress
-from igcnas.comparison.table import comma_separated, markdown, plain, text, verdicts
 from igcnas.errors import StudyError
-from igcnas.grouping import Dense
-from igcnas.hypervolume import hypervolume
-from igcnas.noise import Noise
-from igcnas.records import TrialRecord
-from igcnas.study import StudySettings
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.grouping import Dense
+from igcnas.results.comparison import Comparison, Method, Searched, by_settings, compare, given, panels
+from igcnas.results.comparison.differences import searches_needed
+from igcnas.results.comparison.figure import mean_curve, mean_front, save
+from igcnas.results.comparison.progress import Scale, after, progress
+from igcnas.results.comparison.table import comma_separated, markdown, plain, text, verdicts
+from igcnas.search.records import TrialRecord
+from igcnas.search.study import StudySettings
+from igcnas.statistics import permutation
+from igcnas.statistics.noise import Noise
+from igcnas.statistics.pareto import hypervolume
 
 DATA = Path(__file__).parent / "data" / "studies" / "gp-4"
 SETTINGS = dataclasses.replace(StudySettings.read(DATA), seed=0)

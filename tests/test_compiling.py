@@ -11,16 +11,17 @@ import pytest
 import torch
 
 from igcnas import execution
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
 from igcnas.cli.engine import before_training
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.execution import cpu
 from igcnas.execution.cpu import compiled, compiling
-from igcnas.grouping import DENSE, Group, MultiSpectral
-from igcnas.plan import plan
-from igcnas.recipes import short_recipe, short_settings
-from igcnas.training import Engine, TrainingData
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.grouping import DENSE, Group, MultiSpectral
+from igcnas.network.plan import plan
+from igcnas.training.engine import Engine
+from igcnas.training.recipes import short_recipe, short_settings
+from igcnas.training.tensors import TrainingData
 
 NETWORK = Architecture(
     family="test",

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.cost import count_plan
 from igcnas.errors import ExportError
-from igcnas.grouping import Condensing
-from igcnas.layers import CondensingLinear, LearnedGroupConv
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, Gather, GlobalPool, Linear, Norm, Permutation, Sequence
-from igcnas.settings import GroupingRules
+from igcnas.modules.build import build
+from igcnas.modules.layers import CondensingLinear, LearnedGroupConv
+from igcnas.modules.lowering import lower
+from igcnas.network.cost import count_plan
+from igcnas.network.grouping import Condensing
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Gather, GlobalPool, Linear, Norm, Permutation, Sequence
 
 
 def conv(channels: int, filters: int, stride: int = 1, **grouping: int) -> Convolution:

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from ptflops import get_model_complexity_info
 from torch import nn
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.conventions import CONVENTIONS, condensenet, figure, figures, msgc, tools
-from igcnas.cost import count_plan
 from igcnas.errors import IgcnasError
-from igcnas.grouping import Dense, DynamicChannels, Group, LearnedGrouping, MultiSpectral, SparseProduct
-from igcnas.layers import GlobalAveragePool
-from igcnas.literature import FAMILIES, family
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import Plan, plan
+from igcnas.modules.build import build
+from igcnas.modules.layers import GlobalAveragePool
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.conventions import CONVENTIONS, condensenet, figure, figures, msgc, tools
+from igcnas.network.cost import count_plan
+from igcnas.network.grouping import Dense, DynamicChannels, Group, LearnedGrouping, MultiSpectral, SparseProduct
+from igcnas.network.literature import FAMILIES, family
+from igcnas.network.plan import Plan, plan
 
 SMALL = {
     "igc": "L=4 M=2 depth=8 residual=true transition=reference",

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from ptflops import get_model_complexity_info
 from torch import nn
 
-from igcnas import layers
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.cost import Cost, count, count_plan, layer_cost, training_params
-from igcnas.grouping import Dense, Interleaved, LearnedGrouping
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Linear, SplitConvolution
+from igcnas.modules import layers
+from igcnas.modules.build import build
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.cost import Cost, count, count_plan, layer_cost, training_params
+from igcnas.network.grouping import Dense, Interleaved, LearnedGrouping
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Convolution, Linear, SplitConvolution
 
 fixed = architectures(learned=False)
 learned = architectures(learned=True)

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 import torch
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, InvertedResidual
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import TrainingError
-from igcnas.grouping import Condensing, Group, Grouping, Interleaved, LearnedGrouping
-from igcnas.plan import plan
-from igcnas.recipes import RECIPES
-from igcnas.training import Engine, StepReport, Stopped, TrainingData
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, InvertedResidual
+from igcnas.network.grouping import Condensing, Group, Grouping, Interleaved, LearnedGrouping
+from igcnas.network.plan import plan
+from igcnas.training.engine import Engine, StepReport, Stopped
+from igcnas.training.recipes import RECIPES
+from igcnas.training.tensors import TrainingData
 
 pytestmark = [
     pytest.mark.cuda,

@@ -19,9 +19,9 @@ if sys.platform != "win32":
     import fcntl
 
 from benchmarks import fake_cuda, step_operations
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.grouping import (
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.grouping import (
     Condensing,
     DynamicChannels,
     Group,
@@ -31,10 +31,11 @@ from igcnas.grouping import (
     MultiSpectral,
     SparseProduct,
 )
-from igcnas.proposals import Proposer, SpaceDomain
-from igcnas.recipes import RECIPES, short_recipe
-from igcnas.settings import GroupingRules, TrainingSettings
-from igcnas.space import load_space
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.search.proposals import Proposer, SpaceDomain
+from igcnas.search.space import load_space
+from igcnas.training.recipes import RECIPES, short_recipe
+from igcnas.training.settings import TrainingSettings
 from igcnas.training.specimens import FIXED, LEARNED, RECIPE
 
 pytestmark = [

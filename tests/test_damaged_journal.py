@@ -13,9 +13,9 @@ import pytest
 from benchmarks.fuzz.corpus import make
 from igcnas.cli import main
 from igcnas.errors import StudyError
-from igcnas.records import champions, records
-from igcnas.search import standing
-from igcnas.study import StudySettings, open_study
+from igcnas.search.records import champions, records
+from igcnas.search.repeating import standing
+from igcnas.search.study import StudySettings, open_study
 
 
 @pytest.fixture(scope="module")

@@ -23,14 +23,14 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from real_studies import unpack
 
 from igcnas.cli import main
-from igcnas.dashboard import Server
-from igcnas.dashboard.notes import network_note
-from igcnas.dashboard.pictures import Pictures
-from igcnas.dashboard.storage import ShownStorage
 from igcnas.drawing import block_svg, network_svg
 from igcnas.errors import StudyError
-from igcnas.records import networks, records
-from igcnas.study import StudySettings, open_study
+from igcnas.results.dashboard import Server
+from igcnas.results.dashboard.notes import network_note
+from igcnas.results.dashboard.pictures import Pictures
+from igcnas.results.dashboard.storage import ShownStorage
+from igcnas.search.records import networks, records
+from igcnas.search.study import StudySettings, open_study
 
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"

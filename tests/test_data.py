@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igcnas.data import Dataset, Split, load_dataset, split_train_validation
+from igcnas.data.dataset import Dataset, Split, split_train_validation
+from igcnas.data.loading import load_dataset
 from igcnas.errors import DataError
 
 

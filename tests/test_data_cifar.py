@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import DataError
 
 TEN_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

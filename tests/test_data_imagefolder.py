@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from igcnas.data import Dataset, load_dataset
 from igcnas.data import imagefolder as module
+from igcnas.data.dataset import Dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import DataError
 
 

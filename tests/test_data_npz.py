@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igcnas.data import Dataset, load_dataset
+from igcnas.data.dataset import Dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import DataError
 
 PIXELS = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)

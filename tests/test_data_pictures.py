@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from igcnas import limits
-from igcnas.data import bounds, decoding, load_dataset
+from igcnas.data import bounds, decoding
+from igcnas.data.augmentation import Augmentation
 from igcnas.data.decoding import decode_images
 from igcnas.data.examination import examine
 from igcnas.data.listing import list_image_folder
+from igcnas.data.loading import load_dataset
 from igcnas.data.picture import opened, upright
 from igcnas.data.stream import Form, decode
 from igcnas.errors import DataError
-from igcnas.recipes import Augmentation
-from igcnas.runs.data import open_data
+from igcnas.system import resources
+from igcnas.training.runs.data import open_data
 
 RANDOM = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 
@@ -242,7 +243,7 @@ def test_pictures_beyond_the_free_memory_are_refused_before_they_are_decoded(
 ):
     root = grey_tree(tmp_path / "pets", "L")
     monkeypatch.setattr(bounds, "_SMALL", 100)
-    monkeypatch.setattr(limits, "memory", lambda: limits.Memory(available=1000, limit=None, by=None))
+    monkeypatch.setattr(resources, "memory", lambda: resources.Memory(available=1000, limit=None, by=None))
     with pytest.raises(DataError, match=way_out) as caught:
         load_dataset(f"imagefolder:{root}", image_size=image_size)
     assert "8 images of 3x" in str(caught.value)

@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from igcnas import limits
-from igcnas.architecture import Architecture
-from igcnas.data import Dataset, Split, bounds, load_dataset
+from igcnas.data import bounds
 from igcnas.data.archive import file_contents
+from igcnas.data.dataset import Dataset, Split
 from igcnas.data.examination import examine, is_unbalanced, largest_class
+from igcnas.data.loading import load_dataset
 from igcnas.errors import DataError, TrainingError
-from igcnas.literature import family
-from igcnas.plan import plan
-from igcnas.recipes import short_recipe
-from igcnas.settings import TrainingSettings
-from igcnas.training import Engine, TrainingData
+from igcnas.network.architecture import Architecture
+from igcnas.network.literature import family
+from igcnas.network.plan import plan
+from igcnas.system import resources
+from igcnas.training.engine import Engine
+from igcnas.training.recipes import short_recipe
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import TrainingData
 
 PIXELS = (np.arange(8 * 64, dtype=np.uint32) * 7).astype(np.uint8).reshape(8, 8, 8)
 LABELS = np.array([0, 1] * 4)
@@ -121,7 +124,7 @@ def test_a_file_that_declares_more_than_it_can_hold_takes_no_memory(shape, conte
 
 def test_images_beyond_the_free_memory_are_refused_before_they_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(bounds, "_SMALL", 100)
-    monkeypatch.setattr(limits, "memory", lambda: limits.Memory(available=1000, limit=None, by=None))
+    monkeypatch.setattr(resources, "memory", lambda: resources.Memory(available=1000, limit=None, by=None))
     text = message(saved(tmp_path / "a.npz"))
     assert "take 1.1 kB, and 1.0 kB of memory are free" in text
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from igcnas.data import Dataset, Split, load_dataset
+from igcnas.data.dataset import Dataset, Split
 from igcnas.data.examination import examine
 from igcnas.data.listing import list_image_folder
+from igcnas.data.loading import load_dataset
 from igcnas.data.names import array_of, part_of
 from igcnas.errors import DataError
-from igcnas.runs.data import open_data
+from igcnas.training.runs.data import open_data
 
 
 @pytest.fixture(autouse=True)

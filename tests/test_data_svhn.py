@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import io
 
 from igcnas.cli import main
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import DataError
 
 LABELS = {"train": [10, 1, 9, 2], "test": [3, 10], "extra": [5, 6, 10]}

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from igcnas import gpu
 from igcnas.cli.engine import before_training
 from igcnas.errors import IgcnasError
-from igcnas.training import resolve_device, unused_gpu
+from igcnas.system import gpu
+from igcnas.training.device import resolve_device, unused_gpu
 
 pytestmark = pytest.mark.skipif(
     torch.cuda.is_available() or sys.platform == "win32", reason="for machines without a usable GPU, with a shell"

@@ -11,23 +11,27 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, DenseLayer
-from igcnas.canonical import canonical_id
-from igcnas.cost import count, count_plan, layer_cost
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import ExportError
 from igcnas.export.source import model_source
-from igcnas.grouping import DENSE, DynamicChannels, Group
-from igcnas.layers import DynamicConv, SalientConv
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.primitives import Convolution, GatedConvolution, Permutation
-from igcnas.reorganised import run_reorganised
-from igcnas.settings import GroupingRules, TrainingSettings
-from igcnas.training import EpochReport, TrainingData, train, trainer
+from igcnas.modules.build import build
+from igcnas.modules.layers import DynamicConv, SalientConv
+from igcnas.modules.lowering import lower
+from igcnas.modules.reorganised import run_reorganised
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, DenseLayer
+from igcnas.network.canonical import canonical_id
+from igcnas.network.cost import count, count_plan, layer_cost
+from igcnas.network.grouping import DENSE, DynamicChannels, Group
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution, GatedConvolution, Permutation
+from igcnas.training import trainer
+from igcnas.training.engine import EpochReport
 from igcnas.training.objective import GroupingObjective, deciding_parameters
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 DIGITS = load_dataset("digits")
 BLOCK = DenseLayer(reduce=DynamicChannels(heads=4, keep=0.25), spatial=Group(groups=4))

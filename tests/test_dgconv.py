@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.cost import count_plan
 from igcnas.errors import ExportError, IgcnasError
-from igcnas.grouping import KroneckerGrouping
-from igcnas.layers import GroupableConv
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, Gather, Norm, Sequence
-from igcnas.settings import GroupingRules
+from igcnas.modules.build import build
+from igcnas.modules.layers import GroupableConv
+from igcnas.modules.lowering import lower
+from igcnas.network.cost import count_plan
+from igcnas.network.grouping import KroneckerGrouping
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Gather, Norm, Sequence
 from igcnas.training.objective import GroupingObjective, deciding_parameters
 
 

@@ -13,7 +13,7 @@ import torch
 from distributed_steps import steps
 
 from igcnas.errors import IgcnasError
-from igcnas.training import ALONE, World
+from igcnas.training.distributed import ALONE, World
 
 HERE = Path(__file__).resolve().parent
 

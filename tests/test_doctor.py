@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from igcnas import doctor, gpu, limits
-from igcnas.doctor import findings
-from igcnas.doctor_gpu import gpu_findings, steps_findings, steps_probe
-from igcnas.finding import Finding
+from igcnas.cli.doctor import examination as doctor
+from igcnas.cli.doctor.examination import findings
+from igcnas.cli.doctor.finding import Finding
+from igcnas.cli.doctor.gpu import gpu_findings, steps_findings, steps_probe
+from igcnas.system import gpu, resources
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -163,7 +164,7 @@ def test_one_finding_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: p
         raise ZeroDivisionError("what\nnobody expected")
 
     monkeypatch.setattr(doctor, "Probe", lambda _command: Answered(error="not here"))
-    monkeypatch.setattr(limits, "granted_cores", broken)
+    monkeypatch.setattr(resources, "granted_cores", broken)
     found = findings(tmp_path)
     assert (
         Finding(name="cores", state="note", found="cannot be told (ZeroDivisionError: what nobody expected)") in found
@@ -172,8 +173,10 @@ def test_one_finding_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: p
 
 
 def test_quota_memory_and_room_that_do_not_suffice_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "cpu_quota", lambda *_: 0.5)
-    monkeypatch.setattr(limits, "memory", lambda: limits.Memory(available=10**8, limit=2 * 10**8, by="memory.max"))
+    monkeypatch.setattr(resources, "cpu_quota", lambda *_: 0.5)
+    monkeypatch.setattr(
+        resources, "memory", lambda: resources.Memory(available=10**8, limit=2 * 10**8, by="memory.max")
+    )
     (cores,), (memory,) = doctor._cores(), doctor._memory()
     assert (cores.state, memory.state) == ("note", "problem")
     assert "a quota of 0.5 cores' time" in cores.found

@@ -16,27 +16,29 @@ from PIL import Image
 from real_studies import unpack
 from safetensors.torch import load_file
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
 from igcnas.cli import main
-from igcnas.cost import count, count_plan
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.drawing.learned import module_connections
 from igcnas.export import export_network
-from igcnas.grouping import DENSE, Condensing, KroneckerGrouping, LearnedGrouping, MultiSpectral
-from igcnas.literature import FAMILIES
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.recipes import short_recipe
-from igcnas.records import proposal_attributes
-from igcnas.runs.settings import RunDataSettings, RunSettings
-from igcnas.runs.weights import BEST, Checkpoint
-from igcnas.settings import TrainingSettings
-from igcnas.space import load_space
-from igcnas.study import DataSettings, StudySettings, guard_settings, open_study, trial_folder
-from igcnas.training import TrainingData, settled_accuracy, train
+from igcnas.modules.build import build
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import DENSE, Condensing, KroneckerGrouping, LearnedGrouping, MultiSpectral
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import plan
+from igcnas.search.records import proposal_attributes
+from igcnas.search.space import load_space
+from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study, trial_folder
 from igcnas.training.checkpoint import write_weights
+from igcnas.training.recipes import short_recipe
+from igcnas.training.runs.settings import RunDataSettings, RunSettings
+from igcnas.training.runs.weights import BEST, Checkpoint
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.settling import settled_accuracy
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 FLGC = InvertedResidual(expansion=2, expand=LearnedGrouping(groups=2), project=LearnedGrouping(groups=2))
 BLOCKS = {

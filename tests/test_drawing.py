@@ -19,9 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.cost import count
 from igcnas.drawing import (
     BlockSketch,
     Scene,
@@ -40,11 +37,17 @@ from igcnas.drawing import (
 )
 from igcnas.drawing.connections import masked
 from igcnas.drawing.elision import shown_channels, some
+from igcnas.drawing.explanation import KINDS, Explanation, block_of
 from igcnas.drawing.learned import exported_connections, module_connections, possible_connections
 from igcnas.drawing.scene import Rects, Text
 from igcnas.errors import ArchitectureError
-from igcnas.explanation import KINDS, Explanation, block_of
-from igcnas.grouping import (
+from igcnas.modules.build import build
+from igcnas.modules.layers import FullyLearnableGroupConv, GroupableConv, LearnedGroupConv
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.cost import count
+from igcnas.network.grouping import (
     DENSE,
     Condensing,
     Dense,
@@ -55,13 +58,10 @@ from igcnas.grouping import (
     MultiSpectral,
     SparseProduct,
 )
-from igcnas.layers import FullyLearnableGroupConv, GroupableConv, LearnedGroupConv
-from igcnas.literature import FAMILIES
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.paths import connections, path_counts, summarize
-from igcnas.plan import plan
-from igcnas.primitives import Convolution, Gather, Permutation
+from igcnas.network.literature import FAMILIES
+from igcnas.network.paths import connections, path_counts, summarize
+from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution, Gather, Permutation
 
 ANY = st.one_of(architectures(learned=True), gated_architectures())
 SOME = settings(max_examples=25)
@@ -415,8 +415,8 @@ def test_svg_needs_no_matplotlib():
     code = """
 import sys
 from igcnas.drawing import block_svg, network_svg
-from igcnas.explanation import KINDS
-from igcnas.literature import FAMILIES
+from igcnas.drawing.explanation import KINDS
+from igcnas.network.literature import FAMILIES
 network = FAMILIES["mobilenetv2"].build()
 block_svg(network), network_svg(network)
 from igcnas.drawing.palette import colours

@@ -13,19 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import InvertedResidual
-from igcnas.data import Dataset, Split, load_dataset
-from igcnas.data.windows import random_window
+from igcnas.data.augmentation import Augmentation, random_window
+from igcnas.data.dataset import Dataset, Split
+from igcnas.data.loading import load_dataset
 from igcnas.errors import IgcnasError, TrainingError
-from igcnas.grouping import Dense, LearnedGrouping
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.recipes import RECIPES, Augmentation, PerKind
-from igcnas.runs.weights import load_pretrained
-from igcnas.training import Engine, Scores, Stopped, TrainingData
+from igcnas.modules.build import build
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import InvertedResidual
+from igcnas.network.grouping import Dense, LearnedGrouping
+from igcnas.network.plan import plan
 from igcnas.training.augment import jitter, resize_windows
+from igcnas.training.engine import Engine, Stopped
+from igcnas.training.metrics import Scores
 from igcnas.training.optimizer import make_optimizer, parameter_kinds
+from igcnas.training.recipes import RECIPES, PerKind
+from igcnas.training.runs.weights import load_pretrained
+from igcnas.training.tensors import TrainingData
 
 CPU = torch.device("cpu")
 RECIPE = RECIPES["flgc-cifar"].adapted(epochs=2, batch_size=128, learning_rate=0.1)

@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from igcnas.architecture import Architecture
 from igcnas.execution import make_program
 from igcnas.execution.cpu import compiled, convolution, depthwise, depthwise_gradients, elementwise
 from igcnas.execution.cpu.gather import gather
 from igcnas.execution.cpu.tiles import PIECE
-from igcnas.folders import sources_hash
-from igcnas.grouping import DynamicChannels
-from igcnas.layers import LEARNED, LearnedModule
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import (
+from igcnas.modules.build import build
+from igcnas.modules.layers import LEARNED, LearnedModule
+from igcnas.network.architecture import Architecture
+from igcnas.network.grouping import DynamicChannels
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import (
     Activation,
     Concat,
     Convolution,
@@ -39,14 +39,14 @@ from igcnas.primitives import (
     Residual,
     Sequence,
 )
-from igcnas.proposals import Proposer, SpaceDomain
-from igcnas.recipes import short_recipe, short_settings
-from igcnas.settings import GroupingRules
-from igcnas.space import known_spaces, load_space
+from igcnas.search.proposals import Proposer, SpaceDomain
+from igcnas.search.space import known_spaces, load_space
+from igcnas.system.folders import sources_hash
 from igcnas.training.augment import crop, padded
 from igcnas.training.flat import FlatSGD
 from igcnas.training.objective import GroupingObjective
 from igcnas.training.optimizer import make_optimizer
+from igcnas.training.recipes import short_recipe, short_settings
 from igcnas.training.tensors import ImageTensors, TrainingData
 
 ACTIVATIONS = (lambda x: x, lambda x: x, torch.relu, lambda x: functional.hardtanh(x, 0.0, 6.0))

@@ -15,13 +15,13 @@ from PIL import Image
 from igcnas.cli import main
 from igcnas.drawing import assigned, compute_block, connection_figure, draw_block, masked
 from igcnas.drawing.connections import image
+from igcnas.drawing.explanation import KINDS, Explanation
 from igcnas.drawing.palette import colours
 from igcnas.drawing.sketch import compute_sketch
 from igcnas.errors import ArchitectureError
-from igcnas.explanation import KINDS, Explanation
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, Sequence
+from igcnas.modules.build import build
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Sequence
 
 
 def explain(words: str) -> Explanation:

@@ -21,20 +21,21 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from igcnas import cost, export
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
+from igcnas import export
 from igcnas.errors import ExportError
 from igcnas.export import ExportReport, export_network, parity
 from igcnas.export.card import with_error
 from igcnas.export.onnx import _silence
 from igcnas.export.source import model_source
-from igcnas.files import replacing_folder
-from igcnas.grouping import Group, Interleaved, LearnedGrouping
-from igcnas.layers import NormalizeInput
-from igcnas.lowering import Lowered, lower
-from igcnas.network import build
-from igcnas.plan import plan
+from igcnas.modules.build import build
+from igcnas.modules.layers import NormalizeInput
+from igcnas.modules.lowering import Lowered, lower
+from igcnas.network import cost
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.grouping import Group, Interleaved, LearnedGrouping
+from igcnas.network.plan import plan
+from igcnas.system.files import replacing_folder
 
 torch.set_num_threads(1)
 

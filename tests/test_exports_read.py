@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from igcnas.cli.standing import export_lines
-from igcnas.literature import family
-from igcnas.noise import standard_error
-from igcnas.records import exports_of
-from igcnas.report.summary import export_sentence
+from igcnas.network.literature import family
+from igcnas.results.report.sections.summary import export_sentence
+from igcnas.search.records import exports_of
+from igcnas.statistics.noise import standard_error
 
 NETWORK = family("igc").build(L=2, M=2, depth=5)
 

@@ -21,14 +21,16 @@ from safetensors.torch import load_file
 from test_search import SMALL, Quiet, settings_of
 from test_worker import network, setup
 
-from igcnas.evaluation import Outcome, ProcessEvaluator, Slot, child, pool
-from igcnas.evaluation.place import Place, Task
-from igcnas.evaluation.waiting import Waiting
-from igcnas.records import records
-from igcnas.search import Search, replay
-from igcnas.study import open_study
-from igcnas.training import TrainingData, train
-from igcnas.worker import Probe, read_result
+from igcnas.search.controller import Search
+from igcnas.search.evaluation import Outcome, ProcessEvaluator, Slot, child, pool
+from igcnas.search.evaluation.place import Place, Task
+from igcnas.search.evaluation.waiting import Waiting
+from igcnas.search.observing import replay
+from igcnas.search.records import records
+from igcnas.search.study import open_study
+from igcnas.search.worker import Probe, read_result
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 NETWORKS = [network(L) for L in (2, 3, 4, 5, 6)]
 IDS = [one.id for one in NETWORKS]

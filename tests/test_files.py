@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from igcnas.errors import MachineError
-from igcnas.files import (
+from igcnas.system.files import (
     append,
     going_on,
     machine_fault,
@@ -32,7 +32,7 @@ from igcnas.files import (
     write_text,
     write_whole,
 )
-from igcnas.files import disk as disk_module
+from igcnas.system.files import disk as disk_module
 
 ROOT = Path(__file__).resolve().parent.parent
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kills processes, uses flock")
@@ -108,7 +108,7 @@ def test_a_block_that_ends_in_an_error_leaves_the_old_file(tmp_path: Path) -> No
 WRITER = """
 import sys
 from pathlib import Path
-from igcnas.files import write_whole
+from igcnas.system.files import write_whole
 path, size, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 print("ready", flush=True)
 for number in range(rounds):
@@ -278,7 +278,7 @@ def test_file_and_folder_are_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 SWAPPER = """
 import sys
 from pathlib import Path
-from igcnas.files import replacing_folder
+from igcnas.system.files import replacing_folder
 print("ready", flush=True)
 for number in range(10**6):
     with replacing_folder(Path(sys.argv[1])) as folder:
@@ -393,7 +393,7 @@ FILLER = """
 import resource, signal, sys
 from pathlib import Path
 from igcnas.errors import MachineError
-from igcnas.files import append, write_whole
+from igcnas.system.files import append, write_whole
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 print("ready", flush=True)
@@ -519,12 +519,12 @@ def test_a_command_that_goes_on_says_so_once() -> None:
 
 # Who writes
 
-# What is no file of a user's, or is written in a way of its own; everything else goes through igcnas.files.
+# What is no file of a user's, or is written in a way of its own; everything else goes through igcnas.system.files.
 _EXCEPTIONS = {
-    "igcnas/storage.py": "the journal is appended under its own lock; the lock file holds a process id",
-    "igcnas/worker/memory.py": "/proc",
-    "igcnas/folders.py": "a file without a name, to see whether a folder can be written",
-    "igcnas/evaluation/mps.py": "a folder of sockets under the temporary one, of this user alone, gone at the end",
+    "igcnas/search/storage.py": "the journal is appended under its own lock; the lock file holds a process id",
+    "igcnas/search/worker/memory.py": "/proc",
+    "igcnas/system/folders.py": "a file without a name, to see whether a folder can be written",
+    "igcnas/search/evaluation/mps.py": "sockets in a temporary folder of this user alone, gone at the end",
     "igcnas/export/parity.py": "a temporary folder of the system, gone at the end",
     "igcnas/execution/cpu/compiled.py": "the compiled kernels of numba",
 }
@@ -557,13 +557,13 @@ def test_nobody_but_igcnas_files_writes_renames_or_opens_for_writing() -> None:
     for folder in ("igcnas", "analysis"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             name = str(path.relative_to(ROOT))
-            if name not in _EXCEPTIONS and not name.startswith("igcnas/files/"):
+            if name not in _EXCEPTIONS and not name.startswith("igcnas/system/files/"):
                 found += list(_writes(path))
     allowed = re.compile(r"analysis/width/tables\.py:\d+ open\(temporary, 'w'|open\((os\.devnull|path, os\.O_RDONLY)")
     assert [line for line in found if not allowed.search(line)] == []
 
 
 def test_files_are_written_without_torch() -> None:
-    code = "import sys, igcnas.files; print(*sorted({'torch', 'numpy', 'optuna'} & set(sys.modules)))"
+    code = "import sys, igcnas.system.files; print(*sorted({'torch', 'numpy', 'optuna'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.cost import count_plan
 from igcnas.errors import ArchitectureError, IgcnasError
-from igcnas.grouping import LearnedGrouping
-from igcnas.layers import FullyLearnableGroupConv
-from igcnas.layers.flgc import assign
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, Norm, Sequence, SplitConvolution
-from igcnas.settings import GroupingRules
+from igcnas.modules.layers import FullyLearnableGroupConv
+from igcnas.modules.layers.flgc import assign
+from igcnas.network.cost import count_plan
+from igcnas.network.grouping import LearnedGrouping
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Norm, Sequence, SplitConvolution
 
 logit_values = st.one_of(st.integers(-2, 2).map(float), st.floats(-5, 5, width=32))  # integers: ties
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from igcnas import folders
 from igcnas.execution.cpu import compiled
-from igcnas.folders import caches, can_write, home, kernel_folders, private_temporary, settle_libraries, writable
+from igcnas.system import folders
+from igcnas.system.folders import caches, can_write, home, kernel_folders, private_temporary, settle_libraries, writable
 
 ROOT = Path(__file__).resolve().parent.parent
 root_alone = pytest.mark.skipif(
@@ -144,7 +144,7 @@ def test_what_is_said_once_is_not_said_by_the_processes_that_follow(
     folders.say_once("b")
     folders.say_once("a")
     assert capsys.readouterr().err == "note: a\nnote: b\n"
-    code = "from igcnas.folders import say_once; say_once('a'); say_once('c')"
+    code = "from igcnas.system.folders import say_once; say_once('a'); say_once('c')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert ended.stderr == "note: c\n"
 

@@ -18,16 +18,16 @@ from benchmarks.disk.disks import Fault, Full, LongFiles, NoInodes, NoLeave, Rea
 from benchmarks.disk.trying import disturbed, undisturbed
 from benchmarks.disk.works import TRAIN, search
 from igcnas.errors import IgcnasError, MachineError, StudyError, TrainingError
-from igcnas.evaluation import InTurn, Outcome, ProcessEvaluator
-from igcnas.records import records
-from igcnas.search import Search
-from igcnas.storage import lock_study
-from igcnas.study import open_study
-from igcnas.training import Engine
+from igcnas.search.controller import Search
+from igcnas.search.evaluation import InTurn, Outcome, ProcessEvaluator
+from igcnas.search.records import records
+from igcnas.search.storage import lock_study
+from igcnas.search.study import open_study
+from igcnas.search.worker import Job, check_weights, messages, read_result
+from igcnas.search.worker.process import _farewell
+from igcnas.search.worker.trainer import Trainer
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
-from igcnas.worker import Job, check_weights, messages, read_result
-from igcnas.worker.process import _farewell
-from igcnas.worker.trainer import Trainer
+from igcnas.training.engine import Engine
 
 SEARCH = search(workers=2, networks=2, epochs=1)
 
@@ -228,8 +228,8 @@ def test_a_checkpoint_with_one_flipped_bit_is_damaged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["network", "optimizer", "curve", "losses"])
 def test_a_checkpoint_that_fits_in_part_is_not_taken_in_part(trainer: Trainer, tmp_path: Path, part: str) -> None:
-    from igcnas.plan import plan
-    from igcnas.recipes import short_recipe
+    from igcnas.network.plan import plan
+    from igcnas.training.recipes import short_recipe
 
     def engine() -> Engine:
         return Engine(

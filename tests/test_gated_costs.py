@@ -24,17 +24,15 @@ from gated import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, Bottleneck, InvertedResidual
-from igcnas.cost import count, count_plan, training_params
-from igcnas.grouping import DENSE, Group
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Activation, Convolution, GatedConvolution
-from igcnas.training import (
-    measure_gates,
-)
+from igcnas.modules.build import build
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, Bottleneck, InvertedResidual
+from igcnas.network.cost import count, count_plan, training_params
+from igcnas.network.grouping import DENSE, Group
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Activation, Convolution, GatedConvolution
+from igcnas.training.measuring import measure_gates
 
 # Counts
 

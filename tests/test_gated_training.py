@@ -28,32 +28,30 @@ from safetensors.torch import load_file
 from torch import nn
 
 from igcnas import export
-from igcnas.architecture import Stage
-from igcnas.blocks import BasicBlock, Block, InvertedResidual
-from igcnas.cost import count, count_plan
 from igcnas.errors import ExportError, TrainingError
 from igcnas.export import export_network
-from igcnas.grouping import DENSE, Dense, DynamicChannels
-from igcnas.layers import GatedConv, SalientConv
-from igcnas.literature import FAMILIES
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.reorganised import run_reorganised
-from igcnas.settings import GroupingRules, TrainingSettings
-from igcnas.study import DataSettings
-from igcnas.training import (
-    EpochReport,
-    TrainingData,
-    TrainResult,
-    load_pretrained,
-    measure_gates,
-    train,
-    trainer,
-)
+from igcnas.modules.build import build
+from igcnas.modules.layers import GatedConv, SalientConv
+from igcnas.modules.lowering import lower
+from igcnas.modules.reorganised import run_reorganised
+from igcnas.network.architecture import Stage
+from igcnas.network.blocks import BasicBlock, Block, InvertedResidual
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import DENSE, Dense, DynamicChannels
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import plan
+from igcnas.search.study import DataSettings
+from igcnas.search.worker import Job, WorkerSetup
+from igcnas.search.worker.trainer import Trainer
+from igcnas.training import trainer
+from igcnas.training.engine import EpochReport
+from igcnas.training.measuring import measure_gates
 from igcnas.training.ports import names_of, recognise
-from igcnas.worker import Job, WorkerSetup
-from igcnas.worker.trainer import Trainer
+from igcnas.training.pretrained import load_pretrained
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import TrainResult, train
 
 # Training
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import check_grad
 
-from igcnas.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
+from igcnas.search.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
 
 AXES = [Axis("kind", None), Axis("depth", {1: 0.0, 2: 0.5, 3: 1.0}), Axis("a.groups", {1: 0.0, 2: 0.5, 4: 1.0})]
 

@@ -15,11 +15,12 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import CaptureError, TrainingError
-from igcnas.grouping import (
+from igcnas.modules.layers import LearnedModule
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.grouping import (
     Condensing,
     DynamicChannels,
     Group,
@@ -28,14 +29,14 @@ from igcnas.grouping import (
     LearnedGrouping,
     MultiSpectral,
 )
-from igcnas.layers import LearnedModule
-from igcnas.plan import plan
-from igcnas.recipes import short_recipe
-from igcnas.settings import GroupingRules, TrainingSettings
-from igcnas.training import Engine, Stopped, TrainingData
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import plan
 from igcnas.training.distributed import World
+from igcnas.training.engine import Engine, Stopped
 from igcnas.training.graph import WARM_UP, GraphSteps, Tensors, not_captured
-from igcnas.training.tensors import ImageTensors
+from igcnas.training.recipes import short_recipe
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import ImageTensors, TrainingData
 
 CPU = torch.device("cpu")
 RECIPE = dataclasses.replace(short_recipe(TrainingSettings(epochs=2, batch_size=128)), gradient_clip=1.0)

@@ -10,14 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.blocks import InvertedResidual
 from igcnas.errors import ArchitectureError
-from igcnas.grouping import Dense, Group, Interleaved, LearnedGrouping
-from igcnas.layers import FullyLearnableGroupConv, GatherChannels
-from igcnas.layers.flgc import assign
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, Layer, Permutation, Residual, Sequence
+from igcnas.modules.build import build
+from igcnas.modules.layers import FullyLearnableGroupConv, GatherChannels
+from igcnas.modules.layers.flgc import assign
+from igcnas.network.blocks import InvertedResidual
+from igcnas.network.grouping import Dense, Group, Interleaved, LearnedGrouping
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Layer, Permutation, Residual, Sequence
 
 SIZE = (5, 5)
 CENTRE = (2, 2)

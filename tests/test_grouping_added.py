@@ -11,24 +11,24 @@ import pytest
 import torch
 from torch import nn
 
-from igcnas import architecture as architectures
-from igcnas import grouping as groupings
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import InvertedResidual, common
-from igcnas.canonical import canonical_id
-from igcnas.checks import require_positive
 from igcnas.cli import main
-from igcnas.cost import count, count_plan
 from igcnas.drawing import compute_sketch
-from igcnas.explanation import block_of
-from igcnas.grouping import GROUPINGS
-from igcnas.grouping.base import DecidedOnce
-from igcnas.layers import LEARNED, LearnedModule
-from igcnas.lowering import Replacement, lower
-from igcnas.lowering.rules import RULES
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.primitives import Convolution, Gather, Layer, Size
+from igcnas.drawing.explanation import block_of
+from igcnas.modules.build import build
+from igcnas.modules.layers import LEARNED, LearnedModule
+from igcnas.modules.lowering import Replacement, lower
+from igcnas.modules.lowering.tree import RULES
+from igcnas.network import architecture as architectures
+from igcnas.network import grouping as groupings
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import InvertedResidual, common
+from igcnas.network.canonical import canonical_id
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import GROUPINGS
+from igcnas.network.grouping.base import DecidedOnce
+from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution, Gather, Layer, Size
+from igcnas.system.checks import require_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,16 @@ import pytest
 import torch
 from tensorboardX.proto.event_pb2 import Event
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import Block, InvertedResidual
 from igcnas.cli import main
 from igcnas.errors import IgcnasError
-from igcnas.grouping import Condensing, Dense, KroneckerGrouping, LearnedGrouping
-from igcnas.layers import FullyLearnableGroupConv, GroupableConv, LearnedGroupConv
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.runs.curve import Events
-from igcnas.runs.groups import GroupWatch, detail, summary, totals
+from igcnas.modules.build import build
+from igcnas.modules.layers import FullyLearnableGroupConv, GroupableConv, LearnedGroupConv
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import Block, InvertedResidual
+from igcnas.network.grouping import Condensing, Dense, KroneckerGrouping, LearnedGrouping
+from igcnas.network.plan import plan
+from igcnas.training.runs.curve import Events
+from igcnas.training.runs.groups import GroupWatch, detail, summary, totals
 
 FREE = InvertedResidual(expansion=1, expand=Dense(), project=LearnedGrouping(groups=2, balanced=False))
 
@@ -138,6 +138,6 @@ def test_how_many_changed_is_told_to_tensorboard_where_it_is_installed(
         found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
         content = content[16 + size :]
     assert found == [("groups/inputs_changed", 3, 2.0), ("groups/kept_inputs_changed", 3, 0.0)]
-    monkeypatch.setattr("igcnas.runs.curve.no_events", lambda: "it is not installed")
+    monkeypatch.setattr("igcnas.training.runs.curve.no_events", lambda: "it is not installed")
     Events(tmp_path).add_groups(3, {"inputs": 2})
     assert list(tmp_path.glob("events.out.tfevents.*")) == []

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igcnas import harmless
 from igcnas.cli import main
-from igcnas.columns import columns, pipes
-from igcnas.cost import Cost
 from igcnas.export.card import Contract, card_text
 from igcnas.export.source import model_source
-from igcnas.figures.files import new_figure, save
-from igcnas.literature import FAMILIES
-from igcnas.plan import plan
+from igcnas.network.cost import Cost
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import plan
+from igcnas.results.columns import columns, pipes
+from igcnas.results.figures.files import new_figure, save
+from igcnas.system import harmless
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\u202egpj.exe\u2066\u200b\ud800\n<b>x</b> [a](http://e.org) |"
 UNSEEN = "\x1b\x07\x9b\u202e\u2066\u200b\ud800\n"

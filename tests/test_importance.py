@@ -17,17 +17,17 @@ import pytest
 
 from igcnas.cli import main
 from igcnas.cli.importance import _EVALUATORS
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
-from igcnas.importance import EVALUATORS, Report, Sample, analyse, analysis, samples_of
-from igcnas.importance.effects import additive
-from igcnas.importance.evaluators import importances
-from igcnas.importance.figure import _ticks, compute_rows, position
-from igcnas.importance.samples import better_than_equals, fewer_percent
-from igcnas.records import proposal_attributes
-from igcnas.space import InvertedFamily, SearchSpace
-from igcnas.study import DataSettings, StudySettings, guard_settings, open_study
-from igcnas.training import TrainingSettings
+from igcnas.results.importance import EVALUATORS, Report, Sample, analyse, analysis, samples_of
+from igcnas.results.importance.effects import additive
+from igcnas.results.importance.evaluators import importances
+from igcnas.results.importance.figure import _ticks, compute_rows, position
+from igcnas.results.importance.samples import better_than_equals, fewer_percent
+from igcnas.search.records import proposal_attributes
+from igcnas.search.space import InvertedFamily, SearchSpace
+from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study
+from igcnas.training.settings import TrainingSettings
 
 SPACE = SearchSpace(
     name="two",

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from igcnas.errors import IgcnasError
-from igcnas.latency import Latency, measure
-from igcnas.literature import resnet
-from igcnas.network import build
-from igcnas.plan import plan
+from igcnas.modules.build import build
+from igcnas.modules.latency import Latency, measure
+from igcnas.network.literature import resnet
+from igcnas.network.plan import plan
 
 SHAPE = (1, 8, 8)
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")

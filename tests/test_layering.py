@@ -172,7 +172,7 @@ def test_core_loads_neither_torch_nor_optuna(name):
 
 
 def test_spaces_load_without_torch_and_optuna():
-    assert loaded("-c", "from igcnas.space import load_space; load_space('all')").isdisjoint(
+    assert loaded("-c", "from igcnas.search.space import load_space; load_space('all')").isdisjoint(
         {"torch", "optuna", "numpy"}
     )
 

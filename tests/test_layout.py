@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.layers import (
+from igcnas.modules.layers import (
     ChannelGather,
     ContextSequential,
     GatherChannels,
@@ -20,7 +20,7 @@ from igcnas.layers import (
     PixelAverage,
     layout,
 )
-from igcnas.layers.numbers import StepNumber
+from igcnas.modules.layers.numbers import StepNumber
 
 
 @pytest.fixture

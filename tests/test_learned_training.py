@@ -12,18 +12,20 @@ import torch
 from equality import lowered_as_it_is
 from torch import nn
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import Block, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.cost import count, count_plan
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.export import export_network
-from igcnas.grouping import Condensing, KroneckerGrouping, LearnedGrouping
-from igcnas.layers import LearnedModule
-from igcnas.layers.condensing import CondensingLinear
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.settings import GroupingRules
-from igcnas.training import TrainingData, TrainingSettings, TrainResult, train
+from igcnas.modules.build import build
+from igcnas.modules.layers import LearnedModule
+from igcnas.modules.layers.condensing import CondensingLinear
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import Condensing, KroneckerGrouping, LearnedGrouping
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import plan
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import TrainResult, train
 
 SETTINGS = TrainingSettings(epochs=1, learning_rate=0.6)
 DIGITS = load_dataset("digits")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from igcnas import limits
-from igcnas.limits import cpu_quota, memory, usable_cores
+from igcnas.system import resources
+from igcnas.system.resources import cpu_quota, memory, usable_cores
 
 V2 = "31 23 0:28 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
 MB = 10**6
@@ -18,9 +18,9 @@ MB = 10**6
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "granted_cores", lambda: 8)
-    monkeypatch.setattr(limits, "_of_machine", lambda: 16_000 * MB)
-    monkeypatch.setattr(limits, "_of_shell", list)
+    monkeypatch.setattr(resources, "granted_cores", lambda: 8)
+    monkeypatch.setattr(resources, "_of_machine", lambda: 16_000 * MB)
+    monkeypatch.setattr(resources, "_of_shell", list)
 
 
 def tree(root: Path, *, group: str, mounts: str, files: dict[str, str]) -> Path:
@@ -33,7 +33,7 @@ def tree(root: Path, *, group: str, mounts: str, files: dict[str, str]) -> Path:
 def test_a_machine_without_control_groups_has_no_limits(tmp_path: Path) -> None:
     assert cpu_quota(tmp_path) is None
     assert usable_cores(tmp_path) == 8
-    assert memory(tmp_path) == limits.Memory(available=16_000 * MB, limit=None, by=None)
+    assert memory(tmp_path) == resources.Memory(available=16_000 * MB, limit=None, by=None)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_tightest_of_the_own_group_and_those_above_counts(tmp_path: Path) ->
     }
     root = tree(tmp_path, group="0::/a/b/c\n", mounts=V2, files=files)
     assert cpu_quota(root) == 3.0
-    assert memory(root) == limits.Memory(available=500 * MB, limit=700 * MB, by="memory.high")
+    assert memory(root) == resources.Memory(available=500 * MB, limit=700 * MB, by="memory.high")
 
 
 def test_a_container_that_sees_its_own_group_as_the_root_is_found_by_the_path_of_the_host(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_version_1_has_a_folder_for_each_controller(tmp_path: Path) -> None:
     root = tree(tmp_path, group=group, mounts=V1, files=files)
     assert cpu_quota(root) == 2.5
     assert usable_cores(root) == 3
-    assert memory(root) == limits.Memory(available=1000 * MB, limit=2000 * MB, by="memory.limit_in_bytes")
+    assert memory(root) == resources.Memory(available=1000 * MB, limit=2000 * MB, by="memory.limit_in_bytes")
 
 
 def test_both_versions_at_once_each_count(tmp_path: Path) -> None:
@@ -136,24 +136,25 @@ def program(code: str, **environment: str) -> str:
 def test_a_limit_of_the_shell_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))\n"
-        "from igcnas.limits import memory; found = memory(); print(found.limit, found.by, found.available <= 10**9)"
+        "from igcnas.system.resources import memory; found = memory()\n"
+        "print(found.limit, found.by, found.available <= 10**9)"
     )
     assert program(code) == "1000000000 ulimit -v True"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
 def test_cores_are_those_that_the_scheduler_may_choose() -> None:
-    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nfrom igcnas import limits\n"
-    assert program(code + "print(limits.granted_cores(), limits.usable_cores())") == "1 1"
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nfrom igcnas.system import resources\n"
+    assert program(code + "print(resources.granted_cores(), resources.usable_cores())") == "1 1"
 
 
 def test_libraries_hear_of_a_quota_and_not_of_a_number_that_the_user_gave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "cpu_quota", lambda _root: 2.0)
+    monkeypatch.setattr(resources, "cpu_quota", lambda _root: 2.0)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         monkeypatch.setenv(name, "")  # so that what the code under test sets is taken back
         monkeypatch.delenv(name)
     monkeypatch.setenv("MKL_NUM_THREADS", "5")
-    limits.settle_threads()
+    resources.settle_threads()
     assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("2", "5")
 
 
@@ -175,7 +176,7 @@ def test_a_real_control_group_is_seen() -> None:
     if folder is None:
         pytest.skip("this machine lets nobody make a control group for processors")
     try:
-        code = f"open({str(folder / 'cgroup.procs')!r}, 'w').write('0')\nfrom igcnas import limits\n"
-        assert program(code + "print(limits.cpu_quota(), limits.usable_cores())") == "0.5 1"
+        code = f"open({str(folder / 'cgroup.procs')!r}, 'w').write('0')\nfrom igcnas.system import resources\n"
+        assert program(code + "print(resources.cpu_quota(), resources.usable_cores())") == "0.5 1"
     finally:
         folder.rmdir()

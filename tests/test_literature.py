@@ -7,15 +7,15 @@ import torch
 
 from analysis import networks_page
 from analysis.published import FORMULAS, Published, formulas, published
-from igcnas.blocks import BasicBlock
-from igcnas.cost import count, count_plan, parameter_parts, training_params
 from igcnas.errors import ArchitectureError
-from igcnas.grouping import MultiSpectral
-from igcnas.layers import LEARNED
-from igcnas.literature import FAMILIES, family
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.primitives import Convolution, GlobalPool, Norm
+from igcnas.modules.build import build
+from igcnas.modules.layers import LEARNED
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import count, count_plan, parameter_parts, training_params
+from igcnas.network.grouping import MultiSpectral
+from igcnas.network.literature import FAMILIES, family
+from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution, GlobalPool, Norm
 
 ROWS = published()
 UNMET = published("unmet.csv")

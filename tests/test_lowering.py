@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas import lowering
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.cost import count, count_plan
 from igcnas.errors import ExportError
-from igcnas.grouping import DynamicChannels, Group, Interleaved, LearnedGrouping, MultiSpectral
-from igcnas.layers import FullyLearnableGroupConv
-from igcnas.lowering import Lowered, lower, lower_groups
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Gather, Norm, Residual, Sequence, SplitConvolution
+from igcnas.modules import lowering
+from igcnas.modules.build import build
+from igcnas.modules.layers import FullyLearnableGroupConv
+from igcnas.modules.lowering import Lowered, lower, lower_groups
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import DynamicChannels, Group, Interleaved, LearnedGrouping, MultiSpectral
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Convolution, Gather, Norm, Residual, Sequence, SplitConvolution
 
 torch.set_num_threads(1)
 

@@ -11,8 +11,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from toy import Toy, known, trained
 
-from igcnas.proposals import Judge, Proposer
-from igcnas.proposals.mirror import GENERATION, Mirror
+from igcnas.search.proposals import Judge, Proposer
+from igcnas.search.proposals.mirror import GENERATION, Mirror
 
 
 def test_with_one_objective_the_mirror_tells_scores_and_of_pruned_networks_those_of_each_epoch() -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from igcnas.evaluation import Slot, gpus
-from igcnas.evaluation.gpus import Gpu
-from igcnas.evaluation.mps import PROGRAM, Mps
-from igcnas.evaluation.slots import _shared
+from igcnas.search.evaluation import Slot, gpus
+from igcnas.search.evaluation.gpus import Gpu
+from igcnas.search.evaluation.mps import PROGRAM, Mps
+from igcnas.search.evaluation.slots import _shared
 
 UUIDS = [f"GPU-0000000{number}-1111-2222-3333-444444444444" for number in range(3)]
 
@@ -237,7 +237,7 @@ def test_a_daemon_that_does_not_end_is_named_with_the_way_to_end_it(machine: Mac
 SEARCH = """
 import sys, time
 sys.path[:0] = sys.argv[1:]
-from igcnas.evaluation.mps import Mps
+from igcnas.search.evaluation.mps import Mps
 from test_mps import slots
 with Mps(print) as mps:
     print(mps.share(slots(2))[0].mps, flush=True)

@@ -19,19 +19,17 @@ from gated import (
 )
 from torch import nn
 
-from igcnas.blocks import Block
-from igcnas.cost import count, count_plan
-from igcnas.grouping import DENSE
-from igcnas.layers import GatedSequential, MultiSpectralConv
-from igcnas.layers.msgc import draw
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution, Gated, Sequence
-from igcnas.settings import GroupingRules
-from igcnas.training import (
-    measure_gates,
-)
+from igcnas.modules.build import build
+from igcnas.modules.layers import GatedSequential, MultiSpectralConv
+from igcnas.modules.layers.msgc import draw
+from igcnas.modules.lowering import lower
+from igcnas.network.blocks import Block
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import DENSE
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Convolution, Gated, Sequence
+from igcnas.training.measuring import measure_gates
 from igcnas.training.objective import GroupingObjective, deciding_parameters
 
 # Masks

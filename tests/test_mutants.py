@@ -124,7 +124,7 @@ def test_a_change_is_tried_on_the_tests_that_reach_it_in_this_process_or_in_anot
 def _outcome(end: str, line: int, *, of: int = 3, digest: str = "") -> Outcome:
     return Outcome(
         part="racing",
-        module="igcnas/racing.py",
+        module="igcnas/statistics/racing.py",
         line=line,
         before="1",
         after="2",
@@ -137,7 +137,7 @@ def _outcome(end: str, line: int, *, of: int = 3, digest: str = "") -> Outcome:
 
 def test_the_page_gives_an_interval_to_samples_alone_and_a_reason_to_each_survivor() -> None:
     whole = [_outcome("killed", 1), _outcome("timeout", 2), _outcome("survived", 3)]
-    reasons = {"igcnas/racing.py": {"x3 = 1": {"1 -> 2": "a setting"}}}
+    reasons = {"igcnas/statistics/racing.py": {"x3 = 1": {"1 -> 2": "a setting"}}}
     text = page({"before": [_outcome("survived", 9, of=4)], "now": whole}, reasons, patience=6)
     assert "| racing | 3 | 0 of 1, 0% (0% to 79%) | 2 of 3, 67% |" in text
     assert "## The 1 that live" in text
@@ -154,5 +154,5 @@ def test_of_two_outcomes_of_a_change_the_later_counts_and_code_that_changed_sinc
         append(tmp_path / "out.jsonl", _outcome(end, 1, digest="0"))
     outcomes = read(tmp_path / "out.jsonl")
     assert [one.end for one in outcomes] == ["killed"]
-    assert changed_since(outcomes, Path(changes.__file__).parents[2]) == ["igcnas/racing.py"]
+    assert changed_since(outcomes, Path(changes.__file__).parents[2]) == ["igcnas/statistics/racing.py"]
     assert read(tmp_path / "none.jsonl") == []

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from igcnas import names
 from igcnas.cli import main
 from igcnas.cli.common import study_to_search
 from igcnas.errors import StudyError
-from igcnas.names import joined, new_name, shown, stays_inside
-from igcnas.study import find_study
+from igcnas.search.study import find_study
+from igcnas.system import names
+from igcnas.system.names import joined, new_name, shown, stays_inside
 
 WRONG = [
     "/", "..", ".", "a/b", "../b", "a\nb", "a\x1b[31m", " ", "", "a ", " a", "a.", "-x", "CON", "nul", "aux.txt", "a:b",

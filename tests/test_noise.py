@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from igcnas.noise import Noise, arcsine, seed_words, standard_error
+from igcnas.statistics.noise import Noise, arcsine, seed_words, standard_error
 
 IMAGES = 400
 percents = st.integers(0, IMAGES).map(lambda right: 100 * right / IMAGES)

@@ -12,9 +12,9 @@ import pandas
 import pytest
 from real_studies import NAMES, unpack
 
-from igcnas import records
 from igcnas.errors import StudyError
-from igcnas.study import StudySettings, open_study
+from igcnas.search import records
+from igcnas.search.study import StudySettings, open_study
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "pandas.md"

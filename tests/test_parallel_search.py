@@ -13,14 +13,17 @@ from optuna.trial import TrialState
 from test_pruning import EPOCHS, Curves, history, settings_of
 from test_search import BUDGET, SMALL, Quiet, raising
 
-from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError
-from igcnas.evaluation import Interrupted, InTurn, Outcome, Told
-from igcnas.proposals import SAMPLERS
-from igcnas.records import TrialRecord, counted, records, repeats
-from igcnas.search import Repeating, Search, Summary, observations, replay
+from igcnas.network.architecture import Architecture
+from igcnas.search.controller import Search
+from igcnas.search.evaluation import Interrupted, InTurn, Outcome, Told
+from igcnas.search.observing import observations, replay
+from igcnas.search.proposals import SAMPLERS
 from igcnas.search.pruning import rule_for
-from igcnas.study import StudySettings, open_study
+from igcnas.search.records import TrialRecord, counted, records, repeats
+from igcnas.search.repeating import Repeating
+from igcnas.search.report import Summary
+from igcnas.search.study import StudySettings, open_study
 
 
 class AtOnce(InTurn):

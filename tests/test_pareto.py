@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igcnas.pareto import pareto_front
+from igcnas.statistics.pareto import pareto_front
 
 points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25)
 

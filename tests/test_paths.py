@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.composition import composed_kernel, dense_kernel
 from igcnas.errors import ArchitectureError
-from igcnas.grouping import Dense, Group, Interleaved, LearnedGrouping, SparseProduct
-from igcnas.layers import FullyLearnableGroupConv, GatherChannels, SplitConv
-from igcnas.network import build
-from igcnas.paths import blocks_to_meet, connections, path_counts, summarize
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, Gather, Layer, Permutation, Residual, Sequence, SplitConvolution
+from igcnas.modules.build import build
+from igcnas.modules.composition import composed_kernel, dense_kernel
+from igcnas.modules.layers import FullyLearnableGroupConv, GatherChannels, SplitConv
+from igcnas.network.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.grouping import Dense, Group, Interleaved, LearnedGrouping, SparseProduct
+from igcnas.network.paths import blocks_to_meet, connections, path_counts, summarize
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Gather, Layer, Permutation, Residual, Sequence, SplitConvolution
 
 SIZE = (7, 7)
 CENTRE = (3, 3)

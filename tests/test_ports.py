@@ -16,12 +16,12 @@ import torch
 from torch import nn
 
 from igcnas.errors import TrainingError
-from igcnas.literature import FAMILIES
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.runs.weights import load_pretrained as load_file
-from igcnas.training import load_pretrained
+from igcnas.modules.build import build
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import plan
 from igcnas.training.ports import PORTS, recognise
+from igcnas.training.pretrained import load_pretrained
+from igcnas.training.runs.weights import load_pretrained as load_file
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 INVERTED = ((1, 1), (6, 2), (6, 3), (6, 4), (6, 3), (6, 3), (6, 1))  # expansion and repeats of MobileNetV2

@@ -10,16 +10,25 @@ import pytest
 import torch
 from torch import nn
 
-from igcnas.data import load_dataset
-from igcnas.layers import DynamicConv
-from igcnas.literature import family
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.recipes import RECIPES, ChannelDropout, FirstWeights, Optimizer, Recipe, short_recipe, short_settings
-from igcnas.training import Engine, TrainingData
+from igcnas.data.loading import load_dataset
+from igcnas.modules.build import build
+from igcnas.modules.layers import DynamicConv
+from igcnas.network.literature import family
+from igcnas.network.plan import Plan, plan
+from igcnas.training.engine import Engine
 from igcnas.training.flat import FlatSGD
 from igcnas.training.optimizer import make_optimizer, parameter_kinds
 from igcnas.training.preparing import hang_dropout, prepare
+from igcnas.training.recipes import (
+    RECIPES,
+    ChannelDropout,
+    FirstWeights,
+    Optimizer,
+    Recipe,
+    short_recipe,
+    short_settings,
+)
+from igcnas.training.tensors import TrainingData
 
 CPU = torch.device("cpu")
 SHORT = short_recipe(short_settings(0))

@@ -10,20 +10,20 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
-from igcnas.cost import layer_cost
 from igcnas.errors import ArchitectureError
-from igcnas.grouping import Interleaved, SparseProduct
-from igcnas.grouping.product import (
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import layer_cost
+from igcnas.network.grouping import Interleaved, SparseProduct
+from igcnas.network.grouping.product import (
     balanced_branches,
     branch_choices,
     least_weights,
     most_kernels,
     weights,
 )
-from igcnas.paths import blocks_to_meet, path_counts
-from igcnas.primitives import Convolution, Gather, Permutation
+from igcnas.network.paths import blocks_to_meet, path_counts
+from igcnas.network.primitives import Convolution, Gather, Permutation
 
 SIZE = (4, 4)
 

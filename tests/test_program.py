@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from igcnas import program, streams
 from igcnas.cli import main
-from igcnas.cli.progress import sparkline
-from igcnas.cli.stopping import Stop
+from igcnas.cli.common import Stop
+from igcnas.cli.progress.search import sparkline
 from igcnas.errors import MachineError, StudyError
+from igcnas.system import program, streams
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNT = [sys.executable, "-m", "igcnas", "count", "igc"]
@@ -38,7 +38,7 @@ def coded(code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
 
 SAYING = (
     "def work():\n"
-    "    from igcnas.cli.progress import sparkline\n"
+    "    from igcnas.cli.progress.search import sparkline\n"
     "    print(sparkline([0, 50, 100]), '\\u00e9\\u4e2d\\udcff'); print('\\u4e2d', file=sys.stderr); return 0\n"
     "sys.exit(program.run(work))"
 )

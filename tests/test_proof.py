@@ -10,18 +10,18 @@ import pytest
 import torch
 from torch import nn
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
 from igcnas.errors import CaptureError, MachineError
-from igcnas.grouping import GROUPINGS, Interleaved, MultiSpectral
-from igcnas.layers import LEARNED as LEARNED_LAYERS
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Activation, Convolution, Pool
-from igcnas.recipes import Recipe
+from igcnas.modules.layers import LEARNED as LEARNED_LAYERS
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.grouping import GROUPINGS, Interleaved, MultiSpectral
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Activation, Convolution, Pool
 from igcnas.training import proof
 from igcnas.training.comparing import Subject
 from igcnas.training.graph import GraphSteps, Tensors
 from igcnas.training.objective import GroupingObjective
+from igcnas.training.recipes import Recipe
 from igcnas.training.specimens import CLASSES, FIXED, LEARNED, SHAPE
 from igcnas.training.steps import EagerSteps, LossOf
 from igcnas.training.trust import NOT_NOW

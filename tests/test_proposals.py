@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import BUDGET, Toy, known, trained
 
-from igcnas import proposals
 from igcnas.errors import IgcnasError
-from igcnas.proposals import (
+from igcnas.search import proposals
+from igcnas.search.proposals import (
     SAMPLERS,
     Halving,
     Judge,
@@ -31,12 +31,12 @@ from igcnas.proposals import (
     resolve_sampler,
     samplers,
 )
-from igcnas.proposals.choices import draw, mutation, neighbours, recall
-from igcnas.proposals.mirror import GENERATION
-from igcnas.proposals.proposer import Stage
-from igcnas.proposals.reference import LAYING, Line, log_errors
-from igcnas.proposals.samplers.evolution import regularized_evolution
-from igcnas.space import load_space
+from igcnas.search.proposals.choices import draw, mutation, neighbours, recall
+from igcnas.search.proposals.mirror import GENERATION
+from igcnas.search.proposals.proposer import Stage
+from igcnas.search.proposals.reference import LAYING, Line, log_errors
+from igcnas.search.proposals.samplers.evolution import regularized_evolution
+from igcnas.search.space import load_space
 
 NAMES = tuple(SAMPLERS)
 

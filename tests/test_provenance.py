@@ -13,7 +13,7 @@ import pytest
 
 import igcnas
 from igcnas.errors import MachineError
-from igcnas.provenance import Run, package_versions, processor, recorded, runs, source_commit
+from igcnas.search.provenance import Run, package_versions, processor, recorded, runs, source_commit
 
 WORDS = {"command": "igcnas search --budget-mflops 1", "devices": ("cpu",), "workers": 2, "engine": "fast"}
 
@@ -39,7 +39,7 @@ def test_a_run_that_fails_has_its_seconds_too_and_the_error_goes_on(tmp_path: Pa
 
 def test_a_killed_run_stays_without_seconds_and_the_next_one_is_another(tmp_path: Path) -> None:
     script = (
-        "import os, signal, sys; from pathlib import Path; from igcnas.provenance import recorded\n"
+        "import os, signal, sys; from pathlib import Path; from igcnas.search.provenance import recorded\n"
         "with recorded(Path(sys.argv[1]), command='killed', devices=['cpu'], workers=1, engine='fast'):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -13,19 +13,23 @@ import pytest
 from optuna.trial import TrialState
 from test_search import BUDGET, DATA, SMALL, TRAINING, Quiet, raising, results_of
 
-from igcnas.architecture import Architecture
-from igcnas.baselines import known_networks
-from igcnas.cost import count
 from igcnas.errors import IgcnasError
-from igcnas.evaluation import Interrupted, InTurn, OnEpoch, Outcome
-from igcnas.proposals import Judge, is_spared
-from igcnas.records import TrialRecord, best, champions, counted, networks, records, repeats
-from igcnas.search import Search, Summary, audit_spared, check_pruner, standing
+from igcnas.network.architecture import Architecture
+from igcnas.network.baselines import known_networks
+from igcnas.network.cost import count
+from igcnas.search.controller import Search
+from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
+from igcnas.search.limits import check_pruner
+from igcnas.search.proposals import Judge, is_spared
 from igcnas.search.pruning import rule_for
-from igcnas.settings import TrainingSettings
-from igcnas.storage import JournalBackend
-from igcnas.study import StudySettings, open_study
-from igcnas.training import EpochReport
+from igcnas.search.records import TrialRecord, best, champions, counted, networks, records, repeats
+from igcnas.search.repeating import standing
+from igcnas.search.report import Summary
+from igcnas.search.spared import audit_spared
+from igcnas.search.storage import JournalBackend
+from igcnas.search.study import StudySettings, open_study
+from igcnas.training.engine import EpochReport
+from igcnas.training.settings import TrainingSettings
 
 EPOCHS = 9
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from benchmarks import racing as benchmark
 from benchmarks import table
-from igcnas import racing
-from igcnas.racing import SPLIT_NOTE, next_repeat, standing
-from igcnas.statistics import mean
+from igcnas.statistics import racing
+from igcnas.statistics.intervals import mean
+from igcnas.statistics.racing import SPLIT_NOTE, next_repeat, standing
 
 IMAGES = 360
 percents = st.integers(200, IMAGES).map(lambda right: 100 * right / IMAGES)
@@ -57,7 +57,7 @@ def test_racing_ends_and_no_network_gets_more_than_its_seeds(study, seeds):
 
 
 def test_the_probability_of_being_best_is_the_share_of_draws_from_the_posteriors():
-    from igcnas.racing import _best, _fit
+    from igcnas.statistics.racing import _best, _fit
 
     posterior = _fit({"a": of(355, 352), "b": of(354), "c": of(350, 351, 352), "d": of(330), "e": of(353)}, IMAGES)
     chance = np.random.default_rng(0)

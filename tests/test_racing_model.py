@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from igcnas import racing
-from igcnas.racing import _Cost, _fit, _percent, _Posterior, _typical_excess, standing
+from igcnas.statistics import racing
+from igcnas.statistics.racing import _Cost, _fit, _percent, _Posterior, _typical_excess, standing
 
 IMAGES = 360
 STUDY = {

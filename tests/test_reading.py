@@ -15,10 +15,10 @@ from msgspec import Meta
 from real_studies import unpack
 
 from igcnas.errors import ArchitectureError, DataError, IgcnasError, StudyError
-from igcnas.provenance import runs
-from igcnas.reading import as_kind, plain_json, read_json, read_text
-from igcnas.settings import TrainingSettings
-from igcnas.study import StudySettings, flatten
+from igcnas.search.provenance import runs
+from igcnas.search.study import StudySettings, flatten
+from igcnas.system.reading import as_kind, plain_json, read_json, read_text
+from igcnas.training.settings import TrainingSettings
 
 ADVICE = "restore it"
 

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igcnas.cli import main
+from igcnas.data.augmentation import Augmentation
 from igcnas.errors import IgcnasError
-from igcnas.literature import FAMILIES
-from igcnas.recipes import (
+from igcnas.network.literature import FAMILIES
+from igcnas.training.optimizer import rate_factor
+from igcnas.training.recipes import (
     PAPER_OF,
     RECIPES,
-    Augmentation,
     FirstWeights,
     NormConstants,
     PerKind,
@@ -29,9 +30,8 @@ from igcnas.recipes import (
     short_recipe,
     short_settings,
 )
-from igcnas.recipes.own import recipe_of, schema
-from igcnas.recipes.recipe import BESIDES
-from igcnas.training.schedule import rate_factor
+from igcnas.training.recipes.own import recipe_of, schema
+from igcnas.training.recipes.recipe import BESIDES
 
 # name, epochs, batch, rate, decay of weights and of norms, epochs at which the rate falls (or its factor an epoch)
 STATED = (

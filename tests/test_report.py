@@ -19,47 +19,56 @@ from hypothesis import strategies as st
 from test_search import BUDGET, DATA, SMALL, Quiet
 from test_study import network as small_network
 
-from igcnas.architecture import Architecture
-from igcnas.audit.reading import read_audit
-from igcnas.audit.result import ALL, compute
-from igcnas.audit.rows import BASELINES, Row
-from igcnas.audit.table import frame
 from igcnas.cli import main, parser
 from igcnas.cli.search_options import study_settings
-from igcnas.cost import count
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
-from igcnas.evaluation import InTurn, OnEpoch, Outcome
-from igcnas.figures import compute_front, page_svg, save, svg_of
-from igcnas.grouping import Dense, Interleaved
-from igcnas.hypervolume import hypervolume
-from igcnas.proposals import Judge
-from igcnas.records import TrialRecord, champions, networks, records
-from igcnas.report import compose, matters
-from igcnas.report.chance import LEAST, RANDOM, Chance, against, compare_random, expected_maximum, score_searched
-from igcnas.report.chance_section import chance_drawings, chance_section, draw_chance
-from igcnas.report.composing import composition
-from igcnas.report.drawing import Drawing
-from igcnas.report.history import history_of
-from igcnas.report.known import compare_known
-from igcnas.report.known_section import known_sentence
-from igcnas.report.matters import importance_of
-from igcnas.report.networks import facts_of
-from igcnas.report.numbers import Numbers, measure
-from igcnas.report.provenance import command_of, fingerprint, structures
-from igcnas.report.source import Source
-from igcnas.report.spending import PURPOSES, open_seconds, purpose_of, spending_of
-from igcnas.report.spending_section import spending_section
-from igcnas.report.summary import verdict_words
-from igcnas.report.trust import trust_of
-from igcnas.report.verdict import CLEAR, Candidate, State, Verdict, state_of, verdict_of
-from igcnas.report.words import tied
-from igcnas.search import Search, observations
-from igcnas.settings import TrainingSettings
-from igcnas.space import known_spaces, load_space
-from igcnas.storage import lock_study
-from igcnas.study import StudySettings, guard_settings, open_study
-from igcnas.training import EpochReport
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count
+from igcnas.network.grouping import Dense, Interleaved
+from igcnas.results.audit.reading import read_audit
+from igcnas.results.audit.result import ALL, compute
+from igcnas.results.audit.rows import BASELINES, Row
+from igcnas.results.audit.table import frame
+from igcnas.results.figures import compute_front, page_svg, save, svg_of
+from igcnas.results.report import compose
+from igcnas.results.report.composing import composition
+from igcnas.results.report.figure import Drawing
+from igcnas.results.report.numbers import Numbers, matters, measure
+from igcnas.results.report.numbers.chance import (
+    LEAST,
+    RANDOM,
+    Chance,
+    against,
+    compare_random,
+    expected_maximum,
+    score_searched,
+)
+from igcnas.results.report.numbers.history import history_of
+from igcnas.results.report.numbers.known import compare_known
+from igcnas.results.report.numbers.matters import importance_of
+from igcnas.results.report.numbers.networks import facts_of
+from igcnas.results.report.numbers.provenance import command_of, fingerprint, structures
+from igcnas.results.report.numbers.spending import PURPOSES, open_seconds, purpose_of, spending_of
+from igcnas.results.report.numbers.trust import trust_of
+from igcnas.results.report.numbers.verdict import CLEAR, Candidate, State, Verdict, state_of, verdict_of
+from igcnas.results.report.sections.chance import chance_drawings, chance_section, draw_chance
+from igcnas.results.report.sections.known import known_sentence
+from igcnas.results.report.sections.spending import spending_section
+from igcnas.results.report.sections.summary import verdict_words
+from igcnas.results.report.source import Source
+from igcnas.results.report.words import tied
+from igcnas.search.controller import Search
+from igcnas.search.evaluation import InTurn, OnEpoch, Outcome
+from igcnas.search.observing import observations
+from igcnas.search.proposals import Judge
+from igcnas.search.records import TrialRecord, champions, networks, records
+from igcnas.search.space import known_spaces, load_space
+from igcnas.search.storage import lock_study
+from igcnas.search.study import StudySettings, guard_settings, open_study
+from igcnas.statistics.pareto import hypervolume
+from igcnas.training.engine import EpochReport
+from igcnas.training.settings import TrainingSettings
 
 EPOCHS = 9
 IMAGES = DATA.validation_images
@@ -556,7 +565,7 @@ def test_open_seconds_count_each_second_once(spans):
 
 
 def test_an_analysis_is_made_once_for_the_same_networks(tmp_path, monkeypatch):
-    from igcnas.importance import analyse, samples_of
+    from igcnas.results.importance import analyse, samples_of
 
     folder = made(tmp_path / "s", 22, baselines=False, sampler="random", pruner="none", min_epochs=0)
     source = Source.read(folder)
@@ -650,8 +659,8 @@ def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path,
     from test_retraining import made as result_of
     from test_retraining import settings as retrain_settings
 
-    from igcnas.retraining import guard
-    from igcnas.retraining.execution import trainings_of
+    from igcnas.results.retraining import guard
+    from igcnas.results.retraining.execution import trainings_of
 
     folder = tmp_path / "retrain-2"
     folder.mkdir()
@@ -667,7 +676,7 @@ def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path,
 
 
 def test_finalists_are_chosen_by_the_mean_over_repeats_as_the_verdict_is():
-    from igcnas.retraining import choose_finalists
+    from igcnas.results.retraining import choose_finalists
 
     steady, lucky = (record(n, 1_000, 96.0 + n, architecture=small_network(Dense(), 4 * n + 4)) for n in (0, 1))
     every = [steady, lucky, *repeated(lucky, 92.0, 93.0, number=2)]
@@ -792,7 +801,7 @@ def test_a_study_of_one_network_has_a_report(tmp_path):
 
 
 def figure() -> Any:
-    from igcnas.figures import new_figure
+    from igcnas.results.figures import new_figure
 
     drawn = new_figure(5, 2)
     scores = list(enumerate(np.random.default_rng(0).normal(size=9)))
@@ -841,7 +850,7 @@ def test_a_figure_of_a_report_is_drawn_as_svg_once_for_the_page_and_the_file(tmp
         drawn.append(one)
         return svg_of(one)
 
-    monkeypatch.setattr("igcnas.report.drawing.svg_of", counting)
+    monkeypatch.setattr("igcnas.results.report.figure.svg_of", counting)
     drawing = Drawing(name="chance", caption="c", alt="a", figure=figure())
     picture, files = drawing.picture(), drawing.write(tmp_path)
     assert len(drawn) == 1

@@ -23,20 +23,20 @@ from hypothesis import strategies as st
 
 from benchmarks.chromium import browser, executable
 from benchmarks.made_report import made, report_of
-from igcnas import harmless
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
 from igcnas.drawing import block_svg
 from igcnas.errors import ArchitectureError
-from igcnas.grouping import Dense
-from igcnas.report.content import NetworkFacts, Picture, Report, Section, Table
-from igcnas.report.page import pictures, render
-from igcnas.report.page.chart import compute_chart
-from igcnas.report.page.curves import CurveAxes
-from igcnas.report.page.names import HEIGHT, WIDTH, Name, place_names
-from igcnas.report.page.networks import COLUMNS, best, table, tip, title
-from igcnas.report.page.pictures import Library
-from igcnas.report.page.scales import AccuracyScale, LogScale
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.grouping import Dense
+from igcnas.results.report.content import NetworkFacts, Picture, Report, Section, Table
+from igcnas.results.report.page import pictures, render
+from igcnas.results.report.page.chart import compute_chart
+from igcnas.results.report.page.curves import CurveAxes
+from igcnas.results.report.page.names import HEIGHT, WIDTH, Name, place_names
+from igcnas.results.report.page.networks import COLUMNS, best, table, tip, title
+from igcnas.results.report.page.pictures import Library
+from igcnas.results.report.page.scales import AccuracyScale, LogScale
+from igcnas.system import harmless
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -285,7 +285,7 @@ def test_the_page_is_balanced_its_ids_are_unique_and_its_links_lead_somewhere():
 def test_everything_is_inside_the_page_and_every_picture_is_in_words_too():
     reading = check_structure(render(REPORT))
     assert all(link.startswith(("#", "data:")) for link in [*reading.of("href"), *reading.of("src")])
-    assert "url(" not in (ROOT / "igcnas/report/page/page.css").read_text()
+    assert "url(" not in (ROOT / "igcnas/results/report/page/page.css").read_text()
     assert all(a["alt"] for tag, a in reading.attributes if tag == "img")
     outer = [a for tag, a in reading.attributes if tag == "svg" and a.get("class", "").startswith("plot")]
     assert len(outer) == 3
@@ -361,7 +361,7 @@ def contrast(first: tuple[float, ...], second: tuple[float, ...]) -> float:
 
 
 def test_colours_of_both_modes_have_the_contrast_that_text_and_marks_need():
-    css = (ROOT / "igcnas/report/page/page.css").read_text()
+    css = (ROOT / "igcnas/results/report/page/page.css").read_text()
     modes = [dict(re.findall(r"--(\w+): (#\w{6});", part)) for part in css.split("@media screen and")[:2]]
     assert [len(mode) for mode in modes] == [7, 7]
     for mode in modes:

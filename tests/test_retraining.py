@@ -18,16 +18,15 @@ import pytest
 import torch
 from optuna.trial import TrialState, create_trial
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
 from igcnas.cli import main
-from igcnas.cost import count
-from igcnas.data import Dataset, Split, load_dataset
-from igcnas.data.dataset import take
+from igcnas.data.dataset import Dataset, Split, take
+from igcnas.data.loading import load_dataset
 from igcnas.errors import IgcnasError, StudyError
-from igcnas.grouping import Grouping, Interleaved, MultiSpectral
-from igcnas.records import proposal_attributes, records
-from igcnas.retraining import (
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import count
+from igcnas.network.grouping import Grouping, Interleaved, MultiSpectral
+from igcnas.results.retraining import (
     Finalist,
     Result,
     Retraining,
@@ -39,11 +38,12 @@ from igcnas.retraining import (
     report,
     tabulate,
 )
-from igcnas.retraining.execution import Stopped, expected_seconds
-from igcnas.runs.weights import Checkpoint
-from igcnas.settings import TrainingSettings
-from igcnas.space import load_space
-from igcnas.study import DataSettings, StudySettings, guard_settings, open_study
+from igcnas.results.retraining.execution import Stopped, expected_seconds
+from igcnas.search.records import proposal_attributes, records
+from igcnas.search.space import load_space
+from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study
+from igcnas.training.runs.weights import Checkpoint
+from igcnas.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")

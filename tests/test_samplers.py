@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from toy import BUDGET, Toy, knowledge, trained
 
-from igcnas.proposals import Judge, Proposer
-from igcnas.proposals.choices import Asked, is_ordered, mutation, neighbours, recall
-from igcnas.proposals.mirror import TARGET, Mirror
-from igcnas.proposals.samplers import bayesian, evolution, of_optuna
-from igcnas.proposals.samplers.knowledge import Knowledge
+from igcnas.search.proposals import Judge, Proposer
+from igcnas.search.proposals.choices import Asked, is_ordered, mutation, neighbours, recall
+from igcnas.search.proposals.mirror import TARGET, Mirror
+from igcnas.search.proposals.samplers import bayesian, evolution, of_optuna
+from igcnas.search.proposals.samplers.knowledge import Knowledge
 
 
 def test_draws_differ_by_seed_number_and_purpose_and_by_nothing_else() -> None:

@@ -29,8 +29,8 @@ from benchmarks import (
     tabular_page,
 )
 from benchmarks.problem import Problem, Told
-from igcnas import permutation
-from igcnas.hypervolume import front_hypervolume, hypervolume
+from igcnas.statistics import permutation
+from igcnas.statistics.pareto import front_hypervolume, hypervolume
 
 MILLION = 1_000_000
 

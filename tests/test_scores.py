@@ -13,21 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from igcnas import primitives
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
-from igcnas.cost import count
 from igcnas.errors import IgcnasError
-from igcnas.grouping import DENSE, LearnedGrouping
-from igcnas.layers.flgc import FullyLearnableGroupConv
-from igcnas.layers.gated import GatedConv
-from igcnas.layers.simple import Add, GatedSequential, GlobalAveragePool
-from igcnas.literature import family
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.scores import COUNTS, SCORES, naswot, score, snip, synflow
-from igcnas.scores.naswot import agreement
-from igcnas.scores.weights import weights
+from igcnas.modules.build import build
+from igcnas.modules.layers.flgc import FullyLearnableGroupConv
+from igcnas.modules.layers.gated import GatedConv
+from igcnas.modules.layers.simple import Add, GatedSequential, GlobalAveragePool
+from igcnas.network import primitives
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import count
+from igcnas.network.grouping import DENSE, LearnedGrouping
+from igcnas.network.literature import family
+from igcnas.network.plan import plan
+from igcnas.results.audit.scores import COUNTS, SCORES, naswot, score, snip, synflow
+from igcnas.results.audit.scores.naswot import agreement
+from igcnas.results.audit.scores.weights import weights
 
 _NONE = torch.zeros(0, dtype=torch.int64)
 

@@ -15,18 +15,23 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from igcnas.architecture import Architecture
-from igcnas.baselines import baselines
-from igcnas.cost import count
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import BudgetError, IgcnasError, TrainingError
-from igcnas.evaluation import Interrupted, InTurn, OnEpoch, Outcome
-from igcnas.proposals import Judge
-from igcnas.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
-from igcnas.search import Repeating, Search, Summary, check_budget, observations
-from igcnas.space import BasicFamily, InterleavedFamily, InvertedFamily, SearchSpace, load_space
-from igcnas.study import DataSettings, StudySettings, open_study
-from igcnas.training import EpochReport, TrainingSettings
+from igcnas.network.architecture import Architecture
+from igcnas.network.baselines import baselines
+from igcnas.network.cost import count
+from igcnas.search.controller import Search
+from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
+from igcnas.search.limits import check_budget
+from igcnas.search.observing import observations
+from igcnas.search.proposals import Judge
+from igcnas.search.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
+from igcnas.search.repeating import Repeating
+from igcnas.search.report import Summary
+from igcnas.search.space import BasicFamily, InterleavedFamily, InvertedFamily, SearchSpace, load_space
+from igcnas.search.study import DataSettings, StudySettings, open_study
+from igcnas.training.engine import EpochReport
+from igcnas.training.settings import TrainingSettings
 
 TRAINING = TrainingSettings(epochs=2)
 DATA = DataSettings.of(load_dataset("digits"), TRAINING, spec="digits", data_dir=None, image_size=None)

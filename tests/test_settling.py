@@ -9,19 +9,23 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.cost import count, count_plan
-from igcnas.data import load_dataset
-from igcnas.evaluation import ProcessEvaluator
-from igcnas.grouping import DENSE, Interleaved, MultiSpectral
-from igcnas.layers import MultiSpectralConv
-from igcnas.lowering import lower
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.study import DataSettings
-from igcnas.training import TrainingData, TrainingSettings, accuracy, measure_gates, settle_gates
-from igcnas.worker import WorkerSetup
+from igcnas.data.loading import load_dataset
+from igcnas.modules.build import build
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.cost import count, count_plan
+from igcnas.network.grouping import DENSE, Interleaved, MultiSpectral
+from igcnas.network.plan import plan
+from igcnas.search.evaluation import ProcessEvaluator
+from igcnas.search.study import DataSettings
+from igcnas.search.worker import WorkerSetup
+from igcnas.training.measuring import measure_gates
+from igcnas.training.metrics import accuracy
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.settling import settle_gates
+from igcnas.training.tensors import TrainingData
 
 GATED = (
     BasicBlock(grouping=MultiSpectral(heads=1), second=MultiSpectral(heads=4)),

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igcnas.blocks import Bottleneck
-from igcnas.cost import count
 from igcnas.errors import SpaceError
-from igcnas.grouping import SparseProduct
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.primitives import GlobalPool
-from igcnas.space import (
+from igcnas.modules.build import build
+from igcnas.network.blocks import Bottleneck
+from igcnas.network.cost import count
+from igcnas.network.grouping import SparseProduct
+from igcnas.network.plan import plan
+from igcnas.network.primitives import GlobalPool
+from igcnas.search.space import (
     BasicFamily,
     GroupableFamily,
     InterleavedFamily,
@@ -31,7 +31,7 @@ from igcnas.space import (
     known_spaces,
     load_space,
 )
-from igcnas.space.space import _strides
+from igcnas.search.space.space import _strides
 
 SHAPES = ((1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64))
 SPACES = {name: load_space(name) for name in known_spaces()}
@@ -320,7 +320,7 @@ def test_every_condensing_layer_of_a_network_drops_whole_parts():
 
 
 USER_SPACE = """
-from igcnas.space import BasicFamily, SearchSpace
+from igcnas.search.space import BasicFamily, SearchSpace
 SPACE = SearchSpace(name="mine", families=(BasicFamily(),), depths=(1,))
 """
 

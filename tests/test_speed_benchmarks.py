@@ -41,13 +41,13 @@ from benchmarks.speed.traffic import Traffic, composed, demand
 from benchmarks.speed.variants import EAGER, GRAPH, LOADER, VARIANTS, Place
 from benchmarks.speed.ways import WAYS
 from benchmarks.speed.workload import Workload, synthetic_images
-from igcnas import literature
-from igcnas.data import Split
+from igcnas.data.dataset import Split
 from igcnas.errors import DataError, IgcnasError
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Activation, Convolution, Norm, Permutation, Residual, Sequence
-from igcnas.training import TrainingData
+from igcnas.modules.build import build
+from igcnas.network import literature
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Activation, Convolution, Norm, Permutation, Residual, Sequence
+from igcnas.training.tensors import TrainingData
 
 CPU = torch.device("cpu")
 WORK = Workload("digits", 2, 128)

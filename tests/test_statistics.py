@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from igcnas.statistics import (
+from igcnas.statistics.intervals import (
     EVERYWHERE,
     Difference,
     bootstrap_interval,

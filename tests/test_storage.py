@@ -20,9 +20,9 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-import igcnas.storage
+import igcnas.search.storage
 from igcnas.errors import MachineError, StudyError
-from igcnas.storage import JournalBackend, is_locked, lock_study, open_storage, place_of
+from igcnas.search.storage import JournalBackend, is_locked, lock_study, open_storage, place_of
 
 fcntl = pytest.importorskip("fcntl")
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -343,9 +343,9 @@ def test_a_journal_longer_than_any_is_not_read(tmp_path, monkeypatch):
     path = tmp_path / "journal.log"
     new_study(path, 1)
     size = path.stat().st_size
-    monkeypatch.setattr(igcnas.storage, "_MOST_BYTES", size)
+    monkeypatch.setattr(igcnas.search.storage, "_MOST_BYTES", size)
     assert states(load(path)) == "C"
-    monkeypatch.setattr(igcnas.storage, "_MOST_BYTES", size - 1)
+    monkeypatch.setattr(igcnas.search.storage, "_MOST_BYTES", size - 1)
     with pytest.raises(StudyError, match=f"journal.log has more than the {size - 1:,} bytes of any journal; give"):
         load(path)
 
@@ -416,8 +416,8 @@ def test_what_was_read_once_is_never_read_again(tmp_path, monkeypatch):
     with path.open("r+b") as file:
         file.write(b" " * (path.stat().st_size - 1))  # all but the last newline
     parsed: list[bytes] = []
-    parse = igcnas.storage._parse
-    monkeypatch.setattr(igcnas.storage, "_parse", lambda line: parsed.append(line) or parse(line))
+    parse = igcnas.search.storage._parse
+    monkeypatch.setattr(igcnas.search.storage, "_parse", lambda line: parsed.append(line) or parse(line))
     study.set_user_attr("seed", 1)
     assert study.user_attrs == {"seed": 1}
     assert len(parsed) == 1
@@ -475,7 +475,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_without_kernel_locks_the_journal_still_works(tmp_path, monkeypatch):
-    monkeypatch.setattr(igcnas.storage, "fcntl", None)
+    monkeypatch.setattr(igcnas.search.storage, "fcntl", None)
     path = tmp_path / "journal.log"
     new_study(path, 2)
     path.write_bytes(path.read_bytes() + b"{")
@@ -609,7 +609,7 @@ def test_a_fork_lets_go_of_every_lock_of_its_parent(tmp_path):
     for folder in folders:
         folder.mkdir()
     with lock_study(folders[0]), lock_study(folders[1]):
-        igcnas.storage._close_held()  # what a forked child does before anything else
+        igcnas.search.storage._close_held()  # what a forked child does before anything else
         assert [is_locked(folder) for folder in folders] == [False, False]
     with lock_study(folders[0]):
         assert is_locked(folders[0])

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from igcnas.data.augmentation import Augmentation
 from igcnas.data.listing import list_image_folder
 from igcnas.data.stream import Form, ImageFiles, decode, stream
 from igcnas.errors import DataError, MachineError
-from igcnas.recipes import Augmentation
-from igcnas.runs.data import InMemory, Streamed, open_data
+from igcnas.training.runs.data import InMemory, Streamed, open_data
 from igcnas.training.stream import StreamData
 
 CPU = torch.device("cpu")

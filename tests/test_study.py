@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
-from igcnas.data import Dataset, load_dataset
+from igcnas.data.dataset import Dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
-from igcnas.figures import compute_front, save_front
-from igcnas.grouping import Dense, Interleaved
-from igcnas.records import TrialRecord, best, front, standard_error, to_frame, trained
-from igcnas.space import load_space
-from igcnas.study import DataSettings, StudySettings, guard_settings, open_study, study_names, trial_folder
-from igcnas.training import TrainingSettings
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.grouping import Dense, Interleaved
+from igcnas.results.figures import compute_front, save_front
+from igcnas.search.records import TrialRecord, best, front, standard_error, to_frame, trained
+from igcnas.search.space import load_space
+from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study, study_names, trial_folder
+from igcnas.training.settings import TrainingSettings
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TRAINING = TrainingSettings(epochs=15)

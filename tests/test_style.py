@@ -12,8 +12,8 @@ import matplotlib
 import pytest
 import real_studies
 
-from igcnas.folders import settle_libraries
-from igcnas.style import own_style
+from igcnas.drawing.style import own_style
+from igcnas.system.folders import settle_libraries
 
 ROOT = Path(__file__).resolve().parents[1]
 OF_A_USER = "text.usetex: True\nfont.size: 30\naxes.facecolor: red\nsvg.fonttype: path\nsavefig.dpi: 20\n"

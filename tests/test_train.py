@@ -18,24 +18,28 @@ from PIL import Image
 from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import InvertedResidual
 from igcnas.cli import main
-from igcnas.cli.stopping import Stop
-from igcnas.data import load_dataset
+from igcnas.cli.common import Stop
+from igcnas.data.loading import load_dataset
 from igcnas.export.onnx import write_onnx
-from igcnas.grouping import LearnedGrouping
-from igcnas.layers import NormalizeInput
-from igcnas.literature import family
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.records import records, standard_error
-from igcnas.runs.run import measured_cost
-from igcnas.runs.settings import RunSettings
-from igcnas.runs.weights import Checkpoint
-from igcnas.storage import lock_study
-from igcnas.study import open_study
-from igcnas.training import Engine, Scores, TrainingData, TrainingSettings, score, train
+from igcnas.modules.build import build
+from igcnas.modules.layers import NormalizeInput
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import InvertedResidual
+from igcnas.network.grouping import LearnedGrouping
+from igcnas.network.literature import family
+from igcnas.network.plan import plan
+from igcnas.search.records import records, standard_error
+from igcnas.search.storage import lock_study
+from igcnas.search.study import open_study
+from igcnas.training.engine import Engine
+from igcnas.training.metrics import Scores, score
+from igcnas.training.runs.run import measured_cost
+from igcnas.training.runs.settings import RunSettings
+from igcnas.training.runs.weights import Checkpoint
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -365,7 +369,7 @@ def test_help_is_there_and_loads_no_torch() -> None:
     code = """
 import sys
 from igcnas.cli import main
-from igcnas.cli.stopping import Stop
+from igcnas.cli.common import Stop
 try:
     main([sys.argv[1], "--help"])
 except SystemExit:

@@ -11,23 +11,20 @@ import pytest
 import torch
 from torch import nn
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.cost import count
-from igcnas.data import Dataset, Split, load_dataset
+from igcnas.data.dataset import Dataset, Split
+from igcnas.data.loading import load_dataset
 from igcnas.errors import IgcnasError, TrainingError
-from igcnas.grouping import Dense, Interleaved, LearnedGrouping
-from igcnas.training import (
-    EpochReport,
-    ImageTensors,
-    TrainingData,
-    TrainingSettings,
-    TrainResult,
-    accuracy,
-    resolve_device,
-    train,
-    trainer,
-)
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.cost import count
+from igcnas.network.grouping import Dense, Interleaved, LearnedGrouping
+from igcnas.training import trainer
+from igcnas.training.device import resolve_device
+from igcnas.training.engine import EpochReport
+from igcnas.training.metrics import accuracy
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import ImageTensors, TrainingData
+from igcnas.training.trainer import TrainResult, train
 
 CPU = torch.device("cpu")
 SETTINGS = TrainingSettings(epochs=3, learning_rate=0.6)

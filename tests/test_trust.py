@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from igcnas import again, folders, gpu
 from igcnas.cli.engine import before_training, engine_in_words
+from igcnas.system import again, folders, gpu
 from igcnas.training import trust
 from igcnas.training.trust import Identity, Verdict, captured_here, keep, kept, known, proved
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igcnas.architecture import Architecture
-from igcnas.cost import count
-from igcnas.literature import igc, resnet
-from igcnas.width import widest
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count
+from igcnas.network.literature import igc, resnet
+from igcnas.network.width import widest
 
 
 def network(n: int) -> Architecture:

@@ -33,10 +33,10 @@ from analysis.width.igcv2_rows import best, kernels_for_width, lattice_rows, pub
 from analysis.width.lattice import width_bound
 from analysis.width.reports import Request, igcv2
 from analysis.width_optimum import main
-from igcnas.cost import layer_cost
 from igcnas.errors import BudgetError
-from igcnas.grouping.product import balanced_branches, least_weights, most_kernels, weights
-from igcnas.primitives import Convolution
+from igcnas.network.cost import layer_cost
+from igcnas.network.grouping.product import balanced_branches, least_weights, most_kernels, weights
+from igcnas.network.primitives import Convolution
 
 areas = st.sampled_from([1, 9, 25, 49])
 widths = st.integers(1, 120)

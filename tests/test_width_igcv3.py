@@ -20,8 +20,8 @@ from analysis.width.lattice import width_bound
 from analysis.width.reports import Request, together
 from analysis.width_optimum import main
 from igcnas.errors import BudgetError
-from igcnas.grouping.product import weights
-from igcnas.primitives import Convolution
+from igcnas.network.grouping.product import weights
+from igcnas.network.primitives import Convolution
 
 areas = st.sampled_from([1, 9, 25])
 

@@ -32,11 +32,11 @@ from analysis.width.law import MOST_ROWS, Law, law_of, quadratic_of
 from analysis.width.published import NETWORKS, Network, fig3_rows, network_law, network_row, stages, whole_networks
 from analysis.width.subject import KINDS, Subject
 from analysis.width_optimum import main
-from igcnas.cost import count
 from igcnas.errors import ArchitectureError, BudgetError
-from igcnas.grouping import Interleaved
-from igcnas.literature import igc, regconv
-from igcnas.paths import path_counts, summarize
+from igcnas.network.cost import count
+from igcnas.network.grouping import Interleaved
+from igcnas.network.literature import igc, regconv
+from igcnas.network.paths import path_counts, summarize
 
 areas = st.sampled_from([1, 9, 25, 49])
 partitions = st.integers(1, 60)

@@ -39,15 +39,15 @@ from analysis.width_trial.quadratic import Quadratic, fit, fit_points, log_error
 from analysis.width_trial.result import Result, analyse, best_p, paper
 from analysis.width_trial.settings import TrialSettings, guard
 from analysis.width_trial.training import Outcome, Training, read, train
-from igcnas.cost import count
-from igcnas.data import Dataset, Split
+from igcnas.data.dataset import Dataset, Split
 from igcnas.errors import BudgetError, DataError, IgcnasError, StudyError, TrainingError
-from igcnas.grouping import Dense
-from igcnas.plan import plan
-from igcnas.primitives import Convolution
-from igcnas.recipes import short_settings
-from igcnas.statistics import t_interval
-from igcnas.training import Stopped
+from igcnas.network.cost import count
+from igcnas.network.grouping import Dense
+from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution
+from igcnas.statistics.intervals import t_interval
+from igcnas.training.engine import Stopped
+from igcnas.training.recipes import short_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = Skeleton(input_shape=(1, 8, 8), classes=10, depth=5, residual=False)
@@ -586,7 +586,7 @@ def running(pid: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_trial_that_was_killed_goes_on_to_the_bit_and_leaves_no_process(tmp_path):
-    from igcnas.data import load_dataset
+    from igcnas.data.loading import load_dataset
 
     chosen = trial_settings(test_fraction=0.8, training=short_settings(1000, epochs=8))
     guard(tmp_path, chosen, 9)
@@ -710,7 +710,7 @@ def test_an_error_of_the_users_is_one_line(words, message, tmp_path, capsys):
 
 def test_the_command_trains_says_what_it_found_and_has_nothing_left_to_do(tmp_path, capsys, monkeypatch):
     from analysis.width_optimum import main
-    from igcnas.data import load_dataset
+    from igcnas.data.loading import load_dataset
 
     def trained(place, trainings, **_):
         everything = pooled(load_dataset("digits"), "repeated")

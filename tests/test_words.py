@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from igcnas.architecture import Architecture
-from igcnas.blocks import DenseLayer
 from igcnas.cli import main
 from igcnas.cli.search_plan import _again
-from igcnas.explanation.naming import block_title
-from igcnas.grouping import Condensing, Group
-from igcnas.literature import FAMILIES
-from igcnas.recipes import RECIPES
-from igcnas.runs.settings import RunDataSettings, RunSettings
+from igcnas.drawing.explanation.naming import block_title
+from igcnas.network.architecture import Architecture
+from igcnas.network.blocks import DenseLayer
+from igcnas.network.grouping import Condensing, Group
+from igcnas.network.literature import FAMILIES
+from igcnas.training.recipes import RECIPES
+from igcnas.training.runs.settings import RunDataSettings, RunSettings
 from igcnas.units import counted
 
 SOURCES = sorted((Path(__file__).parents[1] / "igcnas").rglob("*.py"))

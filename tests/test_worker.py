@@ -19,19 +19,22 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
-from igcnas.cost import count
-from igcnas.data import load_dataset
+from igcnas.data.loading import load_dataset
 from igcnas.errors import IgcnasError
-from igcnas.evaluation import Interrupted, ProcessEvaluator
-from igcnas.grouping import Interleaved
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.records import RESULT_ATTRIBUTES
-from igcnas.study import DataSettings
-from igcnas.training import EpochReport, TrainingData, TrainingSettings, train
-from igcnas.worker import Probe, WorkerSetup, read_result, trainer
+from igcnas.modules.build import build
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import count
+from igcnas.network.grouping import Interleaved
+from igcnas.network.plan import plan
+from igcnas.search.evaluation import Interrupted, ProcessEvaluator
+from igcnas.search.records import RESULT_ATTRIBUTES
+from igcnas.search.study import DataSettings
+from igcnas.search.worker import Probe, WorkerSetup, read_result, trainer
+from igcnas.training.engine import EpochReport
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 
 def network(L: int = 2, *, channels: int = 1) -> Architecture:
@@ -370,10 +373,10 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import test_worker as t
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
-from igcnas.evaluation import ProcessEvaluator
-from igcnas.grouping import Dense
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.search.evaluation import ProcessEvaluator
+from igcnas.network.grouping import Dense
 
 if __name__ == "__main__":
     stage = Stage(block=BasicBlock(grouping=Dense()), width=512, repeats=20)

@@ -17,9 +17,9 @@ import pytest
 import torch
 from test_worker import LONG, is_gone, network, setup, wait_until
 
-from igcnas.architecture import Architecture
 from igcnas.errors import CaptureError, IgcnasError, TrainingError
-from igcnas.evaluation import (
+from igcnas.network.architecture import Architecture
+from igcnas.search.evaluation import (
     Interrupted,
     Outcome,
     ProcessEvaluator,
@@ -30,12 +30,12 @@ from igcnas.evaluation import (
     slots,
     slots_for,
 )
-from igcnas.evaluation.child import command
-from igcnas.evaluation.gpus import Gpu
-from igcnas.training import EpochReport
-from igcnas.worker import Job, memory, messages
-from igcnas.worker.process import _work
-from igcnas.worker.trainer import Trainer
+from igcnas.search.evaluation.child import command
+from igcnas.search.evaluation.gpus import Gpu
+from igcnas.search.worker import Job, memory, messages
+from igcnas.search.worker.process import _work
+from igcnas.search.worker.trainer import Trainer
+from igcnas.training.engine import EpochReport
 
 ONE_THREAD = Slot(device="cpu", threads=1)
 NETWORKS = [network(L) for L in (2, 3, 4, 5, 6)]
@@ -208,7 +208,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import test_worker as t
-from igcnas.evaluation import ProcessEvaluator
+from igcnas.search.evaluation import ProcessEvaluator
 
 with ProcessEvaluator(t.setup(1)) as evaluator:
     evaluator.submit(0, t.network(), Path(sys.argv[2]))
@@ -229,9 +229,8 @@ def test_a_controller_killed_while_a_worker_starts_leaves_no_process_and_no_word
 
 
 def test_the_worker_loads_no_more_than_training_needs() -> None:
-    code = (
-        "import igcnas.worker.trainer, sys; from igcnas.data import load_dataset as d; d('digits'); print(*sys.modules)"
-    )
+    code = "import igcnas.search.worker.trainer, sys; from igcnas.data.loading import load_dataset as d\nd('digits')"
+    code += "\nprint(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     tops = {name.partition(".")[0] for name in run.stdout.split()}
     assert {"torch", "numpy", "safetensors"} <= tops

@@ -8,10 +8,10 @@ from typing import Any
 
 import optuna
 
-from igcnas.proposals import Candidate, Observation
-from igcnas.proposals.choices import draw
-from igcnas.proposals.mirror import Mirror
-from igcnas.proposals.samplers.knowledge import Knowledge, Scored
+from igcnas.search.proposals import Candidate, Observation
+from igcnas.search.proposals.choices import draw
+from igcnas.search.proposals.mirror import Mirror
+from igcnas.search.proposals.samplers.knowledge import Knowledge, Scored
 
 BUDGET = 1_000
 

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from igcnas.drawing.canvas import small_png
-from igcnas.files import write_whole
-from igcnas.style import own_style
+from igcnas.drawing.style import own_style
+from igcnas.system.files import write_whole
 
 # Okabe and Ito.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"

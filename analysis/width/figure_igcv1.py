@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from igcnas.style import own_style
+from igcnas.drawing.style import own_style
 
 from .canvas import BLUE, CLOUD, INK, ORANGE, QUIET, VERMILION, plain
 from .lattice import FIG3, PAPER_KERNEL_AREA

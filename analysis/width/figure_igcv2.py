@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from igcnas.style import own_style
+from igcnas.drawing.style import own_style
 
 from .canvas import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, plain
 from .igcv2 import (

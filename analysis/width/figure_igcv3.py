@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from igcnas.drawing.style import own_style
 from igcnas.errors import BudgetError
-from igcnas.style import own_style
 
 from .canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
 from .igcv3 import PAPER_EXPANSION, Question, pairs_of_groups, widest

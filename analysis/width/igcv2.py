@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from igcnas.blocks import BasicBlock
-from igcnas.cost import Cost, layer_cost
-from igcnas.grouping import SparseProduct
-from igcnas.paths import PathSummary, path_counts, summarize
-from igcnas.primitives import Convolution, Layer, Size
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import Cost, layer_cost
+from igcnas.network.grouping import SparseProduct
+from igcnas.network.paths import PathSummary, path_counts, summarize
+from igcnas.network.primitives import Convolution, Layer, Size
 
 MAP: Size = (32, 32)
 # Fig. 3 of the paper, CIFAR-100, read off the picture: kernels, percent right. The widest of them has 5, about 192

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from igcnas.errors import BudgetError
-from igcnas.grouping.product import balanced_branches, least_weights, most_kernels, weights
-from igcnas.primitives import Size
+from igcnas.network.grouping.product import balanced_branches, least_weights, most_kernels, weights
+from igcnas.network.primitives import Size
 
 from .factors import branchings, cheapest, orders
 from .igcv2 import (

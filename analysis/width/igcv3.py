@@ -30,12 +30,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from igcnas.blocks import InvertedResidual
-from igcnas.cost import Cost, layer_cost
 from igcnas.errors import BudgetError
-from igcnas.grouping import Group
-from igcnas.paths import PathSummary, path_counts, summarize
-from igcnas.primitives import Convolution, Layer, Residual, Size
+from igcnas.network.blocks import InvertedResidual
+from igcnas.network.cost import Cost, layer_cost
+from igcnas.network.grouping import Group
+from igcnas.network.paths import PathSummary, path_counts, summarize
+from igcnas.network.primitives import Convolution, Layer, Residual, Size
 
 from .law import Law
 

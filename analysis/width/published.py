@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from igcnas.architecture import Architecture
-from igcnas.blocks import BasicBlock
-from igcnas.cost import Cost, count
-from igcnas.grouping import Interleaved
-from igcnas.literature import igc
+from igcnas.network.architecture import Architecture
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import Cost, count
+from igcnas.network.grouping import Interleaved
+from igcnas.network.literature import igc
 
 from .lattice import FIG3, PAPER_KERNEL_AREA, Row, point, width_bound
 from .law import Law, law_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from igcnas.primitives import Size
+from igcnas.network.primitives import Size
 
 from . import igcv2_rows, igcv3_rows, published
 from .igcv2 import widest_of_any

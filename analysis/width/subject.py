@@ -11,12 +11,12 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from igcnas.blocks import BasicBlock
-from igcnas.checks import require
-from igcnas.cost import Cost, count, layer_cost
-from igcnas.grouping import Dense, Grouping, Interleaved
-from igcnas.literature import igc, regconv
-from igcnas.primitives import Convolution, Norm, Size
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import Cost, count, layer_cost
+from igcnas.network.grouping import Dense, Grouping, Interleaved
+from igcnas.network.literature import igc, regconv
+from igcnas.network.primitives import Convolution, Norm, Size
+from igcnas.system.checks import require
 
 from .law import Law, Quadratic, law_of, quadratic_of
 

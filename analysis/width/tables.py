@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from igcnas.files import replacing
+from igcnas.system.files import replacing
 
 from .lattice import Row
 

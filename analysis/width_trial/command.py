@@ -12,15 +12,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas import program
 from igcnas.cli.common import Parser
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError
-from igcnas.limits import usable_cores
+from igcnas.system import program
+from igcnas.system.resources import usable_cores
 
 if TYPE_CHECKING:
-    from igcnas.data import Dataset
+    from igcnas.data.dataset import Dataset
 
     from .settings import TrialSettings
 
@@ -97,12 +97,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Train what is missing, then say what was found."""
     if arguments.seeds < 2:
         raise IgcnasError(f"--seeds {arguments.seeds} must be 2 or more; 40 is usual, 9 resolve little")
+    from igcnas.cli.common import Stop
     from igcnas.cli.engine import before_training
-    from igcnas.cli.stopping import Stop
-    from igcnas.data import load_dataset
-    from igcnas.files import going_on, make_folder, write_text
-    from igcnas.storage import lock_study
-    from igcnas.training import Stopped, resolve_device
+    from igcnas.data.loading import load_dataset
+    from igcnas.search.storage import lock_study
+    from igcnas.system.files import going_on, make_folder, write_text
+    from igcnas.training.device import resolve_device
+    from igcnas.training.engine import Stopped
 
     from . import figure, report
     from .course import outcomes
@@ -177,7 +178,7 @@ def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, fold
     import dataclasses
 
     from igcnas.cli.engine import begun_engine, chosen_engine
-    from igcnas.recipes import short_settings
+    from igcnas.training.recipes import short_settings
 
     from .networks import Skeleton, smallest_budget
     from .settings import TrialSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from igcnas.files import remove
-from igcnas.statistics import mean
+from igcnas.statistics.intervals import mean
+from igcnas.system.files import remove
 
 from .networks import Entrant
 from .pool import Workplace, trained

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from igcnas.data import Dataset, Split, split_train_validation
+from igcnas.data.dataset import Dataset, Split, split_train_validation
 
 from .settings import TrialSettings
 

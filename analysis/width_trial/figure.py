@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from igcnas.files import write_whole
-from igcnas.style import own_style
+from igcnas.drawing.style import own_style
+from igcnas.system.files import write_whole
 
 from .result import Result
 

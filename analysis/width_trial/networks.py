@@ -23,12 +23,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock
-from igcnas.cost import count
 from igcnas.errors import BudgetError
-from igcnas.grouping import Dense, Interleaved
-from igcnas.literature.common import blocks_of_depth, fit_strides
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock
+from igcnas.network.cost import count
+from igcnas.network.grouping import Dense, Interleaved
+from igcnas.network.literature.common import blocks_of_depth, fit_strides
 
 KERNEL_AREA = 9
 RATIOS = tuple(Fraction(2) ** power for power in range(-3, 4))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.errors import TrainingError
-from igcnas.training import Stopped
+from igcnas.training.engine import Stopped
 
 from .settings import TrialSettings
 from .training import Outcome, Training, train
@@ -72,8 +72,8 @@ def _begin(workplace: Workplace, asked: Any) -> None:
     """In a new worker process."""
     import torch
 
-    from igcnas.data import load_dataset
-    from igcnas.training import resolve_device
+    from igcnas.data.loading import load_dataset
+    from igcnas.training.device import resolve_device
 
     from .data import pooled
 

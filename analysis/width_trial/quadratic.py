@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.statistics import bootstrap_interval
+from igcnas.statistics.intervals import bootstrap_interval
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95

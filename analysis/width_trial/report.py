@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from igcnas.latency import Latency
+from igcnas.modules.latency import Latency
 
 from . import verdict
 from .quadratic import Quadratic

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.audit.agreement import identity, rhos, taus
 from igcnas.errors import IgcnasError
-from igcnas.statistics import bootstrap_interval, deviation, holm, mean, t_interval
+from igcnas.results.audit.agreement import identity, rhos, taus
+from igcnas.statistics.intervals import bootstrap_interval, deviation, holm, mean, t_interval
 
 from ..width.lattice import FIG3, PAPER_KERNEL_AREA
 from . import verdict

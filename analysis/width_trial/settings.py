@@ -16,12 +16,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from igcnas import bounds
 from igcnas.errors import IgcnasError, StudyError, unknown_name
-from igcnas.files import write_text
-from igcnas.reading import as_kind, read_json
-from igcnas.settings import TrainingSettings, network_seed, with_first_engine
-from igcnas.study import flatten
+from igcnas.system import bounds
+from igcnas.system.files import write_text
+from igcnas.system.reading import as_kind, read_json
+from igcnas.training.settings import TrainingSettings, flatten, network_seed, with_first_engine
 
 from .networks import Entrant, Skeleton, entrants
 

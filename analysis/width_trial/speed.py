@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from igcnas.errors import StudyError
-from igcnas.files import write_text
-from igcnas.latency import Latency, measure
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.reading import read_json
+from igcnas.modules.build import build
+from igcnas.modules.latency import Latency, measure
+from igcnas.network.plan import plan
+from igcnas.system.files import write_text
+from igcnas.system.reading import read_json
 
 from .networks import Entrant
 

@@ -20,15 +20,17 @@ from typing import TypedDict
 
 import torch
 
-from igcnas.data import Dataset
+from igcnas.data.augmentation import Augmentation
+from igcnas.data.dataset import Dataset
 from igcnas.errors import CaptureError, StudyError, TrainingError
-from igcnas.files import read_back, remove, write_text
-from igcnas.plan import plan
-from igcnas.reading import parse_json
-from igcnas.recipes import short_recipe
-from igcnas.recipes.recipe import Augmentation
-from igcnas.training import Engine, ImageTensors, TrainingData, accuracy
+from igcnas.network.plan import plan
+from igcnas.system.files import read_back, remove, write_text
+from igcnas.system.reading import parse_json
 from igcnas.training.device import describe
+from igcnas.training.engine import Engine
+from igcnas.training.metrics import accuracy
+from igcnas.training.recipes import short_recipe
+from igcnas.training.tensors import ImageTensors, TrainingData
 
 from .data import images_of
 from .networks import Entrant
@@ -132,7 +134,7 @@ def train(
         percent = accuracy(engine.network, ImageTensors.of(test, device), data.normalize)
         right, loss, seconds = round(percent / 100 * len(test.labels)), engine.curve[-1].train_loss, engine.seconds
     except CaptureError:
-        raise  # the same command trains it step by step (igcnas/again.py)
+        raise  # the same command trains it step by step (igcnas/system/again.py)
     except TrainingError as error:
         if isinstance(error.__cause__, torch.OutOfMemoryError):
             raise  # that of this device at this hour

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.disk.disks import LARGE, Fault, give, small_disk
 from benchmarks.disk.works import Work, make_images
-from igcnas.program import REFUSED
+from igcnas.system.program import REFUSED
 
 _ROOT = Path(__file__).parents[2]
 _MOST_STOPS = 60

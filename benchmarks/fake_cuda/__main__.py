@@ -33,12 +33,13 @@ from torch._subclasses import fake_tensor  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
-from igcnas.architecture import Architecture  # noqa: E402
-from igcnas.data import Dataset, Split  # noqa: E402
-from igcnas.plan import plan  # noqa: E402
-from igcnas.recipes import Recipe, short_recipe  # noqa: E402
-from igcnas.settings import TrainingSettings  # noqa: E402
-from igcnas.training import Engine, TrainingData  # noqa: E402
+from igcnas.data.dataset import Dataset, Split  # noqa: E402
+from igcnas.network.architecture import Architecture  # noqa: E402
+from igcnas.network.plan import plan  # noqa: E402
+from igcnas.training.engine import Engine  # noqa: E402
+from igcnas.training.recipes import Recipe, short_recipe  # noqa: E402
+from igcnas.training.settings import TrainingSettings  # noqa: E402
+from igcnas.training.tensors import TrainingData  # noqa: E402
 
 aten = torch.ops.aten
 _BATCH, _IMAGES = 16, 43

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from igcnas.architecture import Architecture
-from igcnas.cost import count
-from igcnas.literature import FAMILIES
-from igcnas.recipes import short_recipe
-from igcnas.records.trial import proposal_attributes
-from igcnas.settings import TrainingSettings
-from igcnas.space import load_space
-from igcnas.study import DataSettings, StudySettings, open_study
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count
+from igcnas.network.literature import FAMILIES
+from igcnas.search.records.trial import proposal_attributes
+from igcnas.search.space import load_space
+from igcnas.search.study import DataSettings, StudySettings, open_study
+from igcnas.training.recipes import short_recipe
+from igcnas.training.settings import TrainingSettings
 
 TRAINING = TrainingSettings(epochs=2)
 

@@ -24,34 +24,35 @@ from scipy import io as matlab
 
 from benchmarks.fuzz import corpus
 from benchmarks.fuzz.mutation import EXTREMES, changed, changed_json, damaged, text
-from igcnas import cli, harmless
-from igcnas.architecture import Architecture
-from igcnas.audit.reading import read_audit
-from igcnas.cost import count_plan
-from igcnas.data import load_dataset
+from igcnas import cli
 from igcnas.data.archive import file_contents
+from igcnas.data.loading import load_dataset
 from igcnas.data.unpickling import unpickle_arrays
+from igcnas.drawing.explanation import KINDS
 from igcnas.errors import IgcnasError
-from igcnas.explanation import KINDS
 from igcnas.export.source import model_source
-from igcnas.exported import read_exported
-from igcnas.importance.table import from_dict
-from igcnas.literature import FAMILIES
-from igcnas.network import build
-from igcnas.plan import plan
-from igcnas.provenance import runs
-from igcnas.recipes import RECIPES
-from igcnas.recipes.own import read_recipe
-from igcnas.records import champions, records
-from igcnas.retraining.plan import read_settings
-from igcnas.runs.groups import recorded
-from igcnas.runs.run import read_summary
-from igcnas.runs.settings import RunSettings
-from igcnas.runs.settings import read_settings as read_run
-from igcnas.runs.weights import Checkpoint, read_state
-from igcnas.search import standing
-from igcnas.space import load_space
-from igcnas.study import StudySettings, find_study, open_study
+from igcnas.modules.build import build
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count_plan
+from igcnas.network.exported import read_exported
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import plan
+from igcnas.results.audit.reading import read_audit
+from igcnas.results.importance.table import from_dict
+from igcnas.results.retraining.plan import read_settings
+from igcnas.search.provenance import runs
+from igcnas.search.records import champions, records
+from igcnas.search.repeating import standing
+from igcnas.search.space import load_space
+from igcnas.search.study import StudySettings, find_study, open_study
+from igcnas.system import harmless
+from igcnas.training.recipes import RECIPES
+from igcnas.training.recipes.own import read_recipe
+from igcnas.training.runs.groups import recorded
+from igcnas.training.runs.run import read_summary
+from igcnas.training.runs.settings import RunSettings
+from igcnas.training.runs.settings import read_settings as read_run
+from igcnas.training.runs.weights import Checkpoint, read_state
 
 _WORDS = """
     count networks recipes explain status plot report importance compare export draw resnet igc igcv1 igcv2 L=4 M=2

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.mutants.outcomes import Outcome
 from benchmarks.mutants.parts import PARTS
-from igcnas.columns import pipes
-from igcnas.statistics import wilson_interval
+from igcnas.results.columns import pipes
+from igcnas.statistics.intervals import wilson_interval
 
 Reasons = Mapping[str, Mapping[str, Mapping[str, str]]]  # by module, statement, and 'before -> after'
 MISSING = "a test is missing"

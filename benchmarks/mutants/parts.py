@@ -9,20 +9,20 @@ _PROPOSALS = ("proposals", "samplers", "mirror", "gaussian")
 _LEARNED = ("lowering", "flgc", "dgconv", "condensing", "dgc", "msgc", "gated_costs")
 
 PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "racing": (("igcnas/racing.py",), ("racing", "racing_model")),
-    "statistics": (("igcnas/statistics.py",), ("statistics",)),
-    "canonical": (("igcnas/canonical.py",), ("canonical",)),
-    "lowering": (("igcnas/lowering/*.py",), _LEARNED),
+    "racing": (("igcnas/statistics/racing.py",), ("racing", "racing_model")),
+    "statistics": (("igcnas/statistics/intervals.py",), ("statistics",)),
+    "canonical": (("igcnas/network/canonical.py",), ("canonical",)),
+    "lowering": (("igcnas/modules/lowering/*.py",), _LEARNED),
     "proposals": (
-        ("igcnas/proposals/*.py", "igcnas/proposals/samplers/*.py"),
+        ("igcnas/search/proposals/*.py", "igcnas/search/proposals/samplers/*.py"),
         ("proposals", "samplers", "mirror", "gaussian"),
     ),
-    "storage": (("igcnas/storage.py",), ("storage", "damaged_journal")),
+    "storage": (("igcnas/search/storage.py",), ("storage", "damaged_journal")),
 }
 
 
 def modules(part: str, root: Path) -> list[str]:
-    """Its modules in this copy of the repository, as 'igcnas/storage.py'."""
+    """Its modules in this copy of the repository, as 'igcnas/search/storage.py'."""
     return [path.relative_to(root).as_posix() for pattern in PARTS[part][0] for path in sorted(root.glob(pattern))]
 
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.speed.machine import children_mb
 from benchmarks.speed.stock import Batch
-from igcnas.data import Split
+from igcnas.data.dataset import Split
 from igcnas.training.tensors import TrainingData
 
 # pytorch-cifar evaluates in batches of 100 in two processes.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.speed.clock import interleaved
-from igcnas.provenance import package_versions, processor
+from igcnas.search.provenance import package_versions, processor
 
 PACKAGES = ("torch", "numba", "numpy", "optuna")
 

@@ -1,8 +1,8 @@
 """NVIDIA's MPS for the fleets of a session: with it kernels of several processes run at the same time.
 
-A search has a way of its own (igcnas.evaluation.mps), which needs packages that a session does without. The daemon has
-a folder of its own, is tried by a process before anything relies on it, and is told to quit at the end; no setting of
-the GPU is changed.
+A search has a way of its own (igcnas.search.evaluation.mps), which needs packages that a session does without. The
+daemon has a folder of its own, is tried by a process before anything relies on it, and is told to quit at the end; no
+setting of the GPU is changed.
 """
 
 from __future__ import annotations

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from igcnas import literature
-from igcnas.architecture import Architecture, Stage
-from igcnas.baselines import baselines
-from igcnas.blocks import BasicBlock, InvertedResidual
-from igcnas.canonical import canonical_id
-from igcnas.cost import count
 from igcnas.errors import BudgetError
-from igcnas.grouping import Dense, Group, Interleaved, SparseProduct
-from igcnas.plan import plan
-from igcnas.primitives import Convolution
-from igcnas.space import BasicFamily, InterleavedFamily, InvertedFamily, ProductFamily, SearchSpace, load_space
-from igcnas.width import widest
+from igcnas.network import literature
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.baselines import baselines
+from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.canonical import canonical_id
+from igcnas.network.cost import count
+from igcnas.network.grouping import Dense, Group, Interleaved, SparseProduct
+from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution
+from igcnas.network.width import widest
+from igcnas.search.space import BasicFamily, InterleavedFamily, InvertedFamily, ProductFamily, SearchSpace, load_space
 
 # The fixed groupings of the default space: peers written in plain PyTorch train no learned ones.
 FIXED = SearchSpace(

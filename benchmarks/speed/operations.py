@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.speed.shapes import Case
-from igcnas.primitives import Permutation
+from igcnas.network.primitives import Permutation
 
 EPSILON = 1e-5
 Tensors = tuple[torch.Tensor, ...]

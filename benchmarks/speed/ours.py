@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from benchmarks.speed.operations import Inputs, Tensors
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.primitives import Activation, Convolution, Layer, Norm, Permutation, Sequence
+from igcnas.modules.build import build
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Activation, Convolution, Layer, Norm, Permutation, Sequence
 
 
 def layers(given: Inputs) -> tuple[Layer, ...]:

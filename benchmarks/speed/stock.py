@@ -17,16 +17,15 @@ from torch.nn import functional
 
 from benchmarks.speed.machine import forget_peak, peak_memory_mb
 from benchmarks.speed.outcome import Outcome
-from igcnas.architecture import Architecture
 from igcnas.errors import TrainingError
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Permutation
-from igcnas.recipes import Recipe, short_recipe
-from igcnas.settings import TrainingSettings
+from igcnas.modules.build import build
+from igcnas.network.architecture import Architecture
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Permutation
 from igcnas.training.objective import GroupingObjective
-from igcnas.training.optimizer import parameter_kinds
-from igcnas.training.schedule import rate_factor
+from igcnas.training.optimizer import parameter_kinds, rate_factor
+from igcnas.training.recipes import Recipe, short_recipe
+from igcnas.training.settings import TrainingSettings
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 

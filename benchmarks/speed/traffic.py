@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from igcnas.cost import count_plan, layer_cost
-from igcnas.plan import Plan
-from igcnas.primitives import (
+from igcnas.network.cost import count_plan, layer_cost
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import (
     Activation,
     Concat,
     Convolution,

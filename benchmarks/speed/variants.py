@@ -19,11 +19,12 @@ from benchmarks.speed.outcome import Outcome
 from benchmarks.speed.resident import ResidentBatches
 from benchmarks.speed.stock import Form, Trial, train
 from benchmarks.speed.workload import Workload
-from igcnas import training
-from igcnas.architecture import Architecture
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.training import EpochReport, TrainingData
+from igcnas.network.architecture import Architecture
+from igcnas.training import trainer
 from igcnas.training.device import prepare_device
+from igcnas.training.engine import EpochReport
+from igcnas.training.tensors import TrainingData
 
 Train = Callable[[Architecture, int], Outcome]
 LOADER, EAGER, FAST, GRAPH = "loader", "eager", "fast", "graph"
@@ -97,7 +98,8 @@ def resident(*, compiles: str | None = None) -> Callable[[Workload, Place], Trai
 
 
 def igcnas(engine: str, *, capture: bool | None = None) -> Callable[[Workload, Place], Train]:
-    """Ours: `igcnas.training.train`, as the worker of a search calls it; capture: whether it must capture the step."""
+    """Ours: `igcnas.training.trainer.train`, as the worker of a search calls it; capture: whether it must capture the
+    step."""
 
     def prepare(workload: Workload, place: Place) -> Train:
         settings = dataclasses.replace(workload.settings, engine=engine)
@@ -112,7 +114,7 @@ def igcnas(engine: str, *, capture: bool | None = None) -> Callable[[Workload, P
             def epoch(report: EpochReport) -> None:
                 measured.epoch(report.train_loss, report.val_accuracy)
 
-            result = training.train(architecture, data, settings, repeat=repeat, on_epoch=epoch, capture=capture)
+            result = trainer.train(architecture, data, settings, repeat=repeat, on_epoch=epoch, capture=capture)
             return dataclasses.replace(measured.done(data.steps(settings.batch_size)), ran=result.steps)
 
         return trial

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from igcnas.data import Dataset, Split, load_dataset
+from igcnas.data.dataset import Dataset, Split
+from igcnas.data.loading import load_dataset
 from igcnas.errors import DataError, unknown_name
-from igcnas.recipes import short_settings
-from igcnas.settings import TrainingSettings
+from igcnas.training.recipes import short_settings
+from igcnas.training.settings import TrainingSettings
 
 KINDS = ("digits", "synthetic-cifar[:N]", "synthetic-digits[:N]", "cifar10:DIR", "npz:FILE")
 # Channels, side, and how many images there are of each made-up kind.

@@ -2,7 +2,7 @@
 
 One module a command, with `add_parser` and `run`. Nothing here imports torch or optuna before a command needs it, so
 that --help answers at once; the commands themselves are imported where Ctrl-C and a broken installation are already
-answered in one line. The exit status is that of igcnas.program.
+answered in one line. The exit status is that of igcnas.system.program.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from igcnas import program
+from igcnas.system import program
 
 
 def parser() -> argparse.ArgumentParser:

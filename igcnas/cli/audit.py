@@ -15,12 +15,12 @@ from igcnas.errors import IgcnasError, StudyError
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.audit.folder import AuditSettings, Sample, Training
-    from igcnas.audit.rows import Row
-    from igcnas.cli.stopping import Stop
-    from igcnas.records import TrialRecord
-    from igcnas.study import StudySettings
-    from igcnas.training import TrainingData
+    from igcnas.cli.common import Stop
+    from igcnas.results.audit.folder import AuditSettings, Sample, Training
+    from igcnas.results.audit.rows import Row
+    from igcnas.search.records import TrialRecord
+    from igcnas.search.study import StudySettings
+    from igcnas.training.tensors import TrainingData
 
 _LONGER = 10  # times the epochs of the study
 EPILOG = """Run the same command again and it goes on where it stopped; with more --seeds it trains those that are new.
@@ -66,19 +66,18 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("networks", "seeds", "bands", "epochs"):
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise IgcnasError(f"--{name} {value} must be at least 1")
-    from igcnas.audit.rows import first_trainings
-    from igcnas.records import records
-    from igcnas.study import StudySettings, open_study
+    from igcnas.results.audit.rows import first_trainings
+    from igcnas.search.records import records
+    from igcnas.search.study import StudySettings, open_study
 
     study = study_folder(arguments)
     settings = StudySettings.read(study)
     every = records(open_study(study))
-    from igcnas.audit.folder import AuditSettings, open_folder
-    from igcnas.cli.recording import recorded
-    from igcnas.cli.stopping import Stop
-    from igcnas.files import going_on, make_folder
-    from igcnas.storage import lock_study
-    from igcnas.training import Stopped
+    from igcnas.cli.common import Stop, recorded
+    from igcnas.results.audit.folder import AuditSettings, open_folder
+    from igcnas.search.storage import lock_study
+    from igcnas.system.files import going_on, make_folder
+    from igcnas.training.engine import Stopped
 
     epochs = _LONGER * settings.training.epochs if arguments.epochs is None else arguments.epochs
     if epochs <= settings.training.epochs:
@@ -119,7 +118,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _data(device_name: str, settings: StudySettings, name: str) -> TrainingData:
     """The data of the study, split as it was, on the device."""
-    from igcnas.training import TrainingData, prepare_device, resolve_device
+    from igcnas.training.device import prepare_device, resolve_device
+    from igcnas.training.tensors import TrainingData
 
     device = resolve_device(device_name)
     _, height, width = settings.data.input_shape
@@ -138,10 +138,10 @@ def _train(
     output: TextIO,
     stop: Stop,
 ) -> list[Training]:
-    from igcnas.audit.folder import drop_checkpoint, read_training
-    from igcnas.audit.long import train_long
-    from igcnas.cli.audit_progress import AuditProgress
-    from igcnas.training import Stopped
+    from igcnas.cli.progress.audit import AuditProgress
+    from igcnas.results.audit.folder import drop_checkpoint, read_training
+    from igcnas.results.audit.long import train_long
+    from igcnas.training.engine import Stopped
 
     networks = {record.number: record for record in every}
     # Seeds outside, so that a first full comparison is there as early as can be.
@@ -188,13 +188,13 @@ def _finish(
     trainings: list[Training],
     settings: StudySettings,
 ) -> int:
-    from igcnas.audit.figure import save_audit
-    from igcnas.audit.result import compute
-    from igcnas.audit.rows import all_scores, rows, score_batch
-    from igcnas.audit.table import Title, as_json, frame, page
-    from igcnas.audit.verdict import verdict
-    from igcnas.files import write_text
-    from igcnas.harmless import cells
+    from igcnas.results.audit.figure import save_audit
+    from igcnas.results.audit.result import compute
+    from igcnas.results.audit.rows import all_scores, rows, score_batch
+    from igcnas.results.audit.table import Title, as_json, frame, page
+    from igcnas.results.audit.verdict import verdict
+    from igcnas.system.files import write_text
+    from igcnas.system.harmless import cells
 
     batch = score_batch(data, settings.training.seed)
     networks = {record.number: record.architecture for record in every}

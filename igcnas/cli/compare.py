@@ -11,7 +11,7 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
-    from igcnas.comparison import Comparison, Searched
+    from igcnas.results.comparison import Comparison, Searched
 
 EPILOG = """Studies that differ in nothing but their seed are repeats of one method; what is tested is the method.
 
@@ -68,19 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise IgcnasError(f"--reference {arguments.reference:g} must be an accuracy in percent, from 0 to below 100")
     groups = _groups(arguments.group)
     searches = _searches(arguments)
-    from igcnas.comparison import by_settings, compare, given, panels
+    from igcnas.results.comparison import by_settings, compare, given, panels
 
     methods = given(searches, groups) if groups else by_settings(searches)
     parted = panels(methods, apart=arguments.apart)
     found = [compare(panel, reference_accuracy=arguments.reference) for panel in parted]
     files = _write(arguments.out, found, " and ".join(method.name for method in methods))
     if arguments.json:
-        from igcnas.comparison.table import plain
+        from igcnas.results.comparison.table import plain
 
         data = {"panels": [plain(one) for one in found], "files": [str(path) for path in files]}
         print(json.dumps(data))
         return 0
-    from igcnas.comparison.table import text
+    from igcnas.results.comparison.table import text
 
     print("\n\n".join(text(one) for one in found))
     if len(found) > 1:
@@ -105,7 +105,7 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
 
 
 def _searches(arguments: argparse.Namespace) -> list[Searched]:
-    from igcnas.study import find_study
+    from igcnas.search.study import find_study
 
     folders = [find_study(name, arguments.studies_dir) for name in arguments.studies]
     if len(folders) < 2:
@@ -117,15 +117,15 @@ def _searches(arguments: argparse.Namespace) -> list[Searched]:
             again = "is given twice" if names[real.name] == real else f"is also {names[real.name]}"
             raise IgcnasError(f"study {real.name!r} {again}; studies are told apart by the names of their folders")
         names[real.name] = real
-    from igcnas.comparison import read
+    from igcnas.results.comparison import read
 
     return [read(folder) for folder in folders]
 
 
 def _write(folder: Path, found: list[Comparison], title: str) -> list[Path]:
-    from igcnas.comparison.figure import save
-    from igcnas.comparison.table import comma_separated, markdown
-    from igcnas.files import make_folder, write_text
+    from igcnas.results.comparison.figure import save
+    from igcnas.results.comparison.table import comma_separated, markdown
+    from igcnas.system.files import make_folder, write_text
 
     make_folder(folder, advice="give another --out")
     words, table = folder / "compare.md", folder / "compare.csv"

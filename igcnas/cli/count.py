@@ -7,16 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from igcnas.architecture import Architecture
 from igcnas.cli.counter_check import check, is_learned
-from igcnas.conventions import CONVENTIONS, figure, figures, msgc
-from igcnas.cost import count_plan, layer_cost, parameter_parts, training_params
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.exported import read_exported
-from igcnas.grouping import MultiSpectral
-from igcnas.literature import family
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Convolution
+from igcnas.network.architecture import Architecture
+from igcnas.network.conventions import CONVENTIONS, figure, figures, msgc
+from igcnas.network.cost import count_plan, layer_cost, parameter_parts, training_params
+from igcnas.network.exported import read_exported
+from igcnas.network.grouping import MultiSpectral
+from igcnas.network.literature import family
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Convolution
 
 _ALL = "all"
 

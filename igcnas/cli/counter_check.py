@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from igcnas.cost import count_plan
 from igcnas.errors import IgcnasError
-from igcnas.extras import extra
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution, GatedConvolution, Linear
-from igcnas.upstream import positions
+from igcnas.network.cost import count_plan
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, GatedConvolution, Linear
+from igcnas.network.upstream import positions
+from igcnas.system.extras import extra
 
 _MOST_MACS, _MOST_PIXELS = 10**11, 2**22
 
@@ -36,9 +36,9 @@ def check(network: Plan) -> dict[str, int]:
         )
     import torch
 
-    from igcnas.layers import LearnedModule
-    from igcnas.lowering import lower
-    from igcnas.network import build
+    from igcnas.modules.build import build
+    from igcnas.modules.layers import LearnedModule
+    from igcnas.modules.lowering import lower
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.port < 0:
         raise IgcnasError(f"--port {arguments.port} must be at least 0; 0 is any that is free")
     warnings.filterwarnings("ignore", module="optuna")  # its importances tell of every rare value
-    from igcnas.dashboard import Server
+    from igcnas.results.dashboard import Server
 
     server = Server(study_folder(arguments), port=arguments.port)
     # Also where a shell started it in the background, with Ctrl-C ignored.

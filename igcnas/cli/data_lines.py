@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from igcnas.data.examination import Examined
     from igcnas.data.origin import LeftOut
-    from igcnas.runs.data import RunData
-    from igcnas.study import DataSettings
+    from igcnas.search.study import DataSettings
+    from igcnas.training.runs.data import RunData
 
 _KINDS = 5  # of what is left out, in a line
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from igcnas.runs.data import RunData
+    from igcnas.training.runs.data import RunData
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 def open_named_data(arguments: argparse.Namespace, *, own_validation: bool = True) -> RunData:
     """The data that the options name; own_validation False as in trainings from before that was looked at."""
-    from igcnas.runs.data import open_data
+    from igcnas.training.runs.data import open_data
 
     return open_data(
         arguments.data,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import add_studies_dir
-from igcnas.cli.draw_source import TRAINED, WHAT, Source, find, learned_layers
+from igcnas.drawing.explanation import KINDS, block_of
 from igcnas.errors import IgcnasError
-from igcnas.explanation import KINDS, block_of
-from igcnas.literature import FAMILIES
-from igcnas.plan import plan
+from igcnas.network.literature import FAMILIES
+from igcnas.network.plan import plan
+from igcnas.results.subject import TRAINED, WHAT, Source, find, learned_layers
 
 if TYPE_CHECKING:
     from igcnas.drawing import BlockSketch, Connections, NetworkPicture, Scene

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from igcnas.errors import StudyError
-from igcnas.reading import as_kind, read_json
-from igcnas.settings import ENGINES
+from igcnas.system.reading import as_kind, read_json
+from igcnas.training.settings import ENGINES
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +58,7 @@ def before_training(
     if device != "cpu":
         return _before_cuda(devices or (asked,), output) if engine == "fast" and processes == 1 else None
     if asked == "auto":
-        from igcnas.training import unused_gpu
+        from igcnas.training.device import unused_gpu
 
         if (why := unused_gpu()) is not None:
             print(f"warning: {why}. Training on the CPU", file=output, flush=True)
@@ -69,9 +69,9 @@ def before_training(
 
 def _before_cuda(devices: Iterable[str], output: TextIO) -> bool:
     """Whether steps are captured: where that is trusted on every kind of GPU that trains."""
-    from igcnas import again
-    from igcnas.training import resolve_device, trust
-    from igcnas.training.device import describe
+    from igcnas.system import again
+    from igcnas.training import trust
+    from igcnas.training.device import describe, resolve_device
 
     def say(text: str) -> None:
         print(f"engine    {text}", file=output, flush=True)

@@ -12,8 +12,8 @@ from igcnas.cli.train import named_architecture
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
-    from igcnas.runs.data import RunData
-    from igcnas.runs.evaluate import Trained
+    from igcnas.training.runs.data import RunData
+    from igcnas.training.runs.evaluate import Trained
 
 EPILOG = """examples:
   %(prog)s runs/NAME --data digits --split test
@@ -62,10 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate; print."""
     if arguments.validation is not None and not 0 < arguments.validation < 1:
         raise IgcnasError(f"--validation {arguments.validation:g} must lie between 0 and 1, both excluded")
-    from igcnas.recipes import short_settings
-    from igcnas.records import standard_error
-    from igcnas.runs.evaluate import SPLITS, evaluate, open_trained, open_weights
-    from igcnas.training import resolve_device
+    from igcnas.search.records import standard_error
+    from igcnas.training.device import resolve_device
+    from igcnas.training.recipes import short_settings
+    from igcnas.training.runs.evaluate import SPLITS, evaluate, open_trained, open_weights
     from igcnas.training.stream import default_workers
 
     device = resolve_device(arguments.device)

@@ -8,9 +8,9 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas.drawing.explanation import KINDS, Explanation
 from igcnas.errors import ArchitectureError, IgcnasError, unknown_name
-from igcnas.explanation import KINDS, Explanation
-from igcnas.paths import PathSummary, blocks_to_meet, summarize
+from igcnas.network.paths import PathSummary, blocks_to_meet, summarize
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, mega, study_folder
 from igcnas.errors import StudyError
-from igcnas.exported import exported_in
-from igcnas.files import restore_folder
+from igcnas.network.exported import exported_in
+from igcnas.system.files import restore_folder
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.data import Dataset
-    from igcnas.records import TrialRecord
-    from igcnas.study import StudySettings
+    from igcnas.data.dataset import Dataset
+    from igcnas.search.records import TrialRecord
+    from igcnas.search.study import StudySettings
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,10 +42,10 @@ def write(folder: Path, number: int | None) -> Path:
     """Export the best network, or the one of this number; the folder it went to."""
     from igcnas.data.examination import is_unbalanced, largest_class
     from igcnas.export import export_network
-    from igcnas.records import records, repeats, standard_error, trained
-    from igcnas.runs.weights import read_state
-    from igcnas.study import StudySettings, open_study, trial_folder
-    from igcnas.worker import check_weights
+    from igcnas.search.records import records, repeats, standard_error, trained
+    from igcnas.search.study import StudySettings, open_study, trial_folder
+    from igcnas.search.worker import check_weights
+    from igcnas.training.runs.weights import read_state
 
     settings = StudySettings.read(folder)
     everything = records(open_study(folder))
@@ -113,8 +113,8 @@ def write(folder: Path, number: int | None) -> Path:
 
 def is_current(folder: Path) -> bool:
     """Whether best/ is the best network of all that the study holds: then the test split need not be read again."""
-    from igcnas.records import records, trained
-    from igcnas.study import StudySettings, open_study
+    from igcnas.search.records import records, trained
+    from igcnas.search.study import StudySettings, open_study
 
     restore_folder(folder / "best")
     record = exported_in(folder / "best")
@@ -127,7 +127,7 @@ def is_current(folder: Path) -> bool:
 
 def _leader(every: list[TrialRecord], settings: StudySettings) -> TrialRecord | None:
     """The first training of the best network, all seeds considered."""
-    from igcnas.search import standing
+    from igcnas.search.repeating import standing
 
     leader = standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
     return None if leader is None else leader.first.record
@@ -141,7 +141,7 @@ def _statistics(settings: StudySettings, dataset: Dataset) -> tuple[list[float],
     """Mean and standard deviation of each channel, as the training normalised with."""
     import torch
 
-    from igcnas.training import TrainingData
+    from igcnas.training.tensors import TrainingData
 
     data = TrainingData.of(dataset, settings.training, torch.device("cpu"))
     return data.mean.tolist(), data.std.tolist()

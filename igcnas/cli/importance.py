@@ -12,9 +12,9 @@ from igcnas.cli.common import add_study_argument, study_folder
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.importance import Choice, Effect, Report
+    from igcnas.results.importance import Choice, Effect, Report
 
-# As in igcnas.importance.EVALUATORS, which loads optuna.
+# As in igcnas.results.importance.EVALUATORS, which loads optuna.
 _EVALUATORS = ("fanova", "ped-anova", "mdi")
 
 
@@ -43,13 +43,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report and write both files."""
-    from igcnas.files import write_text
-    from igcnas.harmless import cells
-    from igcnas.importance import analyse, samples_of
-    from igcnas.importance.figure import save_importance
-    from igcnas.importance.keeping import keep
-    from igcnas.importance.table import to_dict, to_frame
-    from igcnas.study import StudySettings, open_study
+    from igcnas.results.importance import analyse, samples_of
+    from igcnas.results.importance.figure import save_importance
+    from igcnas.results.importance.keeping import keep
+    from igcnas.results.importance.table import to_dict, to_frame
+    from igcnas.search.study import StudySettings, open_study
+    from igcnas.system.files import write_text
+    from igcnas.system.harmless import cells
 
     folder = study_folder(arguments)
     settings = StudySettings.read(folder)

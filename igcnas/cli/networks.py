@@ -6,8 +6,8 @@ import argparse
 import json
 import textwrap
 
-from igcnas.cost import count
-from igcnas.literature import FAMILIES
+from igcnas.network.cost import count
+from igcnas.network.literature import FAMILIES
 
 _WIDTH = 120
 

@@ -28,11 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(folder: Path) -> list[Path]:
     """pareto.png, pareto.svg and trials.csv of a study; their paths."""
-    from igcnas.figures import save_front
-    from igcnas.files import write_text
-    from igcnas.harmless import cells
-    from igcnas.records import records, to_frame
-    from igcnas.study import StudySettings, open_study
+    from igcnas.results.figures import save_front
+    from igcnas.search.records import records, to_frame
+    from igcnas.search.study import StudySettings, open_study
+    from igcnas.system.files import write_text
+    from igcnas.system.harmless import cells
 
     settings = StudySettings.read(folder)
     study = open_study(folder)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from igcnas.columns import columns
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.recipes import PAPER_OF, RECIPES, Recipe, short_recipe, short_settings
-from igcnas.recipes.own import read_recipe, schema
-from igcnas.recipes.recipe import BESIDES
+from igcnas.results.columns import columns
+from igcnas.training.recipes import PAPER_OF, RECIPES, Recipe, short_recipe, short_settings
+from igcnas.training.recipes.own import read_recipe, schema
+from igcnas.training.recipes.recipe import BESIDES
 from igcnas.units import counted
 
 EPILOG = """examples:

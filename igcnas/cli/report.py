@@ -42,12 +42,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Compose; write; print the paths and the verdict."""
-    from igcnas.files import write_text
-    from igcnas.report.composing import composition, write_figures
-    from igcnas.report.matters import takes_time
-    from igcnas.report.numbers import plain
-    from igcnas.report.page import render
-    from igcnas.report.source import Source
+    from igcnas.results.report.composing import composition, write_figures
+    from igcnas.results.report.numbers import plain
+    from igcnas.results.report.numbers.matters import takes_time
+    from igcnas.results.report.page import render
+    from igcnas.results.report.source import Source
+    from igcnas.system.files import write_text
 
     folder = study_folder(arguments)
     source, importance = Source.read(folder), not arguments.no_importance

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from igcnas.cli.common import add_study_argument, command_line, is_file, study_folder
 from igcnas.cli.engine import before_training
 from igcnas.errors import IgcnasError
-from igcnas.names import new_name, stays_inside
+from igcnas.system.names import new_name, stays_inside
 
 if TYPE_CHECKING:
-    from igcnas.data import Dataset
-    from igcnas.records import TrialRecord
-    from igcnas.retraining import RetrainSettings
-    from igcnas.study import StudySettings
+    from igcnas.data.dataset import Dataset
+    from igcnas.results.retraining import RetrainSettings
+    from igcnas.search.records import TrialRecord
+    from igcnas.search.study import StudySettings
 
 _LONGER = 4  # times the epochs of the study
 EPILOG = """Run the same command again and it goes on where it stopped.
@@ -68,14 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Choose, train, print."""
     trials = _trials(arguments)
     study_path = study_folder(arguments)
-    from igcnas.records import records
-    from igcnas.study import StudySettings, open_study
+    from igcnas.search.records import records
+    from igcnas.search.study import StudySettings, open_study
 
     study = StudySettings.read(study_path)
     every = records(open_study(study_path))
     settings = _settings(arguments, study, every, trials)
-    from igcnas.files import make_folder
-    from igcnas.training import resolve_device
+    from igcnas.system.files import make_folder
+    from igcnas.training.device import resolve_device
 
     resolve_device(arguments.device)
     dataset = study.data.load_same(study_path.name)
@@ -95,15 +95,14 @@ def _retrain(
     every: list[TrialRecord],
     dataset: Dataset,
 ) -> int:
-    from igcnas.cli.recording import recorded
-    from igcnas.cli.retrain_progress import progress_for
-    from igcnas.cli.stopping import Stop
-    from igcnas.files import going_on
-    from igcnas.records import trained
-    from igcnas.retraining import Retraining, guard, tabulate
-    from igcnas.retraining.execution import Stopped, expected_seconds
-    from igcnas.storage import lock_study
-    from igcnas.training import prepare_device, resolve_device
+    from igcnas.cli.common import Stop, recorded
+    from igcnas.cli.progress.retrain import progress_for
+    from igcnas.results.retraining import Retraining, guard, tabulate
+    from igcnas.results.retraining.execution import Stopped, expected_seconds
+    from igcnas.search.records import trained
+    from igcnas.search.storage import lock_study
+    from igcnas.system.files import going_on
+    from igcnas.training.device import prepare_device, resolve_device
 
     output = sys.stderr if arguments.json else sys.stdout
     with contextlib.ExitStack() as stack:
@@ -149,8 +148,8 @@ def _retrain(
     table = tabulate(settings, results)
     if table is None:
         raise IgcnasError(f"no training gave a network: {results[0].failed}; see the files in {folder}")
-    from igcnas.files import write_text
-    from igcnas.retraining import figure, report
+    from igcnas.results.retraining import figure, report
+    from igcnas.system.files import write_text
 
     if arguments.json:
         print(json.dumps({"folder": str(folder), **report.plain(table)}))
@@ -191,7 +190,7 @@ def _settings(
 ) -> RetrainSettings:
     import dataclasses
 
-    from igcnas.retraining.plan import RetrainSettings, choose_finalists
+    from igcnas.results.retraining.plan import RetrainSettings, choose_finalists
 
     top = None if trials is not None else 5 if arguments.top is None else arguments.top
     epochs = _LONGER * study.training.epochs if arguments.epochs is None else arguments.epochs

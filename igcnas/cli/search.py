@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import Parser, is_file, study_to_search
+from igcnas.cli.common import Parser, Stop, is_file, study_to_search
 from igcnas.cli.engine import before_training, begun_engine, chosen_engine
 from igcnas.cli.search_options import (
     DESCRIPTION,
@@ -18,17 +18,16 @@ from igcnas.cli.search_options import (
     default_name,
     study_settings,
 )
-from igcnas.cli.stopping import Stop
 
 if TYPE_CHECKING:
     import optuna
 
-    from igcnas.data import Dataset
+    from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
-    from igcnas.evaluation import Slot
-    from igcnas.search import Summary
-    from igcnas.space import SearchSpace
-    from igcnas.study import StudySettings
+    from igcnas.search.evaluation import Slot
+    from igcnas.search.report import Summary
+    from igcnas.search.space import SearchSpace
+    from igcnas.search.study import StudySettings
 
 UNREAD = "the search goes on, see igcnas status; to stop it: Ctrl-C, and the same command goes on later"
 
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
     check_arguments(arguments)
     study_to_search(arguments.study, "", arguments.studies_dir)  # a name that cannot be need not wait for the data
-    from igcnas.space import load_space
+    from igcnas.search.space import load_space
 
     space = load_space(arguments.space)
     dataset = _dataset(arguments)
@@ -74,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     # Before anything is trained: what the end of the search needs of the test split must be there.
     examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
     settings = _with_engine(settings, arguments, folder)
-    from igcnas.files import going_on, make_folder
-    from igcnas.search import check_budget, check_pruner
-    from igcnas.storage import lock_study
+    from igcnas.search.limits import check_budget, check_pruner
+    from igcnas.search.storage import lock_study
+    from igcnas.system.files import going_on, make_folder
 
     limits = check_budget(space, settings)
     check_pruner(settings)
@@ -84,8 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     make_folder(folder, advice="give another --studies-dir")
     with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
-        from igcnas.study import guard_settings, open_study
-        from igcnas.training import resolve_device
+        from igcnas.search.study import guard_settings, open_study
+        from igcnas.training.device import resolve_device
 
         guard_settings(folder, settings)
         print(f"study     {folder}", flush=True)
@@ -108,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _dataset(arguments: argparse.Namespace, *, own_validation: bool = True) -> Dataset:
-    from igcnas.data import load_dataset
+    from igcnas.data.loading import load_dataset
 
     return load_dataset(
         arguments.data,
@@ -121,7 +120,7 @@ def _dataset(arguments: argparse.Namespace, *, own_validation: bool = True) -> D
 
 def _uses_own_validation(folder: Path) -> bool:
     """False for a study that was begun when a validation split still joined the training data: its splits stay."""
-    from igcnas.study import StudySettings
+    from igcnas.search.study import StudySettings
 
     if not is_file(folder / "settings.json"):
         return True
@@ -139,7 +138,7 @@ def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder:
 
 def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]:
     """Where the workers run."""
-    from igcnas.evaluation import slots_for
+    from igcnas.search.evaluation import slots_for
 
     return slots_for(
         asked_workers(arguments),
@@ -163,14 +162,15 @@ def _search(
     capture: bool | None,
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
-    from igcnas.cli.progress import progress_for
-    from igcnas.cli.recording import recorded
+    from igcnas.cli.common import recorded
+    from igcnas.cli.progress.search import progress_for
     from igcnas.cli.search_plan import announce
-    from igcnas.evaluation import Interrupted, ProcessEvaluator
-    from igcnas.evaluation.mps import Mps
-    from igcnas.records import best, counted, records, trained
-    from igcnas.search import Search, Summary
-    from igcnas.worker import WorkerSetup
+    from igcnas.search.controller import Search
+    from igcnas.search.evaluation import Interrupted, ProcessEvaluator
+    from igcnas.search.evaluation.mps import Mps
+    from igcnas.search.records import best, counted, records, trained
+    from igcnas.search.report import Summary
+    from igcnas.search.worker import WorkerSetup
 
     every = records(study)
     setup = WorkerSetup(

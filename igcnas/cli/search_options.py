@@ -10,14 +10,14 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.names import joined
-from igcnas.space import known_spaces
-from igcnas.study import OBJECTIVES, PRUNERS
+from igcnas.search.space import known_spaces
+from igcnas.search.study import OBJECTIVES, PRUNERS
+from igcnas.system.names import joined
 
 if TYPE_CHECKING:
-    from igcnas.data import Dataset
-    from igcnas.space import SearchSpace
-    from igcnas.study import StudySettings
+    from igcnas.data.dataset import Dataset
+    from igcnas.search.space import SearchSpace
+    from igcnas.search.study import StudySettings
 
 EPILOG = """Run the same command again and it goes on where it stopped, up to the same total.
 
@@ -27,7 +27,7 @@ examples:
   %(prog)s --budget-mflops 10 --data imagefolder:photos --image-size 64 --space igcv3 --study mine
   %(prog)s --budget-mflops 0.2 --objective accuracy --pruner halving --networks 200
 """
-# Of igcnas.proposals, which loads Optuna; --help does not.
+# Of igcnas.search.proposals, which loads Optuna; --help does not.
 SAMPLERS = ("auto", "tpe", "gp", "random", "evolution", "local", "nsga2", "tpe-mo")
 # Where --min-epochs is not given, the first rung is at one so many-th of the schedule: earlier ones end too many good
 # networks (benchmarks/results/tabular.md).
@@ -163,9 +163,9 @@ def allowed_repeats(arguments: argparse.Namespace) -> int:
 
 def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> StudySettings:
     """What the options mean for this space and this data; the training follows from the number of images."""
-    from igcnas.proposals import resolve_sampler
-    from igcnas.recipes import short_settings
-    from igcnas.study import DataSettings, StudySettings
+    from igcnas.search.proposals import resolve_sampler
+    from igcnas.search.study import DataSettings, StudySettings
+    from igcnas.training.recipes import short_settings
 
     training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
     min_epochs = arguments.min_epochs or 0

@@ -6,18 +6,18 @@ import argparse
 from typing import TYPE_CHECKING
 
 from igcnas import units
-from igcnas.cli.clock import Clock
 from igcnas.cli.common import mega
 from igcnas.cli.data_lines import balance_lines, drawn_by_seed, split_lines
+from igcnas.cli.progress.clock import Clock
 from igcnas.cli.search_options import allowed_repeats
 
 if TYPE_CHECKING:
     from igcnas.data.examination import Examined
-    from igcnas.evaluation import ProcessEvaluator
-    from igcnas.records import TrialRecord
-    from igcnas.search import Search
-    from igcnas.study import StudySettings
-    from igcnas.worker import Probed
+    from igcnas.search.controller import Search
+    from igcnas.search.evaluation import ProcessEvaluator
+    from igcnas.search.records import TrialRecord
+    from igcnas.search.study import StudySettings
+    from igcnas.search.worker import Probed
 
 
 def announce(
@@ -29,7 +29,7 @@ def announce(
     examined: Examined,
 ) -> Clock:
     """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
-    from igcnas.records import counted, repeats
+    from igcnas.search.records import counted, repeats
 
     done, again = counted(every), allowed_repeats(arguments)
     known = [one.fit.architecture for one in search.known_networks()]
@@ -81,7 +81,7 @@ def announce(
 
 def _keep_affordable(evaluator: ProcessEvaluator, probed: Probed) -> None:
     """No more workers than there is memory for, now that it is measured what a training takes."""
-    from igcnas.evaluation import fitting
+    from igcnas.search.evaluation import fitting
 
     if probed.peak_memory_mb is not None:
         evaluator.keep(fitting(evaluator.places, probed.peak_memory_mb))

@@ -11,18 +11,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas import program
 from igcnas.cli.common import command_line
 from igcnas.cli.data_lines import balance_lines, data_json
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
+from igcnas.system import program
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.cli.stopping import Stop
+    from igcnas.cli.common import Stop
     from igcnas.data.examination import Examined
-    from igcnas.search import Summary
-    from igcnas.study import StudySettings
+    from igcnas.search.report import Summary
+    from igcnas.search.study import StudySettings
 
 
 def finish(
@@ -39,9 +39,10 @@ def finish(
 
     What was found is said before anything is written: no disk and no signal takes it away.
     """
-    from igcnas.records import records
-    from igcnas.search import audit_spared, standing
-    from igcnas.study import open_study
+    from igcnas.search.records import records
+    from igcnas.search.repeating import standing
+    from igcnas.search.spared import audit_spared
+    from igcnas.search.study import open_study
 
     tally = summary.tally
     if tally.asked:

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import mega
-from igcnas.noise import seed_words
+from igcnas.statistics.noise import seed_words
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.racing import Contender
-    from igcnas.records import Network, Tested
-    from igcnas.search import SparedAudit, Standing
+    from igcnas.search.records import Network, Tested
+    from igcnas.search.repeating import Standing
+    from igcnas.search.spared import SparedAudit
+    from igcnas.statistics.racing import Contender
 
 _SHOWN = 3
 

@@ -12,8 +12,8 @@ from igcnas.cli.data_lines import balance_lines
 from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
 
 if TYPE_CHECKING:
-    from igcnas.records import TrialRecord
-    from igcnas.study import StudySettings
+    from igcnas.search.records import TrialRecord
+    from igcnas.search.study import StudySettings
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,16 +32,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    from igcnas.study import study_names
+    from igcnas.search.study import study_names
 
     if arguments.study is None:
         names = study_names(arguments.studies_dir)
         print(json.dumps(names) if arguments.json else "\n".join(names) or f"no study in {arguments.studies_dir}")
         return 0
 
-    from igcnas.records import exports_of, records
-    from igcnas.search import audit_spared, standing
-    from igcnas.study import StudySettings, open_study
+    from igcnas.search.records import exports_of, records
+    from igcnas.search.repeating import standing
+    from igcnas.search.spared import audit_spared
+    from igcnas.search.study import StudySettings, open_study
 
     folder = study_folder(arguments)
     settings = StudySettings.read(folder)
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _counts(every: list[TrialRecord], budget_macs: int) -> dict[str, int]:
-    from igcnas.records import repeats, trained
+    from igcnas.search.records import repeats, trained
 
     return {
         "trained": len(trained(every)),
@@ -100,7 +101,7 @@ def _counts(every: list[TrialRecord], budget_macs: int) -> dict[str, int]:
 
 def _front(every: list[TrialRecord], settings: StudySettings) -> list[dict[str, Any]]:
     """The front by the mean over seeds, cheapest first."""
-    from igcnas.records import champions
+    from igcnas.search.records import champions
 
     return [
         {

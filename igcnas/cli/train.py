@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igcnas.architecture import Architecture
 from igcnas.cli.common import command_line, mega
 from igcnas.cli.data_lines import majority_lines
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.engine import add_engine, before_training, begun_engine, chosen_engine
 from igcnas.errors import IgcnasError
-from igcnas.literature import family
-from igcnas.names import joined
-from igcnas.recipes import Recipe, choose_recipe, short_settings
+from igcnas.network.architecture import Architecture
+from igcnas.network.literature import family
+from igcnas.system.names import joined
+from igcnas.training.recipes import Recipe, choose_recipe, short_settings
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     import torch
 
-    from igcnas.runs.data import RunData
-    from igcnas.runs.groups import GroupState
-    from igcnas.runs.settings import RunSettings
-    from igcnas.training import World
+    from igcnas.training.distributed import World
+    from igcnas.training.runs.data import RunData
+    from igcnas.training.runs.groups import GroupState
+    from igcnas.training.runs.settings import RunSettings
 
 RUNS = Path("runs")
 _LAUNCHER_SECONDS = 5.0
@@ -116,8 +116,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.family.endswith(".json"):
         family(arguments.family)  # a wrong name should not wait for the data
     _early_recipe(arguments)
-    from igcnas.runs.settings import as_begun, changed_values
-    from igcnas.training import join, launched, prepare_device, resolve_device
+    from igcnas.training.device import prepare_device, resolve_device
+    from igcnas.training.distributed import join, launched
+    from igcnas.training.runs.settings import as_begun, changed_values
 
     device = resolve_device(arguments.device)
     with join(device) as world:
@@ -155,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _uses_own_validation(folder: Path) -> bool:
     """False for a training that was begun when a validation split still joined the training data: its splits stay."""
-    from igcnas.runs.settings import FILE, read_settings
+    from igcnas.training.runs.settings import FILE, read_settings
 
     if not (folder / FILE).is_file():
         return True
@@ -180,15 +181,16 @@ def _train(
     world: World,
     changed: list[str],
 ) -> int:
-    from igcnas.cli.stopping import Stop
-    from igcnas.cli.train_progress import progress_for
-    from igcnas.files import going_on, make_folder
-    from igcnas.runs.curve import no_events
-    from igcnas.runs.run import Observer, read_summary, train_run
-    from igcnas.runs.settings import guard
-    from igcnas.runs.weights import load_pretrained
-    from igcnas.storage import lock_study
-    from igcnas.training import Stopped, launched
+    from igcnas.cli.common import Stop
+    from igcnas.cli.progress.train import progress_for
+    from igcnas.search.storage import lock_study
+    from igcnas.system.files import going_on, make_folder
+    from igcnas.training.distributed import launched
+    from igcnas.training.engine import Stopped
+    from igcnas.training.runs.curve import no_events
+    from igcnas.training.runs.run import Observer, read_summary, train_run
+    from igcnas.training.runs.settings import guard
+    from igcnas.training.runs.weights import load_pretrained
     from igcnas.training.stream import default_workers
 
     assert world.device is not None
@@ -314,8 +316,8 @@ def _family_name(arguments: argparse.Namespace, architecture: Architecture) -> s
 
 
 def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe: Recipe, data: RunData) -> RunSettings:
-    from igcnas.runs.settings import RunDataSettings, RunSettings
-    from igcnas.runs.weights import file_hash
+    from igcnas.training.runs.settings import RunDataSettings, RunSettings
+    from igcnas.training.runs.weights import file_hash
 
     kind, separator, place = arguments.data.partition(":")
     share = short_settings(data.images).validation_fraction if arguments.validation is None else arguments.validation
@@ -358,7 +360,7 @@ def _share_cores(device: torch.device) -> None:
 
 
 def _show_groups(states: list[GroupState], layer: str, say: Callable[[str], None]) -> None:
-    from igcnas.runs.groups import detail, summary
+    from igcnas.training.runs.groups import detail, summary
 
     shown = [state for state in states if layer in state.layer] if layer else []
     for line in [detail(state) for state in shown] or [summary(states)]:

@@ -1,88 +1,19 @@
-"""Data sets by name: images in memory, a test split that no training sees, and a fingerprint which guards a resume."""
+"""Data sets by name: images in memory, a test split that no training sees, and a fingerprint which guards a resume.
 
-from __future__ import annotations
+loading: a data set by its name. dataset: images and labels in splits. digits, cifar, svhn, npz, imagefolder: where they
+come from. listing, picture, decoding, arrays, archive, unpickling, headers, names: reading what others made. stream:
+image folders that do not fit into memory. augmentation: what is done to a training image. examination, bounds, origin:
+what is refused, and where data came from. cache: what was decoded once.
+"""
 
-from pathlib import Path
+from igcnas.moved import lending
 
-from igcnas.data.dataset import Dataset, Split, split_train_validation
-from igcnas.errors import DataError, unknown_name
-
-__all__ = ["DATASETS", "Dataset", "Split", "load_dataset", "split_train_validation"]
-
-# What a user may write, for a help text.
-DATASETS = ("digits", "cifar10", "cifar100", "svhn", "svhn-extra", "imagefolder:PATH", "npz:FILE")
-
-
-def load_dataset(
-    spec: str,
-    *,
-    data_dir: Path | None = None,
-    image_size: int | None = None,
-    skip_bad: bool = False,
-    own_validation: bool = True,
-) -> Dataset:
-    """The data set that `spec` names: digits, cifar10, cifar100, svhn, svhn-extra, imagefolder:PATH or npz:FILE.
-
-    `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it; or the folder of the
-    .mat files of SVHN. For image folders: `image_size`, in pixels, to a square of which each image is resized and
-    centre-cropped, and `skip_bad`, which leaves out what cannot be decoded. `own_validation` False lets a validation
-    split that the data bring join the training data. DataError if the name is unknown, a setting is missing or does not
-    apply, the data is damaged, or nothing can be learned from it.
-    """
-    from igcnas.data.examination import check_learnable
-
-    dataset = _load(spec, data_dir, image_size, skip_bad, own_validation)
-    check_learnable(dataset)
-    return dataset
-
-
-def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bool, own_validation: bool) -> Dataset:
-    # Each loader is imported when it is used: scikit-learn and Pillow take long to import.
-    kind, _, place = spec.partition(":")
-    if image_size is not None and kind != "imagefolder":
-        raise DataError(
-            f"--image-size {image_size} does not apply to {spec!r}; it is for imagefolder:PATH, leave it out"
-        )
-    if skip_bad and kind != "imagefolder":
-        raise DataError(f"--skip-bad does not apply to {spec!r}; it is for imagefolder:PATH, leave it out")
-    if spec == "digits":
-        from igcnas.data.digits import load_digits
-
-        return load_digits()
-    if spec == "cifar10" or spec == "cifar100":
-        from igcnas.data.cifar import load_cifar
-
-        if data_dir is None:
-            raise DataError(f"{spec} is read from a folder and none was given; pass --data-dir with its download")
-        return load_cifar(spec, data_dir.expanduser())
-    if spec in ("svhn", "svhn-extra"):
-        from igcnas.data.svhn import load_svhn
-
-        if data_dir is None:
-            raise DataError(f"{spec} is read from a folder and none was given; pass --data-dir with its .mat files")
-        return load_svhn(spec, data_dir.expanduser())
-    if kind in ("imagefolder", "npz"):
-        if not place:
-            raise DataError(f"{spec!r} lacks its path; write {'imagefolder:PATH' if kind != 'npz' else 'npz:FILE'}")
-        path = Path(place).expanduser()
-        if kind == "npz":
-            from igcnas.data.npz import load_npz
-
-            return load_npz(path, own_validation=own_validation)
-        from igcnas.data.imagefolder import load_image_folder
-
-        return load_image_folder(path, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation)
-    raise DataError(unknown_name("data set", spec, DATASETS) + _as_path(spec))
-
-
-def _as_path(spec: str) -> str:
-    """A path alone is a common slip."""
-    path = Path(spec).expanduser()
-    try:
-        if spec and path.is_dir():
-            return f"; {spec!r} is a folder: write imagefolder:{spec}"
-        if spec.endswith(".npz"):
-            return f"; write npz:{spec}"
-    except (OSError, ValueError):  # no path at all
-        pass
-    return ""
+__getattr__ = lending(
+    __name__,
+    {
+        "DATASETS": "igcnas.data.loading",
+        "Dataset": "igcnas.data.dataset",
+        "Split": "igcnas.data.dataset",
+        "load_dataset": "igcnas.data.loading",
+    },
+)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from igcnas import limits
 from igcnas.errors import DataError
+from igcnas.system import resources
 
 # Pictures compress 2 to 50 times, drawings and masks a few hundred; deflate cannot do more than 1,032.
 _MOST_RATIO = 200
@@ -14,7 +14,7 @@ def check_memory(needed: int, what: str, way_out: str) -> None:
     """DataError where so many bytes are more than the machine has free; `what` begins it, `way_out` ends it."""
     if needed <= _SMALL:
         return
-    free = limits.memory().available
+    free = resources.memory().available
     if free is not None and needed > free:
         raise DataError(f"{what} {size(needed)}, and {size(free)} of memory are free; {way_out}")
 

@@ -1,7 +1,7 @@
 """Decoded images on disk, so that the second load of an image folder takes no decoding.
 
-The files may be deleted at any time. They lie in one of the folders of igcnas.folders: IGCNAS_CACHE, else the user's
-cache folder, else one under the temporary folder. All are read; the first that can be written is written.
+The files may be deleted at any time. They lie in one of the folders of igcnas.system.folders: IGCNAS_CACHE, else the
+user's cache folder, else one under the temporary folder. All are read; the first that can be written is written.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas import folders
 from igcnas.data.npz import read_arrays
 from igcnas.errors import DataError, MachineError
-from igcnas.files import replacing
+from igcnas.system import folders
+from igcnas.system.files import replacing
 
 _LOGGER = logging.getLogger(__name__)
 

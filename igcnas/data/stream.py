@@ -20,12 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from igcnas.data.augmentation import DRAWS, Augmentation, random_window
 from igcnas.data.listing import Listing
 from igcnas.data.picture import opened, orientation, remarks, size_of, upright
-from igcnas.data.windows import DRAWS, random_window
 from igcnas.errors import DataError, MachineError
-from igcnas.files import machine_fault
-from igcnas.recipes import Augmentation
+from igcnas.system.files import machine_fault
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from igcnas.architecture import Architecture
 from igcnas.drawing.block import draw_block, save_block
 from igcnas.drawing.canvas import FORMATS, save_scene, scene_figure
 from igcnas.drawing.connections import Connections, assigned, connection_figure, masked
+from igcnas.drawing.explanation import block_of
 from igcnas.drawing.layout import block_scene
 from igcnas.drawing.matrices import matrices_scene
 from igcnas.drawing.network import NetworkPicture, compute_network
@@ -26,7 +26,7 @@ from igcnas.drawing.picture import BlockPicture, compute_block
 from igcnas.drawing.scene import Scene, stacked
 from igcnas.drawing.sketch import BlockSketch, compute_sketch
 from igcnas.drawing.svg import scene_svg
-from igcnas.explanation import block_of
+from igcnas.network.architecture import Architecture
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -7,16 +7,16 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas import harmless
 from igcnas.drawing.boxes import STEP, draw_boxes
 from igcnas.drawing.canvas import small_png
 from igcnas.drawing.counts import draw_counts
+from igcnas.drawing.explanation import Explanation
 from igcnas.drawing.palette import INK, QUIET
 from igcnas.drawing.picture import BlockPicture, compute_block
 from igcnas.drawing.strips import draw_strips
-from igcnas.explanation import Explanation
-from igcnas.files import write_whole
-from igcnas.style import own_style
+from igcnas.drawing.style import own_style
+from igcnas.system import harmless
+from igcnas.system.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,12 +6,12 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas import harmless
 from igcnas.drawing.palette import INK, QUIET
 from igcnas.drawing.scene import Dots, Lines, Rects, Scene, Text
+from igcnas.drawing.style import own_style
 from igcnas.drawing.svg import scene_svg
-from igcnas.files import write_text, write_whole
-from igcnas.style import own_style
+from igcnas.system import harmless
+from igcnas.system.files import write_text, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

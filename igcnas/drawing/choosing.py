@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from igcnas.drawing.elision import shown_channels
+from igcnas.drawing.explanation import Explanation
 from igcnas.drawing.flow import Moving
-from igcnas.explanation import Explanation
-from igcnas.grouping import DynamicChannels, MultiSpectral
-from igcnas.primitives import Convolution
+from igcnas.network.grouping import DynamicChannels, MultiSpectral
+from igcnas.network.primitives import Convolution
 
 
 def _mixes(layer: Moving) -> bool:

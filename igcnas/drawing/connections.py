@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from igcnas.drawing.palette import EMPTY, INK, QUIET, colours
+from igcnas.drawing.style import own_style
 from igcnas.errors import ArchitectureError
-from igcnas.style import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.drawing.palette import INK, WARNING
-from igcnas.paths import summarize
+from igcnas.network.paths import summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

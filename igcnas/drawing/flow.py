@@ -12,9 +12,9 @@ from functools import reduce
 from operator import or_
 from typing import TypeAlias
 
-from igcnas.explanation import Explanation
-from igcnas.grouping import DynamicChannels, MultiSpectral
-from igcnas.primitives import Convolution, Gather, Permutation
+from igcnas.drawing.explanation import Explanation
+from igcnas.network.grouping import DynamicChannels, MultiSpectral
+from igcnas.network.primitives import Convolution, Gather, Permutation
 
 Moving: TypeAlias = Convolution | Permutation | Gather
 
@@ -29,7 +29,7 @@ class Reach:
 
     @property
     def condition(self) -> str:
-        """As `igcnas.paths.PathSummary.condition`: 'strict', 'loose' or 'incomplete'."""
+        """As `igcnas.network.paths.PathSummary.condition`: 'strict', 'loose' or 'incomplete'."""
         if self.meeting < self.pairs:
             return "incomplete"
         return "strict" if self.paths == self.pairs else "loose"

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from igcnas.drawing.connections import Connections, assigned, masked
-from igcnas.layers import GatedConv, LearnedModule, MultiSpectralConv, SalientConv
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution
+from igcnas.modules.layers import GatedConv, LearnedModule, MultiSpectralConv, SalientConv
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution
 
 
 @torch.no_grad()
@@ -57,7 +57,8 @@ def module_connections(network: nn.Module, images: torch.Tensor | None = None) -
 def exported_connections(
     network: Plan, assignments: Mapping[str, Mapping[str, Sequence[int]]]
 ) -> dict[str, Connections]:
-    """Of each learned convolution of a plan, by its path, what lowering noted of it (`igcnas.lowering.Lowered`).
+    """Of each learned convolution of a plan, by its path, what lowering noted of it
+    (`igcnas.modules.lowering.Lowered`).
 
     Layers in which each image chooses have no assignment and are left out.
     """

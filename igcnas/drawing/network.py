@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from igcnas.architecture import Architecture
-from igcnas.cost import count_plan
-from igcnas.plan import Plan, plan
-from igcnas.primitives import Layer, Sequence, halve
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count_plan
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Layer, Sequence, halve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

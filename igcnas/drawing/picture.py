@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.explanation import Explanation
-from igcnas.paths import connections
-from igcnas.primitives import Convolution, Gather, Permutation
+from igcnas.drawing.explanation import Explanation
+from igcnas.network.paths import connections
+from igcnas.network.primitives import Convolution, Gather, Permutation
 from igcnas.units import counted
 
 # Beyond these a drawing of each channel and weight is a hairball.

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from igcnas.drawing.choosing import frame_of, orders_of, shown_of
+from igcnas.drawing.explanation import Explanation
 from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
 from igcnas.drawing.picture import heading, input_partitions
-from igcnas.explanation import Explanation
-from igcnas.grouping import DynamicChannels, MultiSpectral
-from igcnas.primitives import Activation, Convolution, Norm
+from igcnas.network.grouping import DynamicChannels, MultiSpectral
+from igcnas.network.primitives import Activation, Convolution, Norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

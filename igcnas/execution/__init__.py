@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from igcnas.execution.program import Program
-    from igcnas.plan import Plan
+    from igcnas.network.plan import Plan
 
 
 def make_program(network_plan: Plan, network: nn.Module, batch: int) -> Program:

@@ -15,10 +15,10 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from igcnas.composition import after, dense_kernel
-from igcnas.cost import layer_cost
-from igcnas.layers.masked import MaskedConv
-from igcnas.primitives import Convolution, Gather, Permutation
+from igcnas.modules.composition import after, dense_kernel
+from igcnas.modules.layers.learned import MaskedConv
+from igcnas.network.cost import layer_cost
+from igcnas.network.primitives import Convolution, Gather, Permutation
 
 Linear: TypeAlias = Convolution | Permutation | Gather
 

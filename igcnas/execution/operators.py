@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Pool, Size
+from igcnas.network.primitives import Pool, Size
 
 if TYPE_CHECKING:
     from igcnas.execution.nodes.convolution import Convolve

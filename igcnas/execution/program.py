@@ -10,7 +10,7 @@ from torch import nn
 from igcnas.execution.operators import Operators
 from igcnas.execution.reading import Reading
 from igcnas.execution.values import Value
-from igcnas.plan import Plan
+from igcnas.network.plan import Plan
 
 
 class Program:

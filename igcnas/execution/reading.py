@@ -6,7 +6,6 @@ from functools import singledispatchmethod
 
 from torch import nn
 
-from igcnas import primitives
 from igcnas.execution import composing
 from igcnas.execution.nodes import (
     Activate,
@@ -24,8 +23,9 @@ from igcnas.execution.nodes import (
 from igcnas.execution.operators import Operators
 from igcnas.execution.values import COPY, Value
 from igcnas.execution.weights import MadeWeight, PlainWeight, Weight
-from igcnas.layers.gated import GatedConv, SalientConv
-from igcnas.layers.masked import MaskedConv
+from igcnas.modules.layers.gated import GatedConv, SalientConv
+from igcnas.modules.layers.learned import MaskedConv
+from igcnas.network import primitives
 
 
 class Reading:

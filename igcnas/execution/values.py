@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from igcnas.primitives import Size
+from igcnas.network.primitives import Size
 
 if TYPE_CHECKING:
     from igcnas.execution.operators import Operators

@@ -39,7 +39,7 @@ class MadeWeight:
     """What is made of parameters at each step; autograd brings the gradient to them.
 
     A layer with learned groups multiplies by a masked weight. Layers in a row with nothing between them but
-    permutations are one convolution with the composed kernel (igcnas/composition.py).
+    permutations are one convolution with the composed kernel (igcnas/modules/composition.py).
     """
 
     def __init__(self, make: Callable[[], torch.Tensor], view: Callable[[torch.Tensor], Any]) -> None:

@@ -23,19 +23,19 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from igcnas import cost, primitives
-from igcnas.architecture import Architecture
-from igcnas.cost import Cost
 from igcnas.errors import ExportError
 from igcnas.export import parity
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.onnx import write_onnx
 from igcnas.export.source import model_source
-from igcnas.files import replacing_folder, write_text, write_whole
-from igcnas.layers import MultiSpectralConv
-from igcnas.lowering import Lowered, lower
-from igcnas.network import build
-from igcnas.plan import Plan, plan
+from igcnas.modules.build import build
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.lowering import Lowered, lower
+from igcnas.network import cost, primitives
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import Cost
+from igcnas.network.plan import Plan, plan
+from igcnas.system.files import replacing_folder, write_text, write_whole
 from igcnas.units import counted
 
 # A gate that is nearly undecided may flip in a runtime that rounds differently: about one export in fifty of a large

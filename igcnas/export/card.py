@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from igcnas.cost import Cost
 from igcnas.export.parity import BATCHES, TOLERANCE
-from igcnas.harmless import markdown
+from igcnas.network.cost import Cost
+from igcnas.system.harmless import markdown
 
 CONVENTION = (
     "multiply-accumulates of convolutions and linear layers for one image (many papers call them FLOPs); biases, batch "

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from igcnas.errors import ExportError
-from igcnas.files import replacing
+from igcnas.system.files import replacing
 
 INPUT = "image"
 OUTPUT = "logits"

@@ -16,7 +16,7 @@ from torch import nn
 
 from igcnas.errors import ExportError
 from igcnas.export.onnx import INPUT
-from igcnas.files import machine_fault, naming_faults
+from igcnas.system.files import machine_fault, naming_faults
 
 TOLERANCE = 1e-4
 BATCHES = (1, 5)

@@ -8,8 +8,7 @@ from functools import singledispatch
 
 from torch import nn
 
-from igcnas import primitives
-from igcnas.layers import (
+from igcnas.modules.layers import (
     GATED,
     Add,
     AppendChannels,
@@ -21,7 +20,8 @@ from igcnas.layers import (
     SplitConv,
     gated_arguments,
 )
-from igcnas.plan import Plan
+from igcnas.network import primitives
+from igcnas.network.plan import Plan
 
 _WIDTH = 120
 _HELPERS: dict[type, type[nn.Module]] = {

@@ -11,15 +11,15 @@ from collections.abc import Container
 
 import optuna
 
-from igcnas.architecture import Architecture
-from igcnas.baselines import Known
-from igcnas.canonical import canonical_id
-from igcnas.proposals import Proposer
-from igcnas.records import TrialRecord, counted, records
+from igcnas.network.architecture import Architecture
+from igcnas.network.baselines import Known
+from igcnas.network.canonical import canonical_id
 from igcnas.search.observing import observations
+from igcnas.search.proposals import Proposer
 from igcnas.search.queue import Queue
+from igcnas.search.records import TrialRecord, counted, records
 from igcnas.search.repeating import Repeating
-from igcnas.study import StudySettings
+from igcnas.search.study import StudySettings
 
 
 class Agenda:

@@ -13,22 +13,22 @@ from pathlib import Path
 import optuna
 
 from igcnas import units
-from igcnas.architecture import Architecture
-from igcnas.baselines import Known, known_networks
 from igcnas.errors import IgcnasError, MachineError, TrainingError
-from igcnas.evaluation import Evaluator, Interrupted, Outcome
-from igcnas.proposals import Proposer, SpaceDomain, resolve_sampler
-from igcnas.records import TrialRecord, counted, records, repeats, trained
+from igcnas.network.architecture import Architecture
+from igcnas.network.baselines import Known, known_networks
 from igcnas.search.agenda import Agenda
+from igcnas.search.evaluation import Evaluator, Interrupted, Outcome
 from igcnas.search.flight import Flight
 from igcnas.search.limits import check_budget, check_pruner
 from igcnas.search.observing import observations
+from igcnas.search.proposals import Proposer, SpaceDomain, resolve_sampler
 from igcnas.search.pruning import rule_for
 from igcnas.search.queue import Queue
+from igcnas.search.records import TrialRecord, counted, records, repeats, trained
 from igcnas.search.repeating import Repeating
 from igcnas.search.report import Progress, Summary
-from igcnas.space import SearchSpace
-from igcnas.study import StudySettings, trial_folder
+from igcnas.search.space import SearchSpace
+from igcnas.search.study import StudySettings, trial_folder
 from igcnas.training.engine import EpochReport
 
 _MAX_FAILURES_IN_A_ROW = 10

@@ -7,11 +7,11 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from igcnas.evaluation import Outcome
-from igcnas.records import TrialRecord
+from igcnas.search.evaluation import Outcome
 from igcnas.search.pruning import Rule
 from igcnas.search.queue import Attempt
-from igcnas.study import OBJECTIVES, StudySettings
+from igcnas.search.records import TrialRecord
+from igcnas.search.study import OBJECTIVES, StudySettings
 from igcnas.training.engine import EpochReport
 
 

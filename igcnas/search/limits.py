@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from igcnas.cost import count
 from igcnas.errors import BudgetError, IgcnasError, unknown_name
-from igcnas.proposals import resolve_sampler
-from igcnas.proposals.samplers import sampler_named
-from igcnas.space import SearchSpace
-from igcnas.study import PRUNERS, StudySettings
+from igcnas.network.cost import count
+from igcnas.search.proposals import resolve_sampler
+from igcnas.search.proposals.samplers import sampler_named
+from igcnas.search.space import SearchSpace
+from igcnas.search.study import PRUNERS, StudySettings
 from igcnas.units import counted
 
 # A front is searched between this share of the budget and the budget.

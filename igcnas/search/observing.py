@@ -6,12 +6,14 @@ training (`pending`). Proposals and pruning depend on that alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import optuna
 
-from igcnas.proposals import Observation
-from igcnas.records import TrialRecord, records
+from igcnas.network.architecture import Architecture
+from igcnas.search.proposals import Observation, Proposal, Proposer
+from igcnas.search.records import TrialRecord, records
 
 
 def observations(study: optuna.Study, objective: str, *, known_to: TrialRecord | None = None) -> list[Observation]:
@@ -51,3 +53,14 @@ def _observation(record: TrialRecord, parameters: dict[str, object], objective: 
         known=record.baseline is not None,
         pending=pending,
     )
+
+
+def replay(
+    study: optuna.Study, proposer: Proposer[Architecture], objective: str
+) -> Iterator[tuple[TrialRecord, Proposal[Architecture] | None]]:
+    """Each searched network, and what the proposer proposes from what was known when it was proposed: the same."""
+    every = records(study)
+    for record in every:
+        if record.searched:
+            seen = {earlier.canonical_id for earlier in every[: every.index(record)]}
+            yield record, proposer.propose(observations(study, objective, known_to=record), seen)

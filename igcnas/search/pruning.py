@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from igcnas.proposals import Halving, Judge, is_spared
-from igcnas.records import TrialRecord
 from igcnas.search.observing import known_records
-from igcnas.study import StudySettings
+from igcnas.search.proposals import Halving, Judge, is_spared
+from igcnas.search.records import TrialRecord
+from igcnas.search.study import StudySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

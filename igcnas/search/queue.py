@@ -13,10 +13,10 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from igcnas.architecture import Architecture
-from igcnas.cost import count
-from igcnas.records import TrialRecord, proposal_attributes, record_of
-from igcnas.study import StudySettings
+from igcnas.network.architecture import Architecture
+from igcnas.network.cost import count
+from igcnas.search.records import TrialRecord, proposal_attributes, record_of
+from igcnas.search.study import StudySettings
 
 # A training that kills its run this often without getting any further is closed.
 _MAX_STARTS = 5

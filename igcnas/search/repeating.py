@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from igcnas import racing
-from igcnas.records import Network, TrialRecord, networks, repeats
+from igcnas.search.records import Network, TrialRecord, networks, repeats
+from igcnas.statistics import racing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

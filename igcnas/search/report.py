@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from igcnas.proposals import Tally
-from igcnas.records import TrialRecord
+from igcnas.search.proposals import Tally
+from igcnas.search.records import TrialRecord
 from igcnas.training.engine import EpochReport
 
 

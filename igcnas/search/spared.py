@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import optuna
 
-from igcnas.proposals import Judge
-from igcnas.records import TrialRecord, front, records, trained
 from igcnas.search.observing import compared_cost, observations
-from igcnas.statistics import wilson_interval
-from igcnas.study import StudySettings
+from igcnas.search.proposals import Judge
+from igcnas.search.records import TrialRecord, front, records, trained
+from igcnas.search.study import StudySettings
+from igcnas.statistics.intervals import wilson_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

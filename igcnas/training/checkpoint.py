@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load, save
 
 from igcnas.errors import TrainingError
-from igcnas.files import read_back, write_whole
+from igcnas.system.files import read_back, write_whole
 
 _MARK = b"igcnas sha256"
 

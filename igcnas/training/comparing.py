@@ -18,13 +18,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from igcnas.architecture import Architecture
-from igcnas.network import build
-from igcnas.plan import Plan, plan
-from igcnas.recipes import Recipe
+from igcnas.modules.build import build
+from igcnas.network.architecture import Architecture
+from igcnas.network.plan import Plan, plan
 from igcnas.training.graph import WARM_UP
 from igcnas.training.objective import GroupingObjective
 from igcnas.training.preparing import hang_dropout, prepare
+from igcnas.training.recipes import Recipe
 from igcnas.training.steps import LossOf, Result, Steps
 
 STEPS = 5

@@ -1,6 +1,6 @@
 """What MSGC's hinge counts where it counts as the authors' code does (rules.hinge_of = 'msgc').
 
-Their counter (igcnas/conventions/msgc.py) adds activations, pooled elements and attention's products to the
+Their counter (igcnas/network/conventions/msgc.py) adds activations, pooled elements and attention's products to the
 multiply-accumulates, and multiplies means over the batch: the share that heads of one convolution keep, and the share
 of its outputs that no head of the next one keeps, where igcnas's own count goes image by image.
 """
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from igcnas.conventions import msgc
-from igcnas.layers import MultiSpectralConv
-from igcnas.plan import Plan
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.network.conventions import msgc
+from igcnas.network.plan import Plan
 
 
 class CountedByAuthors:

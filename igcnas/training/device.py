@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 import torch
 
-from igcnas import gpu
 from igcnas.errors import IgcnasError
-from igcnas.limits import usable_cores
+from igcnas.system import gpu
+from igcnas.system.resources import usable_cores
 
 DEVICES = ("auto", "cpu", "cuda")
 

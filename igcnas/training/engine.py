@@ -21,17 +21,17 @@ from torch import nn
 from torch.nn import functional
 
 from igcnas.errors import TrainingError
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.recipes import Recipe
+from igcnas.modules.build import build
+from igcnas.network.plan import Plan
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.device import computing
 from igcnas.training.distributed import ALONE, World
 from igcnas.training.making import make_steps
 from igcnas.training.metrics import Scores, score
 from igcnas.training.objective import GroupingObjective
+from igcnas.training.optimizer import rate_factor
 from igcnas.training.preparing import hang_dropout, prepare
-from igcnas.training.schedule import rate_factor
+from igcnas.training.recipes import Recipe
 from igcnas.training.source import Source
 from igcnas.training.steps import Steps
 from igcnas.training.syncnorm import synchronise_norms

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from igcnas.recipes import Recipe
 from igcnas.training.optimizer import parameter_kinds
+from igcnas.training.recipes import Recipe
 
 
 class FlatSGD:

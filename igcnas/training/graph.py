@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from igcnas.errors import CaptureError
-from igcnas.layers import LearnedModule
-from igcnas.recipes import Recipe
+from igcnas.modules.layers import LearnedModule
 from igcnas.training.device import give_back
 from igcnas.training.distributed import World
+from igcnas.training.recipes import Recipe
 from igcnas.training.steps import EagerSteps, LossOf, Result
 
 WARM_UP = 3

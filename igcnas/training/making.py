@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from igcnas.plan import Plan
-from igcnas.recipes import Recipe
+from igcnas.network.plan import Plan
 from igcnas.training.distributed import ALONE, GradientAverage, World
 from igcnas.training.graph import GraphSteps, not_captured
 from igcnas.training.objective import GroupingObjective
+from igcnas.training.recipes import Recipe
 from igcnas.training.steps import EagerSteps, LossOf, ProgramSteps, Steps
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from igcnas.layers import MultiSpectralConv
-from igcnas.plan import Plan
-from igcnas.upstream import readers
-from igcnas.usage import connections, used_outputs
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.layers.gated import connections, used_outputs
+from igcnas.network.plan import Plan
+from igcnas.network.upstream import readers
 
 
 @torch.inference_mode()
@@ -24,9 +24,10 @@ def measure_gates(
     """Run the network over batches of float images (B, channels, height, width); each gated layer keeps what it used.
 
     The buffers `measured` take the numbers of images, of channel pairs that met in all of them and of input channels
-    that some head read in all of them; `igcnas.lowering.lower` makes costs of them. Outputs that no later head reads
-    are not computed and do not count (`igcnas/upstream.py`). Does nothing for a network without such layers, and
-    leaves the network in evaluation mode. `total` adds up int64 tensors over processes that have different images.
+    that some head read in all of them; `igcnas.modules.lowering.lower` makes costs of them. Outputs that no later head
+    reads are not computed and do not count (`igcnas/network/upstream.py`). Does nothing for a network without such
+    layers, and leaves the network in evaluation mode. `total` adds up int64 tensors over processes that have different
+    images.
     """
     network.eval()
     found = readers(network_plan)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from igcnas.cost import layer_cost
-from igcnas.layers import LearnedModule, MultiSpectralConv
-from igcnas.layers.numbers import StepNumber
-from igcnas.plan import Plan
-from igcnas.primitives import Convolution
-from igcnas.settings import GroupingRules
+from igcnas.modules.layers import LearnedModule, MultiSpectralConv
+from igcnas.modules.layers.gated import connections, used_outputs
+from igcnas.modules.layers.numbers import StepNumber
+from igcnas.network.cost import layer_cost
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution
+from igcnas.network.upstream import positions, readers
 from igcnas.training.counted import CountedByAuthors
-from igcnas.upstream import positions, readers
-from igcnas.usage import connections, used_outputs
 
 
 class GroupingObjective:
@@ -22,10 +22,10 @@ class GroupingObjective:
     hinge (MSGC, section IV): weight * (spent - allowed) while spent >= allowed, where spent are the MACs of this batch
     over those of the same network with dense convolutions, and allowed falls from 1 to the planned share. Spent are the
     mean shares of the masks, what the generators cost, and less, as in the authors' code without a gradient, what
-    convolutions save whose outputs no head reads (igcnas/upstream.py). Theirs also counts activations, pooled elements
-    and attention's products, and multiplies means over the batch where this counts each image, as it is measured after
-    training: rules.hinge_of = 'msgc' is their count (counted.py). With several processes, each has its part of the
-    batch and all of them agree on whether the whole batch is over.
+    convolutions save whose outputs no head reads (igcnas/network/upstream.py). Theirs also counts activations, pooled
+    elements and attention's products, and multiplies means over the batch where this counts each image, as it is
+    measured after training: rules.hinge_of = 'msgc' is their count (counted.py). With several processes, each has its
+    part of the batch and all of them agree on whether the whole batch is over.
     ratio (DGConv, equation 9): the loss times (connections / planned) ** exponent while there are more than planned.
     Its connections are those of the layers with Kronecker gates; rules.ratio_of may weigh them by what they cost.
     """

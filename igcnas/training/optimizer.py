@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.optim import SGD, Optimizer, RMSprop
 
-from igcnas.recipes import KINDS, Recipe
 from igcnas.training.objective import deciding_parameters
+from igcnas.training.recipes import KINDS, Recipe, Schedule
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 def parameter_kinds(network: nn.Module, *, shifts: bool = False) -> dict[str, list[nn.Parameter]]:
-    """Every parameter, by its kind (see igcnas/recipes/recipe.py): what decides groups first, then norms, by module.
+    """Every parameter, by its kind (see igcnas/training/recipes/recipe.py): what decides groups first, then norms, by
+    module.
 
     shifts: those of norms are a kind of their own, the last.
     """
@@ -102,3 +104,22 @@ class Rates:
         torch.mul(self._scales, rate, out=self._rates)
         for group, lr in zip(groups, self._rates.unbind(), strict=True):
             group["lr"] = lr
+
+
+def rate_factor(schedule: Schedule, step: int, *, steps_per_epoch: int, epochs: int) -> float:
+    """Multiple of the learning rate at this step of all, counted from 0.
+
+    Milestones fall on the nearest epoch. During warm-up the rate rises linearly to its full value, whatever the kind.
+    """
+    total = epochs * steps_per_epoch
+    warm = 0 if schedule.warmup is None else max(1, round(schedule.warmup * total))
+    if step < warm:
+        return (step + 1) / warm
+    epoch = step // steps_per_epoch
+    if schedule.kind == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+    if schedule.kind == "cosine-epoch":
+        return 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+    if schedule.kind == "exponential":
+        return schedule.factor**epoch
+    return schedule.factor ** sum(epoch >= round(share * epochs) for share in schedule.milestones)

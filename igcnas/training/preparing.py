@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from igcnas.layers import CondensingLinear, DynamicConv, LearnedModule
-from igcnas.plan import Plan
-from igcnas.primitives import Gated, GlobalPool, Layer, Linear, Residual, Sequence
-from igcnas.recipes import FirstWeights, NormConstants, Recipe
+from igcnas.modules.layers import CondensingLinear, DynamicConv, LearnedModule
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Gated, GlobalPool, Layer, Linear, Residual, Sequence
+from igcnas.training.recipes import FirstWeights, NormConstants, Recipe
 
 _Norm = nn.modules.batchnorm._BatchNorm
 

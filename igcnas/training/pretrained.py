@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from igcnas.errors import TrainingError
-from igcnas.layers import LearnedModule
+from igcnas.modules.layers import LearnedModule
 from igcnas.training.ports import Port, ignores, names_of, recognise
 
 

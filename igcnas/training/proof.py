@@ -22,8 +22,8 @@ from functools import partial
 
 import torch
 
-from igcnas.architecture import Architecture
 from igcnas.errors import CaptureError, IgcnasError, MachineError
+from igcnas.network.architecture import Architecture
 from igcnas.training.comparing import BFLOAT16, FLOAT32, STEPS, Batch, Making, Subject, Trace, difference
 from igcnas.training.device import computing, resolve_device
 from igcnas.training.making import make_steps

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from igcnas.cost import count_plan
-from igcnas.layers import MultiSpectralConv
-from igcnas.lowering import lower
-from igcnas.plan import Plan
+from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.lowering import lower
+from igcnas.network.cost import count_plan
+from igcnas.network.plan import Plan
 from igcnas.training.measuring import measure_gates
 from igcnas.training.metrics import accuracy
 from igcnas.training.tensors import ImageTensors, TrainingData

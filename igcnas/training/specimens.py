@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from igcnas.architecture import Architecture, Stage
-from igcnas.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
-from igcnas.grouping import (
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BasicBlock, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.grouping import (
     DENSE,
     Condensing,
     DynamicChannels,
@@ -21,8 +21,9 @@ from igcnas.grouping import (
     MultiSpectral,
     SparseProduct,
 )
-from igcnas.recipes import ChannelDropout, Recipe, short_recipe
-from igcnas.settings import GroupingRules, TrainingSettings
+from igcnas.network.grouping.rules import GroupingRules
+from igcnas.training.recipes import ChannelDropout, Recipe, short_recipe
+from igcnas.training.settings import TrainingSettings
 
 CLASSES = 10
 SHAPE = (3, 16, 16)

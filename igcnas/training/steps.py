@@ -16,12 +16,12 @@ from torch.optim import Optimizer
 
 from igcnas.execution import make_program
 from igcnas.execution.program import Program
-from igcnas.layers.precision import wide
-from igcnas.plan import Plan
-from igcnas.recipes import Recipe
+from igcnas.modules.layers.precision import wide
+from igcnas.network.plan import Plan
 from igcnas.training.distributed import GradientAverage
 from igcnas.training.flat import FlatSGD
 from igcnas.training.optimizer import Rates, make_optimizer
+from igcnas.training.recipes import Recipe
 
 # From logits (B, classes) and labels (B,) to the loss of a batch.
 LossOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

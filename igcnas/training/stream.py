@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from igcnas.data.augmentation import Augmentation
 from igcnas.data.listing import FolderListing, Listing
 from igcnas.data.stream import Form, ImageFiles, StreamBatch, stream
-from igcnas.limits import usable_cores
-from igcnas.recipes import Augmentation
+from igcnas.system.resources import usable_cores
 from igcnas.training.augment import jitter
 from igcnas.training.distributed import ALONE, World
 from igcnas.training.source import Batches

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from igcnas.data import Dataset, Split
-from igcnas.data.windows import DRAWS, random_window
-from igcnas.recipes import Augmentation
-from igcnas.settings import TrainingSettings
+from igcnas.data.augmentation import DRAWS, Augmentation, random_window
+from igcnas.data.dataset import Dataset, Split
 from igcnas.training.augment import crop, jitter, padded, resize_windows
 from igcnas.training.distributed import ALONE, World
+from igcnas.training.settings import TrainingSettings
 from igcnas.training.source import Batches
 
 EVALUATION_BATCH = 500

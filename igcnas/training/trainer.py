@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from igcnas.architecture import Architecture
 from igcnas.errors import TrainingError
-from igcnas.plan import plan
-from igcnas.recipes import short_recipe
-from igcnas.settings import TrainingSettings
+from igcnas.network.architecture import Architecture
+from igcnas.network.plan import plan
 from igcnas.training.engine import Engine, EpochReport
+from igcnas.training.recipes import short_recipe
+from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 
 __all__ = ["EpochReport", "TrainResult", "train"]

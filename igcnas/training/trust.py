@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
-from igcnas import again, folders, gpu
 from igcnas.errors import IgcnasError, StudyError
-from igcnas.files import write_text
-from igcnas.reading import parse_json, read_json
+from igcnas.system import again, folders, gpu
+from igcnas.system.files import write_text
+from igcnas.system.reading import parse_json, read_json
 
 # How the proof ends where it could find nothing out: the GPU is busy or full. Its last line says why.
 NOT_NOW = 75
@@ -126,7 +126,7 @@ def proved(device: torch.device, *, repeat: bool = False, seconds: float = 120.0
 def captured_here(device: torch.device) -> bool:
     """Whether the steps of a training on this device are captured: on a GPU where the proof found that right.
 
-    Not in a process that takes the place of one whose capture failed (igcnas/again.py).
+    Not in a process that takes the place of one whose capture failed (igcnas/system/again.py).
     """
     if device.type != "cuda" or again.reason() is not None:
         return False

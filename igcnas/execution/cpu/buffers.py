@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from igcnas.execution.values import Gradient, Storage
-from igcnas.primitives import Size
+from igcnas.network.primitives import Size
 
 
 class Buffers:

@@ -5,8 +5,9 @@ one that was loaded from disk could be linked to copies of a function that sum i
 training would differ in the last bits.
 
 Numba looks at the file of a kernel to see whether what it has on disk is current, and not at the files of what is
-inlined. So the folder on disk is named after a hash of all of them. There are several such folders (igcnas.folders):
-all are read, also where they cannot be written, and the first that can be is written. None is needed.
+inlined. So the folder on disk is named after a hash of all of them. There are several such folders
+(igcnas.system.folders): all are read, also where they cannot be written, and the first that can be is written. None is
+needed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numba
 from numba import njit
 from numba.core.caching import FunctionCache
 
-from igcnas.folders import KERNELS, kernel_folders, say_once, writable
+from igcnas.system.folders import KERNELS, kernel_folders, say_once, writable
 
 # Sums may be taken in another order, so that they become vector code. Not-a-number stays: the flags that assume there
 # is none are left out, because a training that diverges must show it.

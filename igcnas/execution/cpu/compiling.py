@@ -17,10 +17,10 @@ from llvmlite import binding
 from igcnas.execution import make_program
 from igcnas.execution.cpu import compiled
 from igcnas.execution.cpu.gather import gather
-from igcnas.grouping import MultiSpectral
-from igcnas.network import build
-from igcnas.plan import Plan
-from igcnas.primitives import (
+from igcnas.modules.build import build
+from igcnas.network.grouping import MultiSpectral
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import (
     Activation,
     Concat,
     Convolution,

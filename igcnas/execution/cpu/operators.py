@@ -13,7 +13,7 @@ from igcnas.execution.cpu.buffers import Buffers
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.execution.nodes.convolution import Convolve
 from igcnas.execution.values import Gradient, Storage, Use, Value
-from igcnas.primitives import Pool
+from igcnas.network.primitives import Pool
 
 
 class _Norm(NamedTuple):

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from igcnas.execution.cpu.compiled import inlined, kernel
-from igcnas.execution.cpu.lazy import combine, deposit
-from igcnas.execution.cpu.stored import rows_at_once
+from igcnas.execution.cpu.lazy import combine, deposit, rows_at_once
 from igcnas.execution.cpu.tiles import PIECE, multiply
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from igcnas.execution.nodes.node import Node
 from igcnas.execution.values import Use, Value
 from igcnas.execution.weights import Weight
-from igcnas.primitives import Convolution
+from igcnas.network.primitives import Convolution
 
 if TYPE_CHECKING:
     from igcnas.execution.operators import Operators

@@ -10,7 +10,7 @@ import torch
 from igcnas.execution.nodes.node import Node
 from igcnas.execution.nodes.pooling import Mean
 from igcnas.execution.values import Use, Value
-from igcnas.layers.gated import GatedConv, SalientConv
+from igcnas.modules.layers.gated import GatedConv, SalientConv
 
 if TYPE_CHECKING:
     from igcnas.execution.operators import Operators

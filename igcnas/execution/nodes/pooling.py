@@ -8,7 +8,7 @@ import torch
 
 from igcnas.execution.nodes.node import Node
 from igcnas.execution.values import Use, Value
-from igcnas.primitives import PadShortcut, Pool
+from igcnas.network.primitives import PadShortcut, Pool
 
 if TYPE_CHECKING:
     from igcnas.execution.operators import Operators

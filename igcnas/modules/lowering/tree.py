@@ -1,0 +1,97 @@
+"""Walks the tree of a plan and replaces its learned layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+from torch import nn
+
+from igcnas.modules.lowering.condensing import lower_condensing, lower_linear
+from igcnas.modules.lowering.flgc import lower_dgconv, lower_flgc
+from igcnas.modules.lowering.gated import lower_dgc, lower_msgc, skipped_macs, with_skipped
+from igcnas.modules.lowering.replacement import Replacement
+from igcnas.network.grouping import Condensing, DynamicChannels, KroneckerGrouping, LearnedGrouping, MultiSpectral
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Concat, Convolution, Gated, Layer, Linear, Residual, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A plan without learned layers, and the state dict of `igcnas.modules.build.build(plan)`: contiguous, on the CPU.
+
+    assignments: for each layer that was learned, by its path, the group of every input channel and of every filter;
+    where an input may serve several groups, in place of its group the inputs that each group keeps.
+    """
+
+    plan: Plan
+    state: dict[str, torch.Tensor]
+    assignments: dict[str, dict[str, list[int]]]
+
+
+def lower(network: Plan, module: nn.Module) -> Lowered:
+    """Replace every learned layer; `module` is `igcnas.modules.build.build(network)` after training."""
+    state = {name: tensor.detach() for name, tensor in module.state_dict().items()}
+    assignments: dict[str, dict[str, list[int]]] = {}
+    root = with_skipped(_sequence(network.root, "", module, state, assignments), skipped_macs(network, module))
+    # The memory format makes the strides of 1x1 weights plain, too: torch calls several strides contiguous there.
+    plain = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
+    return Lowered(Plan(root, network.input_shape) if assignments else network, plain, assignments)
+
+
+_Row = TypeVar("_Row", bound=Sequence | Gated)
+
+
+def _sequence(
+    sequence: _Row,
+    path: str,
+    module: nn.Module,
+    state: dict[str, torch.Tensor],
+    assignments: dict[str, dict[str, list[int]]],
+) -> _Row:
+    """The same sequence with learned layers replaced; moves their tensors in `state` and notes their `assignments`."""
+    prefix = f"{path}." if path else ""
+    names = {child.name for child in sequence.layers}
+    children: list[Layer] = []
+    for child in sequence.layers:
+        where = prefix + child.name
+        if isinstance(child, Sequence | Gated):
+            children.append(_sequence(child, where, module, state, assignments))
+        elif isinstance(child, Concat):
+            children.append(Concat(child.name, _sequence(child.body, f"{where}.body", module, state, assignments)))
+        elif isinstance(child, Residual):
+            body = _sequence(child.body, f"{where}.body", module, state, assignments)
+            shortcut = _sequence(child.shortcut, f"{where}.shortcut", module, state, assignments)
+            children.append(Residual(child.name, body, shortcut))
+        elif (rule := rule_for(child)) is not None:
+            new = rule(child, module.get_submodule(where), names)
+            for name in [name for name in state if name.startswith(f"{where}.")]:
+                del state[name]
+            state.update({prefix + name: tensor for name, tensor in new.state.items()})
+            assignments[where] = new.assignment
+            children.extend(new.layers)
+        else:
+            children.append(child)
+    return sequence._replace(layers=tuple(children))  # type: ignore[return-value]
+
+
+Rule: TypeAlias = Callable[[Any, nn.Module, set[str]], Replacement]
+
+RULES: dict[type, Callable[[Convolution, nn.Module, set[str]], Replacement]] = {
+    LearnedGrouping: lower_flgc,
+    KroneckerGrouping: lower_dgconv,
+    Condensing: lower_condensing,
+    MultiSpectral: lower_msgc,
+    DynamicChannels: lower_dgc,
+}
+
+
+def rule_for(layer: Layer) -> Rule | None:
+    """The function for this layer; None for a layer that learns no connections."""
+    if isinstance(layer, Convolution) and layer.learned is not None:
+        return RULES[type(layer.learned)]
+    if isinstance(layer, Linear) and layer.factor > 1:
+        return lower_linear
+    return None

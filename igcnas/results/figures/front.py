@@ -1,0 +1,192 @@
+"""The front of a study as a picture. compute_front: records to numbers, for tests; draw_front: numbers to axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from igcnas import units
+from igcnas.drawing.style import own_style
+from igcnas.results.figures.files import new_figure, save
+from igcnas.results.figures.look import looks
+from igcnas.results.figures.scale import cost_axis, from_scale, limits, ticks, to_scale
+from igcnas.search.records import TrialRecord, champions, counted, networks, repeats
+from igcnas.search.study import StudySettings
+from igcnas.statistics.noise import Noise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BESIDE_BUDGET: dict[str, Any] = {
+    "xytext": (-3, -4),
+    "textcoords": "offset points",
+    "rotation": 90,
+    "ha": "right",
+    "va": "top",
+    "color": "#666666",
+    "fontsize": 8,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontFigure:
+    """Points are (cost, accuracy), the mean over seeds, cost in the units of the axis.
+
+    front_errors: half a bar at each point of the front: its standard error by `noise`, the binomial error together with
+    the pooled spread of a seed, where any network was repeated. pruned: at the accuracy with which they were ended.
+    """
+
+    searched: dict[str, list[tuple[float, float]]]
+    baselines: list[tuple[str, float, float]]
+    pruned: list[tuple[float, float]]
+    front: list[tuple[float, float]]
+    front_errors: list[float]
+    noise: Noise
+    objective: str
+    budget: float | None
+    validation_images: int
+
+
+def compute_front(
+    every: Sequence[TrialRecord], *, budget_macs: int, validation_images: int, objective: str = "front"
+) -> FrontFigure:
+    """What the figure shows of a study's records."""
+    axis = cost_axis(objective)
+    searched: dict[str, list[tuple[float, float]]] = {}
+    known: list[tuple[str, float, float]] = []
+    for network in networks(every):
+        cost = network.record.cost(objective) / axis.size
+        if network.record.baseline is not None:
+            known.append((network.record.baseline, cost, network.mean))
+        else:
+            searched.setdefault(block_type(network.record), []).append((cost, network.mean))
+    line = champions(every, budget_macs, objective)
+    noise = noise_of(every, validation_images)
+    return FrontFigure(
+        searched=dict(sorted(searched.items())),
+        baselines=known,
+        # The latency of a pruned network was never measured.
+        pruned=[
+            (r.cost(objective) / axis.size, r.accuracies[-1])
+            for r in every
+            if r.state == "pruned" and not math.isnan(r.cost(objective))
+        ],
+        front=[(network.record.cost(objective) / axis.size, network.mean) for network in line],
+        front_errors=[noise.error(network.mean, network.n) for network in line],
+        noise=noise,
+        objective=objective,
+        budget=budget_macs / axis.size if axis.limited else None,
+        validation_images=validation_images,
+    )
+
+
+def noise_of(every: Sequence[TrialRecord], images: int) -> Noise:
+    """What the accuracies of a study may be off, from all its repeats."""
+    return Noise.of((network.accuracies for network in networks(every)), images)
+
+
+def block_type(record: TrialRecord) -> str:
+    """Family, and whether its grouping is learned, where it can also be fixed."""
+    stages = record.architecture.to_dict()["stages"]
+    learned = any(
+        grouping.get("kind") in ("flgc", "dgconv") or grouping.get("learned")
+        for stage in stages
+        for grouping in stage["block"].values()
+        if isinstance(grouping, dict)
+    )
+    return f"{record.architecture.family} (learned)" if learned else record.architecture.family
+
+
+def draw_front(figure: FrontFigure, axes: Axes) -> None:
+    """Networks by block type, known networks, and the front with its standard errors."""
+    look_of = looks(figure.searched)
+    for name, points in figure.searched.items():
+        colour, marker = look_of[name]
+        xs, ys = [cost for cost, _ in points], [accuracy for _, accuracy in points]
+        axes.scatter(xs, ys, s=52, c=colour, marker=marker, label=name, alpha=0.9, lw=0, zorder=3.5)
+    if figure.pruned:
+        xs, ys = [cost for cost, _ in figure.pruned], [accuracy for _, accuracy in figure.pruned]
+        axes.scatter(xs, ys, s=14, c="#999999", marker="x", lw=0.8, zorder=2, label="pruned, at its last accuracy")
+    by_accuracy = sorted(figure.baselines, key=lambda known: known[2])
+    costs = [cost for _, cost, _ in figure.baselines] or [1.0]
+    middle = math.sqrt(min(costs) * max(costs)) * 0.999  # where all are alike, at the budget, to the left
+    for position, (name, cost, accuracy) in enumerate(by_accuracy):
+        axes.scatter(cost, accuracy, s=110, c="white", edgecolors="black", marker="*", zorder=4)
+        left = cost > middle  # towards the inside
+        offset: dict[str, Any] = {
+            "xytext": (-7 if left else 7, -12 if position % 2 else 5),
+            "textcoords": "offset points",
+            "ha": "right" if left else "left",
+        }
+        axes.annotate(name, (cost, accuracy), fontsize=7.5, zorder=5, **offset)
+    if figure.baselines:
+        axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="known network, same training")
+    if figure.front:
+        xs, ys = [cost for cost, _ in figure.front], [accuracy for _, accuracy in figure.front]
+        end = xs[-1] if figure.budget is None else figure.budget
+        axes.step([*xs, end], [*ys, ys[-1]], where="post", c="black", lw=1.1, zorder=3)
+        axes.errorbar(
+            xs, ys, yerr=figure.front_errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5, zorder=3
+        )
+        bar = "front, one standard error" + ("" if figure.noise.degrees else " (of the images alone)")
+        axes.plot([], [], c="black", lw=1.1, label=bar)
+    if figure.budget is not None:
+        axes.axvline(figure.budget, c="#888888", ls="--", lw=1)
+        axes.annotate("budget", (figure.budget, 1), xycoords=("data", "axes fraction"), **_BESIDE_BUDGET)
+    axes.set_xscale("log")
+    axes.set_yscale("function", functions=(to_scale, from_scale))
+    low, high = _range(figure)
+    axes.set_ylim(low, high)
+    marks = ticks(low, high)
+    axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
+    axes.set_xlabel(cost_axis(figure.objective).title)
+    axes.set_ylabel(
+        f"validation accuracy (%, {units.counted(figure.validation_images, 'image')}), spaced by error rate"
+    )
+    axes.grid(True, which="both", lw=0.3, c="#dddddd")
+    axes.set_axisbelow(True)
+
+
+def _range(figure: FrontFigure) -> tuple[float, float]:
+    """Accuracies from a little below the lowest point to a little above the highest."""
+    searched = [accuracy for points in figure.searched.values() for _, accuracy in points]
+    every = [*searched, *(accuracy for _, _, accuracy in figure.baselines), *(a for _, a in figure.pruned)] or [0.0]
+    return limits(min(every), max(every))
+
+
+@own_style()
+def front_figure(every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> Figure:
+    """The figure of a study."""
+    from matplotlib.ticker import FuncFormatter
+
+    numbers = compute_front(
+        every,
+        budget_macs=settings.budget_macs,
+        validation_images=settings.data.validation_images,
+        objective=settings.objective,
+    )
+    figure = new_figure(10.5, 5.6)
+    axes = figure.add_subplot()
+    draw_front(numbers, axes)
+    if numbers.searched or numbers.baselines:
+        figure.legend(loc="outside right upper", fontsize=8)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _position: f"{value:g}" if f"{value:e}"[0] in "235" else "")
+    )
+    axes.set_title(
+        f"{title}: {units.counted(counted(every), 'network')} and {units.counted(len(repeats(every)), 'repeat')} on "
+        f"{settings.data.name}, "
+        f"{units.counted(settings.training.epochs, 'epoch')} each, seed {settings.training.seed}",
+        fontsize=10,
+    )
+    return figure
+
+
+def save_front(path: Path, every: Sequence[TrialRecord], settings: StudySettings, *, title: str) -> list[Path]:
+    """Write the figure of a study as PNG, and as SVG beside it; the paths of both."""
+    return save(front_figure(every, settings, title=title), path)

@@ -1,0 +1,134 @@
+"""The whole report of a study: numbers, then words, tables and pictures in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from igcnas import __version__
+from igcnas.errors import StudyError
+from igcnas.results.report.content import Axis, Report, Section
+from igcnas.results.report.figure import Drawing
+from igcnas.results.report.numbers import Numbers, measure
+from igcnas.results.report.numbers.matters import importance_drawings, importance_section
+from igcnas.results.report.numbers.networks import front_section
+from igcnas.results.report.numbers.trust import trust_sentence
+from igcnas.results.report.sections.audits import audit_drawings, audit_section
+from igcnas.results.report.sections.chance import chance_drawings, chance_section
+from igcnas.results.report.sections.history import history_drawings, history_section
+from igcnas.results.report.sections.known import known_section
+from igcnas.results.report.sections.provenance import provenance_section
+from igcnas.results.report.sections.retrainings import retraining_drawings, retraining_section
+from igcnas.results.report.sections.spending import spending_section
+from igcnas.results.report.sections.summary import candidates_sections, summary
+from igcnas.results.report.source import Source
+from igcnas.results.report.words import counted, tied
+from igcnas.system.files import make_folder
+from igcnas.units import mega
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Composition:
+    """A report with what it was made from. drawings: its figures, the front among them, which the page draws itself."""
+
+    report: Report
+    numbers: Numbers
+    drawings: tuple[Drawing, ...]
+
+
+def composition(source: Source, *, importance: bool = True) -> Composition:
+    """The report, its numbers and its figures. Raises StudyError where nothing was trained yet."""
+    if not source.networks:
+        raise StudyError(
+            f"study {source.name!r} holds no trained network yet; see what became of it with: "
+            f"{source.command('status {}')}"
+        )
+    found = measure(source, importance=importance)
+    chance = chance_drawings(source, found.chance)
+    matters = importance_drawings(source, found.importance)
+    audits = audit_drawings(source, found.trust)
+    retrainings = retraining_drawings(source, found.trust)
+    history = history_drawings(source, found.history)
+    sections = (
+        *candidates_sections(source, found.verdict, found.state),
+        front_section(source, found.networks),
+        known_section(source, found.known),
+        chance_section(source, found.chance, chance),
+        importance_section(source, found.importance, matters),
+        audit_section(source, found.trust, audits),
+        retraining_section(source, found.trust, retrainings, found.tested),
+        history_section(source, found.history, history),
+        spending_section(found.spending, found.spared),
+        provenance_section(source, found.provenance),
+    )
+    first = summary(
+        source,
+        found.verdict,
+        found.state,
+        found.known,
+        found.chance,
+        trust=trust_sentence(found.trust),
+        exports=found.tested,
+    )
+    axis, budget = source.axis, source.settings.budget_macs
+    report = Report(
+        title=source.name,
+        subtitle=_subtitle(source, found),
+        summary=_tied(first),
+        axis=Axis(title=axis.title, unit=axis.unit, budget=budget / axis.size if axis.limited else None),
+        validation_images=source.images,
+        networks=found.networks,
+        sections=tuple(map(_tied, sections)),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        version=__version__,
+        study=source.reference,
+        first=None if found.verdict is None else found.verdict.first.number,
+    )
+    drawings = (_front(source), *chance, *matters, *audits, *retrainings, *history)
+    return Composition(report=report, numbers=found, drawings=drawings)
+
+
+def _tied(section: Section) -> Section:
+    return replace(
+        section,
+        paragraphs=tuple(map(tied, section.paragraphs)),
+        tables=tuple(
+            replace(
+                table,
+                caption=tied(table.caption),
+                note=tied(table.note),
+                rows=tuple(tuple(map(tied, row)) for row in table.rows),
+            )
+            for table in section.tables
+        ),
+        pictures=tuple(replace(picture, caption=tied(picture.caption)) for picture in section.pictures),
+    )
+
+
+def _subtitle(source: Source, found: Numbers) -> str:
+    settings = source.settings
+    again = f" and {counted(found.state.repeats, 'repeat')}" if found.state.repeats else ""
+    return (
+        f"{counted(found.state.networks, 'network')}{again} on {settings.data.name}, at most "
+        f"{mega(settings.budget_macs)} MFLOPs each; {counted(settings.training.epochs, 'epoch')} each, seed "
+        f"{settings.seed}"
+    )
+
+
+def _front(source: Source) -> Drawing:
+    from igcnas.results.figures import front_figure
+
+    return Drawing(
+        name="pareto",
+        caption="The front",
+        alt="Accuracy of every network against its cost, and the front.",
+        figure=front_figure(source.every, source.settings, title=source.name),
+    )
+
+
+def write_figures(drawings: Sequence[Drawing], folder: Path) -> list[Path]:
+    """Every figure as PNG and SVG, for papers; their paths."""
+    make_folder(folder)
+    return [path for drawing in drawings for path in drawing.write(folder)]

@@ -1,0 +1,146 @@
+"""Every network of a study, with all that a report shows of it; and its front as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from igcnas.results.figures import block_type
+from igcnas.results.importance.names import label, value_label
+from igcnas.results.report.content import NetworkFacts, Section, Table
+from igcnas.results.report.source import Source
+from igcnas.results.report.words import counted
+from igcnas.search.records import Network, TrialRecord, champions, repeats
+from igcnas.units import mega
+
+
+def facts_of(source: Source) -> tuple[NetworkFacts, ...]:
+    """The networks that were trained or pruned, in the order of their numbers: the points of the figure of the front.
+
+    Those whose latency was not measured, where the front compares it, have no place there and are left out.
+    """
+    settings = source.settings
+    line = {one.record.number: one for one in champions(source.every, settings.budget_macs, settings.objective)}
+    trainings = _trainings(source.every)
+    found = [_complete(source, one, line, trainings.get(one.record.number, [])) for one in source.networks]
+    found += [_pruned(source, record) for record in source.every if record.state == "pruned" and record.accuracies]
+    return tuple(sorted((one for one in found if not math.isnan(one.cost)), key=lambda one: one.number))
+
+
+def _trainings(every: Sequence[TrialRecord]) -> dict[int, list[TrialRecord]]:
+    found: dict[int, list[TrialRecord]] = {}
+    for record in sorted(repeats(every), key=lambda record: record.repeat):
+        if record.repeat_of is not None and record.state == "complete":
+            found.setdefault(record.repeat_of, []).append(record)
+    return found
+
+
+def _complete(
+    source: Source, network: Network, line: dict[int, Network], further: Sequence[TrialRecord]
+) -> NetworkFacts:
+    record = network.record
+    on_front = record.number in line
+    every = [record, *further]
+    return _facts(
+        source,
+        record,
+        accuracies=network.accuracies,
+        sd=network.sd,
+        error=source.noise.error(network.mean, network.n) if on_front else None,
+        on_front=on_front,
+        trainings=every,
+    )
+
+
+def _pruned(source: Source, record: TrialRecord) -> NetworkFacts:
+    accuracies = record.accuracies[-1:]
+    return _facts(source, record, accuracies=accuracies, sd=None, error=None, on_front=False, trainings=[record])
+
+
+def _facts(
+    source: Source,
+    record: TrialRecord,
+    *,
+    accuracies: tuple[float, ...],
+    sd: float | None,
+    error: float | None,
+    on_front: bool,
+    trainings: Sequence[TrialRecord],
+) -> NetworkFacts:
+    parameters = source.parameters[record.number] if record.searched else {}
+    return NetworkFacts(
+        number=record.number,
+        state=record.state,
+        kind="searched" if record.searched else "known",
+        name=record.baseline or "",
+        label=record.architecture.label(),
+        block=block_type(record),
+        architecture=record.architecture,
+        cost=source.cost(record),
+        macs=record.final_macs,
+        params=record.final_params,
+        latency_ms=record.latency_ms,
+        accuracy=math.fsum(accuracies) / len(accuracies),
+        accuracies=accuracies,
+        sd=sd,
+        error=error,
+        on_front=on_front,
+        over_budget=not record.within(source.settings.budget_macs),
+        origin=record.origin,
+        seconds=math.fsum(one.seconds or 0.0 for one in trainings),
+        curves=tuple(one.curve for one in trainings),
+        choices={label(name): value_label(name, value) for name, value in parameters.items()},
+    )
+
+
+def front_section(source: Source, networks: Sequence[NetworkFacts]) -> Section:
+    """The front as a table: what the interactive figure shows, for readers and printers without it."""
+    line = sorted((one for one in networks if one.on_front), key=lambda one: one.cost)
+    latency = any(one.latency_ms is not None for one in line)
+    rows = tuple(
+        (
+            str(one.number),
+            mega(one.macs),
+            f"{one.params:,}",
+            *(["-" if one.latency_ms is None else f"{one.latency_ms:.3f}"] if latency else []),
+            f"{one.accuracy:.2f}",
+            "-" if one.error is None else f"{one.error:.2f}",
+            str(one.n),
+            one.name or one.label,
+        )
+        for one in line
+    )
+    known = sum(one.kind == "known" for one in line)
+    belong = f"; {known} of them {'is' if known == 1 else 'are'} known from the literature" if known else ""
+    pruned = sum(one.state == "pruned" for one in networks)
+    over = sum(one.over_budget for one in networks)
+    paragraphs = [
+        f"{counted(len(line), 'network')} of {len(networks)} stand on the front: no other is at least as accurate for "
+        f"fewer or as many {source.axis.equal}{belong}. Accuracies are means over the trainings of a network. The "
+        f"error is the standard error of that mean as an accuracy on new images: {source.noise.words()}. A front of "
+        "noisy accuracies is too high: each of its networks was chosen for a high one."
+    ]
+    if pruned:
+        paragraphs.append(
+            f"{counted(pruned, 'network was', 'networks were')} pruned; the figure has them where their training ended."
+        )
+    if over:
+        paragraphs.append(
+            f"{counted(over, 'network')} came out of training above the budget, which learned groups can bring about, "
+            "and cannot be on the front."
+        )
+    columns = ("network", "MFLOPs", "parameters", *(["latency, ms"] if latency else []), "accuracy, %", "error", "n")
+    table = Table(
+        caption="The front, cheapest first",
+        columns=(*columns, "what it is"),
+        rows=rows,
+        numeric=(True,) * len(columns) + (False,),
+        note="n: trainings with different seeds.",
+    )
+    return Section(
+        key="networks",
+        title="The front as a table",
+        paragraphs=tuple(paragraphs),
+        tables=(table,) if rows else (),
+        commands=(source.command("plot {}"), source.command("export {} --trial NUMBER")),
+    )

@@ -1,0 +1,1 @@
+"""The parts of a report in words, tables and pictures, one module a section; `composing` puts them in order."""

@@ -1,0 +1,187 @@
+"""What a study found, first: the verdict in words, with its uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeGuard
+
+from igcnas.results.report import words
+from igcnas.results.report.content import Section, Table
+from igcnas.results.report.numbers.chance import Chance
+from igcnas.results.report.numbers.known import KnownNetwork
+from igcnas.results.report.numbers.verdict import Candidate, State, Verdict
+from igcnas.results.report.sections.chance import chance_sentence
+from igcnas.results.report.sections.known import known_sentence
+from igcnas.results.report.source import Source
+from igcnas.search.records import Tested
+from igcnas.statistics.noise import seed_words
+from igcnas.statistics.racing import SPLIT_NOTE
+from igcnas.units import counted, mega
+
+LIKELY = 0.5  # probability of being the best from which the first is called probably so
+_SHOWN = 8
+
+
+def verdict_words(verdict: Verdict | None, state: State) -> str:
+    """The first paragraph: who is best, and how sure that is."""
+    if verdict is None:
+        return (
+            f"None of the {words.counted(state.trained, 'trained network')} keeps the budget after training, so the "
+            "study has no result."
+        )
+    first = verdict.first
+    spread = (
+        "in a single training"
+        if first.sd is None
+        else f"the mean of {counted(first.n, 'training')} with different seeds (sd {first.sd:.2f})"
+    )
+    who = f"{first.name}, a known network" if first.name else f"network {first.number}"
+    found = (
+        f"It costs {mega(first.macs)} MFLOPs and reaches {first.mean:.2f} % validation accuracy, {spread}. It is "
+        f"{first.label}."
+    )
+    if verdict.contenders == 1:
+        return f"Only one network that keeps the budget was trained, {who}, so there is nothing to choose from. {found}"
+    sure = f"the best of the {verdict.contenders} trained networks with probability {_probability(first)}"
+    others = len(verdict.others)
+    rivals = f"{words.counted(others, 'other')} may be the best, too" if others else "no other comes close"
+    if verdict.separated:
+        return (
+            f"The best network is {who}. {found} It is {sure}: this is settled, as far as seeds on these images can "
+            "tell."
+        )
+    if first.probability >= LIKELY:
+        return f"The best network is probably {who}. {found} It is {sure}; {rivals}, so this is not settled."
+    return (
+        f"This study cannot tell which of its networks is the best. Its first choice is {who}, {sure}; {rivals}. "
+        f"{found}"
+    )
+
+
+def _probability(candidate: Candidate) -> str:
+    return "above 0.99" if candidate.probability > 0.99 else f"{candidate.probability:.2f}"
+
+
+def summary(
+    source: Source,
+    verdict: Verdict | None,
+    state: State,
+    known: tuple[KnownNetwork, ...],
+    chance: Chance,
+    *,
+    trust: str = "",
+    exports: Sequence[Tested] = (),
+) -> Section:
+    """The verdict, then what it rests on. trust: what audits say of the short training, in one sentence."""
+    paragraphs = [verdict_words(verdict, state)]
+    expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
+    beside = [expected, known_sentence(known, source), chance_sentence(chance, source.axis.equal), trust]
+    beside.append(export_sentence(exports[:1]))
+    paragraphs.append(" ".join(sentence for sentence in beside if sentence))
+    paragraphs.append(_progress(source, verdict, state))
+    return Section(
+        key="summary",
+        title="Summary",
+        paragraphs=tuple(paragraph for paragraph in paragraphs if paragraph),
+        commands=() if _chosen(verdict) else (source.command("status {}"),),
+    )
+
+
+def export_sentence(exports: Sequence[Tested]) -> str:
+    """What exports measured on the test split; '' for none."""
+    if not exports:
+        return ""
+    said = words.listed([f"network {one.number}, exported in {one.folder}/, {one.words()}" for one in exports])
+    return f"On the test split, which chose nothing here: {said}."
+
+
+def _chosen(verdict: Verdict | None) -> TypeGuard[Verdict]:
+    """Whether there was a choice of networks."""
+    return verdict is not None and verdict.contenders > 1
+
+
+def _expected(verdict: Verdict) -> str:
+    first = verdict.first
+    return (
+        f"What many seeds would average to on these validation images is expected at {first.expected:.2f} ± "
+        f"{first.uncertainty:.2f} % (sd)"
+    )
+
+
+def candidates_sections(source: Source, verdict: Verdict | None, state: State) -> tuple[Section, ...]:
+    """Who else may be the best, and how far single accuracies are believed; none without a choice."""
+    if not _chosen(verdict):
+        return ()
+    paragraph = (
+        f"The highest of so many single trainings flatters: here it overstates its network by {verdict.optimism:.2f} "
+        f"points ({verdict.typical_optimism:.2f} would be usual); "
+        f"{seed_words(verdict.seed_sd, verdict.seed_degrees)}. So those that may be the best were trained again with "
+        f"other seeds, as far as the study allowed it. Accuracies are on the {source.images:,} validation images, not "
+        f"on the test split; {SPLIT_NOTE}."
+    )
+    return (
+        Section(
+            key="candidates",
+            title="Which network is the best",
+            paragraphs=(paragraph,),
+            tables=(_table(verdict),) if verdict.others else (),
+            commands=_next(source, state),
+        ),
+    )
+
+
+def _progress(source: Source, verdict: Verdict | None, state: State) -> str:
+    held = (
+        f"The study holds {words.counted(state.networks, 'network')} ({state.trained} trained to the end"
+        f"{f', {state.pruned} pruned' if state.pruned else ''}) and "
+        f"{words.counted(state.repeats, 'repeat')} with further seeds"
+    )
+    notes = []
+    if state.over_budget:
+        notes.append(f"{state.over_budget} came out of training above the budget and cannot win")
+    if state.failed:
+        notes.append(f"{words.counted(state.failed, 'training')} failed")
+    text = held + (f"; {words.listed(notes)}." if notes else ".")
+    if state.in_use:
+        return f"{text} A search is running now, with {state.running} in training: all numbers are of this moment."
+    if state.stopped:
+        return (
+            f"{text} Its last run was stopped or killed with {words.counted(state.stopped, 'training')} unfinished; "
+            "the command that began it goes on from there."
+        )
+    return f"{text} Nothing is in training."
+
+
+def _table(verdict: Verdict) -> Table:
+    candidates = (verdict.first, *verdict.others)[:_SHOWN]
+    left = 1 + len(verdict.others) - len(candidates)
+    rows = tuple(
+        (
+            str(one.number),
+            mega(one.macs),
+            f"{one.mean:.2f}",
+            "-" if one.sd is None else f"{one.sd:.2f}",
+            str(one.n),
+            f"{one.expected:.2f} ± {one.uncertainty:.2f}",
+            f"{one.probability:.2f}",
+            one.name or one.label,
+        )
+        for one in candidates
+    )
+    return Table(
+        caption="Networks that may be the best",
+        columns=("network", "MFLOPs", "mean, %", "sd", "n", "expected, %", "probability", "what it is"),
+        rows=rows,
+        numeric=(True, True, True, True, True, True, True, False),
+        note="n: trainings. Expected: the accuracy that many seeds would average to, with its standard deviation; a "
+        "single high accuracy counts for less than a mean. Probability: that no other network of the study is better "
+        "in the mean over many seeds on these images."
+        + (f" {words.counted(left, 'network')} more with 1 % or more." if left else ""),
+    )
+
+
+def _next(source: Source, state: State) -> tuple[str, ...]:
+    """What to run next."""
+    if state.in_use:
+        return (source.command("status {}"),)
+    return (source.command("retrain {}"), source.command("audit {}"), source.command("export {}"))

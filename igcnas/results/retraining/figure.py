@@ -1,0 +1,123 @@
+"""The test accuracies of a retraining as a picture: each seed a point, mean and interval of each network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from igcnas.drawing.style import own_style
+from igcnas.results.figures import files
+from igcnas.results.figures.files import new_figure
+from igcnas.results.figures.scale import frame, from_scale, to_scale
+from igcnas.results.retraining.plan import RetrainSettings
+from igcnas.results.retraining.table import Row, Table
+from igcnas.units import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Two of Okabe and Ito's colours, as in the other figures.
+_SEARCHED, _PUBLISHED = "#0072B2", "#D55E00"
+_STEP = 0.09  # between points that would lie on each other
+
+
+def stacked(accuracies: Sequence[float]) -> list[float]:
+    """A height for each point, so that equal ones do not hide each other: 0, then a step up, and so on.
+
+    >>> stacked([97.0, 98.0, 97.0])
+    [0.0, 0.0, 0.09]
+    """
+    seen: dict[float, int] = {}
+    heights = []
+    for accuracy in accuracies:
+        place = seen.get(round(accuracy, 6), 0)
+        seen[round(accuracy, 6)] = place + 1
+        heights.append(round(place * _STEP, 6))
+    return heights
+
+
+def draw(table: Table, axes: Axes) -> None:
+    """Rows from the best at the top; the band is the margin around the best published mean."""
+    rows = table.rows
+    reference = next((row for row in rows if row.finalist.name == table.best_published), None)
+    if reference is not None:
+        axes.axvspan(
+            reference.mean - table.margin,
+            reference.mean + table.margin,
+            color="#eeeeee",
+            lw=0,
+            label=f"best published +- {table.margin:g} points",
+        )
+        axes.axvline(reference.mean, c="#999999", lw=0.8)
+    labelled: set[bool] = set()
+    for place, row in enumerate(rows):
+        _draw_row(axes, len(rows) - 1 - place, row, row.finalist.published not in labelled)
+        labelled.add(row.finalist.published)
+    axes.set_xscale("function", functions=(to_scale, from_scale))
+    ends = [bound for row in rows for bound in row.interval or ()]
+    shown = np.clip(np.array([accuracy for row in rows for accuracy in row.accuracies] + ends), 0.0, 100.0)
+    axes.set_xlim(*frame(axes.xaxis, shown))
+    labels = [f"{row.finalist.name}\n{row.macs / 1e6:.3g} MFLOPs" for row in reversed(rows)]
+    axes.set_yticks(range(len(rows)), labels, fontsize=8)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_xlabel(
+        f"test accuracy (%, {counted(table.test_images, 'image')}; binomial standard error "
+        f"{table.binomial_error:.2f} points), "
+        "spaced by error rate"
+    )
+
+
+def _draw_row(axes: Axes, height: int, row: Row, labelled: bool) -> None:
+    published = row.finalist.published
+    colour, marker = (_PUBLISHED, "s") if published else (_SEARCHED, "o")
+    kind = "published network" if published else "searched network"
+    above = [height + 0.12 + step for step in stacked(row.accuracies)]
+    axes.scatter(
+        row.accuracies,
+        above,
+        s=20,
+        c=colour,
+        marker=marker,
+        alpha=0.75,
+        lw=0,
+        zorder=3,
+        label=f"{kind}, one seed" if labelled else None,
+    )
+    axes.scatter(
+        row.mean,
+        height - 0.12,
+        s=70,
+        c=colour,
+        marker="|",
+        zorder=4,
+        label="mean and 95 % interval" if labelled and not published else None,
+    )
+    if row.interval is not None:
+        shown = [min(100.0, max(0.0, bound)) for bound in row.interval]  # no accuracy lies beyond
+        axes.plot(shown, [height - 0.12] * 2, c=colour, lw=1.6, zorder=3)
+
+
+@own_style()
+def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) -> Figure:
+    """The picture of a table."""
+    canvas = new_figure(9.0, 1.6 + 0.55 * len(table.rows))
+    axes = canvas.add_subplot()
+    draw(table, axes)
+    axes.set_title(
+        f"{title}: from scratch, {counted(settings.training.epochs, 'epoch')}, {counted(settings.seeds, 'seed')}, on "
+        f"{settings.data_name}",
+        fontsize=10,
+    )
+    canvas.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return canvas
+
+
+def save(path: Path, table: Table, settings: RetrainSettings, *, title: str) -> list[Path]:
+    """Write the picture as PNG, and as SVG beside it; the paths of both."""
+    return files.save(accuracies_figure(table, settings, title=title), path)

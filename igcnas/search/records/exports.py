@@ -1,0 +1,60 @@
+"""What exports of a study measured on the test split."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from igcnas.network.exported import exported_in
+from igcnas.statistics.noise import standard_error
+from igcnas.units import counted
+
+_NUMBER = re.compile(r"number (\d+) of \d+ trained")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """One export. folder: within that of the study. images, error: None of an export that did not keep their number.
+
+    accuracy: of the exported network on the test split, in percent. error: its binomial standard error, in points.
+    """
+
+    folder: str
+    number: int
+    accuracy: float
+    images: int | None
+    error: float | None
+
+    def words(self) -> str:
+        """The accuracy with what it may be off."""
+        if self.images is None:
+            return f"{self.accuracy:.2f} %"
+        return f"{self.accuracy:.2f} % +- {self.error:.2f} (one standard error, {counted(self.images, 'image')})"
+
+
+def exports_of(folder: Path) -> tuple[Tested, ...]:
+    """Every export in the folder of a study that was tested, the best network's first.
+
+    An export that is damaged, or that does not say of which network it is, is passed over.
+    """
+    found = []
+    for place in (folder / "best", *sorted(folder.glob("trials/*/export"))):
+        data = exported_in(place)
+        if data is None:
+            continue
+        number = _NUMBER.fullmatch(data.facts.get("network", ""))
+        if number is None or not data.test_accuracy:
+            continue
+        accuracy = data.test_accuracy.get("lowered", next(iter(data.test_accuracy.values())))
+        images = data.test_images
+        found.append(
+            Tested(
+                folder=place.relative_to(folder).as_posix(),
+                number=int(number[1]),
+                accuracy=accuracy,
+                images=images,
+                error=None if images is None else standard_error(accuracy, images),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,255 @@
+"""One training of a study, as its trial in Optuna tells it.
+
+Words: a searched network was proposed by a sampler, a known one is of the literature (`baseline`), a repeat is one more
+training of a network that the study holds, with another seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET, UnsetType
+
+from igcnas.errors import ArchitectureError, StudyError
+from igcnas.network.architecture import Architecture
+from igcnas.system import bounds
+from igcnas.system.reading import as_kind
+
+if TYPE_CHECKING:
+    import optuna
+
+_STATES = {"COMPLETE": "complete", "RUNNING": "running", "WAITING": "running", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One training of a network. macs and params are expected before training; measured_* hold after it.
+
+    The two differ only where training chose groups of unequal sizes. curve holds (epoch, training loss, accuracy).
+    state is complete, pruned (ended after epoch pruned_at; val_accuracy is of that epoch), failed or running. repeat is
+    0 for the first training of a network; for others repeat_of is the number of the first. spared_at: the epoch after
+    which it would have been pruned, had it not been finished to see whether pruning is right. Equal networks have equal
+    canonical ids. latency_*: median and interquartile range in ms, where the study measures them. pending: the networks
+    of lower numbers that were still in training when this one was proposed. origin: where the choices of a searched
+    network come from: 'random' (drawn whatever was known), 'sampler', 'changes' (of the best few); '' where a study of
+    before does not say, and for others. steps: what trained it: 'eager' (stock PyTorch), 'program' (igcnas's own, on a
+    CPU) or 'graph' (eager steps captured in a CUDA graph); None where a study of before does not say.
+    """
+
+    number: int
+    state: str
+    architecture: Architecture
+    macs: int
+    params: int
+    target_macs: int
+    baseline: str | None
+    seed: int
+    epochs: int
+    canonical_id: str = ""
+    repeat: int = 0
+    repeat_of: int | None = None
+    pending: tuple[int, ...] = ()
+    origin: str = ""
+    measured_macs: int | None = None
+    measured_params: int | None = None
+    val_accuracy: float | None = None
+    seconds: float | None = None
+    device: str | None = None
+    steps: str | None = None
+    peak_memory_mb: float | None = None
+    latency_ms: float | None = None
+    latency_iqr_ms: float | None = None
+    curve: tuple[tuple[int, float, float], ...] = ()
+    pruned_at: int | None = None
+    spared_at: int | None = None
+    reason: str | None = None
+
+    @property
+    def final_macs(self) -> int:
+        """MACs of the network as it would run: measured where training has changed them."""
+        return self.macs if self.measured_macs is None else self.measured_macs
+
+    @property
+    def final_params(self) -> int:
+        """Parameters of the network as it would run."""
+        return self.params if self.measured_params is None else self.measured_params
+
+    @property
+    def searched(self) -> bool:
+        """Whether a sampler proposed it: neither a known network nor a repeat."""
+        return self.baseline is None and self.repeat == 0
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """Validation accuracy in percent after each epoch so far; the last one is that of the network as it ended.
+
+        A search may change a trained network so that it keeps its plan (settling of gates): that is not in the curve.
+        """
+        curve = tuple(accuracy for _, _, accuracy in self.curve)
+        if self.state != "complete" or self.val_accuracy is None:
+            return curve
+        return (*curve[:-1], self.val_accuracy)
+
+    def cost(self, objective: str) -> float:
+        """What the front of this objective compares at: parameters, milliseconds, else MACs; NaN while not measured."""
+        if objective == "accuracy,params":
+            return float(self.final_params)
+        if objective == "accuracy,latency":
+            return float("nan") if self.latency_ms is None else self.latency_ms
+        return float(self.final_macs)
+
+    def within(self, budget_macs: int) -> bool:
+        """Whether the trained network keeps the budget."""
+        return self.final_macs <= budget_macs
+
+
+def proposal_attributes(
+    architecture: Architecture,
+    *,
+    macs: int,
+    params: int,
+    target_macs: int,
+    baseline: str | None,
+    seed: int,
+    epochs: int,
+    canonical_id: str = "",
+    repeat: int = 0,
+    repeat_of: int | None = None,
+    origin: str = "",
+    pending: Sequence[int] = (),
+) -> dict[str, Any]:
+    """User attributes of a trial before it is trained: all that is needed to train it again."""
+    return {
+        "architecture": architecture.to_json(),
+        "architecture_id": architecture.id,
+        "canonical_id": canonical_id,
+        "family": architecture.family,
+        "label": architecture.label(),
+        "macs": macs,
+        "params": params,
+        "target_macs": target_macs,
+        "baseline": baseline,
+        "seed": seed,
+        "epochs": epochs,
+        "repeat": repeat,
+        "repeat_of": repeat_of,
+    } | {key: value for key, value in (("origin", origin), ("pending", list(pending))) if value}
+
+
+RESULT_ATTRIBUTES = (
+    "val_accuracy",
+    "seconds",
+    "device",
+    "steps",
+    "measured_macs",
+    "measured_params",
+    "peak_memory_mb",
+    "latency_ms",
+    "latency_iqr_ms",
+    "curve",
+)
+_PROPOSED = ("macs", "params", "target_macs", "baseline", "seed", "epochs")
+_ADVICE = "restore its journal from a copy, or search again under another --study name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attributes:
+    """What a journal may say of a training: a file that anybody can have changed."""
+
+    macs: bounds.Positive
+    params: bounds.Count
+    target_macs: bounds.Positive
+    baseline: str | None
+    seed: bounds.Seed
+    epochs: bounds.Epochs
+    canonical_id: str = ""
+    repeat: bounds.Networks = 0
+    repeat_of: bounds.Networks | None = None
+    pending: tuple[bounds.Networks, ...] = ()
+    origin: str = ""
+    measured_macs: bounds.Positive | None = None
+    measured_params: bounds.Count | None = None
+    val_accuracy: bounds.Percent | None = None
+    seconds: bounds.Seconds | None = None
+    device: str | None = None
+    steps: str | None = None
+    peak_memory_mb: float | None = None
+    latency_ms: bounds.Seconds | None = None
+    latency_iqr_ms: bounds.Seconds | None = None
+    curve: tuple[tuple[bounds.Epochs, float, bounds.Percent], ...] = ()
+    pruned_at: bounds.Epochs | None = None
+    spared_at: bounds.Epochs | None = None
+    reason: str | None = None
+    starts: bounds.Count = 0
+    reached: bounds.Count = 0
+    checkpoint: bounds.Count | None = None
+    architecture: str | UnsetType = UNSET
+
+
+@lru_cache(maxsize=16_384)
+def _architecture(text: str) -> Architecture:
+    """Checking a network takes longer than reading it, and a search reads all of them before each training."""
+    return Architecture.from_json(text)
+
+
+def _attributes(trial: optuna.trial.FrozenTrial) -> tuple[_Attributes, Architecture]:
+    where = f"network {trial.number} of the study"
+    found = as_kind(trial.user_attrs, _Attributes, where=where, advice=_ADVICE)
+    try:
+        return found, _architecture(str(found.architecture))
+    except ArchitectureError as error:
+        raise StudyError(f"{where} is damaged ({error}); {_ADVICE}") from None
+
+
+def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
+    """The record of one trial; None for a trial that was asked for and killed before it had a network."""
+    if "architecture" not in trial.user_attrs:
+        return None
+    found, architecture = _attributes(trial)
+    state = _STATES[trial.state.name]
+    ended = state in ("complete", "pruned")
+    results: dict[str, Any] = {key: getattr(found, key) for key in RESULT_ATTRIBUTES if key != "curve" and ended}
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        architecture=architecture,
+        canonical_id=found.canonical_id,
+        repeat=found.repeat,
+        repeat_of=found.repeat_of,
+        pending=found.pending,
+        origin=found.origin,
+        pruned_at=found.pruned_at if state == "pruned" else None,
+        spared_at=found.spared_at if state == "complete" else None,
+        reason=found.reason,
+        curve=found.curve,
+        **{key: getattr(found, key) for key in _PROPOSED},
+        **results,
+    )
+
+
+def records(study: optuna.Study) -> list[TrialRecord]:
+    """Every training of a study, in the order of their numbers. StudyError where its journal is damaged."""
+    from igcnas.search.storage import place_of
+
+    return records_of(study.get_trials(deepcopy=False), where=place_of(study))
+
+
+def records_of(trials: Iterable[optuna.trial.FrozenTrial], *, where: str | Path = "the study") -> list[TrialRecord]:
+    """The records of those trials that have a network. StudyError, which says `where` they are from, for a damaged one.
+
+    A repeat of a network that is not there is damage, too.
+    """
+    try:
+        found = [record for trial in trials if (record := record_of(trial)) is not None]
+    except StudyError as error:
+        raise StudyError(f"{where}: {error}") from None
+    numbers = {record.number for record in found if record.repeat == 0}
+    for record in found:
+        if record.repeat > 0 and record.repeat_of not in numbers:
+            again = f"network {record.number} is a repeat of network {record.repeat_of}"
+            raise StudyError(f"{where}: {again}, which is not there; {_ADVICE}")
+    return found

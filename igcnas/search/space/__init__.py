@@ -1,0 +1,31 @@
+"""Search spaces: frozen data that says which networks are considered, and the only code that asks Optuna for values."""
+
+from igcnas.search.space.families import (
+    BasicFamily,
+    BlockFamily,
+    DenseFamily,
+    GatedFamily,
+    GatedInvertedFamily,
+    GroupableFamily,
+    InterleavedFamily,
+    InvertedFamily,
+    ProductFamily,
+)
+from igcnas.search.space.loading import known_spaces, load_space
+from igcnas.search.space.space import SearchSpace, Structure
+
+__all__ = [
+    "BasicFamily",
+    "BlockFamily",
+    "DenseFamily",
+    "GatedFamily",
+    "GatedInvertedFamily",
+    "GroupableFamily",
+    "InterleavedFamily",
+    "InvertedFamily",
+    "ProductFamily",
+    "SearchSpace",
+    "Structure",
+    "known_spaces",
+    "load_space",
+]
