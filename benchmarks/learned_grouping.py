@@ -28,7 +28,7 @@ from scipy import stats
 
 from benchmarks.twins import KINDS, Kind, Variant
 from igcnas.data.loading import load_dataset
-from igcnas.drawing import Connections, connection_figure
+from igcnas.drawing.connections import Connections, connection_figure
 from igcnas.drawing.learned import module_connections
 from igcnas.modules.build import build
 from igcnas.modules.layers import GatedConv, SalientConv

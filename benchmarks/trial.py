@@ -16,17 +16,16 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from benchmarks.speed.machine import Rates, available_cores, machine, plain_rates, rates
+from benchmarks.speed.machine import available_cores, machine, rates
 from benchmarks.speed.networks import Named, known, sample
 from benchmarks.speed.outcome import Failure, Outcome
 from benchmarks.speed.page import write
-from benchmarks.speed.processes import Process, Setting, Throughput, run_fleet
+from benchmarks.speed.processes import Process, Setting, run_fleet
+from benchmarks.speed.results import Results
 from benchmarks.speed.trial_page import page
 from benchmarks.speed.variants import VARIANTS, Variant, variant_of
 from benchmarks.speed.workload import KINDS, Workload
@@ -37,39 +36,6 @@ LOADERS = 2
 # Where there are cores enough, a tuned loader has more processes.
 _MOST_LOADERS = 8
 BUDGETS = {True: 500_000, False: 100_000_000}
-
-
-@dataclass(slots=True)
-class Results:
-    """Everything that was measured, as it grows."""
-
-    workload: Workload
-    device: str
-    cores: tuple[int, ...]
-    machine: dict[str, Any]
-    rates: Rates
-    networks: list[Named]
-    variants: list[Variant]
-    trials: dict[str, dict[str, Outcome | Failure]] = field(default_factory=dict)
-    fleets: list[tuple[str, str, Throughput]] = field(default_factory=list)
-    absent: dict[str, str] = field(default_factory=dict)
-
-    def plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "workload": asdict(self.workload),
-            "device": self.device,
-            "cores": self.cores,
-            "machine": self.machine,
-            "rates": plain_rates(self.rates),
-            "networks": {network.name: network.macs for network in self.networks},
-            "trials": {
-                variant: {network: asdict(outcome) for network, outcome in row.items()}
-                for variant, row in self.trials.items()
-            },
-            "throughput": [{"variant": variant, "mode": mode, **asdict(fleet)} for variant, mode, fleet in self.fleets],
-            "absent": self.absent,
-        }
 
 
 def arguments_of(words: Sequence[str] | None) -> argparse.Namespace:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import ROWS, compute
 
-from igcnas.drawing import block_svg
+from igcnas.drawing.thumbnails import block_svg
 from igcnas.errors import ArchitectureError, IgcnasError
 from igcnas.modules.build import build
 from igcnas.modules.layers import MultiSpectralConv

@@ -23,7 +23,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from real_studies import unpack
 
 from igcnas.cli import main
-from igcnas.drawing import block_svg, network_svg
+from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.errors import StudyError
 from igcnas.results.dashboard import Server
 from igcnas.results.dashboard.notes import network_note

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from igcnas.cli import main
 from igcnas.data.loading import load_dataset
 from igcnas.drawing.learned import module_connections
-from igcnas.export import export_network
+from igcnas.export.folder import export_network
 from igcnas.modules.build import build
 from igcnas.modules.lowering import lower
 from igcnas.network.architecture import Architecture, Stage

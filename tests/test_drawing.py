@@ -19,27 +19,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from igcnas.drawing import (
-    BlockSketch,
-    Scene,
-    block_scene,
-    block_svg,
-    compute_block,
-    compute_network,
-    compute_sketch,
-    matrices_scene,
-    network_scene,
-    network_svg,
-    save_scene,
-    scene_figure,
-    scene_svg,
-    stacked,
-)
+from igcnas.drawing.canvas import save_scene, scene_figure
 from igcnas.drawing.connections import masked
 from igcnas.drawing.elision import shown_channels, some
 from igcnas.drawing.explanation import KINDS, Explanation, block_of
+from igcnas.drawing.layout import block_scene
 from igcnas.drawing.learned import exported_connections, module_connections, possible_connections
-from igcnas.drawing.scene import Rects, Text
+from igcnas.drawing.matrices import matrices_scene
+from igcnas.drawing.network import compute_network
+from igcnas.drawing.network_layout import network_scene
+from igcnas.drawing.picture import compute_block
+from igcnas.drawing.scene import Rects, Scene, Text, stacked
+from igcnas.drawing.sketch import BlockSketch, compute_sketch
+from igcnas.drawing.svg import scene_svg
+from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.errors import ArchitectureError
 from igcnas.modules.build import build
 from igcnas.modules.layers import FullyLearnableGroupConv, GroupableConv, LearnedGroupConv
@@ -414,7 +407,7 @@ def test_ink_follows_the_page_and_a_file_has_ink_of_its_own():
 def test_svg_needs_no_matplotlib():
     code = """
 import sys
-from igcnas.drawing import block_svg, network_svg
+from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.drawing.explanation import KINDS
 from igcnas.network.literature import FAMILIES
 network = FAMILIES["mobilenetv2"].build()

@@ -13,10 +13,11 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from igcnas.cli import main
-from igcnas.drawing import assigned, compute_block, connection_figure, draw_block, masked
-from igcnas.drawing.connections import image
+from igcnas.drawing.block import draw_block
+from igcnas.drawing.connections import assigned, connection_figure, image, masked
 from igcnas.drawing.explanation import KINDS, Explanation
 from igcnas.drawing.palette import colours
+from igcnas.drawing.picture import compute_block
 from igcnas.drawing.sketch import compute_sketch
 from igcnas.errors import ArchitectureError
 from igcnas.modules.build import build

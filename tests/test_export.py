@@ -21,10 +21,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from igcnas import export
 from igcnas.errors import ExportError
-from igcnas.export import ExportReport, export_network, parity
+from igcnas.export import folder as export
+from igcnas.export import parity
 from igcnas.export.card import with_error
+from igcnas.export.folder import ExportReport, export_network
 from igcnas.export.onnx import _silence
 from igcnas.export.source import model_source
 from igcnas.modules.build import build

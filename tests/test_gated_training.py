@@ -27,9 +27,9 @@ from gated import (
 from safetensors.torch import load_file
 from torch import nn
 
-from igcnas import export
 from igcnas.errors import ExportError, TrainingError
-from igcnas.export import export_network
+from igcnas.export import folder as export
+from igcnas.export.folder import export_network
 from igcnas.modules.build import build
 from igcnas.modules.layers import GatedConv, SalientConv
 from igcnas.modules.lowering import lower

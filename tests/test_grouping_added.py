@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from igcnas.cli import main
-from igcnas.drawing import compute_sketch
 from igcnas.drawing.explanation import block_of
+from igcnas.drawing.sketch import compute_sketch
 from igcnas.modules.build import build
 from igcnas.modules.layers import LEARNED, LearnedModule
 from igcnas.modules.lowering import Replacement, lower

@@ -6,139 +6,199 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+import warnings
 
 import pytest
 
 import igcnas
+from igcnas.moved import MODULES, today
+from tools.imports import ROOT, circles, imports, modules
 
-ROOT = Path(__file__).resolve().parent.parent
-
-# Lowest first: a module imports from lines above its own, or from its own package; nothing from its own line.
-LAYERS = """
-errors search_spaces analysis
-again bounds finding harmless
-checks files folders gpu limits names reading streams style
-program
-columns extras keywords settings statistics units
-noise
-recipes
-primitives
-grouping
-blocks
-architecture
-exported plan
-canonical cost paths
-upstream
-conventions width
-literature
-baselines explanation pareto permutation space
-hypervolume
-layers
-usage
-network
-composition
-lowering latency
-reorganised
-execution
-data
-training
-scores
-provenance storage racing
-study
-records
-proposals
-worker
-evaluation
-search
-figures
-drawing export importance runs
-audit comparison retraining
-dashboard
-doctor_gpu report
-doctor
-cli
-__main__
+# Each wing, and what it may import beside itself. All of them may import the ground: errors, units and moved.
+SENTENCES = """
+system imports nothing
+statistics imports nothing
+network imports system
+data imports system
+modules imports system network
+execution imports system network modules
+drawing imports system network modules
+export imports system network modules
+training imports system statistics network data modules execution drawing
+search imports system statistics network data modules training
+results imports system statistics network data modules drawing training search
+cli imports system statistics network data modules execution drawing export training search results
 """
-RANK = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+GROUND = {"igcnas", "errors", "units", "moved"}
+RULES = {line.split()[0]: set(line.split()[2:]) - {"nothing"} for line in SENTENCES.strip().splitlines()}
+# The folders beside igcnas: what is not named here may import igcnas alone.
+OUTSIDE = {"search_spaces": set(), "tools": set(), "analysis": set(), "benchmarks": {"analysis"}}
+# Where `search_spaces/` and `analysis/` are in a wheel: found by name, never imported.
+INSTALLED = {"search_spaces", "analysis"}
+
+MODULES_HERE = modules()
+GRAPH = imports(MODULES_HERE)
 
 
-def modules(*folders: str) -> Iterator[tuple[str, Path]]:
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+def wing(module: str) -> str:
+    """The wing of a module of igcnas; the folder of any other."""
+    top, _, inner = module.partition(".")
+    return inner.partition(".")[0] or top if top == "igcnas" else top
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Every module imported anywhere in the file, also inside functions, but not for the type checker alone."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            for alias in node.names:
-                yield f"{node.module}.{alias.name}"
+def test_each_wing_imports_what_its_sentence_says():
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in GRAPH.items()
+        if name.startswith("igcnas.") and wing(name) in RULES
+        for other in others
+        if wing(other) not in {wing(name), *RULES[wing(name)], *GROUND}
+    ]
+    assert wrong == []
 
 
-def layer(module: str) -> str | None:
-    """The name in LAYERS of an igcnas module; None for the package itself and for what is not a module."""
-    parts = module.split(".")[1:]
-    two, one = ".".join(parts[:2]), ".".join(parts[:1])
-    return two if two in RANK else one if one in RANK else None
+def test_the_ground_imports_no_wing():
+    inside = {"igcnas": {"network"}}  # the public names
+    allowed = {name: GROUND | inside.get(name, set()) for name in GROUND}
+    wrong = [
+        (name, other)
+        for name, others in GRAPH.items()
+        if name.startswith("igcnas") and wing(name) in GROUND
+        for other in others
+        if wing(other) not in allowed[wing(name)]
+    ]
+    assert wrong == []
 
 
-IGCNAS = dict(modules("igcnas"))
+def test_the_wings_stand_in_the_order_of_imports():
+    order = [*RULES]
+    assert all(order.index(below) < order.index(name) for name, rule in RULES.items() for below in rule)
 
 
-def test_every_module_has_a_place_in_the_order():
-    assert [name for name in IGCNAS if name != "igcnas" and layer(name) is None] == []
+def test_every_module_belongs_to_a_wing():
+    known = {*RULES, *GROUND, *INSTALLED, "__main__"}
+    assert [name for name in MODULES_HERE if name.startswith("igcnas") and wing(name) not in known] == []
 
 
-@pytest.mark.parametrize("module", [name for name in IGCNAS if name != "igcnas"])
-def test_imports_go_one_way(module):
-    own = layer(module)
-    assert own is not None
-    for imported in imports(IGCNAS[module]):
-        if not imported.startswith("igcnas.") or (other := layer(imported)) in (None, own):
-            continue
-        inside = other.split(".")[0] == own.split(".")[0]
-        assert inside or RANK[other] < RANK[own], f"{module} imports {imported}"
+def test_every_sentence_is_needed():
+    used = {
+        name: {wing(other) for module in GRAPH if wing(module) == name for other in GRAPH[module]} for name in RULES
+    }
+    needless = {name: rule - used[name] for name, rule in RULES.items()}
+    assert {name: sorted(rule) for name, rule in needless.items() if rule} == {}
 
 
-@pytest.mark.parametrize("module", IGCNAS)
-def test_igcnas_imports_neither_analysis_nor_scripts(module):
-    above = {"analysis", "benchmarks", "run_search", "tests"}
-    assert above.isdisjoint(imported.split(".")[0] for imported in imports(IGCNAS[module]))
+def test_what_lies_beside_igcnas_imports_igcnas_alone():
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in GRAPH.items()
+        if (top := name.partition(".")[0]) in OUTSIDE
+        for other in others
+        if other.partition(".")[0] not in {"igcnas", top, *OUTSIDE[top]}
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("module", IGCNAS)
-def test_igcnas_names_no_search_space(module):
-    assert not any(imported.startswith("search_spaces") for imported in imports(IGCNAS[module]))
+def test_igcnas_imports_nothing_that_lies_beside_it():
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in GRAPH.items()
+        if name.startswith("igcnas")
+        for other in others
+        if not other.startswith("igcnas") or wing(other) in INSTALLED
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize(("module", "path"), list(modules("search_spaces")))
-def test_a_search_space_is_one_value_and_no_function(module, path):
-    tree = ast.parse(path.read_text())
+def test_no_modules_import_each_other():
+    assert circles(GRAPH) == []
+
+
+def test_imports_are_absolute_and_of_modules_that_exist():
+    wrong = []
+    for name, path in MODULES_HERE.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and name.startswith("igcnas"):
+                wrong += [name] if node.level else []
+                source = node.module or ""
+                wrong += [f"{name}: {source}"] if source.startswith("igcnas") and source not in MODULES_HERE else []
+    assert wrong == []
+
+
+def test_the_test_sees_circles_and_imports_for_the_type_checker(tmp_path):
+    files = {
+        "igcnas/__init__.py": "",
+        "igcnas/one.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from igcnas.two import Two\n",
+        "igcnas/two.py": "def later():\n    from . import three\n",
+        "igcnas/three.py": "import igcnas.one\n",
+        "igcnas/four.py": "from igcnas import one\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    graph = imports(modules(tmp_path, ["igcnas"]))
+    assert graph["igcnas.four"] == {"igcnas.one"}
+    assert circles(graph) == [["igcnas.one", "igcnas.three", "igcnas.two"]]
+
+
+def test_an_earlier_import_path_still_works_and_says_where_its_module_is_now():
+    code = """if True:
+        import importlib, sys, warnings
+        from igcnas.moved import today
+        for name in sys.argv[1:]:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                old = importlib.import_module(name)
+            new = importlib.import_module(today(name))
+            assert all(getattr(old, own) is value for own, value in vars(new).items() if not own.startswith("_"))
+            print(said[-1].message)
+        """
+    names = [*MODULES, "igcnas.grouping.product", "igcnas.runs.run"]
+    command = [sys.executable, "-c", code, *names]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.stdout.splitlines() == [f"{name} is now {today(name)}" for name in names], run.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [("igcnas.data", "load_dataset"), ("igcnas.training", "Engine"), ("igcnas.search", "replay")]
+)
+def test_a_name_that_moved_is_still_lent_by_its_package(package, name):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        lent = getattr(sys.modules.get(package) or __import__(package, fromlist=["_"]), name)
+    assert lent.__name__ == name
+    assert str(said[-1].message) == f"{package}.{name} is now {lent.__module__}.{name}"
+
+
+def test_what_a_package_never_had_is_refused_as_python_refuses_it():
+    with pytest.raises(ImportError, match="cannot import name 'nothing'"):
+        from igcnas.data import nothing  # noqa: F401
+    with pytest.raises(ModuleNotFoundError, match=r"igcnas\.grouping\.nothing"):
+        __import__("igcnas.grouping.nothing")
+
+
+def test_the_function_plan_answers_although_plan_was_a_module():
+    code = "from igcnas.plan import plan\nimport igcnas\nassert igcnas.plan is not plan and callable(igcnas.plan)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES_HERE if name.startswith("search_spaces")])
+def test_a_search_space_is_one_value_and_no_function(module):
+    tree = ast.parse(MODULES_HERE[module].read_text(encoding="utf-8"))
     assert not any(isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda)) for node in ast.walk(tree))
     names = [ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)]
     assert names == ([] if module == "search_spaces" else ["SPACE"])
 
 
 def test_the_script_knows_the_command_line_alone():
-    assert {i for i in imports(ROOT / "run_search.py") if not i.startswith(("sys", "__future__"))} == {
-        "igcnas.cli.main"
-    }
+    script = imports({**MODULES_HERE, "run_search": ROOT / "run_search.py"})["run_search"]
+    assert script == {"igcnas.cli"}
 
 
 def loaded(*arguments: str) -> set[str]:
     """Top-level modules that a fresh Python loads; `-X importtime` reports every one to stderr."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-X", "importtime", *arguments]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True)
     lines = [line for line in run.stderr.splitlines() if line.startswith("import time:")]
@@ -146,35 +206,29 @@ def loaded(*arguments: str) -> set[str]:
     return {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
 
 
-CORE = (
-    "architecture",
-    "baselines",
-    "canonical",
-    "conventions",
-    "cost",
-    "errors",
-    "literature",
-    "pareto",
-    "paths",
-    "plan",
-    "recipes",
-    "records",
-    "space",
-    "statistics",
-    "width",
+HEAVY = {"torch", "optuna", "numpy", "pandas", "matplotlib"}
+LIGHT = (
+    "igcnas",
+    "igcnas.system",
+    "igcnas.statistics.pareto",
+    "igcnas.statistics.intervals",
+    "igcnas.network.baselines",
+    "igcnas.network.canonical",
+    "igcnas.network.conventions",
+    "igcnas.network.paths",
+    "igcnas.training.recipes",
+    "igcnas.search.records",
+    "igcnas.search.space",
 )
 
 
-@pytest.mark.parametrize("name", ["", *CORE])
-def test_core_loads_neither_torch_nor_optuna(name):
-    heavy = loaded("-c", f"import igcnas.{name}".rstrip(".")) & {"torch", "optuna", "numpy", "pandas", "matplotlib"}
-    assert heavy == set()
+def test_the_core_loads_neither_torch_nor_optuna():
+    assert loaded("-c", "import " + ", ".join(LIGHT)) & HEAVY == set()
 
 
 def test_spaces_load_without_torch_and_optuna():
-    assert loaded("-c", "from igcnas.search.space import load_space; load_space('all')").isdisjoint(
-        {"torch", "optuna", "numpy"}
-    )
+    code = "from igcnas.search.space import load_space; load_space('all')"
+    assert loaded("-c", code).isdisjoint({"torch", "optuna", "numpy"})
 
 
 @pytest.mark.parametrize(
@@ -183,8 +237,7 @@ def test_spaces_load_without_torch_and_optuna():
     ids=" ".join,
 )
 def test_help_answers_without_loading_anything_heavy(arguments):
-    heavy = {"torch", "optuna", "numpy", "pandas", "matplotlib", "onnx", "onnxruntime", "sklearn", "PIL"}
-    assert loaded("-m", "igcnas", *arguments) & heavy == set()
+    assert loaded("-m", "igcnas", *arguments) & {*HEAVY, "onnx", "onnxruntime", "sklearn", "PIL"} == set()
 
 
 def test_counting_a_published_network_loads_no_torch():

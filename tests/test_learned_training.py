@@ -13,7 +13,7 @@ from equality import lowered_as_it_is
 from torch import nn
 
 from igcnas.data.loading import load_dataset
-from igcnas.export import export_network
+from igcnas.export.folder import export_network
 from igcnas.modules.build import build
 from igcnas.modules.layers import LearnedModule
 from igcnas.modules.layers.condensing import CondensingLinear

@@ -65,7 +65,7 @@ def test_a_wheel_has_igcnas_alone_at_top_level_with_spaces_and_analyses_inside(i
     assert {p for p in here if p.parts[0] == "igcnas"} <= there
     assert {Path("igcnas") / p for p in here if p.parts[0] == "analysis"} <= there
     assert not (inside / "analysis" / "networks_page.py").exists()  # it writes a page of the repository
-    assert {path.suffix for path in (inside / "report" / "page").iterdir()} >= {".html", ".css", ".js"}
+    assert {path.suffix for path in (inside / "results" / "report" / "page").iterdir()} >= {".html", ".css", ".js"}
     assert (inside / "py.typed").is_file()
 
 

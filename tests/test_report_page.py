@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from benchmarks.chromium import browser, executable
 from benchmarks.made_report import made, report_of
-from igcnas.drawing import block_svg
+from igcnas.drawing.thumbnails import block_svg
 from igcnas.errors import ArchitectureError
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock

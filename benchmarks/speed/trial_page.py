@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from benchmarks.speed.machine import describe
 from benchmarks.speed.outcome import Failure, Outcome
 from benchmarks.speed.page import command, number, table
+from benchmarks.speed.results import Results
 from benchmarks.speed.variants import EAGER, LOADER
 from benchmarks.summary import Mean, mean
-
-if TYPE_CHECKING:
-    from benchmarks.trial import Results
 
 
 def page(results: Results, words: Sequence[str] | None) -> str:

@@ -16,7 +16,10 @@ from igcnas.network.plan import plan
 from igcnas.results.subject import TRAINED, WHAT, Source, find, learned_layers
 
 if TYPE_CHECKING:
-    from igcnas.drawing import BlockSketch, Connections, NetworkPicture, Scene
+    from igcnas.drawing.connections import Connections
+    from igcnas.drawing.network import NetworkPicture
+    from igcnas.drawing.scene import Scene
+    from igcnas.drawing.sketch import BlockSketch
 
 _FORMATS = (".svg", ".png", ".pdf")
 
@@ -79,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if source.block is not None and arguments.stage is not None:
         raise IgcnasError(f"{source.name} is one block and has no stages; --stage is for networks")
-    from igcnas.drawing import save_scene, stacked
+    from igcnas.drawing.canvas import save_scene
+    from igcnas.drawing.scene import stacked
 
     drawn = _Drawn.of(source, arguments.what or "all", arguments.stage)
     out = out or Path(f"draw-{source.name}.svg")
@@ -107,13 +111,11 @@ class _Drawn:
     @staticmethod
     def of(source: Source, what: str, stage: int | None) -> _Drawn:
         """All that is asked for; IgcnasError where a network has no such stage, or nothing learned to show."""
-        from igcnas.drawing import (
-            block_scene,
-            compute_network,
-            compute_sketch,
-            matrices_scene,
-            network_scene,
-        )
+        from igcnas.drawing.layout import block_scene
+        from igcnas.drawing.matrices import matrices_scene
+        from igcnas.drawing.network import compute_network
+        from igcnas.drawing.network_layout import network_scene
+        from igcnas.drawing.sketch import compute_sketch
 
         when = (source.when, TRAINED)
         if source.block is not None:

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     block = KINDS[arguments.name].from_text(arguments.parameters)
     counts = block.counts()
     if not arguments.no_picture:
-        from igcnas.drawing import save_block
+        from igcnas.drawing.block import save_block
 
         save_block(out, block)
     picture = None if arguments.no_picture else str(out)

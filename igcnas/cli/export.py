@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 def write(folder: Path, number: int | None) -> Path:
     """Export the best network, or the one of this number; the folder it went to."""
     from igcnas.data.examination import is_unbalanced, largest_class
-    from igcnas.export import export_network
+    from igcnas.export.folder import export_network
     from igcnas.search.records import records, repeats, standard_error, trained
     from igcnas.search.study import StudySettings, open_study, trial_folder
     from igcnas.search.worker import check_weights

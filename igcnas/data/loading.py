@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from igcnas.data.dataset import Dataset
 from igcnas.errors import DataError, unknown_name
+
+if TYPE_CHECKING:
+    from igcnas.data.dataset import Dataset  # numpy: the help of a command names data sets without it
 
 # What a user may write, for a help text.
 DATASETS = ("digits", "cifar10", "cifar100", "svhn", "svhn-extra", "imagefolder:PATH", "npz:FILE")

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from igcnas.execution.values import Gradient, Storage, Use, Value
+from igcnas.execution.values import Gradient, Storage, Use, Value, Vectors
+from igcnas.execution.weights import Convolved
 from igcnas.network.primitives import Pool, Size
 
-if TYPE_CHECKING:
-    from igcnas.execution.nodes.convolution import Convolve
 
-
-class Operators(Protocol):
+class Operators(Vectors, Protocol):
     """Operations on values of one batch size. Vectors are in the order of storage unless they say otherwise."""
 
     batch: int
-
-    def identity(self, channels: int) -> Any:
-        """The rows of a value in its own order."""
 
     def reorder(self, rows: Any, indices: tuple[int, ...]) -> Any:
         """rows[indices]."""
 
     def in_order(self, rows: Any) -> bool:
         """Whether these are the rows of a value in its own order."""
-
-    def ones(self, channels: int) -> Any:
-        """A vector of ones."""
-
-    def zeros(self, channels: int) -> Any:
-        """A vector of zeros."""
-
-    def sums(self, channels: int) -> Any:
-        """Room for the statistics of a value."""
-
-    def gradient_sums(self, channels: int) -> Any:
-        """Room for the sums that a norm's gradient needs."""
 
     def places(self, channels: int, size: Size) -> Any:
         """Room for the pixel that each window of a pooling took."""
@@ -73,10 +56,10 @@ class Operators(Protocol):
     def norm(self, module: nn.BatchNorm2d) -> Any:
         """The parameters and buffers of a norm."""
 
-    def convolve(self, node: Convolve, taken: bool) -> None:
-        """node.out from node.use; statistics where `taken`."""
+    def convolve(self, convolved: Convolved, taken: bool) -> None:
+        """convolved.out from convolved.use; statistics where `taken`."""
 
-    def convolve_backward(self, node: Convolve, gradient: Gradient, into: Storage | None) -> None:
+    def convolve_backward(self, convolved: Convolved, gradient: Gradient, into: Storage | None) -> None:
         """The weight's gradient, and into that of the input unless None."""
 
     def normalise(self, norm: Any, source: Value, out: Value) -> None:

@@ -11,12 +11,9 @@ that a norm needs. So each consumer holds a Use that knows its place.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from igcnas.network.primitives import Size
-
-if TYPE_CHECKING:
-    from igcnas.execution.operators import Operators
 
 COPY, AFFINE, RELU, RELU6 = 0, 1, 2, 3
 ACTIVATIONS = {"relu": RELU, "relu6": RELU6}
@@ -43,6 +40,25 @@ class Gradient:
     lazy: bool
 
 
+class Vectors(Protocol):
+    """The vectors of a value, one entry a channel, in the memory of a device; in the order of storage."""
+
+    def identity(self, channels: int) -> Any:
+        """The rows of a value in its own order."""
+
+    def ones(self, channels: int) -> Any:
+        """A vector of ones."""
+
+    def zeros(self, channels: int) -> Any:
+        """A vector of zeros."""
+
+    def sums(self, channels: int) -> Any:
+        """Room for the statistics of a value."""
+
+    def gradient_sums(self, channels: int) -> Any:
+        """Room for the sums that a norm's gradient needs."""
+
+
 class Value:
     """What a consumer sees. `wanted`: whether anything wants its gradient.
 
@@ -50,7 +66,7 @@ class Value:
     reads it. `normed`: whether a norm's affine map is pending, which needs the sums of the gradient.
     """
 
-    def __init__(self, ops: Operators, channels: int, size: Size, storage: Storage, like: Value | None = None) -> None:
+    def __init__(self, ops: Vectors, channels: int, size: Size, storage: Storage, like: Value | None = None) -> None:
         self.channels, self.size, self.storage = channels, size, storage
         self.code = COPY
         self.wanted = True

@@ -1,11 +1,14 @@
-"""Where a convolution gets its kernel from: a parameter as it is, or what is made of several."""
+"""Convolutions, and where they get their kernels from: a parameter as it is, or what is made of several."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+
+from igcnas.execution.values import Use, Value
 
 
 class Weight(Protocol):
@@ -19,6 +22,18 @@ class Weight(Protocol):
 
     def finish(self) -> None:
         """The gradient is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolved:
+    """A convolution of any kernel, stride and grouping. Its weight is (out, in / groups, k, k)."""
+
+    use: Use
+    weight: Weight
+    out: Value
+    kernel: int
+    stride: int
+    groups: int
 
 
 class PlainWeight:

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from igcnas.network.architecture import Architecture
-from igcnas.network.grouping import Learned
+from igcnas.network.learned import Learned
 from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import (
     Activation,

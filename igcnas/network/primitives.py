@@ -9,12 +9,9 @@ because a search makes thousands of them a second. Sizes are (height, width); a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from igcnas.network.grouping.base import Learned
-    from igcnas.network.grouping.dgc import DynamicChannels
-    from igcnas.network.grouping.msgc import MultiSpectral
+from igcnas.network.learned import Learned
 
 Size: TypeAlias = tuple[int, int]
 
@@ -79,7 +76,7 @@ class GatedConvolution(NamedTuple):
     kernel: int
     stride: int
     in_size: Size
-    grouping: MultiSpectral | DynamicChannels
+    grouping: Learned
     context_channels: int
     macs: int
 

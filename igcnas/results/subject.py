@@ -20,7 +20,7 @@ from igcnas.network.primitives import Convolution
 if TYPE_CHECKING:
     import torch
 
-    from igcnas.drawing import Connections
+    from igcnas.drawing.connections import Connections
     from igcnas.search.records import TrialRecord
     from igcnas.search.study import StudySettings
 

@@ -11,8 +11,8 @@ from torch import nn
 from igcnas.execution.cpu import convolution, depthwise, depthwise_gradients, elementwise, generators, norm
 from igcnas.execution.cpu.buffers import Buffers
 from igcnas.execution.cpu.tiles import PIECE
-from igcnas.execution.nodes.convolution import Convolve
 from igcnas.execution.values import Gradient, Storage, Use, Value
+from igcnas.execution.weights import Convolved
 from igcnas.network.primitives import Pool
 
 
@@ -62,29 +62,44 @@ class CpuOperators(Buffers):
             self._ring = np.zeros(numbers, np.float32)
         return self._ring
 
-    def convolve(self, node: Convolve, taken: bool) -> None:
-        x, out, weight = node.use.value, node.out, node.weight.value
-        ins, kernel, stride = weight.shape[1], node.kernel, node.stride
+    def convolve(self, convolved: Convolved, taken: bool) -> None:
+        x, out, weight = convolved.use.value, convolved.out, convolved.weight.value
+        ins, kernel, stride = weight.shape[1], convolved.kernel, convolved.stride
         seen = (x.rows, x.scale, x.shift, x.code)
         if kernel == 1 and stride == 1:
             ring = self._scratch(ins * PIECE)
             flat = weight.reshape(len(weight), -1)
             convolution.pointwise_forward(
-                x.storage.flat, *seen, flat, node.groups, out.storage.flat, out.sums, taken, ring, self._acc
+                x.storage.flat, *seen, flat, convolved.groups, out.storage.flat, out.sums, taken, ring, self._acc
             )
             return
         ring = self._scratch(kernel * ins * (x.size[1] + 2 * kernel + stride) * self.batch)
-        if _is_depthwise(node):
+        if _is_depthwise(convolved):
             depthwise.forward(x.storage.array, *seen, weight, stride, out.storage.array, out.sums, taken, ring)
             return
         convolution.spatial_forward(
-            x.storage.array, *seen, weight, stride, node.groups, out.storage.array, out.sums, taken, ring, self._acc
+            x.storage.array,
+            *seen,
+            weight,
+            stride,
+            convolved.groups,
+            out.storage.array,
+            out.sums,
+            taken,
+            ring,
+            self._acc,
         )
 
-    def convolve_backward(self, node: Convolve, gradient: Gradient, into: Storage | None) -> None:
-        use = node.use
-        x, weight, dw = use.value, node.weight.value, node.weight.gradient
-        outs, ins, kernel, stride, groups = len(weight), weight.shape[1], node.kernel, node.stride, node.groups
+    def convolve_backward(self, convolved: Convolved, gradient: Gradient, into: Storage | None) -> None:
+        use = convolved.use
+        x, weight, dw = use.value, convolved.weight.value, convolved.weight.gradient
+        outs, ins, kernel, stride, groups = (
+            len(weight),
+            weight.shape[1],
+            convolved.kernel,
+            convolved.stride,
+            convolved.groups,
+        )
         seen = (x.rows, x.scale, x.shift, x.code)
         coefficients = (gradient.a, gradient.b, gradient.c, gradient.lazy) if gradient.lazy else self._plain(outs)
         order = (use.first, use.last, x.gsums)
@@ -110,16 +125,16 @@ class CpuOperators(Buffers):
         widest = x.size[1] + 2 * kernel + stride
         ring = self._scratch((kernel + 1) * max(ins, outs // groups) * widest * self.batch)
         slope = (gradient.g.array, gradient.y.array, *coefficients)
-        if _is_depthwise(node) and stride == 1 and into is not None:
+        if _is_depthwise(convolved) and stride == 1 and into is not None:
             depthwise_gradients.backward(
                 x.storage.array, *seen, x.mean, weight, *slope, target.array, *order, dw, ring, self._acc
             )
             return
-        needed = max(outs // groups * node.out.size[1], (ins + 1) * x.size[1]) * self.batch
+        needed = max(outs // groups * convolved.out.size[1], (ins + 1) * x.size[1]) * self.batch
         if len(self._line) < needed:
             self._line = np.zeros(needed, np.float32)
-        if _is_depthwise(node) and stride == 2 and into is not None:
-            ring = self._scratch((node.out.size[0] + 1) * (node.out.size[1] + 1) * self.batch)
+        if _is_depthwise(convolved) and stride == 2 and into is not None:
+            ring = self._scratch((convolved.out.size[0] + 1) * (convolved.out.size[1] + 1) * self.batch)
             depthwise_gradients.backward_strided(
                 x.storage.array, *seen, x.mean, weight, *slope, target.array, *order, dw, ring, self._line
             )
@@ -341,7 +356,7 @@ class CpuOperators(Buffers):
         return torch.from_numpy(dgates).t()
 
 
-def _is_depthwise(node: Convolve) -> bool:
+def _is_depthwise(convolved: Convolved) -> bool:
     """Whether the depthwise kernels do this one."""
-    outs, ins, kernel, _ = node.weight.value.shape
-    return bool(kernel == 3 and ins == 1 and outs == node.groups)
+    outs, ins, kernel, _ = convolved.weight.value.shape
+    return bool(kernel == 3 and ins == 1 and outs == convolved.groups)

@@ -5,7 +5,7 @@ this grouping consists of. To add a kind: a module here, its class in GROUPINGS,
 module in igcnas/modules/layers.
 """
 
-from igcnas.network.grouping.base import Grouping, Learned, Overhead
+from igcnas.network.grouping.base import Grouping
 from igcnas.network.grouping.condensing import Condensing
 from igcnas.network.grouping.dgc import DynamicChannels
 from igcnas.network.grouping.dgconv import KroneckerGrouping
@@ -37,9 +37,7 @@ __all__ = [
     "Grouping",
     "Interleaved",
     "KroneckerGrouping",
-    "Learned",
     "LearnedGrouping",
     "MultiSpectral",
-    "Overhead",
     "SparseProduct",
 ]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol
 
+from igcnas.network.learned import Marks, Overhead
 from igcnas.network.primitives import Layer, Size
 from igcnas.system.checks import require
-
-Marks: TypeAlias = Sequence[int] | None
 
 
 class Grouping(Protocol):
@@ -34,55 +32,6 @@ class Grouping(Protocol):
 
     def label(self) -> str:
         """The papers' short notation, as in L24M2 or G2."""
-        ...
-
-
-class Overhead(NamedTuple):
-    """What deciding which channels meet costs beside the convolution, for one image: zero where it is decided once.
-
-    hidden: channels that the deciding layers batch-normalize and activate, for counters that count these.
-    """
-
-    macs: int = 0
-    params: int = 0
-    bias_outputs: int = 0
-    hidden: int = 0
-
-
-class Learned(Protocol):
-    """A grouping that training decides. Counts are channel pairs; times kernel area they are weights."""
-
-    kind: ClassVar[str]
-
-    def connections(self, in_channels: int, out_channels: int) -> int:
-        """Pairs that meet in one image: exact or, where training may choose their number, as expected before it."""
-        ...
-
-    def kept(self, in_channels: int, out_channels: int) -> int:
-        """Pairs that keep a weight after training: the connections, or all where each image chooses among them."""
-        ...
-
-    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
-        """Parameters that only decide who meets whom and are gone after training, such as assignment logits."""
-        ...
-
-    def overhead(self, in_channels: int, out_channels: int, context_channels: int) -> Overhead:
-        """What deciding costs in the trained network."""
-        ...
-
-    def identity(self, in_channels: int, out_channels: int, context_channels: int) -> tuple[Any, ...] | None:
-        """What of this choice makes another network (`canonical_id`); None where nothing is left to choose.
-
-        Then it is a group convolution with as many groups as its connections say.
-        """
-        ...
-
-    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
-        """Marks of the inputs and of the filters by which the choice knows one from another; None: all are alike."""
-        ...
-
-    def caption(self, in_channels: int) -> str:
-        """What its paper calls this choice, with its numbers, as in FLGC: G = 4 learned groups."""
         ...
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from igcnas.network.grouping.base import DecidedOnce, Marks
+from igcnas.network.grouping.base import DecidedOnce
+from igcnas.network.learned import Marks
 from igcnas.network.primitives import Convolution, Layer, Size
 from igcnas.system.checks import require, require_divides, require_positive
 from igcnas.units import counted

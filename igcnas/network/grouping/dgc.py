@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from igcnas.network.grouping.base import Marks, Overhead
+from igcnas.network.learned import Marks, Overhead
 from igcnas.network.primitives import Activation, Convolution, Layer, Norm, Permutation, Size
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
 from igcnas.units import counted

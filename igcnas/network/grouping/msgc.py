@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from igcnas.network.grouping.base import Marks, Overhead
+from igcnas.network.learned import Marks, Overhead
 from igcnas.network.primitives import Convolution, Layer, Size
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
 from igcnas.units import counted

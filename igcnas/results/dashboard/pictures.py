@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from igcnas.drawing import block_svg, network_svg
+from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.network.architecture import Architecture
 from igcnas.results.figures import front_figure, png_of
 from igcnas.search.records import TrialRecord, records

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from igcnas.drawing import block_svg, network_svg
+from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.errors import ArchitectureError
 from igcnas.network.architecture import Architecture
 
