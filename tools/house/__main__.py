@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tools.house.modules import ROOT, Module, circles, modules
 from tools.house.picture import picture
 from tools.house.rooms import Room, indoors, rooms, upward
+from tools.imports import FOLDERS, ROOT, circles, imports, imports_of, modules
 
 
 def table(found: Sequence[Room]) -> str:
@@ -38,12 +38,12 @@ def summary(found: Sequence[Room]) -> str:
     )
 
 
-def circle_text(circle: Sequence[str], found: dict[str, Module]) -> str:
+def circle_text(circle: Sequence[str], found: Mapping[str, Path]) -> str:
     """A circle as its imports, each with its line and what kind it is."""
     lines = [f"{len(circle)} files in a circle:"]
     for name in circle:
-        for imported in found[name].imports:
-            if imported.module in circle and imported.module != name:
+        for imported in imports_of(name, found):
+            if imported.module in circle:
                 kinds = [word for word, is_so in (("late", imported.late), ("typing", imported.typing)) if is_so]
                 lines.append(
                     f"- {name}:{imported.line} imports {imported.module}" + f" ({', '.join(kinds)})" * bool(kinds)
@@ -60,8 +60,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the rooms of igcnas")
     arguments = parser.parse_args()
-    found = modules(arguments.root)
-    all_rooms, all_circles = rooms(found), circles(found)
+    found = modules(arguments.root, (*FOLDERS, "tests"))
+    graph = imports(found)
+    all_rooms, all_circles = rooms(found, graph), circles(graph)
     if arguments.json:
         print(json.dumps({"rooms": [asdict(room) for room in all_rooms], "circles": all_circles}, indent=1))
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from tools.house.modules import Module, groups
+from tools.imports import Imports, circles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,26 +32,29 @@ def room_of(module: str) -> str:
     return ".".join(parts[:2]) if parts[0] == "igcnas" else parts[0]
 
 
-def rooms(found: Mapping[str, Module]) -> list[Room]:
+def rooms(found: Mapping[str, Path], graph: Imports) -> list[Room]:
     """All rooms in the order of imports: what others rest on comes first.
 
     Rooms in a circle have no order; they stand beside each other, the one with the fewest imports first.
+
+    Args:
+        found: every module and its file.
+        graph: what each imports.
     """
-    members: dict[str, list[Module]] = {}
-    for name, module in found.items():
-        members.setdefault(room_of(name), []).append(module)
+    members: dict[str, list[str]] = {}
+    for name in found:
+        members.setdefault(room_of(name), []).append(name)
     arrows = {
-        name: {room_of(imported.module) for module in inside for imported in module.imports} & (members.keys() - {name})
-        for name, inside in members.items()
+        room: {room_of(other) for name in inside for other in graph[name]} - {room} for room, inside in members.items()
     }
     return [
         Room(
-            name=name,
-            files=len(members[name]),
-            lines=sum(module.lines for module in members[name]),
-            imports=tuple(sorted(arrows[name])),
+            name=room,
+            files=len(members[room]),
+            lines=sum(len(found[name].read_text(encoding="utf-8").splitlines()) for name in members[room]),
+            imports=tuple(sorted(arrows[room])),
         )
-        for name in _ordered(arrows)
+        for room in _ordered(arrows)
     ]
 
 
@@ -88,7 +92,7 @@ def implied(found: list[Room]) -> set[tuple[str, str]]:
 
 
 def _ordered(arrows: Mapping[str, set[str]]) -> list[str]:
-    circle = {name: group for group in groups(arrows) for name in group}
+    circle = {name: tuple(group) for group in circles(arrows) for name in group}
     heights: dict[tuple[str, ...], int] = {}
 
     def height(group: tuple[str, ...]) -> int:
