@@ -12,7 +12,7 @@ from pathlib import Path
 
 # Journals of earlier versions, as tests/real_studies.py unpacks them.
 _EARLIER = Path(__file__).parents[2] / "tests" / "data" / "studies"
-_LIMIT_SECONDS = 600
+_LIMIT_SECONDS = 1800
 
 _SMALL = "--device cpu --workers 1 --seed 3 --data digits --budget-mflops 0.1"
 _TRAIN = "--data digits --recipe short --device cpu --seed 3"
