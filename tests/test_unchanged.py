@@ -18,6 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from safetensors.numpy import save_file
 
 from benchmarks.unchanged.difference import differences
+from benchmarks.unchanged.files import without_times
 from benchmarks.unchanged.reading import folder_facts
 
 ROOT = Path(__file__).parents[1]
@@ -106,6 +107,12 @@ def test_a_changed_initializer_of_an_exported_network_is_seen(tmp_path: Path) ->
 )
 def test_times_and_who_wrote_a_file_are_not(tmp_path: Path, write, other) -> None:
     assert changed(tmp_path, write, {}, other) == []
+
+
+def test_a_duration_is_a_duration_however_long() -> None:
+    lines = [f"took {time} (in all)" for time in ("  9.9 s", " 62.0 s", "2 min", "1 h 2 min", "0.1 minutes")]
+    assert len({without_times(line) for line in lines}) == 1
+    assert without_times("9.94 % of 362 images") == "9.94 % of 362 images"
 
 
 def test_another_accuracy_is_seen_in_each_text_and_words_can_be_left_out(tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ LEFT_OUT_FILES = {
     "front/report.html": "the seconds of this run all over; its numbers are in report --json",
 }
 _AS_IT_IS = 60
-_TIMES = re.compile(r"\d+(?:\.\d+)? (?:ms|s|min|h)\b|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::[\d.]+)?)?")
+_TIMES = re.compile(
+    r" *(?:\d+(?:\.\d+)? (?:ms|s|min|h|seconds?|minutes?|hours?)\b ?)+|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::[\d.]+)?)?"
+)
 # matplotlib draws these at random in each run.
 _IDS = re.compile(r"\b(?:[a-z]|image)[0-9a-f]{10}\b")
 
@@ -63,7 +65,7 @@ def digest(content: bytes) -> str:
 
 
 def without_times(text: str) -> str:
-    """Text in which every duration and date is replaced."""
+    """Text in which every duration, with the blanks that set it right, and every date is replaced."""
     return _TIMES.sub("<time>", text)
 
 
