@@ -108,7 +108,7 @@ def measure(folder: Path) -> dict[str, float]:
         return now
 
     start = time.perf_counter()
-    source = Study.open(folder)
+    source = Study.read(folder)
     at = timed("read", start)
     composition(source, importance=False)
     at = timed("compose without importance", at)

@@ -103,9 +103,9 @@ def test_a_search_draws_tabulates_exports_and_says_when_it_is_complete(capfd: py
     assert len(states()) == 3
 
     exported = Path("studies/s/best/architecture.json")
-    assert is_current(Study.open(Path("studies/s")))
+    assert is_current(Study.read(Path("studies/s")))
     exported.write_text(exported.read_text().replace("of 3 trained", "of 2 trained"))  # the best of an earlier total
-    assert not is_current(Study.open(Path("studies/s")))
+    assert not is_current(Study.read(Path("studies/s")))
     Path("studies/s").rename("studies/t")
     assert main(["status", "t"]) == 0
     assert "3 trained, 0 failed, 0 running" in capfd.readouterr().out

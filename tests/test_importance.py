@@ -265,13 +265,13 @@ def test_a_small_study_says_what_is_missing(tmp_path, capsys):
 def test_known_networks_and_repeats_are_not_samples(tmp_path):
     study_of(tmp_path / "s", made_up(60, truth))
     study = open_study(tmp_path / "s")
-    before = samples_of(Study.open(tmp_path / "s"))
+    before = samples_of(Study.read(tmp_path / "s"))
     first = study.get_trials()[0]
     attributes = first.user_attrs | {"baseline": "ResNet-20"}
     study.add_trial(optuna.trial.create_trial(user_attrs=attributes, values=first.values))
     attributes = first.user_attrs | {"repeat": 1, "repeat_of": 0, "val_accuracy": 0.0}
     study.add_trial(optuna.trial.create_trial(user_attrs=attributes, values=first.values))
-    after = samples_of(Study.open(tmp_path / "s"))
+    after = samples_of(Study.read(tmp_path / "s"))
     assert len(after) == len(before)
     assert after[0].log_errors > before[0].log_errors  # the mean over its trainings
     assert after[1:] == before[1:]

@@ -132,7 +132,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def source(folder: Path) -> Study:
-    return Study.open(folder)
+    return Study.read(folder)
 
 
 @pytest.fixture(scope="module")
@@ -252,15 +252,15 @@ def test_what_was_left_unfinished_counts_as_stopped_unless_a_search_runs():
 
 
 def test_a_search_that_holds_the_lock_is_running(folder):
-    assert not Study.open(folder).in_use
+    assert not Study.read(folder).in_use
     with lock_study(folder):
-        assert Study.open(folder).in_use
+        assert Study.read(folder).in_use
         assert "A search is running now" in compose_text(folder)
-    assert not Study.open(folder).in_use
+    assert not Study.read(folder).in_use
 
 
 def compose_text(folder: Path) -> str:
-    return " ".join(composition(Study.open(folder), importance=False).report.summary.paragraphs)
+    return " ".join(composition(Study.read(folder), importance=False).report.summary.paragraphs)
 
 
 # Networks and front
@@ -575,30 +575,30 @@ def test_an_analysis_is_made_once_for_the_same_networks(tmp_path, monkeypatch):
     from igcnas.results.importance import analyse, samples_of
 
     folder = made(tmp_path / "s", 22, baselines=False, sampler="random", pruner="none", min_epochs=0)
-    source = Study.open(folder)
+    source = Study.read(folder)
     report = analyse(samples_of(source), resamplings=2, judged=1)
     made_of: list[int] = []
     monkeypatch.setattr(matters, "analyse", lambda samples: made_of.append(len(samples)) or report)
-    first, again = (importance_of(Study.open(folder)) for _ in range(2))
+    first, again = (importance_of(Study.read(folder)) for _ in range(2))
     assert len(made_of) == 1
     assert repr(again) == repr(first)  # NaN is not equal to itself
     path = folder / "importance.json"
     path.write_text(path.read_text()[:100])
-    importance_of(Study.open(folder))
+    importance_of(Study.read(folder))
     assert len(made_of) == 2  # what is torn does not count
     path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": "of other networks"}))
-    importance_of(Study.open(folder))
+    importance_of(Study.read(folder))
     assert len(made_of) == 3
     monkeypatch.setattr(matters, "MADE", 20)
-    assert repr(importance_of(Study.open(folder))) == repr(first)  # also of a large study, as it was kept
+    assert repr(importance_of(Study.read(folder))) == repr(first)  # also of a large study, as it was kept
     path.unlink()
-    found = importance_of(Study.open(folder))
+    found = importance_of(Study.read(folder))
     assert isinstance(found, str)
     assert found.startswith("Not made yet")
 
 
 def test_of_few_networks_nothing_is_said_to_matter(tmp_path):
-    found = importance_of(Study.open(made(tmp_path / "s", 6)))
+    found = importance_of(Study.read(made(tmp_path / "s", 6)))
     assert isinstance(found, str)
     assert "from 20 on" in found
 
@@ -737,7 +737,7 @@ def test_the_command_of_a_study_means_its_settings(words):
 
 
 def test_who_may_be_the_best_comes_after_the_front_with_what_to_run_next(folder):
-    source = Study.open(folder)
+    source = Study.read(folder)
     report = composition(source, importance=False).report
     first = report.sections[0]
     assert (first.key, report.summary.tables, report.summary.commands) == ("candidates", (), ())
@@ -748,7 +748,7 @@ def test_who_may_be_the_best_comes_after_the_front_with_what_to_run_next(folder)
 
 
 def test_every_table_has_a_cell_for_each_column_and_every_section_a_name_of_its_own(folder):
-    found = composition(Study.open(folder), importance=False).report
+    found = composition(Study.read(folder), importance=False).report
     sections = (found.summary, *found.sections)
     assert len({section.key for section in sections}) == len(sections)
     for section in sections:
@@ -797,7 +797,7 @@ def test_a_study_without_a_trained_network_is_one_line(tmp_path, capsys):
 
 
 def test_a_study_of_one_network_has_a_report(tmp_path):
-    found = composition(Study.open(made(tmp_path / "s", 1, baselines=False)), importance=False)
+    found = composition(Study.read(made(tmp_path / "s", 1, baselines=False)), importance=False)
     assert found.report.summary.paragraphs[0].startswith("Only one network that keeps the budget was trained")
     assert len(found.report.networks) == 1
     assert found.report.first == 0

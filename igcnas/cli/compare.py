@@ -120,7 +120,7 @@ def _searches(arguments: argparse.Namespace) -> list[Study]:
         names[real.name] = real
     from igcnas.search.study import Study
 
-    return [Study.open(folder) for folder in folders]
+    return [Study.read(folder) for folder in folders]
 
 
 def _write(folder: Path, found: list[Comparison], title: str) -> list[Path]:

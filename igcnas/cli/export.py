@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Export; print where to."""
     from igcnas.search.study import Study
 
-    print(f"wrote     {write(Study.open(study_folder(arguments)), arguments.trial)}")
+    print(f"wrote     {write(Study.read(study_folder(arguments)), arguments.trial)}")
     return 0
 
 

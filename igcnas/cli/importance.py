@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.system.harmless import cells
 
     folder = study_folder(arguments)
-    study = Study.open(folder)
+    study = Study.read(folder)
     samples = samples_of(study)
     report = analyse(samples, evaluator=arguments.evaluator, seed=arguments.seed)
     table = folder / "importance.csv"

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the files."""
     from igcnas.search.study import Study
 
-    for path in write(Study.open(study_folder(arguments))):
+    for path in write(Study.read(study_folder(arguments))):
         print(path)
     return 0
 

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.system.files import write_text
 
     folder = study_folder(arguments)
-    study, importance = Study.open(folder), not arguments.no_importance
+    study, importance = Study.read(folder), not arguments.no_importance
     if importance and takes_time(study):
         print(
             "analysing what mattered, once for these networks: up to a minute; --no-importance leaves it out",

@@ -58,7 +58,7 @@ def finish(
     if summary.exhausted:
         held = summary.trained + summary.pruned
         print(f"the space holds no further network for this budget; the search ends with {held}")
-    study = Study.open(folder)
+    study = Study.read(folder)
     leader = study.standing
     if leader is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.search.study import Study
 
     folder = study_folder(arguments)
-    study = Study.open(folder)
+    study = Study.read(folder)
     settings, every, leader = study.settings, study.records, study.standing
     audit = audit_spared(study)
     counts = _counts(study)

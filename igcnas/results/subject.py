@@ -152,7 +152,7 @@ def _of_study(folder: Path, trial: int | None) -> Source:
     from igcnas.search.study import Study
     from igcnas.training.runs.weights import read_state
 
-    study = Study.open(folder)
+    study = Study.read(folder)
     record = study.record(trial)
     name = f"{folder.name}-{record.number:05d}"
     weights = study.weights_of(record)

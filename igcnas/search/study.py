@@ -47,7 +47,7 @@ class Study:
     in_use: bool = False
 
     @staticmethod
-    def open(folder: Path) -> Study:
+    def read(folder: Path) -> Study:
         """The study in this folder; StudyError where there is none, or it is damaged."""
         from igcnas.search.storage import is_locked
 
@@ -57,7 +57,7 @@ class Study:
     @staticmethod
     def named(name: str | Path, root: Path = Path("studies")) -> Study:
         """The study of this path, or of this name in `root`; StudyError names those known where there is none."""
-        return Study.open(find_study(name, root))
+        return Study.read(find_study(name, root))
 
     @staticmethod
     def of(

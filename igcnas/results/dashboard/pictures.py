@@ -78,7 +78,7 @@ class Pictures:
         with self._drawing:
             size = (self._folder / "journal.log").stat().st_size
             if self._front[0] != size:
-                study = Study.open(self._folder)
+                study = Study.read(self._folder)
                 self._front = (size, png_of(front_figure(study.records, study.settings, title=study.name)))
             return self._front[1]
 

@@ -20,4 +20,4 @@ def compose(folder: Path) -> Report:
     from igcnas.results.report.composing import composition
     from igcnas.search.study import Study
 
-    return composition(Study.open(folder)).report
+    return composition(Study.read(folder)).report
