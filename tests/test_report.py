@@ -369,7 +369,9 @@ def test_of_many_known_networks_the_rest_is_told_by_its_range():
     known = [record(n, 10_000, 80.0 - n, baseline=f"Plain-{n}") for n in range(9)]
     found = source_of([*known, record(9, 9_000, 95.0)])
     words = known_sentence(compare_known(found), found)
-    assert words.startswith("At equal or fewer MACs, the search has found a better network than each of the 9 known")
+    assert words.startswith(
+        "At equal or fewer MACs, the search has found a better network than each of the 9 baselines"
+    )
     assert "3 more by +21.00 to +23.00 points" in words
 
 
