@@ -27,7 +27,7 @@ from igcnas.results.audit.folder import Training, read_training
 from igcnas.results.audit.long import FIRST_REPEAT, train_long
 from igcnas.results.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
 from igcnas.results.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
-from igcnas.results.audit.table import Title, as_json, frame, page
+from igcnas.results.audit.table import Title, as_json, networks, page
 from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
 from igcnas.search.records import records
 from igcnas.search.study import StudySettings, open_study
@@ -314,7 +314,7 @@ def test_a_picture_and_a_page_are_made_of_one_seed_and_one_band_too(tmp_path: Pa
     assert "One long seed gives no ceiling." in text
     assert "- network 3, seed 0: diverged" in text
     assert json.dumps(as_json(result, TITLE, [], tmp_path), allow_nan=False)
-    assert len(frame(result)) == 6
+    assert len(networks(result).rows) == 6
 
 
 def test_networks_with_a_failed_training_are_left_out_and_named(study: Path) -> None:

@@ -29,7 +29,7 @@ from igcnas.network.grouping import Dense, Interleaved
 from igcnas.results.audit.reading import read_audit
 from igcnas.results.audit.result import ALL, compute
 from igcnas.results.audit.rows import BASELINES, Row
-from igcnas.results.audit.table import frame
+from igcnas.results.audit.table import networks as table_of
 from igcnas.results.figures import compute_front, page_svg, save, svg_of
 from igcnas.results.report import compose
 from igcnas.results.report.composing import composition
@@ -444,7 +444,8 @@ def test_of_equal_scores_nothing_is_shown():
     drawings = chance_drawings(source_of([]), chance)
     section = chance_section(source_of([]), chance, drawings)
     assert "interval: unknown" in section.paragraphs[1]
-    assert not any(word in str(section) for word in ("inf", "nan "))
+    shown = [*section.paragraphs, *(cell for table in section.tables for row in table.cells() for cell in row)]
+    assert not any(word in " ".join(shown) for word in ("inf", "nan"))
 
 
 @pytest.mark.parametrize("n", [2, 10, 100])
@@ -632,7 +633,7 @@ def test_an_audit_is_read_back_as_it_was_measured(tmp_path, seeds):
     assert (found.result, found.networks, found.trainings, found.seconds) == (None, 9, 1, 2.5)
     limits = [(0, 4_000), (4_000, 7_000), (7_000, 9_000)]
     expected = compute(rows, limits, seed=0)
-    frame(expected).to_csv(tmp_path / "audit-90" / "audit.csv", index=False)
+    (tmp_path / "audit-90" / "audit.csv").write_text(table_of(expected).csv(), encoding="utf-8")
     result = read_audit(tmp_path / "audit-90").result
     assert result is not None
     assert result.rows == expected.rows
@@ -641,9 +642,8 @@ def test_an_audit_is_read_back_as_it_was_measured(tmp_path, seeds):
 
 def test_what_is_damaged_is_named_and_the_rest_is_read(tmp_path, source):
     rows = audit_folder(tmp_path)
-    frame(compute(rows, [(0, 4_000), (4_000, 7_000), (7_000, 9_000)], seed=0)).to_csv(
-        tmp_path / "audit-90" / "audit.csv", index=False
-    )
+    audited = compute(rows, [(0, 4_000), (4_000, 7_000), (7_000, 9_000)], seed=0)
+    (tmp_path / "audit-90" / "audit.csv").write_text(table_of(audited).csv(), encoding="utf-8")
     for name in ("audit-18", "retrain-36"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "settings.json").write_text("{")
@@ -747,7 +747,6 @@ def test_every_table_has_a_cell_for_each_column_and_every_section_a_name_of_its_
     for section in sections:
         assert section.paragraphs
         for table in section.tables:
-            assert len(table.numeric) == len(table.columns)
             assert {len(row) for row in table.rows} == {len(table.columns)}
     pictures = [picture for section in sections for picture in section.pictures]
     assert {picture.name for picture in pictures} >= {"random", "history"}

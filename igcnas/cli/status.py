@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from operator import itemgetter
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import add_studies_dir, mega, study_folder
 from igcnas.cli.data_lines import balance_lines
 from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
+from igcnas.results.table import Column, Table
 
 if TYPE_CHECKING:
     from igcnas.search.records import TrialRecord
@@ -65,13 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:
         print(f"{counts['over_budget']} trained came out over the budget: training chose their MACs; not in the front")
-    for row in _front(every, settings):
-        spread = "" if row["sd"] is None else f" (sd {row['sd']:.2f}, n = {row['n']})"
-        cost = "" if settings.objective in ("front", "accuracy") else f"  {_cost(row['cost'], settings.objective)}"
-        print(
-            f"  {row['number']:>4}  {mega(row['macs']):>7} MFLOPs{cost}  {row['val_accuracy']:6.2f} %{spread}  "
-            f"{row['baseline'] or row['label']}"
-        )
+    front = _front(every, settings)
+    if front:
+        print(indent(Table.of(_columns(settings.objective), front).text(), "  "))
     exports = export_lines(exports_of(folder))
     leading = (*standing_lines(leader), *balance_lines(settings.data)) if leader else ()
     for line in (*audit_lines(audit), *leading, *exports):
@@ -123,5 +122,18 @@ def _front(every: list[TrialRecord], settings: StudySettings) -> list[dict[str, 
     ]
 
 
-def _cost(cost: float, objective: str) -> str:
-    return f"{cost:.3f} ms" if objective == "accuracy,latency" else f"{cost:,.0f} parameters"
+def _columns(objective: str) -> list[Column]:
+    """What is shown of a network of the front; costs that the budget does not limit have a column of their own."""
+    costs = {
+        "accuracy,params": [Column.numbers("parameters", itemgetter("cost"), ",.0f")],
+        "accuracy,latency": [Column.numbers("ms", itemgetter("cost"), ".3f")],
+    }
+    return [
+        Column.numbers("network", itemgetter("number")),
+        Column.numbers("MFLOPs", itemgetter("macs"), mega),
+        *costs.get(objective, []),
+        Column.numbers("accuracy", itemgetter("val_accuracy"), ".2f", unit="%"),
+        Column.numbers("sd", itemgetter("sd"), ".2f"),
+        Column.numbers("n", itemgetter("n")),
+        Column.words("what it is", lambda row: row["baseline"] or row["label"]),
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section, Table
+from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section
 
 __all__ = ["Axis", "NetworkFacts", "Picture", "Report", "Section", "Table", "compose"]
 

@@ -13,7 +13,7 @@ from igcnas.results.figures import files
 from igcnas.results.figures.files import new_figure
 from igcnas.results.figures.scale import frame, from_scale, to_scale
 from igcnas.results.retraining.plan import RetrainSettings
-from igcnas.results.retraining.table import Row, Table
+from igcnas.results.retraining.table import RetrainResults, Row
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ def stacked(accuracies: Sequence[float]) -> list[float]:
     return heights
 
 
-def draw(table: Table, axes: Axes) -> None:
+def draw(found: RetrainResults, axes: Axes) -> None:
     """Rows from the best at the top; the band is the margin around the best published mean."""
-    rows = table.rows
-    reference = next((row for row in rows if row.finalist.name == table.best_published), None)
+    rows = found.rows
+    reference = next((row for row in rows if row.finalist.name == found.best_published), None)
     if reference is not None:
         axes.axvspan(
-            reference.mean - table.margin,
-            reference.mean + table.margin,
+            reference.mean - found.margin,
+            reference.mean + found.margin,
             color="#eeeeee",
             lw=0,
-            label=f"best published +- {table.margin:g} points",
+            label=f"best published +- {found.margin:g} points",
         )
         axes.axvline(reference.mean, c="#999999", lw=0.8)
     labelled: set[bool] = set()
@@ -67,8 +67,8 @@ def draw(table: Table, axes: Axes) -> None:
     axes.grid(True, axis="x", lw=0.3, c="#dddddd")
     axes.set_axisbelow(True)
     axes.set_xlabel(
-        f"test accuracy (%, {counted(table.test_images, 'image')}; binomial standard error "
-        f"{table.binomial_error:.2f} points), "
+        f"test accuracy (%, {counted(found.test_images, 'image')}; binomial standard error "
+        f"{found.binomial_error:.2f} points), "
         "spaced by error rate"
     )
 
@@ -104,11 +104,11 @@ def _draw_row(axes: Axes, height: int, row: Row, labelled: bool) -> None:
 
 
 @own_style()
-def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) -> Figure:
-    """The picture of a table."""
-    canvas = new_figure(9.0, 1.6 + 0.55 * len(table.rows))
+def accuracies_figure(found: RetrainResults, settings: RetrainSettings, *, title: str) -> Figure:
+    """The picture of the results."""
+    canvas = new_figure(9.0, 1.6 + 0.55 * len(found.rows))
     axes = canvas.add_subplot()
-    draw(table, axes)
+    draw(found, axes)
     axes.set_title(
         f"{title}: from scratch, {counted(settings.training.epochs, 'epoch')}, {counted(settings.seeds, 'seed')}, on "
         f"{settings.data_name}",
@@ -118,6 +118,6 @@ def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) ->
     return canvas
 
 
-def save(path: Path, table: Table, settings: RetrainSettings, *, title: str) -> list[Path]:
+def save(path: Path, found: RetrainResults, settings: RetrainSettings, *, title: str) -> list[Path]:
     """Write the picture as PNG, and as SVG beside it; the paths of both."""
-    return files.save(accuracies_figure(table, settings, title=title), path)
+    return files.save(accuracies_figure(found, settings, title=title), path)

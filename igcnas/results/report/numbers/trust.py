@@ -11,8 +11,7 @@ from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WO
 from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted
 from igcnas.results.retraining.plan import FILE, RetrainSettings, read_settings
-from igcnas.results.retraining.table import Table as Tests
-from igcnas.results.retraining.table import tabulate
+from igcnas.results.retraining.table import RetrainResults, tabulate
 
 _FOUND = {
     AS_GOOD: "found that the short training of this search ranks networks of equal cost as well as seed noise allows",
@@ -30,7 +29,7 @@ class Retraining:
 
     folder: Path
     settings: RetrainSettings
-    tests: Tests | None
+    tests: RetrainResults | None
     done: int
     planned: int
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +9,12 @@ import numpy as np
 from igcnas.drawing.style import own_style
 from igcnas.results.figures import new_figure
 from igcnas.results.importance.samples import fewer_percent
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.chance import LEAST, Chance, Group, RandomComparison
 from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, errors, fewer_span, p_value, share, share_interval
+from igcnas.results.table import Column, Table, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,19 +128,24 @@ def _fewer(low: float, high: float) -> str:
 
 
 def _table(found: RandomComparison) -> Table:
-    def row(name: str, some: Group) -> tuple[str, ...]:
-        mean, best = fewer_percent(some.mean), fewer_percent(some.best)
-        low, high = fewer_percent(some.low), fewer_percent(some.high)
-        span = f"{low:.0f} to {high:.0f} %" if math.isfinite(low) and math.isfinite(high) else "-"
-        return (name, str(some.n), f"{mean:.0f} %", span, f"{best:.0f} %", f"{some.sd:.2f}")
-
-    return Table(
+    return Table.of(
+        _GROUPS,
+        [("drawn at random", found.random), ("proposed from what was known", found.later)],
         caption="Errors fewer than those of the reference at equal cost",
-        columns=("networks", "n", "average", "95 % interval", "best", "spread (sd of the log)"),
-        rows=(row("drawn at random", found.random), row("proposed from what was known", found.later)),
-        numeric=(False, True, True, True, True, True),
         note="Negative: more errors than the reference. Averages are of logarithms of errors.",
     )
+
+
+_GROUPS = (
+    Column.words("networks", lambda row: row[0]),
+    Column.numbers("n", lambda row: row[1].n),
+    Column.numbers("average", lambda row: f"{fewer_percent(row[1].mean):.0f} %"),
+    Column.numbers(
+        "95 % interval", lambda row: tuple(map(fewer_percent, (row[1].low, row[1].high))), span(".0f", " %")
+    ),
+    Column.numbers("best", lambda row: f"{fewer_percent(row[1].best):.0f} %"),
+    Column.numbers("spread (sd of the log)", lambda row: row[1].sd, ".2f"),
+)
 
 
 @own_style()

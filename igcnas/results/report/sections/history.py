@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from igcnas.drawing.style import own_style
 from igcnas.results.figures import new_figure
 from igcnas.results.figures.scale import from_scale, limits, ticks, to_scale
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.history import History
 from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, name_of
+from igcnas.results.table import Column, Table
 from igcnas.units import duration
 
 if TYPE_CHECKING:
@@ -60,28 +61,23 @@ def history_section(source: Source, history: History, drawings: list[Drawing]) -
             f"summed over octaves of cost up to {history.reference_cost:.3g} {source.axis.unit}. It grows when the "
             "front does at any cost."
         )
-    rows = tuple(
+    table = Table.of(
         (
-            str(moment.networks),
-            "-" if moment.seconds is None else duration(moment.seconds),
-            f"{moment.best:.2f}",
-            "-" if moment.hypervolume is None else f"{moment.hypervolume:.1f}",
-            name_of(names[moment.number]),
-        )
-        for moment in rises
-    )
-    table = Table(
+            Column.numbers("networks", lambda moment: moment.networks),
+            Column.numbers("after", lambda moment: moment.seconds, duration),
+            Column.numbers("best", lambda moment: moment.best, ".2f", unit="%"),
+            Column.numbers("hypervolume", lambda moment: moment.hypervolume, ".1f"),
+            Column.words("by", lambda moment: name_of(names[moment.number])),
+        ),
+        rises,
         caption="When the highest accuracy rose",
-        columns=("networks", "after", "best, %", "hypervolume", "by"),
-        rows=rows,
-        numeric=(True, True, True, True, False),
         note="By the clock, from the beginning of the first training; pauses between runs included.",
     )
     return Section(
         key="history",
         title="The search over time",
         paragraphs=tuple(paragraphs),
-        tables=(table,) if rows else (),
+        tables=(table,) if rises else (),
         pictures=tuple(drawing.picture() for drawing in drawings),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.numbers.known import KnownNetwork
 from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, interval, listed, points
+from igcnas.results.table import Column, Table
 from igcnas.units import mega
 
 _SAID = 6  # differences of a kind that the summary spells out
@@ -147,18 +148,12 @@ def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
     return Table(
         caption=f"Known networks and the best searched network {'that costs no more' if spread else 'in the budget'}",
         columns=(
-            "known (MFLOPs)",
-            "% (n)",
-            "searched (MFLOPs)",
-            "% (n)",
-            "difference",
-            "95 % interval",
-            "further",
-            "fewer errors",
-            "cheaper",
+            Column.words("known (MFLOPs)"),
+            Column.numbers("% (n)"),
+            Column.words("searched (MFLOPs)"),
+            *map(Column.numbers, ("% (n)", "difference", "95 % interval", "further", "fewer errors", "cheaper")),
         ),
         rows=tuple(rows),
-        numeric=(False, True, False, True, True, True, True, True, True),
         note="n: trainings. Further: the difference by the further seeds of the searched network alone. Cheaper: the "
         "cost of the known network over that of the cheapest searched network of at least its accuracy; below 1 it "
         "takes more, a dash: none is as accurate.",
