@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.drawing.palette import INK, QUIET
-from igcnas.drawing.scene import Dots, Lines, Rects, Scene, Text
+from igcnas.drawing.scene import Dots, Lines, Raster, Rects, Scene, Text
 from igcnas.drawing.style import own_style
 from igcnas.drawing.svg import scene_svg
 from igcnas.system import harmless
@@ -68,6 +68,8 @@ def scene_figure(scene: Scene) -> Figure:
             _lines(axes, item, order)
         elif isinstance(item, Dots):
             _dots(axes, item, order)
+        elif isinstance(item, Raster):
+            _raster(axes, item, order)
         else:
             _text(axes, item, order)
     return figure
@@ -124,6 +126,16 @@ def _dots(axes: Axes, item: Dots, order: int) -> None:
     axes.add_collection(PatchCollection(circles, facecolor=INK, edgecolor="none", zorder=order))
 
 
+def _raster(axes: Axes, item: Raster, order: int) -> None:
+    import numpy as np
+    from matplotlib.colors import to_rgb
+
+    cells = np.frombuffer(b"".join(item.rows), dtype=np.uint8).reshape(len(item.rows), -1)
+    image = np.array([to_rgb(colour) for colour in item.colours])[cells]
+    extent = (item.x, item.x + item.width, item.y + item.height, item.y)
+    axes.imshow(image, extent=extent, aspect="auto", interpolation="nearest", zorder=order)
+
+
 def _text(axes: Axes, item: Text, order: int) -> None:
     axes.text(
         item.x,
@@ -133,6 +145,6 @@ def _text(axes: Axes, item: Text, order: int) -> None:
         ha={"start": "left", "middle": "center", "end": "right"}[item.anchor],
         va="baseline",
         fontweight="bold" if item.bold else "normal",
-        color=QUIET if item.quiet else INK,
+        color=item.colour or (QUIET if item.quiet else INK),
         zorder=order,
     )

@@ -28,6 +28,16 @@ def colours(count: int) -> list[str]:
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in np.rint(np.stack(channels, 1)).astype(int)]
 
 
+def blended(first: str, second: str, share: float) -> str:
+    """A colour between two.
+
+    >>> blended("#000000", "#ff8000", 0.5)
+    '#804000'
+    """
+    pairs = [(int(first[i : i + 2], 16), int(second[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(one + share * (two - one)):02x}" for one, two in pairs)
+
+
 def light(colour: str) -> bool:
     """Whether black is easier to read on it than white."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
