@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igcnas.cli import main
+from igcnas.drawing.figures import new_figure, save
 from igcnas.export.card import Contract, card_text
 from igcnas.export.source import model_source
 from igcnas.network.cost import Cost
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import plan
-from igcnas.results.figures.files import new_figure, save
 from igcnas.results.table import Column, Table
 from igcnas.system import harmless
 

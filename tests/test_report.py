@@ -22,6 +22,7 @@ from test_study import network as small_network
 from igcnas.cli import main, parser
 from igcnas.cli.search_options import study_settings
 from igcnas.data.loading import load_dataset
+from igcnas.drawing.figures import page_svg, save, svg_of
 from igcnas.errors import StudyError
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count
@@ -30,7 +31,7 @@ from igcnas.results.audit.reading import read_audit
 from igcnas.results.audit.result import ALL, compute
 from igcnas.results.audit.rows import BASELINES, Row
 from igcnas.results.audit.table import networks as table_of
-from igcnas.results.figures import compute_front, page_svg, save, svg_of
+from igcnas.results.figures import compute_front
 from igcnas.results.report import compose
 from igcnas.results.report.composing import composition
 from igcnas.results.report.figure import Drawing
@@ -800,7 +801,7 @@ def test_a_study_of_one_network_has_a_report(tmp_path):
 
 
 def figure() -> Any:
-    from igcnas.results.figures import new_figure
+    from igcnas.drawing.figures import new_figure
 
     drawn = new_figure(5, 2)
     scores = list(enumerate(np.random.default_rng(0).normal(size=9)))

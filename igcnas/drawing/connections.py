@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from igcnas.drawing.figures import new_figure
 from igcnas.drawing.palette import EMPTY, INK, QUIET, colours
 from igcnas.drawing.style import own_style
 from igcnas.errors import ArchitectureError
@@ -102,16 +103,12 @@ def connection_figure(before: Connections, after: Connections, *, title: str) ->
     weights live for some images only, its grey level is their share and the bar at the left shows the groups. Write it
     with `figure.savefig(path)`.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if before.values.shape != after.values.shape:
         raise ArchitectureError(f"before and after differ in shape: {before.values.shape} and {after.values.shape}")
     filters, inputs = before.values.shape
     side = 3.6
     height = side * min(1.4, max(0.45, filters / inputs))
-    figure = Figure(figsize=(2 * side + 2.0, 2 * height + 1.9), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(2 * side + 2.0, 2 * height + 1.9)
     axes = figure.subplots(2, 2)
     most = int(max(before.groups.max(), after.groups.max())) + 1
     grey = before.graded or after.graded

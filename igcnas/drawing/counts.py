@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.drawing.palette import WARNING, blended
+from igcnas.drawing.palette import LINE, WARNING, blended
 from igcnas.drawing.scene import Item, Lines, Raster, Rects, Scene, Text
 from igcnas.network.paths import summarize
 
@@ -90,7 +90,7 @@ def _cells(counts: NDArray[np.int64], x: float, y: float, cell: float) -> list[I
     outs, ins = counts.shape
     across = [(x, y + row * cell, x + ins * cell, y + row * cell) for row in range(1, outs)]
     down = [(x + column * cell, y, x + column * cell, y + outs * cell) for column in range(1, ins)]
-    grid = Lines(ends=(*across, *down), colour="#dddddd", width=0.7)
+    grid = Lines(ends=(*across, *down), colour=LINE, width=0.7)
     return [*(Rects(boxes=tuple(some), fill=_shade(level)) for level, some in boxes.items()), grid, *texts]
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas.drawing import figures
+from igcnas.drawing.figures import error_bars, grid, new_figure
+from igcnas.drawing.palette import BLUE, GREY, PALE, VERMILION
 from igcnas.drawing.style import own_style
-from igcnas.results.figures import files
-from igcnas.results.figures.files import new_figure
 from igcnas.results.figures.scale import frame, from_scale, to_scale
 from igcnas.results.retraining.plan import RetrainSettings
 from igcnas.results.retraining.table import RetrainResults, Row
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Two of Okabe and Ito's colours, as in the other figures.
-_SEARCHED, _PUBLISHED = "#0072B2", "#D55E00"
+_SEARCHED, _PUBLISHED = BLUE, VERMILION
 _STEP = 0.09  # between points that would lie on each other
 
 
@@ -48,11 +48,11 @@ def draw(found: RetrainResults, axes: Axes) -> None:
         axes.axvspan(
             reference.mean - found.margin,
             reference.mean + found.margin,
-            color="#eeeeee",
+            color=PALE,
             lw=0,
             label=f"best published +- {found.margin:g} points",
         )
-        axes.axvline(reference.mean, c="#999999", lw=0.8)
+        axes.axvline(reference.mean, c=GREY, lw=0.8)
     labelled: set[bool] = set()
     for place, row in enumerate(rows):
         _draw_row(axes, len(rows) - 1 - place, row, row.finalist.published not in labelled)
@@ -64,8 +64,7 @@ def draw(found: RetrainResults, axes: Axes) -> None:
     labels = [f"{row.finalist.name}\n{row.macs / 1e6:.3g} MFLOPs" for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes, axis="x")
     axes.set_xlabel(
         f"test accuracy (%, {counted(found.test_images, 'image')}; binomial standard error "
         f"{found.binomial_error:.2f} points), "
@@ -100,7 +99,7 @@ def _draw_row(axes: Axes, height: int, row: Row, labelled: bool) -> None:
     )
     if row.interval is not None:
         shown = [min(100.0, max(0.0, bound)) for bound in row.interval]  # no accuracy lies beyond
-        axes.plot(shown, [height - 0.12] * 2, c=colour, lw=1.6, zorder=3)
+        error_bars(axes, height - 0.12, *shown, across=True, colour=colour, width=1.6, cap=0)
 
 
 @own_style()
@@ -120,4 +119,4 @@ def accuracies_figure(found: RetrainResults, settings: RetrainSettings, *, title
 
 def save(path: Path, found: RetrainResults, settings: RetrainSettings, *, title: str) -> list[Path]:
     """Write the picture as PNG, and as SVG beside it; the paths of both."""
-    return files.save(accuracies_figure(found, settings, title=title), path)
+    return figures.save(accuracies_figure(found, settings, title=title), path)

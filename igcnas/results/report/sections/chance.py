@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas.drawing.figures import error_bars, grid, new_figure
+from igcnas.drawing.palette import BLUE, GREY, ORANGE
 from igcnas.drawing.style import own_style
-from igcnas.results.figures import new_figure
 from igcnas.results.importance.samples import fewer_percent
 from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE = "Against random search"
-_RANDOM, _LATER = "#777777", "#0072B2"
+_RANDOM, _LATER = GREY, BLUE
 _TICKS = (-400, -200, -100, -50, -20, 0, 20, 33, 50, 67, 75, 80, 90)
 
 
@@ -177,13 +178,13 @@ def draw_chance(found: RandomComparison, axes: Axes) -> None:
     """Two rows of points; the scale is of logarithms, its words are percents."""
     rows = ((1, found.random, _RANDOM, "drawn at random"), (0, found.later, _LATER, "proposed"))
     low, high = found.expected_best_interval
-    axes.axvspan(low, high, color="#E69F00", alpha=0.15, lw=0)
-    axes.axvline(found.expected_best, color="#E69F00", ls="--", lw=1.4)
+    axes.axvspan(low, high, color=ORANGE, alpha=0.15, lw=0)
+    axes.axvline(found.expected_best, color=ORANGE, ls="--", lw=1.4)
     draws = np.random.default_rng(0)
     for height, some, colour, _ in rows:
         heights = height + 0.12 + draws.uniform(0.0, 0.24, some.n)
         axes.scatter(some.scores, heights, s=18, c=colour, alpha=0.8, lw=0, zorder=3)
-        axes.plot([some.low, some.high], [height - 0.12] * 2, color=colour, lw=2, zorder=3)
+        error_bars(axes, height - 0.12, some.low, some.high, across=True, colour=colour, width=2, cap=0)
         axes.plot([some.mean], [height - 0.12], marker="|", ms=12, mew=2, color=colour, zorder=4)
     axes.set_yticks([0.05, 1.05], [f"{rows[1][3]} ({found.later.n})", f"{rows[0][3]} ({found.random.n})"])
     axes.set_ylim(-0.45, 1.6)
@@ -195,8 +196,7 @@ def draw_chance(found: RandomComparison, axes: Axes) -> None:
     axes.set_xticks([_place(mark) for mark in marks], [_word(mark) for mark in marks])
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes, axis="x")
 
 
 def _place(percent: float) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from igcnas.drawing.figures import grid, new_figure
+from igcnas.drawing.palette import BLUE, GREY
 from igcnas.drawing.style import own_style
-from igcnas.results.figures import new_figure
 from igcnas.results.figures.scale import from_scale, limits, ticks, to_scale
 from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 _KINDS = (
     ("known", "#000000", "*", "known network"),
-    ("random", "#777777", "o", "drawn at random"),
-    ("proposed", "#0072B2", "o", "proposed"),
-    ("searched", "#0072B2", "o", "searched"),
+    ("random", GREY, "o", "drawn at random"),
+    ("proposed", BLUE, "o", "proposed"),
+    ("searched", BLUE, "o", "searched"),
 )
 
 
@@ -157,7 +158,7 @@ def draw_hypervolume(history: History, axes: Axes) -> None:
     """The staircase, from nothing."""
     xs = [0, *(moment.networks for moment in history.moments)]
     ys = [0.0, *(moment.hypervolume or 0.0 for moment in history.moments)]
-    axes.step(xs, ys, where="post", c="#0072B2", lw=1.4)
+    axes.step(xs, ys, where="post", c=BLUE, lw=1.4)
     axes.set_ylim(0, max(ys) * 1.06 or 1.0)
     axes.set_ylabel("hypervolume (points times octaves)")
     axes.set_xlabel("networks trained or pruned so far")
@@ -166,5 +167,4 @@ def draw_hypervolume(history: History, axes: Axes) -> None:
 
 def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(True, lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes)
