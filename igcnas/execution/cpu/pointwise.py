@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from igcnas.execution.cpu.compiled import kernel
-from igcnas.execution.cpu.lazy import COPY, activate, combine, deposit, rows_at_once, store
+from igcnas.execution.cpu.lazy import activate, combine, deposit, rows_at_once, store
 from igcnas.execution.cpu.tiles import PIECE, correlate, multiply
+from igcnas.execution.values import COPY
 
 
 @kernel

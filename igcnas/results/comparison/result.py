@@ -24,7 +24,8 @@ from igcnas.results.comparison.differences import Difference, differences
 from igcnas.results.comparison.methods import Method
 from igcnas.results.comparison.progress import Scale, Step, after, progress, volume_of
 from igcnas.results.comparison.search import Searched, costs_and_means
-from igcnas.search.records import Network, TrialRecord, champions, counted, networks
+from igcnas.results.figures.front import front_line, noise_of
+from igcnas.search.records import Network, TrialRecord, champions, counted
 from igcnas.search.repeating import Standing, standing
 from igcnas.search.study import OBJECTIVES
 from igcnas.statistics import intervals as statistics
@@ -266,22 +267,14 @@ def _two(first: Method, second: Method, leaders: Mapping[str, Standing]) -> Two:
 
 
 def _curve(search: Searched, method: str, scale: Scale, steps: Sequence[Step]) -> Curve:
-    front = champions(search.records, scale.limit_macs, scale.objective)
-    noise = _noise(search)
-    return Curve(
-        study=search.name,
-        method=method,
-        costs=tuple(network.record.cost(scale.objective) for network in front),
-        means=tuple(network.mean for network in front),
-        errors=tuple(noise.error(network.mean, network.n) for network in front),
-        steps=tuple(steps),
-    )
+    line = front_line(search.records, budget_macs=scale.limit_macs, objective=scale.objective, noise=_noise(search))
+    costs, means, errors = zip(*line, strict=True)
+    return Curve(study=search.name, method=method, costs=costs, means=means, errors=errors, steps=tuple(steps))
 
 
 def _noise(search: Searched) -> Noise:
     """What the accuracies of a search may be off, from all its repeats."""
-    found = networks(search.records)
-    return Noise.of((network.accuracies for network in found), search.settings.data.validation_images)
+    return noise_of(search.records, search.settings.data.validation_images)
 
 
 def _same_seeds(methods: Sequence[Method]) -> list[str]:
