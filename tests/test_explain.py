@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from igcnas.cli import main
 from igcnas.drawing.canvas import scene_figure
-from igcnas.drawing.connections import assigned, connection_figure, image, masked
+from igcnas.drawing.connections import Connections, assigned, masked
 from igcnas.drawing.counts import counts_scene
 from igcnas.drawing.explained import explained_scene
 from igcnas.drawing.explanation import KINDS, Explanation
+from igcnas.drawing.matrices import connection_figure, matrices_scene
 from igcnas.drawing.palette import colours
 from igcnas.drawing.scene import Raster, Rects, Text
 from igcnas.drawing.sketch import compute_sketch
@@ -380,14 +382,36 @@ def test_inputs_are_sorted_by_the_group_that_uses_them_most_and_how_much():
     assert masked([[0, 1, 0, 1], [1, 0, 0, 1]], filter_groups=[0, 1]).columns.tolist() == [3, 1, 0, 2]
 
 
+def painted(before: Connections, after: Connections) -> list[np.ndarray]:
+    """The three matrices that are drawn, (filters, inputs, 4): red, green, blue of the colour, 0 for ink; opacity."""
+    scene = matrices_scene({"layer": (before, after)}, title="title", when=("before", "after"))
+    rectangles = [item for item in scene.items if isinstance(item, Rects)]
+    found = []
+    for left, top, wide, tall in (box for item in rectangles if item.fill == "none" for box in item.boxes):
+        filters, inputs = after.values.shape
+        cells = np.zeros((filters, inputs, 4))
+        for item in rectangles:
+            for x, y, w, h in item.boxes if item.fill != "none" else ():
+                if left <= x < left + wide and top <= y < top + tall:
+                    across, down = wide / inputs, tall / filters
+                    rows = slice(round((y - top) / down), round((y + h - top) / down))
+                    columns = slice(round((x - left) / across), round((x + w - left) / across))
+                    cells[rows, columns] = (*to_rgb(item.fill or "black"), item.opacity)
+        found.append(cells)
+    return found
+
+
 def test_a_mean_gate_is_a_grey_level_and_a_mask_has_the_colour_of_its_group():
     graded = masked([[0.25, 1.0], [0.5, 0.0]], filter_groups=[0, 1])
     assert graded.graded
-    assert image(graded, 2, ordered=False).tolist() == [[[0.75] * 3, [0.0] * 3], [[0.5] * 3, [1.0] * 3]]
+    _, shown, _ = painted(graded, graded)
+    assert shown[..., 3].tolist() == [[0.25, 1.0], [0.5, 0.0]]
+    assert not shown[..., :3].any()  # ink
     assert graded.summary() == "2 of 4 connections on average"
-    exact = image(assigned([1, 0], [0, 1]), 2, ordered=True)
-    assert exact[0, 1].tolist() == exact[1, 0].tolist() == [1.0, 1.0, 1.0]
-    assert np.allclose(exact[0, 0] * 255, [0, 0x72, 0xB2])
+    exact = assigned([1, 0], [0, 1])
+    _, _, ordered = painted(exact, exact)
+    assert ordered[..., 3].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert np.allclose(ordered[0, 0, :3] * 255, [0, 0x72, 0xB2])
 
 
 def test_what_all_images_keep_is_grey_beside_what_some_keep():
@@ -395,8 +419,9 @@ def test_what_all_images_keep_is_grey_beside_what_some_keep():
         masked(np.ones((2, 2)), filter_groups=[0, 1]),
         masked([[0.25, 1.0], [0.5, 0.0]], filter_groups=[0, 1]),
     )
-    figure = connection_figure(before, after, title="layer")
-    assert not figure.axes[0].images[0].get_array().any()  # all black
+    first, _, _ = painted(before, after)
+    assert not first[..., :3].any()
+    assert (first[..., 3] == 1.0).all()  # all black
 
 
 def test_an_empty_group_has_filters_without_inputs():
@@ -404,18 +429,18 @@ def test_an_empty_group_has_filters_without_inputs():
     assert state.summary() == "3 of 6 connections; inputs x filters of groups: 3x1, 0x1"
 
 
-def test_the_figure_shows_before_and_after_in_both_orders(tmp_path):
+def test_the_figure_shows_before_and_after_and_after_sorted_by_group(tmp_path):
     before, after = masked(np.ones((6, 8)), filter_groups=[0, 1] * 3), assigned([0, 1] * 4, [0, 1] * 3)
     figure = connection_figure(before, after, title="layer")
-    assert [axes.get_title(loc="left").splitlines()[0] for axes in figure.axes] == [
-        "before training",
-        "after training",
-        "sorted by group",
-        "sorted by group",
-    ]
-    shown = figure.axes[3].images[0].get_array()
-    assert np.array_equal(shown, image(after, 2, ordered=True))
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert {"before training", "after training", "after training, sorted by group"} <= set(texts)
+    assert "layer: 8 inputs, 6 filters" in texts
     figure.savefig(tmp_path / "connections.png")
+    shown = [cells[..., 3] for cells in painted(before, after)]
+    for drawn, wanted in zip(
+        shown, (before.values, after.values, after.values[after.rows][:, after.columns]), strict=True
+    ):
+        assert np.array_equal(drawn, wanted)
 
 
 @pytest.mark.parametrize(

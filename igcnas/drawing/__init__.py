@@ -11,5 +11,5 @@ and that becomes SVG (svg.py) or, for PNG and PDF, a matplotlib figure (canvas.p
 from igcnas.moved import lending
 
 __getattr__ = lending(
-    __name__, {"block_svg": "igcnas.drawing.thumbnails", "connection_figure": "igcnas.drawing.connections"}
+    __name__, {"block_svg": "igcnas.drawing.thumbnails", "connection_figure": "igcnas.drawing.matrices"}
 )
