@@ -16,7 +16,7 @@ from igcnas.drawing.style import own_style
 from igcnas.results.audit.result import ALL, RANKINGS, WITHIN, AuditResult, Scope
 from igcnas.results.audit.table import NAMES, Title
 from igcnas.results.audit.verdict import verdict
-from igcnas.results.figures.scale import frame, from_scale, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ def draw_scatter(result: AuditResult, axes: Axes, *, short_epochs: int, long_epo
             xs, ys, s=36, c=colour, marker=marker, alpha=0.9, edgecolors="white", lw=0.5, label=label, zorder=3
         )
     axes.plot([0, 100], [0, 100], c=GREY, lw=1, ls=":", zorder=1, label="no gain from longer training")
-    axes.set_xscale("function", functions=(to_scale, from_scale))
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    axes.set_xlim(*frame(axes.xaxis, np.array([row.short for row in result.rows])))
-    axes.set_ylim(*frame(axes.yaxis, np.array([value for row in result.rows for value in row.long])))
+    accuracy_axis(axes, [row.short for row in result.rows], across=True)
+    accuracy_axis(axes, [value for row in result.rows for value in row.long])
     axes.set_xlabel(f"validation accuracy after {counted(short_epochs, 'epoch')}, as in the search (%)")
     axes.set_ylabel(f"validation accuracy after {counted(long_epochs, 'epoch')} (%)")
     axes.legend(fontsize=8, loc="lower right")

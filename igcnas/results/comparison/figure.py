@@ -22,7 +22,7 @@ from igcnas.drawing.style import own_style
 from igcnas.results.comparison.progress import Step
 from igcnas.results.comparison.result import Comparison, Curve
 from igcnas.results.comparison.table import unit
-from igcnas.results.figures.scale import frame, from_scale, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.statistics.intervals import mean, t_interval
 from igcnas.units import counted
 
@@ -81,9 +81,7 @@ def draw_fronts(found: Comparison, axes: Axes) -> None:
             costs, means = mean_front(curves, until)
             axes.step([cost / size for cost in costs], means, where="post", c=colour, lw=2.4, zorder=4)
     axes.set_xscale("log")
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    shown = np.array([accuracy for curve in found.curves for accuracy in curve.means])
-    axes.set_ylim(*frame(axes.yaxis, shown))
+    accuracy_axis(axes, [accuracy for curve in found.curves for accuracy in curve.means])
     axes.set_xlabel(name)
     axes.set_ylabel("validation accuracy (%), spaced by error rate")
     axes.set_title("Front: best mean over seeds at or under each cost", fontsize=9.5, loc="left")

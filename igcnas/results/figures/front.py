@@ -15,7 +15,7 @@ from igcnas.drawing.figures import error_bars, grid, new_figure, save
 from igcnas.drawing.palette import GREY, QUIET
 from igcnas.drawing.style import own_style
 from igcnas.results.figures.look import looks
-from igcnas.results.figures.scale import cost_axis, from_scale, limits, ticks, to_scale
+from igcnas.results.figures.scale import accuracy_axis, cost_axis
 from igcnas.search.records import TrialRecord, champions, counted, networks, repeats
 from igcnas.search.study import StudySettings
 from igcnas.statistics.noise import Noise
@@ -150,11 +150,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         axes.axvline(figure.budget, c=GREY, ls="--", lw=1)
         axes.annotate("budget", (figure.budget, 1), xycoords=("data", "axes fraction"), **_BESIDE_BUDGET)
     axes.set_xscale("log")
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    low, high = _range(figure)
-    axes.set_ylim(low, high)
-    marks = ticks(low, high)
-    axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
+    accuracy_axis(axes, _accuracies(figure))
     axes.set_xlabel(cost_axis(figure.objective).title)
     axes.set_ylabel(
         f"validation accuracy (%, {units.counted(figure.validation_images, 'image')}), spaced by error rate"
@@ -162,11 +158,9 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
     grid(axes, minor=True)
 
 
-def _range(figure: FrontFigure) -> tuple[float, float]:
-    """Accuracies from a little below the lowest point to a little above the highest."""
+def _accuracies(figure: FrontFigure) -> list[float]:
     searched = [accuracy for points in figure.searched.values() for _, accuracy in points]
-    every = [*searched, *(accuracy for _, _, accuracy in figure.baselines), *(a for _, a in figure.pruned)] or [0.0]
-    return limits(min(every), max(every))
+    return [*searched, *(accuracy for _, _, accuracy in figure.baselines), *(a for _, a in figure.pruned)] or [0.0]
 
 
 @own_style()

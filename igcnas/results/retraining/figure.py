@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from igcnas.drawing import figures
 from igcnas.drawing.figures import error_bars, grid, new_figure
 from igcnas.drawing.palette import BLUE, GREY, PALE, VERMILION
 from igcnas.drawing.style import own_style
-from igcnas.results.figures.scale import frame, from_scale, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.results.retraining.plan import RetrainSettings
 from igcnas.results.retraining.table import RetrainResults, Row
 from igcnas.units import counted
@@ -57,10 +55,9 @@ def draw(found: RetrainResults, axes: Axes) -> None:
     for place, row in enumerate(rows):
         _draw_row(axes, len(rows) - 1 - place, row, row.finalist.published not in labelled)
         labelled.add(row.finalist.published)
-    axes.set_xscale("function", functions=(to_scale, from_scale))
     ends = [bound for row in rows for bound in row.interval or ()]
-    shown = np.clip(np.array([accuracy for row in rows for accuracy in row.accuracies] + ends), 0.0, 100.0)
-    axes.set_xlim(*frame(axes.xaxis, shown))
+    shown = [*ends, *(accuracy for row in rows for accuracy in row.accuracies)]
+    accuracy_axis(axes, [min(100.0, max(0.0, accuracy)) for accuracy in shown], across=True)
     labels = [f"{row.finalist.name}\n{row.macs / 1e6:.3g} MFLOPs" for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.set_ylim(-0.6, len(rows) - 0.4)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from igcnas.drawing.figures import grid, new_figure
 from igcnas.drawing.palette import BLUE, GREY
 from igcnas.drawing.style import own_style
-from igcnas.results.figures.scale import from_scale, limits, ticks, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.history import History
@@ -143,12 +143,7 @@ def draw_best(history: History, axes: Axes, *, images: int) -> None:
         lw=1.1,
         label="highest so far",
     )
-    values = [moment.accuracy or 0.0 for moment in shown]
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    low, high = limits(min(values), max(values))
-    axes.set_ylim(low, high)
-    marks = ticks(low, high, apart=0.07)
-    axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
+    accuracy_axis(axes, [moment.accuracy or 0.0 for moment in shown], apart=0.07)
     axes.set_ylabel(f"validation accuracy (%, {counted(images, 'image')})")
     axes.set_xlabel("networks trained or pruned so far")
     _tidy(axes)
