@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section
+from igcnas.results.table import Table
 
 __all__ = ["Axis", "NetworkFacts", "Picture", "Report", "Section", "Table", "compose"]
 
