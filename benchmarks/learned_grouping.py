@@ -28,8 +28,9 @@ from scipy import stats
 
 from benchmarks.twins import KINDS, Kind, Variant
 from igcnas.data.loading import load_dataset
-from igcnas.drawing.connections import Connections, connection_figure
+from igcnas.drawing.connections import Connections
 from igcnas.drawing.learned import module_connections
+from igcnas.drawing.matrices import connection_figure
 from igcnas.modules.build import build
 from igcnas.modules.layers import GatedConv, SalientConv
 from igcnas.modules.lowering import lower

@@ -12,7 +12,8 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import known_networks
 from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
-from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section, Table
+from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section
+from igcnas.results.table import Column, Table
 from igcnas.search.space import SearchSpace, load_space
 from igcnas.statistics.pareto import pareto_front
 
@@ -37,9 +38,8 @@ def report_of(networks: Iterable[NetworkFacts]) -> Report:
     """These networks with a section of every kind of content."""
     table = Table(
         caption="Against the baselines",
-        columns=("network", "accuracy, %", "MACs"),
+        columns=(Column.words("network"), Column.numbers("accuracy", unit="%"), Column.numbers("MACs")),
         rows=(("ResNet-20", "95.86", "176,952"), ("1", "98.07", "199,548")),
-        numeric=(False, True, True),
         note="Means over seeds.",
     )
     drawing = (

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from igcnas.cli import main
@@ -27,7 +28,7 @@ from igcnas.results.audit.folder import Training, read_training
 from igcnas.results.audit.long import FIRST_REPEAT, train_long
 from igcnas.results.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
 from igcnas.results.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
-from igcnas.results.audit.table import Title, as_json, frame, page
+from igcnas.results.audit.table import Title, as_json, networks, page
 from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
 from igcnas.search.folder import open_study
 from igcnas.search.records import records
@@ -284,16 +285,18 @@ def test_the_scatter_shows_each_network_in_the_colour_of_its_band_with_the_range
     result = simulated()
     axes = Figure().subplots()
     draw_scatter(result, axes, short_epochs=15, long_epochs=150)
-    assert len(axes.containers) == 3
+    points = [drawn for drawn in axes.collections if isinstance(drawn, PathCollection)]
+    assert len(axes.containers) == len(points) == 3
     colours = set()
-    for band, container in enumerate(axes.containers):
+    for band, (container, some) in enumerate(zip(axes.containers, points, strict=True)):
         rows = [row for row in result.rows if row.band == band]
-        line, _, (bars,) = container  # type: ignore[misc]
-        assert list(line.get_xdata()) == [row.short for row in rows]
-        assert list(line.get_ydata()) == pytest.approx([row.mean for row in rows])
+        assert np.asarray(some.get_offsets()) == pytest.approx(np.array([(row.short, row.mean) for row in rows]))
+        _, _, (bars,) = container  # type: ignore[misc]
         for row, segment in zip(rows, bars.get_segments(), strict=True):
+            assert segment[:, 0] == pytest.approx([row.short, row.short])
             assert segment[:, 1] == pytest.approx([min(row.long), max(row.long)])
-        colours.add(line.get_color())
+        assert bars.get_edgecolor()[0, :3] == pytest.approx(some.get_facecolor()[0, :3])
+        colours.add(tuple(some.get_facecolor()[0]))
     assert len(colours) == 3
 
 
@@ -315,7 +318,7 @@ def test_a_picture_and_a_page_are_made_of_one_seed_and_one_band_too(tmp_path: Pa
     assert "One long seed gives no ceiling." in text
     assert "- network 3, seed 0: diverged" in text
     assert json.dumps(as_json(result, TITLE, [], tmp_path), allow_nan=False)
-    assert len(frame(result)) == 6
+    assert len(networks(result).rows) == 6
 
 
 def test_networks_with_a_failed_training_are_left_out_and_named(study: Path) -> None:

@@ -106,17 +106,16 @@ def test_a_convolution_of_any_shape_equals_torch_in_float64_forwards_and_backwar
     y = np.full((outs, wanted.shape[2], wanted.shape[3], batch), np.nan, np.float32)
     sums, gsums = np.full((outs, 3), np.nan), np.full((ins, 2), np.nan)
     ring, line, acc = np.full(400_000, np.nan, np.float32), np.zeros(20_000, np.float32), np.zeros((4, PIECE), "f4")
-    value = (rows, scale, shift, code)
+    value, made = (x, rows, scale, shift, code, mean), (y, sums, True)
     is_pointwise, is_depthwise = kernel == stride == 1, kernel == 3 and per_group == (1, 1)
     if is_pointwise:
         flat = weight.reshape(outs, -1)
-        convolution.pointwise_forward(
-            x.reshape(ins, -1), *value, flat, groups, y.reshape(outs, -1), sums, True, ring, acc
-        )
+        made = (y.reshape(outs, -1), sums, True)
+        convolution.pointwise_forward((x.reshape(ins, -1), *value[1:]), flat, groups, made, ring, acc)
     elif is_depthwise:
-        depthwise.forward(x, *value, weight, stride, y, sums, True, ring)
+        depthwise.forward(value, weight, stride, made, ring)
     else:
-        convolution.spatial_forward(x, *value, weight, stride, groups, y, sums, True, ring, acc)
+        convolution.spatial_forward(value, weight, stride, groups, made, ring, acc)
     channels = wanted.detach().permute(1, 0, 2, 3).flatten(1)
     _close(y, wanted.permute(1, 2, 3, 0))
     count = channels.shape[1]
@@ -146,31 +145,19 @@ def test_a_convolution_of_any_shape_equals_torch_in_float64_forwards_and_backwar
     if not first:
         dx_wanted = dx_wanted + torch.tensor(there) * (active if last else 1.0)
     dx, dw = there.copy(), np.full_like(weight, np.nan)
-    gradient, end = (g, y, a, b, c, lazy), (first, last, gsums)
+    gradient, target = (g, y, a, b, c, lazy), (dx, first, last, gsums)
     if is_pointwise:
         gradient = (g.reshape(outs, -1), y.reshape(outs, -1), a, b, c, lazy)
+        target, seen_flat = (dx.reshape(ins, -1), first, last, gsums), (x.reshape(ins, -1), *value[1:])
         dw_flat = dw.reshape(outs, -1)
-        convolution.pointwise_backward(
-            x.reshape(ins, -1),
-            *value,
-            mean,
-            flat,
-            groups,
-            *gradient,
-            dx.reshape(ins, -1),
-            *end,
-            dw_flat,
-            True,
-            ring,
-            acc,
-        )
+        convolution.pointwise_backward(seen_flat, flat, groups, gradient, target, dw_flat, True, ring, acc)
     elif is_depthwise and stride == 1:
-        depthwise_gradients.backward(x, *value, mean, weight, *gradient, dx, *end, dw, ring, acc)
+        depthwise_gradients.backward(value, weight, gradient, target, dw, ring, acc)
     elif is_depthwise and stride == 2:
-        depthwise_gradients.backward_strided(x, *value, mean, weight, *gradient, dx, *end, dw, ring, line)
+        depthwise_gradients.backward_strided(value, weight, gradient, target, dw, ring, line)
     else:
-        convolution.spatial_weight_grad(x, *value, stride, groups, *gradient, dw, ring, line)
-        convolution.spatial_input_grad(x, *value, mean, weight, stride, groups, *gradient, dx, *end, ring, line, acc)
+        convolution.spatial_weight_grad(value, stride, groups, gradient, dw, ring, line)
+        convolution.spatial_input_grad(value, weight, stride, groups, gradient, target, ring, line, acc)
     _close(dw, dw_wanted)
     _close(dx, dx_wanted)
     if last:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -9,16 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from igcnas.cli import main
-from igcnas.drawing.block import draw_block
-from igcnas.drawing.connections import assigned, connection_figure, image, masked
+from igcnas.drawing.canvas import scene_figure
+from igcnas.drawing.connections import Connections, assigned, masked
+from igcnas.drawing.counts import counts_scene
+from igcnas.drawing.explained import explained_scene
 from igcnas.drawing.explanation import KINDS, Explanation
+from igcnas.drawing.matrices import connection_figure, matrices_scene
 from igcnas.drawing.palette import colours
-from igcnas.drawing.picture import compute_block
+from igcnas.drawing.scene import Raster, Rects, Text
 from igcnas.drawing.sketch import compute_sketch
+from igcnas.drawing.svg import scene_svg
 from igcnas.errors import ArchitectureError
 from igcnas.modules.build import build
 from igcnas.network.plan import Plan
@@ -118,15 +124,16 @@ def test_branches_copied_convolved_and_cross_summed_are_the_regular_convolution(
 
 
 def test_the_four_branches_are_drawn_as_permutation_group_convolution_and_permutation_back():
-    picture = compute_block(explain("regular"))
-    assert [step.heading[0] for step in picture.steps] == [
+    sketch = compute_sketch(explain("regular"), whole=True)
+    assert [transfer.heading[0] for transfer in sketch.transfers] == [
         "copies", "primary", "permutation", "cross-summation", "permutation back",
     ]  # fmt: skip
-    copied, cross = picture.columns[1], picture.columns[4]
+    copied, cross = sketch.places[1], sketch.places[4]
     assert copied.colours == ((0,),) * 6 + ((1,),) * 6  # each of two parts, twice
-    assert copied.frames == ((0, 2), (3, 5), (6, 8), (9, 11))
+    assert copied.framed
+    assert copied.partitions == ((0, 2), (3, 5), (6, 8), (9, 11))
     assert cross.colours == ((0, 1),) * 6
-    assert len(picture.steps[3].links) == 6 * 2  # two branches for each output
+    assert len(sketch.transfers[3].links) == 6 * 2  # two branches for each output
     sketch = compute_sketch(explain("regular"))
     assert len(sketch.transfers) == 5
     assert sketch.reach is not None
@@ -232,90 +239,114 @@ def test_the_picture_is_written_where_it_is_asked_for(tmp_path, monkeypatch, cap
 
 
 def test_the_picture_of_igc_v1_interleaves_the_colours_of_the_primary_partitions():
-    picture = compute_block(explain("igcv1 L=2 M=3"))
-    assert picture.partitions == 2
-    assert [step.kind for step in picture.steps] == ["convolution", "permutation", "convolution", "permutation"]
-    start, primary, moved, secondary, end = picture.columns
+    sketch = compute_sketch(explain("igcv1 L=2 M=3"), whole=True)
+    kinds = [transfer.kind for transfer in sketch.transfers]
+    assert kinds == ["convolution", "permutation", "convolution", "permutation"]
+    start, primary, moved, secondary, end = sketch.places
     assert start.colours == primary.colours == ((0,), (0,), (0,), (1,), (1,), (1,))
-    assert start.frames == primary.frames == ((0, 2), (3, 5))
+    assert start.partitions == primary.partitions == ((0, 2), (3, 5))
     assert moved.colours == ((0,), (1,)) * 3
     assert moved.numbers == secondary.numbers == (0, 3, 1, 4, 2, 5)
-    assert moved.frames == ((0, 1), (2, 3), (4, 5))
+    assert moved.partitions == ((0, 1), (2, 3), (4, 5))
+    assert all(place.framed for place in (start, primary, moved, secondary))
     assert end.colours == ((0, 1),) * 6
     assert end.numbers == (0, 1, 2, 3, 4, 5)
-    assert picture.steps[0].heading == ("primary", "L = 2 partitions of M = 3", "3x3, 2 groups")
+    assert sketch.transfers[0].heading == ("primary", "L = 2 partitions of M = 3", "3x3, 2 groups")
 
 
 @pytest.mark.parametrize(
-    "words", ["igcv1 L=3 M=4", "igcv2 K=2x3x2", "igcv3 channels=4", "condensing", "flgc", "xception"]
+    "words",
+    [
+        *("igcv1 L=2 M=3", "igcv1 L=3 M=4", "igcv2 K=1x2x4", "igcv2 K=2x3x2", "igcv3 channels=4"),
+        *("condensing", "flgc", "xception", "group", "depthwise", "resnet"),
+    ],
 )
 def test_the_links_of_a_picture_are_the_weights_of_the_block(words):
     block = explain(words)
-    picture = compute_block(block)
-    assert picture.detailed
+    sketch = compute_sketch(block, whole=True)
+    assert not sketch.elided
     counts = np.eye(block.in_channels, dtype=int)
-    for step, column in zip(picture.steps, picture.columns[1:], strict=True):
-        matrix = np.zeros((len(column.colours), len(counts)), dtype=int)
-        for i, o, _ in step.links:
-            matrix[o, i] += 1
+    for transfer, place in zip(sketch.transfers, sketch.places[1:], strict=True):
+        matrix = np.zeros((place.channels, len(counts)), dtype=int)
+        for link in transfer.links:
+            matrix[link.end, link.start] += 1
         counts = matrix @ counts
-    assert np.array_equal(counts, picture.counts)
+    assert np.array_equal(counts, block.counts())
     weights = sum(layer.connections for layer in block.primitives if isinstance(layer, Convolution))
-    assert sum(len(step.links) for step in picture.steps if step.kind == "convolution") == weights
+    drawn = [transfer for transfer in sketch.transfers if transfer.kind == "convolution"]
+    assert sum(len(transfer.links) for transfer in drawn) == weights
 
 
 def test_a_missing_stripe_is_a_pair_that_never_meets():
-    assert set(compute_block(explain("igcv3")).columns[-1].colours) == {(0, 1)}
-    assert compute_block(explain("igcv3 permute=false")).columns[-1].colours == ((0,),) * 4 + ((1,),) * 4
+    assert set(compute_sketch(explain("igcv3"), whole=True).places[-1].colours) == {(0, 1)}
+    apart = compute_sketch(explain("igcv3 permute=false"), whole=True).places[-1]
+    assert apart.colours == ((0,),) * 4 + ((1,),) * 4
 
 
 def test_frames_are_drawn_around_their_boxes():
-    figure = draw_block(compute_block(explain("igcv1 L=2 M=3")))
-    rectangles = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
-    frames = [r for r in rectangles if r.get_linewidth() == 0.9]
-    boxes = [r for r in rectangles if r.get_linewidth() == 0.6]
-    held = [
-        sum(
-            frame.get_x() < box.get_x() < frame.get_x() + frame.get_width()
-            and frame.get_y() < box.get_y() < box.get_y() + box.get_height() < frame.get_y() + frame.get_height()
-            for box in boxes
-        )
-        for frame in frames
-    ]
+    items = explained_scene(explain("igcv1 L=2 M=3")).items
+    rectangles = [item for item in items if isinstance(item, Rects)]
+    frames = [box for item in rectangles if item.outline and item.radius for box in item.boxes]
+    columns = [item for item in rectangles if item.fill == "none" and len(item.boxes) == 6]
+    boxes = [box for item in columns for box in item.boxes]
+    held = [sum(x < a < a + b < x + w and y < c < c + d < y + h for a, c, b, d in boxes) for x, y, w, h in frames]
     assert len(boxes) == 5 * 6
     assert held == [3, 3, 3, 3, 2, 2, 2, 2, 2, 2]
+
+
+def test_each_box_has_its_number_and_the_key_says_so():
+    texts = [item.text for item in explained_scene(explain("igcv1 L=2 M=3")).items if isinstance(item, Text)]
+    place = texts.index("0")
+    assert texts[place : place + 30] == list("012345012345031425031425012345")
+    assert "Colours: the partition of the input that something comes from" in " ".join(texts)
+    texts = [item.text for item in explained_scene(explain("msgc")).items if isinstance(item, Text)]
+    assert "Inputs have no group of their own." in " ".join(texts)
 
 
 @pytest.mark.parametrize(
     ("words", "title"),
     [
-        ("igcv1 L=2 M=3", "1 path for each pair:\nstrictly complementary"),
-        ("igcv3", "12 paths for each pair:\nloosely complementary"),
-        ("igcv3 permute=false", "32 of 64 pairs never meet (50%);\nothers: 24 paths"),
+        ("igcv1 L=2 M=3", ("1 path for each pair:", "strictly complementary")),
+        ("igcv3", ("12 paths for each pair:", "loosely complementary")),
+        ("igcv3 permute=false", ("32 of 64 pairs never meet (50%);", "others: 24 paths")),
     ],
 )
-def test_the_title_of_the_matrix_says_what_it_shows(words, title):
-    figure = draw_block(compute_block(explain(words)))
-    assert figure.axes[1].get_title(loc="left") == title
-    assert np.array_equal(figure.axes[1].images[0].get_array(), explain(words).counts())
+def test_the_matrix_holds_the_counts_and_its_title_says_what_it_shows(words, title):
+    counts = explain(words).counts()
+    texts = [item for item in counts_scene(counts).items if isinstance(item, Text)]
+    assert tuple(text.text for text in texts[:2]) == title
+    written = sorted((text.y, text.x, int(text.text)) for text in texts if text.colour)
+    assert [count for _, _, count in written] == counts.ravel().tolist()
 
 
-def test_a_large_block_is_summarised():
-    picture = compute_block(explain("igcv1 L=24 M=8"))
-    assert not picture.detailed
-    assert not any(step.links for step in picture.steps)
-    assert picture.columns[-1].colours == (tuple(range(24)),) * 192
-    texts = [text.get_text() for text in draw_block(picture).axes[0].texts]
-    assert any(text.startswith("Too large to draw each channel") for text in texts)
+def test_a_large_matrix_has_a_cell_for_each_pair_the_darker_the_more_paths():
+    counts = explain("igcv2 K=1x8x8 channels=416").counts()
+    [cells] = [item for item in counts_scene(counts).items if isinstance(item, Raster)]
+    levels = np.array([list(row) for row in cells.rows])
+    assert levels.shape == counts.shape
+    assert np.array_equal(levels == 0, counts == 0)
+    assert np.array_equal(levels == levels.max(), counts == counts.max())
+    element = ElementTree.fromstring(scene_svg(counts_scene(counts), alone=True)).find("{*}image")
+    assert element is not None
+    image = Image.open(io.BytesIO(base64.b64decode(element.get("href", "").partition(",")[2]))).convert("RGB")
+    assert image.size == counts.shape[::-1]
+    assert image.getpixel((0, 0)) == tuple(int(cells.colours[levels[0, 0]][i : i + 2], 16) for i in (1, 3, 5))
+
+
+def test_of_a_large_block_some_channels_are_drawn_and_all_paths():
+    block = explain("igcv1 L=24 M=8")
+    assert compute_sketch(block, whole=True).elided
+    scene = explained_scene(block)
+    assert "Dots: channels that are not drawn" in scene.description
+    [cells] = [item for item in scene.items if isinstance(item, Raster)]
+    assert len(cells.rows) == len(cells.rows[0]) == 192
 
 
 @pytest.mark.parametrize("words", [*KINDS, "igcv1 L=24 M=2"])
 def test_text_of_a_picture_neither_overlaps_nor_leaves_it(words):
-    figure = draw_block(compute_block(explain(words)))
+    figure = scene_figure(explained_scene(explain(words)))
     figure.canvas.draw()
-    texts = [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
-    texts += [text for axes in figure.axes[1:] for text in (axes.xaxis.label, axes.yaxis.label, axes._left_title)]
-    boxes = [text.get_window_extent().padded(-1) for text in texts if text.get_text()]
+    boxes = [text.get_window_extent().padded(-1) for text in figure.axes[0].texts]
     for number, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:number])
         assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
@@ -351,14 +382,36 @@ def test_inputs_are_sorted_by_the_group_that_uses_them_most_and_how_much():
     assert masked([[0, 1, 0, 1], [1, 0, 0, 1]], filter_groups=[0, 1]).columns.tolist() == [3, 1, 0, 2]
 
 
+def painted(before: Connections, after: Connections) -> list[np.ndarray]:
+    """The three matrices that are drawn, (filters, inputs, 4): red, green, blue of the colour, 0 for ink; opacity."""
+    scene = matrices_scene({"layer": (before, after)}, title="title", when=("before", "after"))
+    rectangles = [item for item in scene.items if isinstance(item, Rects)]
+    found = []
+    for left, top, wide, tall in (box for item in rectangles if item.fill == "none" for box in item.boxes):
+        filters, inputs = after.values.shape
+        cells = np.zeros((filters, inputs, 4))
+        for item in rectangles:
+            for x, y, w, h in item.boxes if item.fill != "none" else ():
+                if left <= x < left + wide and top <= y < top + tall:
+                    across, down = wide / inputs, tall / filters
+                    rows = slice(round((y - top) / down), round((y + h - top) / down))
+                    columns = slice(round((x - left) / across), round((x + w - left) / across))
+                    cells[rows, columns] = (*to_rgb(item.fill or "black"), item.opacity)
+        found.append(cells)
+    return found
+
+
 def test_a_mean_gate_is_a_grey_level_and_a_mask_has_the_colour_of_its_group():
     graded = masked([[0.25, 1.0], [0.5, 0.0]], filter_groups=[0, 1])
     assert graded.graded
-    assert image(graded, 2, ordered=False).tolist() == [[[0.75] * 3, [0.0] * 3], [[0.5] * 3, [1.0] * 3]]
+    _, shown, _ = painted(graded, graded)
+    assert shown[..., 3].tolist() == [[0.25, 1.0], [0.5, 0.0]]
+    assert not shown[..., :3].any()  # ink
     assert graded.summary() == "2 of 4 connections on average"
-    exact = image(assigned([1, 0], [0, 1]), 2, ordered=True)
-    assert exact[0, 1].tolist() == exact[1, 0].tolist() == [1.0, 1.0, 1.0]
-    assert np.allclose(exact[0, 0] * 255, [0, 0x72, 0xB2])
+    exact = assigned([1, 0], [0, 1])
+    _, _, ordered = painted(exact, exact)
+    assert ordered[..., 3].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert np.allclose(ordered[0, 0, :3] * 255, [0, 0x72, 0xB2])
 
 
 def test_what_all_images_keep_is_grey_beside_what_some_keep():
@@ -366,8 +419,9 @@ def test_what_all_images_keep_is_grey_beside_what_some_keep():
         masked(np.ones((2, 2)), filter_groups=[0, 1]),
         masked([[0.25, 1.0], [0.5, 0.0]], filter_groups=[0, 1]),
     )
-    figure = connection_figure(before, after, title="layer")
-    assert not figure.axes[0].images[0].get_array().any()  # all black
+    first, _, _ = painted(before, after)
+    assert not first[..., :3].any()
+    assert (first[..., 3] == 1.0).all()  # all black
 
 
 def test_an_empty_group_has_filters_without_inputs():
@@ -375,18 +429,18 @@ def test_an_empty_group_has_filters_without_inputs():
     assert state.summary() == "3 of 6 connections; inputs x filters of groups: 3x1, 0x1"
 
 
-def test_the_figure_shows_before_and_after_in_both_orders(tmp_path):
+def test_the_figure_shows_before_and_after_and_after_sorted_by_group(tmp_path):
     before, after = masked(np.ones((6, 8)), filter_groups=[0, 1] * 3), assigned([0, 1] * 4, [0, 1] * 3)
     figure = connection_figure(before, after, title="layer")
-    assert [axes.get_title(loc="left").splitlines()[0] for axes in figure.axes] == [
-        "before training",
-        "after training",
-        "sorted by group",
-        "sorted by group",
-    ]
-    shown = figure.axes[3].images[0].get_array()
-    assert np.array_equal(shown, image(after, 2, ordered=True))
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert {"before training", "after training", "after training, sorted by group"} <= set(texts)
+    assert "layer: 8 inputs, 6 filters" in texts
     figure.savefig(tmp_path / "connections.png")
+    shown = [cells[..., 3] for cells in painted(before, after)]
+    for drawn, wanted in zip(
+        shown, (before.values, after.values, after.values[after.rows][:, after.columns]), strict=True
+    ):
+        assert np.array_equal(drawn, wanted)
 
 
 @pytest.mark.parametrize(

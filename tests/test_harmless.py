@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igcnas.cli import main
+from igcnas.drawing.figures import new_figure, save
 from igcnas.export.card import Contract, card_text
 from igcnas.export.source import model_source
 from igcnas.network.cost import Cost
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import plan
-from igcnas.results.columns import columns, pipes
-from igcnas.results.figures.files import new_figure, save
+from igcnas.results.table import Column, Table
 from igcnas.system import harmless
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\u202egpj.exe\u2066\u200b\ud800\n<b>x</b> [a](http://e.org) |"
@@ -128,8 +128,9 @@ def test_a_figure_shows_any_name_as_it_is(tmp_path, name):
 
 
 def test_tables_as_text_and_as_markdown_are_harmless():
-    assert "\x1b" not in columns(("name",), [("\x1b[2J",)], words=(0,))
-    assert pipes(("name", "n"), [("a|<i>", "1")], words=(0,)).splitlines()[-1] == "| a\\|&lt;i&gt; | 1 |"
+    assert "\x1b" not in Table(columns=(Column.words("name"),), rows=(("\x1b[2J",),)).text()
+    table = Table(columns=(Column.words("name"), Column.numbers("n")), rows=(("a|<i>", 1),))
+    assert table.markdown().splitlines()[-1] == "| a\\|&lt;i&gt; | 1 |"
 
 
 @pytest.mark.parametrize("words", [["status", HOSTILE], ["count", HOSTILE], ["explain", HOSTILE], ["draw", HOSTILE]])

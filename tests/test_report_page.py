@@ -28,7 +28,7 @@ from igcnas.errors import ArchitectureError
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
 from igcnas.network.grouping import Dense
-from igcnas.results.report.content import NetworkFacts, Picture, Report, Section, Table
+from igcnas.results.report.content import NetworkFacts, Picture, Report, Section
 from igcnas.results.report.page import pictures, render
 from igcnas.results.report.page.chart import compute_chart
 from igcnas.results.report.page.curves import CurveAxes
@@ -36,6 +36,7 @@ from igcnas.results.report.page.names import HEIGHT, WIDTH, Name, place_names
 from igcnas.results.report.page.networks import COLUMNS, best, table, tip, title
 from igcnas.results.report.page.pictures import Library
 from igcnas.results.report.page.scales import AccuracyScale, LogScale
+from igcnas.results.table import Column, Table
 from igcnas.system import harmless
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ def test_only_our_own_script_may_run_and_nothing_may_be_loaded():
 
 def with_text(text: str) -> Report:
     """A report with this text in every place that holds text."""
-    table = Table(caption=text, columns=(text, text), rows=((text, text),), numeric=(True, False), note=text)
+    table = Table(caption=text, columns=(Column.numbers(text), Column.words(text)), rows=((text, text),), note=text)
     picture = Picture(name=text, caption=text, alt=text, svg=f"<svg><!-- {len(text)} --></svg>")
     section = Section(key=text, title=text, paragraphs=(text,), tables=(table,), pictures=(picture,), commands=(text,))
     words = {"name": text, "label": text, "block": text, "origin": text, "choices": {text: text}}
@@ -649,7 +650,7 @@ BEYOND = """() => [...document.querySelectorAll("main *")]
 
 @pytest.mark.parametrize("width", [360, 390])
 def test_on_a_phone_nothing_is_wider_than_the_page_and_a_tap_chooses(show: Open, width: int):
-    long = Table(caption="wide", columns=("a" * 40,) * 9, rows=(("b" * 30,) * 9,), numeric=(False,) * 9)
+    long = Table(caption="wide", columns=(Column.words("a" * 40),) * 9, rows=(("b" * 30,) * 9,))
     section = Section(key="wide", title="W" * 60, paragraphs=("p" * 120,), tables=(long,), commands=("c" * 200,))
     wide = dataclasses.replace(REPORT, sections=(*REPORT.sections, section))
     page = show(wide, viewport={"width": width, "height": 780}, **PHONE)

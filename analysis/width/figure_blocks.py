@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from igcnas.drawing.palette import BLUE, GREEN, INK, QUIET, SKY, VERMILION
 from igcnas.drawing.style import own_style
 
-from .canvas import BLUE, GREEN, INK, QUIET, SKY, VERMILION, plain
+from .canvas import plain
 from .igcv2 import PUBLISHED_K, PUBLISHED_WIDTHS, counted, widest_of_any
 from .igcv3 import Question
 from .igcv3 import counted as counted_inverted

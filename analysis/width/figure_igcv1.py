@@ -15,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from igcnas.drawing.palette import BLUE, INK, ORANGE, QUIET, VERMILION
 from igcnas.drawing.style import own_style
 
-from .canvas import BLUE, CLOUD, INK, ORANGE, QUIET, VERMILION, plain
+from .canvas import CLOUD, plain
 from .lattice import FIG3, PAPER_KERNEL_AREA
 from .law import Integers
 from .subject import Subject

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from igcnas.drawing.palette import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
 from igcnas.drawing.style import own_style
 
-from .canvas import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, plain
+from .canvas import plain
 from .igcv2 import (
     FIG3,
     FIG3_WIDEST,

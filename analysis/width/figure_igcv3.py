@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from igcnas.drawing.palette import BLUE, GREEN, INK, ORANGE, PURPLE, VERMILION
 from igcnas.drawing.style import own_style
 from igcnas.errors import BudgetError
 
-from .canvas import BLUE, CLOUD, GREEN, INK, ORANGE, PURPLE, VERMILION, plain
+from .canvas import CLOUD, plain
 from .igcv3 import PAPER_EXPANSION, Question, pairs_of_groups, widest
 from .igcv3_rows import PUBLISHED_GROUPS
 

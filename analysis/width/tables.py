@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
+from igcnas.results.table import Column, Table
 from igcnas.system.files import replacing
 
 from .lattice import Row
@@ -22,22 +24,27 @@ def number(value: float | str) -> str:
 
 def text(rows: Sequence[Row]) -> str:
     """Rows as aligned text."""
-    cells = [list(rows[0]), *([number(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
+    return _table(rows, {key: key for key in rows[0]}, number).text()
 
 
 def markdown(rows: Sequence[Row], columns: Columns) -> str:
-    """The named columns as a Markdown table; numbers of four digits and more with commas, words to the left."""
+    """The named columns as a Markdown table; numbers of four digits and more with commas."""
 
     def cell(value: float | str) -> str:
         if isinstance(value, float) and value >= 1000:
             return f"{value:,.2f}"
         return f"{value:,}" if isinstance(value, int) else number(value)
 
-    marks = ["---" if isinstance(rows[0][key], str) else "---:" for key in columns]
-    lines = [list(columns.values()), marks, *([cell(row[key]) for key in columns] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _table(rows, columns, cell).markdown()
+
+
+def _table(rows: Sequence[Row], columns: Columns, say: Callable[[float | str], str]) -> Table:
+    """The named columns, words to the left."""
+    made = [
+        (Column.words if isinstance(rows[0][key], str) else Column.numbers)(heading, itemgetter(key), say)
+        for key, heading in columns.items()
+    ]
+    return Table.of(made, rows)
 
 
 def write_csv(path: Path, rows: Iterable[Row]) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas.drawing import figures
+from igcnas.drawing.figures import error_bars, grid, new_figure
+from igcnas.drawing.palette import BLUE, GREEN, GREY, VERMILION
 from igcnas.drawing.style import own_style
-from igcnas.system.files import write_whole
 
 from .result import Result
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"  # Okabe and Ito
 _NEAR, _BAND = "#e9eff5", "#fbe3d0"
 _SIZE = 9
 
@@ -26,11 +26,7 @@ _SIZE = 9
 @own_style()
 def figure(result: Result) -> Figure:
     """Both panels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Page
-
-    page = Page(figsize=(7.2, 5.8), layout="constrained")
-    FigureCanvasAgg(page)
+    page = new_figure(7.2, 5.8)
     upper, lower = page.subplots(2, 1, sharex=True, height_ratios=(2.7, 1))
     _accuracies(result, upper)
     _widths(result, lower)
@@ -72,20 +68,11 @@ def _accuracies(result: Result, ax: Axes) -> None:
     x = np.linspace(math.log2(left), math.log2(right), 200)
     ax.plot(2**x, curve.at(x), color=VERMILION, lw=1.4, zorder=2, label="quadratic within seeds")
     means = np.array([row.mean for row in rows])
-    whole = np.array([[row.mean - row.interval[0], row.interval[1] - row.mean] for row in rows]).T
-    paired = np.array([[row.mean - row.paired[0], row.paired[1] - row.mean] for row in rows]).T
-    ax.errorbar(places, means, whole, fmt="none", ecolor=BLUE, elinewidth=0.8, capsize=3, zorder=3)
-    ax.errorbar(
-        places,
-        means,
-        paired,
-        fmt="o",
-        color=BLUE,
-        ms=4.5,
-        elinewidth=2.6,
-        zorder=3.5,
-        label="IGC, mean; 95 %: thick within seeds, thin over seeds",
-    )
+    for ends, width, cap in (([row.interval for row in rows], 0.8, 3), ([row.paired for row in rows], 2.6, 0)):
+        lows, highs = np.array(ends).T
+        error_bars(ax, places, lows, highs, colour=BLUE, width=width, cap=cap)
+    label = "IGC, mean; 95 %: thick within seeds, thin over seeds"
+    ax.plot(places, means, "o", color=BLUE, ms=4.5, zorder=3.5, label=label)
     bounds = [end for row in result.rows for end in (*row.interval, *row.paired)]
     finite = [end for end in bounds if math.isfinite(end)] or [0.0, 100.0]
     margin = 0.06 * (max(finite) - min(finite) or 1)
@@ -160,19 +147,12 @@ def _ends(result: Result) -> tuple[float, float]:
 
 def _style(ax: Axes) -> None:
     ax.tick_params(labelsize=_SIZE - 1)
-    ax.grid(True, axis="y", lw=0.3, color="#dddddd")
-    ax.set_axisbelow(True)
+    grid(ax, axis="y")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
 
 
 def save(folder: Path, result: Result) -> tuple[Path, Path]:
     """width-trial.png and width-trial.svg."""
-    page = figure(result)
-    paths = folder / "width-trial.png", folder / "width-trial.svg"
-    with own_style({"svg.hashsalt": "width-trial", "svg.fonttype": "none"}):
-        for path, look in ((paths[0], {"dpi": 150}), (paths[1], {"metadata": {"Date": None}})):
-            drawn = io.BytesIO()
-            page.savefig(drawn, format=path.suffix[1:], **look)
-            write_whole(path, drawn.getvalue())
-    return paths
+    png, svg = figures.save(figure(result), folder / "width-trial.png")
+    return png, svg

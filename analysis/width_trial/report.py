@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from igcnas.modules.latency import Latency
+from igcnas.results.table import Column, Table
+from igcnas.units import counted
 
 from . import verdict
 from .quadratic import Quadratic
@@ -139,18 +139,8 @@ def conditions(result: Result) -> str:
 
 def markdown(result: Result, times: Latencies) -> str:
     """table.md."""
-    head = (
-        "| network | L/(MS) | width | share of bound | MFLOPs | off by | accuracy | paired | may be best | "
-        "minus regular | p (Holm) |"
-    )
-    columns = ["---", *["---:"] * 7, ":---:", "---:", "---:"]
-    if times:
-        head += " ms, 1 image | ms, 64 images |"
-        columns += ["---:", "---:"]
-    lines = [f"# Width trial on {result.settings.data_name}", "", conditions(result), "", head]
-    lines.append("|" + "|".join(columns) + "|")
-    for row in result.rows:
-        lines.append("| " + " | ".join([*_cells(row), *_times(row, times)]) + " |")
+    table = Table.of([*_COLUMNS, *_times(times)], result.rows).markdown()
+    lines = [f"# Width trial on {result.settings.data_name}", "", conditions(result), "", table]
     lines += [
         "",
         "*accuracy*: mean over seeds +- half of Student's 95 % interval; *paired*: the same within seeds, to compare "
@@ -164,42 +154,58 @@ def markdown(result: Result, times: Latencies) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: Row) -> list[str]:
-    one = row.entrant
-    igc = one.kind == "igc"
-    half, paired = (row.interval[1] - row.interval[0]) / 2, (row.paired[1] - row.paired[0]) / 2
-    against = row.against_dense
-    return [
-        one.name,
-        f"{one.ratio:.3f}" if igc else "-",
-        str(one.width),
-        f"{100 * one.width_share:.1f} %" if igc else "-",
-        f"{one.macs / 1e6:.3f}",
-        f"{100 * one.deviation:+.2f} %",
-        f"{row.mean:.2f} +- {half:.2f}",
-        f"+- {paired:.2f}",
-        ("yes" if row.may_be_best else "no") if igc else "-",
-        "-" if against is None else f"{against[0]:+.2f} ({against[1]:+.2f} to {against[2]:+.2f})",
-        "-" if against is None else _p(against[3]),
-    ]
+def _of_igc(value: Callable[[Row], Any]) -> Callable[[Row], Any]:
+    """The value of an IGC network; unknown for others."""
+    return lambda row: value(row) if row.entrant.kind == "igc" else None
 
 
-def _times(row: Row, times: Latencies) -> list[str]:
-    own = times.get(row.entrant.name, {})
-    return [f"{time.median_ms:.2f}" for time in own.values()]
+def _half(ends: tuple[float, float]) -> str:
+    return f"+- {(ends[1] - ends[0]) / 2:.2f}"
+
+
+_COLUMNS = (
+    Column.words("network", lambda row: row.entrant.name),
+    Column.numbers("L/(MS)", _of_igc(lambda row: row.entrant.ratio), ".3f"),
+    Column.numbers("width", lambda row: row.entrant.width),
+    Column.numbers(
+        "share of bound", _of_igc(lambda row: 100 * row.entrant.width_share), lambda share: f"{share:.1f} %"
+    ),
+    Column.numbers("MFLOPs", lambda row: row.entrant.macs / 1e6, ".3f"),
+    Column.numbers("off by", lambda row: f"{100 * row.entrant.deviation:+.2f} %"),
+    Column.numbers("accuracy", lambda row: f"{row.mean:.2f} {_half(row.interval)}"),
+    Column.numbers("paired", lambda row: row.paired, _half),
+    Column(heading="may be best", side="centre", of=_of_igc(lambda row: "yes" if row.may_be_best else "no")),
+    Column.numbers(
+        "minus regular",
+        lambda row: row.against_dense,
+        lambda against: f"{against[0]:+.2f} ({against[1]:+.2f} to {against[2]:+.2f})",
+    ),
+    Column.numbers(
+        "p (Holm)", lambda row: None if row.against_dense is None else row.against_dense[3], lambda p: _p(p)
+    ),
+)
+
+
+def _times(times: Latencies) -> list[Column]:
+    """A column for each number of images in a batch."""
+    batches = sorted({batch for own in times.values() for batch in own})
+
+    def milliseconds(batch: int) -> Callable[[Row], float | None]:
+        return lambda row: own.median_ms if (own := times.get(row.entrant.name, {}).get(batch)) else None
+
+    return [Column.numbers(f"ms, {counted(batch, 'image')}", milliseconds(batch), ".2f") for batch in batches]
 
 
 def comma_separated(result: Result, times: Latencies) -> str:
     """table.csv."""
-    rows = [_plain_row(row, times) for row in result.rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return _records(result, times).csv()
 
 
-def _plain_row(row: Row, times: Latencies) -> dict[str, Any]:
+def _records(result: Result, times: Latencies) -> Table:
+    return Table.of_data([_record(row, times) for row in result.rows])
+
+
+def _record(row: Row, times: Latencies) -> dict[str, Any]:
     one, own = row.entrant, times.get(row.entrant.name, {})
     against = row.against_dense or (None,) * 4
     data = {
@@ -207,7 +213,7 @@ def _plain_row(row: Row, times: Latencies) -> dict[str, Any]:
         "kind": one.kind,
         "L": one.L if one.kind == "igc" else None,
         "M": one.M if one.kind == "igc" else None,
-        "ratio": _number(one.ratio),
+        "ratio": one.ratio,
         "width": one.width,
         "width_share": one.width_share if one.kind == "igc" else None,
         "macs": one.macs,
@@ -249,7 +255,7 @@ def plain(result: Result, times: Latencies) -> dict[str, Any]:
         "spearman": [_number(value) for value in result.rho],
         "kendall": [_number(value) for value in result.tau],
         "paper": {str(budget): _plain_judged(judged) for budget, judged in result.paper.items()},
-        "networks": [_plain_row(row, times) for row in result.rows],
+        "networks": _records(result, times).data(),
         "left_out": list(result.left_out),
         "failed": list(result.failed),
         "words": words(result),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.mutants.outcomes import Outcome
 from benchmarks.mutants.parts import PARTS
-from igcnas.results.columns import pipes
+from igcnas.results.table import Column, Table
 from igcnas.statistics.intervals import wilson_interval
 
 Reasons = Mapping[str, Mapping[str, Mapping[str, str]]]  # by module, statement, and 'before -> after'
@@ -55,9 +55,14 @@ def page(columns: Mapping[str, Sequence[Outcome]], reasons: Reasons, *, patience
         [
             "# Would a test see it?",
             " ".join(notes),
-            pipes(("part", "possible changes", *columns), rows, words=(0,)),
+            Table(
+                columns=(Column.words("part"), *map(Column.numbers, ("possible changes", *columns))), rows=tuple(rows)
+            ).markdown(),
             f"## The {len(survivors)} that live, and why",
-            pipes(("place", "statement", "change", "why it stays"), cells, words=(0, 1, 2, 3)) + "\n",
+            Table(
+                columns=tuple(map(Column.words, ("place", "statement", "change", "why it stays"))), rows=tuple(cells)
+            ).markdown()
+            + "\n",
         ]
     )
 

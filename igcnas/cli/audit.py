@@ -192,16 +192,16 @@ def _finish(
     from igcnas.results.audit.figure import save_audit
     from igcnas.results.audit.result import compute
     from igcnas.results.audit.rows import all_scores, rows, score_batch
-    from igcnas.results.audit.table import Title, as_json, frame, page
+    from igcnas.results.audit.table import Title, as_json, networks, page
     from igcnas.results.audit.verdict import verdict
     from igcnas.system.files import write_text
-    from igcnas.system.harmless import cells
 
     batch = score_batch(data, settings.training.seed)
-    networks = {record.number: record.architecture for record in every}
+    architectures = {record.number: record.architecture for record in every}
     scores = {
-        m.number: all_scores(networks[m.number], batch, seed=settings.training.network_seed(networks[m.number].id))
-        for m in sample.members
+        number: all_scores(found, batch, seed=settings.training.network_seed(found.id))
+        for number in (member.number for member in sample.members)
+        for found in [architectures[number]]
     }
     found, left_out = rows(sample, every, trainings, scores)
     _enough(found, left_out)
@@ -222,7 +222,7 @@ def _finish(
         print(verdict(result)[1])
         for line in left_out:
             print(f"left out  {line}")
-    write_text(folder / "audit.csv", cells(frame(result)).to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "audit.csv", networks(result).csv())
     write_text(folder / "audit.md", page(result, title, left_out))
     save_audit(folder / "audit.png", result, title)
     if not arguments.json:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from operator import itemgetter
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from igcnas.cli.counter_check import check, is_learned
@@ -17,6 +19,7 @@ from igcnas.network.grouping import MultiSpectral
 from igcnas.network.literature import family
 from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import Convolution
+from igcnas.results.table import Column, Table
 
 _ALL = "all"
 
@@ -117,8 +120,8 @@ def _print(result: dict[str, Any]) -> None:
         print("  -: that counter knows no convolution that chooses its channels for each image")
     for name, value in result.get("msgc", {}).items():
         print(f"    {name:<12} {value:>15,}")
-    for row in result.get("layers", []):
-        print(f"  {row['name']:<44} {row['macs']:>13,} MACs {row['params']:>11,} params")
+    if "layers" in result:
+        print(indent(Table.of(_LAYERS, result["layers"]).text(), "  "))
     if "masks" in result:
         rule, *parts = result["masks"].items()
         print(f"  masks {rule[1]}, as MSGC's authors count")
@@ -130,6 +133,13 @@ def _print(result: dict[str, Any]) -> None:
         print(f"ptflops {result['ptflops_aten']:>15,} (aten, which adds biases{form}): {verdict}")
         if verdict != "equal":
             print(f"igcnas  {result['ptflops_expected']:>15,} for the same")
+
+
+_LAYERS = (
+    Column.words("layer", itemgetter("name")),
+    Column.numbers("MACs", itemgetter("macs"), ","),
+    Column.numbers("params", itemgetter("params"), ","),
+)
 
 
 def _exact(network: Plan) -> dict[str, bool]:

@@ -14,6 +14,7 @@ from igcnas.errors import IgcnasError
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import plan
 from igcnas.results.subject import TRAINED, WHAT, Source, find, learned_layers
+from igcnas.results.table import Column, Table
 
 if TYPE_CHECKING:
     from igcnas.drawing.connections import Connections
@@ -180,20 +181,25 @@ class _Drawn:
 
         lines = []
         if self.network is not None:
-            lines += [self.network.title, f"{'':<12}{'blocks':>7}{'channels':>10}{'size':>9}{'MACs':>16}{'params':>12}"]
-            for part in self.network.parts:
-                size = "" if part.size is None else f"{part.size[0]}x{part.size[1]}"
-                blocks = len(part.widths) if part.kind == "stage" else ""
-                lines.append(
-                    f"{part.name:<12}{blocks:>7}{part.widths[-1]:>10,}{size:>9}{part.macs:>16,}{part.params:>12,}"
-                )
-            lines.append(f"{'network':<38}{self.network.macs:>16,}{self.network.params:>12,}")
+            parts = Table.of(_PARTS, self.network.parts)
+            whole = ("network", "", "", "", self.network.macs, self.network.params)
+            lines += [self.network.title, dataclasses.replace(parts, rows=(*parts.rows, whole)).text()]
         for number, sketch in self.blocks.items():
             stage = f"stage {number}, " if number else ""
             lines.append(f"{stage}{sketch.title}: {reach_words(sketch)}")
         for name, (before, after) in self.layers.items():
             lines.append(f"{name}: {before.summary()} ({self.when[0]}), {after.summary()} ({self.when[1]})")
         return lines
+
+
+_PARTS = (
+    Column.words("part", lambda part: part.name),
+    Column.numbers("blocks", lambda part: len(part.widths) if part.kind == "stage" else ""),
+    Column.numbers("channels", lambda part: f"{part.widths[-1]:,}"),
+    Column.numbers("size", lambda part: "" if part.size is None else f"{part.size[0]}x{part.size[1]}"),
+    Column.numbers("MACs", lambda part: part.macs, ","),
+    Column.numbers("params", lambda part: part.params, ","),
+)
 
 
 def _condition(sketch: BlockSketch) -> str | None:

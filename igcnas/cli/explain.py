@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.drawing.explanation import KINDS, Explanation
 from igcnas.errors import ArchitectureError, IgcnasError, unknown_name
 from igcnas.network.paths import PathSummary, blocks_to_meet, summarize
+from igcnas.results.table import Column, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,9 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     block = KINDS[arguments.name].from_text(arguments.parameters)
     counts = block.counts()
     if not arguments.no_picture:
-        from igcnas.drawing.block import save_block
+        from igcnas.drawing.canvas import save_scene
+        from igcnas.drawing.explained import explained_scene
 
-        save_block(out, block)
+        save_scene(out, explained_scene(block))
     picture = None if arguments.no_picture else str(out)
     if arguments.json:
         print(json.dumps(_facts(arguments.name, block, counts) | {"picture": picture}))
@@ -99,15 +102,7 @@ def _facts(name: str, block: Explanation, counts: NDArray[np.int64]) -> dict[str
 
 def _text(block: Explanation, counts: NDArray[np.int64]) -> str:
     lines = [block.title, *textwrap.wrap(block.what, 100), ""]
-    lines.append(f"{'layer':<18} {'what':<15} {'channels':<12} {'groups':>10} {'params':>9} {'MACs':>13}  role")
-    for row in block.rows():
-        what = f"{row['kernel']}x{row['kernel']} convolution" if "kernel" in row else row["kind"]
-        channels = f"{row['in_channels']} -> {row['out_channels']}" if "kernel" in row else str(row.get("channels", ""))
-        line = (
-            f"{row['name']:<18} {what:<15} {channels:<12} {row.get('groups', '')!s:>10} {_number(row['params']):>9} "
-            f"{_number(row['macs']):>13}  {row.get('role', '')}"
-        )
-        lines.append(line.rstrip())
+    lines.append(Table.of(_LAYERS, block.rows()).text())
     lines += [
         "",
         f"weights per position {block.weights:,}; params with norms {block.cost.params:,}; MACs {block.cost.macs:,}",
@@ -127,8 +122,23 @@ def _text(block: Explanation, counts: NDArray[np.int64]) -> str:
     return "\n".join(lines)
 
 
-def _number(value: int) -> str:
-    return f"{value:,}" if value else ""
+def _what(row: dict[str, Any]) -> str:
+    return f"{row['kernel']}x{row['kernel']} convolution" if "kernel" in row else str(row["kind"])
+
+
+def _channels(row: dict[str, Any]) -> str:
+    return f"{row['in_channels']} -> {row['out_channels']}" if "kernel" in row else str(row.get("channels", ""))
+
+
+_LAYERS = (
+    Column.words("layer", itemgetter("name")),
+    Column.words("what", _what),
+    Column.words("channels", _channels),
+    Column.numbers("groups", lambda row: row.get("groups", "")),
+    Column.numbers("params", lambda row: f"{row['params']:,}" if row["params"] else ""),
+    Column.numbers("MACs", lambda row: f"{row['macs']:,}" if row["macs"] else ""),
+    Column.words("role", lambda row: row.get("role", "")),
+)
 
 
 def _wrap(formula: str) -> list[str]:

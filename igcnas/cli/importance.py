@@ -46,10 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.results.importance import analyse, samples_of
     from igcnas.results.importance.figure import save_importance
     from igcnas.results.importance.keeping import keep
-    from igcnas.results.importance.table import to_dict, to_frame
+    from igcnas.results.importance.table import effects, to_dict
     from igcnas.search.study import Study
     from igcnas.system.files import write_text
-    from igcnas.system.harmless import cells
 
     folder = study_folder(arguments)
     study = Study.read(folder)
@@ -58,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     table = folder / "importance.csv"
     title = f"{folder.name}: what matters among {report.n} searched networks on {study.settings.data.name}"
     pictures = save_importance(folder / "importance.png", report, title=title)
-    write_text(table, cells(to_frame(report)).to_csv(index=False, lineterminator="\n"))
+    write_text(table, effects(report).csv())
     keep(folder, samples, report)
     if arguments.json:
         print(

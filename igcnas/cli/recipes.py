@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.results.columns import columns
+from igcnas.results.table import Column, Table
 from igcnas.training.recipes import PAPER_OF, RECIPES, Recipe, short_recipe, short_settings
 from igcnas.training.recipes.own import read_recipe, schema
 from igcnas.training.recipes.recipe import BESIDES
@@ -89,9 +89,10 @@ def _whole(recipe: Recipe) -> Iterator[str]:
     """Every value in a line: what it is, whose, and where it stands or why it is ours."""
     yield recipe.name
     yield f"    from: {recipe.source}"
-    cells = [(name, _shown(value), *recipe.whose(name)) for name, value in recipe.values()]
+    columns = map(Column.words, ("value", "is", "whose", "where it stands, or why it is ours"))
+    rows = ((name, _shown(value), *recipe.whose(name)) for name, value in recipe.values())
     yield ""
-    yield columns(("value", "is", "whose", "where it stands, or why it is ours"), cells, words=(0, 1, 2, 3))
+    yield Table(columns=tuple(columns), rows=tuple(rows)).text()
     if BESIDES in recipe.ours:
         yield f"\nours besides: {recipe.ours[BESIDES]}"
 

@@ -42,8 +42,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Compose; write; print the paths and the verdict."""
+    from igcnas.results.plain import plain
     from igcnas.results.report.composing import composition, write_figures
-    from igcnas.results.report.numbers import plain
     from igcnas.results.report.numbers.matters import takes_time
     from igcnas.results.report.page import render
     from igcnas.search.study import Study

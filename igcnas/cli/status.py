@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from operator import itemgetter
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import add_studies_dir, mega, study_folder
 from igcnas.cli.data_lines import balance_lines
 from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
-from igcnas.search.objective import MACS
+from igcnas.results.table import Column, Table
+from igcnas.search.objective import MACS, Objective
 
 if TYPE_CHECKING:
     from igcnas.search.study import Study
@@ -62,13 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:
         print(f"{counts['over_budget']} trained came out over the budget: training chose their MACs; not in the front")
-    for row in _front(study):
-        spread = "" if row["sd"] is None else f" (sd {row['sd']:.2f}, n = {row['n']})"
-        cost = "" if settings.compares.axis is MACS else f"  {settings.compares.axis.show(row['cost'])}"
-        print(
-            f"  {row['number']:>4}  {mega(row['macs']):>7} MFLOPs{cost}  {row['val_accuracy']:6.2f} %{spread}  "
-            f"{row['baseline'] or row['label']}"
-        )
+    front = _front(study)
+    if front:
+        print(indent(Table.of(_columns(study.objective), front).text(), "  "))
     exports = export_lines(exports_of(folder))
     leading = (*standing_lines(leader), *balance_lines(settings.data)) if leader else ()
     for line in (*audit_lines(audit), *leading, *exports):
@@ -121,4 +120,19 @@ def _front(study: Study) -> list[dict[str, Any]]:
             "steps": one.record.steps,
         }
         for one in study.front
+    ]
+
+
+def _columns(objective: Objective) -> list[Column]:
+    """What is shown of a network of the front; costs that the budget does not limit have a column of their own."""
+    axis = objective.axis
+    costs = [] if axis is MACS else [Column.numbers(axis.unit, lambda row: row["cost"] / axis.size, ".3f")]
+    return [
+        Column.numbers("network", itemgetter("number")),
+        Column.numbers("MFLOPs", itemgetter("macs"), mega),
+        *costs,
+        Column.numbers("accuracy", itemgetter("val_accuracy"), ".2f", unit="%"),
+        Column.numbers("sd", itemgetter("sd"), ".2f"),
+        Column.numbers("n", itemgetter("n")),
+        Column.words("what it is", lambda row: row["baseline"] or row["label"]),
     ]

@@ -381,8 +381,7 @@ def _report(arguments: argparse.Namespace, summary: dict[str, Any], folder: Path
     for line in majority_lines(data):
         print(line)
     print(f"chosen     epoch {summary['best_epoch']} of {summary['epochs']}, by {summary['chosen_by']}")
-    measured = summary["measured_macs"]
-    after = "no lowered form to measure" if measured is None else f"{measured:,} measured after training"
+    after = f"{summary['measured_macs']:,} measured after training"
     excess = ": more than expected" if summary["exceeds_expected"] else ""
     print(f"costs      {summary['macs']:,} MACs expected, {after}{excess}; {summary['params']:,} params")
     print(f"wrote      {folder} ({summary['seconds']:.1f} s of training, {mega(summary['macs'])} MFLOPs)")

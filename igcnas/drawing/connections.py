@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from igcnas.drawing.palette import EMPTY, INK, QUIET, colours
-from igcnas.drawing.style import own_style
 from igcnas.errors import ArchitectureError
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,90 +85,3 @@ def _like_rows(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """A group for each distinct row, numbered in the order in which they appear."""
     known: dict[bytes, int] = {}
     return np.array([known.setdefault(row.tobytes(), len(known)) for row in values])
-
-
-@own_style()
-def connection_figure(before: Connections, after: Connections, *, title: str) -> Figure:
-    """Before and after training side by side; above in channel order, below sorted by group.
-
-    Make the two with `assigned` or `masked`. A dot is a weight that lives, in the colour of its filter's group; where
-    weights live for some images only, its grey level is their share and the bar at the left shows the groups. Write it
-    with `figure.savefig(path)`.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    if before.values.shape != after.values.shape:
-        raise ArchitectureError(f"before and after differ in shape: {before.values.shape} and {after.values.shape}")
-    filters, inputs = before.values.shape
-    side = 3.6
-    height = side * min(1.4, max(0.45, filters / inputs))
-    figure = Figure(figsize=(2 * side + 2.0, 2 * height + 1.9), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 2)
-    most = int(max(before.groups.max(), after.groups.max())) + 1
-    grey = before.graded or after.graded
-    for column, (when, state) in enumerate((("before training", before), ("after training", after))):
-        _draw(axes[0, column], state, most, f"{when}\n{state.summary()}", ordered=False, grey=grey)
-        _draw(axes[1, column], state, most, "sorted by group", ordered=True, grey=grey)
-    if grey:
-        from matplotlib.cm import ScalarMappable
-
-        bar = figure.colorbar(ScalarMappable(cmap="Greys"), ax=axes, shrink=0.5, aspect=30)
-        bar.set_label("share of images that keep the weight", fontsize=8, color=INK)
-        bar.ax.tick_params(labelsize=7)
-    figure.suptitle(title, fontsize=12, color=INK)
-    return figure
-
-
-def image(state: Connections, partitions: int, *, ordered: bool, grey: bool = False) -> NDArray[np.float64]:
-    """Red, green, blue (filters, inputs, 3) of the connections, in channel order or sorted by group.
-
-    grey: in greys even where every weight lives for all images or none, as beside a picture with shares.
-    """
-    from matplotlib.colors import to_rgb
-
-    values, groups = state.values, state.groups
-    if ordered:
-        values, groups = values[state.rows][:, state.columns], groups[state.rows]
-    shades = np.zeros((partitions, 3)) if grey or state.graded else np.array([to_rgb(c) for c in colours(partitions)])
-    live = values[:, :, None]
-    return live * shades[groups][:, None, :] + (1 - live)
-
-
-def _draw(axes: Axes, state: Connections, partitions: int, title: str, *, ordered: bool, grey: bool) -> None:
-    """One matrix, with a bar of the groups of its filters at the left."""
-    from matplotlib.colors import to_rgb
-    from matplotlib.ticker import MaxNLocator
-
-    filters, inputs = state.values.shape
-    axes.imshow(image(state, partitions, ordered=ordered, grey=grey), interpolation="nearest", aspect="auto")
-    groups = state.groups[state.rows] if ordered else state.groups
-    tint = np.array([to_rgb(c) for c in colours(partitions)])
-    wide = max(0.8, inputs / 30)
-    extent = (-0.5 - 1.6 * wide, -0.5 - 0.6 * wide, filters - 0.5, -0.5)
-    axes.imshow(tint[groups][:, None, :], extent=extent, interpolation="nearest", aspect="auto", clip_on=False)
-    axes.set_xlim(-0.5 - 1.6 * wide, inputs - 0.5)
-    axes.set_ylim(filters - 0.5, -0.5)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.plot(
-        [-0.5, inputs - 0.5, inputs - 0.5, -0.5, -0.5],
-        [-0.5, -0.5, filters - 0.5, filters - 0.5, -0.5],
-        color=QUIET,
-        lw=0.7,
-        clip_on=False,
-    )
-    for count, lines in ((inputs, axes.axvline), (filters, axes.axhline)):
-        if count <= 32 and not grey:
-            for position in range(1, count):
-                lines(position - 0.5, color=EMPTY, lw=0.35, zorder=1.5)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, prune="lower"))
-    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.tick_params(labelsize=7, length=2)
-    if ordered:  # a place in the sorted order is no channel number
-        axes.set_xticks([])
-        axes.set_yticks([])
-    axes.set_xlabel("input channels" + (", sorted" if ordered else ""), fontsize=8, color=INK)
-    axes.set_ylabel("filters" + (", sorted" if ordered else ""), fontsize=8, color=INK)
-    axes.set_title(title, fontsize=8.5, color=INK, loc="left")

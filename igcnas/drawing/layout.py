@@ -7,7 +7,7 @@ import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
 
-from igcnas.drawing.palette import GREY, colours
+from igcnas.drawing.palette import GREY, colours, light
 from igcnas.drawing.scene import GLYPH, Dots, Item, Lines, Rects, Scene, Text
 from igcnas.drawing.sketch import BlockSketch, Place, Transfer
 
@@ -20,6 +20,7 @@ _DOTS = 16.0  # where channels are left out
 _MARGIN = 12.0
 _LINE = 12.0
 _TEXT = 9.5
+_NUMBER = 7.5  # size of the number of a channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,8 @@ class Column:
     height: float
 
 
-def block_scene(sketch: BlockSketch) -> Scene:
-    """The picture of a block."""
+def block_scene(sketch: BlockSketch, *, numbered: bool = False) -> Scene:
+    """The picture of a block. numbered: with the number of each channel, and a key below."""
     headings = [_wrapped(transfer) for transfer in sketch.transfers]
     half = [max(_WIDE / 2, 0.5 * GLYPH * _TEXT * len(_counted(place))) for place in sketch.places]
     xs = [round(_MARGIN + half[0])]
@@ -60,6 +61,7 @@ def block_scene(sketch: BlockSketch) -> Scene:
         items += _links(transfer, ends, starts, stops, sketch)
     for place, stack, x, y in zip(sketch.places, stacks, xs, tops, strict=True):
         items += _boxes(place, stack, x, y, sketch)
+        items += _numbers(place, stack, x, y, sketch) if numbered else []
     for number, heading in enumerate(headings):
         items += _heading(heading, (xs[number] + xs[number + 1]) / 2, top - 12)
     below = top + tall + 14
@@ -74,6 +76,8 @@ def block_scene(sketch: BlockSketch) -> Scene:
         items += _shortcut(sketch.shortcut, xs[0], xs[-1], below - 2)
         below += 2 * _LINE
     facts = _quiet(reach_words(sketch) + (_LEFT_OUT if sketch.elided else ""), below + _LINE / 2, width)
+    if numbered:
+        facts += _quiet(_KEY if sketch.of_inputs else _KEY_OF_FILTERS, facts[-1].y + 1.5 * _LINE, width)
     return Scene(
         width=width,
         height=facts[-1].y + 12,
@@ -180,6 +184,21 @@ def _boxes(place: Place, stack: Column, x: float, y: float, sketch: BlockSketch)
     return items
 
 
+def _numbers(place: Place, stack: Column, x: float, y: float, sketch: BlockSketch) -> list[Item]:
+    """The number in each box, on white where the box has several colours."""
+    tint = colours(_tints(sketch))
+    texts: list[Text] = []
+    for position, members, number in zip(place.shown, place.colours, place.numbers, strict=True):
+        white = len(members) == 1 and not light(tint[members[0]])
+        base = y + stack.middles[position] + 0.36 * _NUMBER
+        shade = "#ffffff" if white else "#000000"
+        texts.append(Text(x=x, y=base, text=str(number), size=_NUMBER, anchor="middle", colour=shade))
+    striped = [text for text, members in zip(texts, place.colours, strict=True) if len(members) > 1]
+    tall = _NUMBER + 1
+    pills = tuple((x - text.width / 2, text.y - 0.36 * _NUMBER - tall / 2, text.width, tall) for text in striped)
+    return [*([Rects(boxes=pills, fill="#ffffff", opacity=0.85, radius=2)] if pills else []), *texts]
+
+
 def _tints(sketch: BlockSketch) -> int:
     """Colours that are used."""
     used = [colour for place in sketch.places for members in place.colours for colour in members]
@@ -266,6 +285,11 @@ def reach_words(sketch: BlockSketch) -> str:
     return unit + words if unit else words[0].upper() + words[1:]
 
 
+_KEY = (
+    "Colours: the partition of the input that something comes from; a box has a stripe for each that has reached it. "
+    "Frames: channels that a convolution mixes. Numbers: channels, as permutations move them."
+)
+_KEY_OF_FILTERS = "Colours: the group of each filter, and of its weights. Inputs have no group of their own."
 _LEFT_OUT = " Dots: channels that are not drawn, with their links."
 
 

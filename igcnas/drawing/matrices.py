@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas.drawing.canvas import scene_figure
 from igcnas.drawing.connections import Connections
 from igcnas.drawing.palette import colours
 from igcnas.drawing.scene import Item, Rects, Scene, Text
 from igcnas.errors import ArchitectureError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MARGIN = 12.0
 _SIDE = 168.0  # of a matrix
@@ -71,6 +76,15 @@ def matrices_scene(
         description=_description(layers, when, note),
         items=tuple(items),
     )
+
+
+def connection_figure(before: Connections, after: Connections, *, title: str) -> Figure:
+    """One layer before training, after it, and after it sorted by group, as a figure of matplotlib.
+
+    Make the two with `assigned` or `masked`. Write it with `figure.savefig(path)`.
+    """
+    when = ("before training", "after training")
+    return scene_figure(matrices_scene({title: (before, after)}, title="Learned connections", when=when))
 
 
 def _matrix(

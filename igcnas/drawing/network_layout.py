@@ -11,6 +11,7 @@ import textwrap
 from dataclasses import dataclass
 
 from igcnas.drawing.network import NetworkPicture, Part
+from igcnas.drawing.palette import BLUE, ORANGE, SKY
 from igcnas.drawing.scene import BOLD, GLYPH, Item, Lines, Rects, Scene, Text
 from igcnas.units import counted
 
@@ -23,7 +24,7 @@ _BAR = 20.0
 _BETWEEN = 10.0  # the two bars of a part
 _CELL = 9.0  # width of a block, at least
 _SPACE = 10.0  # between parts
-_STAGE, _MACS, _PARAMS = "#56B4E9", "#0072B2", "#E69F00"
+_STAGE, _MACS, _PARAMS = SKY, BLUE, ORANGE
 _SLOT = 64.0  # width of a part with its two bars, at least
 _LABEL = 20  # letters of a line above a stage
 

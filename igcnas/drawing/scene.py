@@ -61,6 +61,7 @@ class Text:
     anchor: str = "start"
     bold: bool = False
     quiet: bool = False
+    colour: str | None = None
 
     @property
     def width(self) -> float:
@@ -74,7 +75,19 @@ class Text:
         return left, self.y - 0.8 * self.size, left + self.width, self.y + 0.25 * self.size
 
 
-Item: TypeAlias = Rects | Lines | Dots | Text
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raster:
+    """A rectangle of many cells, each in one of at most 256 colours: rows from top to bottom, a byte for each cell."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colours: tuple[str, ...]
+    rows: tuple[bytes, ...]
+
+
+Item: TypeAlias = Rects | Lines | Dots | Text | Raster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +111,22 @@ def moved(item: Item, dx: float, dy: float) -> Item:
     if isinstance(item, Dots):
         return dataclasses.replace(item, centres=tuple((x + dx, y + dy) for x, y in item.centres))
     return dataclasses.replace(item, x=item.x + dx, y=item.y + dy)
+
+
+def beside(scenes: Sequence[Scene], *, gap: float = 24.0) -> Scene:
+    """One scene of several, from left to right."""
+    items: list[Item] = []
+    x = 0.0
+    for scene in scenes:
+        items += [moved(item, x, 0.0) for item in scene.items]
+        x += scene.width + gap
+    return Scene(
+        width=x - gap,
+        height=max(scene.height for scene in scenes),
+        title=scenes[0].title,
+        description=" ".join(scene.description for scene in scenes),
+        items=tuple(items),
+    )
 
 
 def stacked(scenes: Sequence[Scene], *, title: str = "", gap: float = 18.0) -> Scene:

@@ -1,8 +1,8 @@
-"""What the compact picture of a block shows, as numbers: few channels of each column, all of its partitions.
+"""What the picture of a block shows, as numbers: few channels of each column, all of its partitions.
 
-Unlike `compute_block`, whose picture has every channel and the whole matrix of paths, this is for hundreds of networks
-in one page: matrices are never made, and of many channels a few stand for all (`igcnas.drawing.elision`). What is drawn
-is true: between two channels that are shown there is a link iff they are connected.
+It is for hundreds of networks in one page: matrices are never made, and of many channels a few stand for all
+(`igcnas.drawing.elision`). What is drawn is true: between two channels that are shown there is a link iff they are
+connected.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from igcnas.drawing.choosing import frame_of, orders_of, shown_of
 from igcnas.drawing.explanation import Explanation
 from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
-from igcnas.drawing.picture import heading, input_partitions
+from igcnas.drawing.partitions import heading, input_partitions, numbers_of
 from igcnas.network.grouping import DynamicChannels, MultiSpectral
 from igcnas.network.primitives import Activation, Convolution, Norm
+
+MOST_WHOLE = 24  # channels of a column up to which a whole picture draws each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,8 @@ class Place:
     """Channels at one place of a block.
 
     parts: how many equal runs of neighbours, the partitions, there are; framed: whether these are drawn as frames.
-    shown: the channels that are drawn, by position, ascending. colours: for each of these, the colours of the input
-    partitions that have reached it.
+    shown: the channels that are drawn, by position, ascending. For each of these, colours: those of the input
+    partitions that have reached it; numbers: its own, which permutations move.
     """
 
     channels: int
@@ -32,6 +34,7 @@ class Place:
     framed: bool
     shown: tuple[int, ...]
     colours: tuple[tuple[int, ...], ...]
+    numbers: tuple[int, ...]
 
     def part_of(self, position: int) -> int:
         """The partition of a channel."""
@@ -73,7 +76,8 @@ class BlockSketch:
 
     times: how often this stands in the block, 2 where that is two equal units. shortcut: in words, '' for none. reach:
     who meets whom from the first place to the last; None where somebody has yet to decide: `undecided` is then
-    'training' or 'image', else ''.
+    'training' or 'image', else ''. of_inputs: colours are partitions of the input; else, where inputs have none,
+    groups of filters.
     """
 
     title: str
@@ -84,6 +88,7 @@ class BlockSketch:
     shortcut: str
     reach: Reach | None
     undecided: str
+    of_inputs: bool
 
     @property
     def elided(self) -> bool:
@@ -91,19 +96,31 @@ class BlockSketch:
         return any(len(place.shown) < place.channels for place in self.places)
 
 
-def compute_sketch(block: Explanation) -> BlockSketch:
-    """The numbers of the compact picture of a block."""
+def compute_sketch(block: Explanation, *, whole: bool = False) -> BlockSketch:
+    """The numbers of the picture of a block. whole: both of two equal units, and up to MOST_WHOLE channels each."""
     layers: list[Moving] = [layer for layer in block.primitives if isinstance(layer, Moving)]
     half = len(layers) // 2
-    times = 2 if _alike(layers[:half], layers[half:], block) else 1
+    times = 2 if not whole and _alike(layers[:half], layers[half:], block) else 1
     layers = layers[:half] if times == 2 else layers
     orders = orders_of(layers, block.in_channels)
     frames = [frame_of(layers, number, len(order), block.in_channels) for number, (order, _) in enumerate(orders)]
-    shown = shown_of(layers, block, orders, frames)
-    tints = _colours(layers, block, shown)
+    if whole and max(len(order) for order, _ in orders) <= MOST_WHOLE:
+        shown = [tuple(range(len(order))) for order, _ in orders]
+    else:
+        shown = shown_of(layers, block, orders, frames)
+    of_input, _ = input_partitions(block, layers)
+    tints = _colours(layers, block, shown, of_input)
+    numbers = numbers_of(layers, block.in_channels)
     places = tuple(
-        Place(channels=len(order), parts=parts, framed=framed, shown=positions, colours=tint)
-        for (order, _), (parts, framed), positions, tint in zip(orders, frames, shown, tints, strict=True)
+        Place(
+            channels=len(order),
+            parts=parts,
+            framed=framed,
+            shown=positions,
+            colours=tint,
+            numbers=tuple(own[position] for position in positions),
+        )
+        for (order, _), (parts, framed), positions, tint, own in zip(orders, frames, shown, tints, numbers, strict=True)
     )
     after = _after(block)
     transfers = tuple(
@@ -124,6 +141,7 @@ def compute_sketch(block: Explanation) -> BlockSketch:
         shortcut=block.shortcut + (" around both" if block.shortcut and times == 2 else ""),
         reach=reach(layers, block),
         undecided=undecided(layers, block),
+        of_inputs=of_input is not None,
     )
 
 
@@ -137,10 +155,9 @@ def _alike(first: Sequence[Moving], second: Sequence[Moving], block: Explanation
 
 
 def _colours(
-    layers: Sequence[Moving], block: Explanation, shown: list[tuple[int, ...]]
+    layers: Sequence[Moving], block: Explanation, shown: list[tuple[int, ...]], of_input: list[int] | None
 ) -> list[tuple[tuple[int, ...], ...]]:
     """For each channel that is drawn the colours that have reached it: those of the partitions that are drawn first."""
-    of_input, _ = input_partitions(block, layers)
     first, names = 0, of_input
     if of_input is None:  # filters have groups where inputs have none
         first, names = next(

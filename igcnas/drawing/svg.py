@@ -5,12 +5,14 @@ Within a page, colour n of the palette is the custom property --igc-n where the 
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from igcnas.drawing.palette import colours
-from igcnas.drawing.scene import Dots, Item, Lines, Rects, Scene, Text
+from igcnas.drawing.scene import Dots, Item, Lines, Raster, Rects, Scene, Text
 
 _QUIET = 0.66  # opacity of what explains
 _NAMED = {colour: f"var(--igc-{number},{colour})" for number, colour in enumerate(colours(7), start=1)}
@@ -44,7 +46,8 @@ def _look(item: Item) -> str:
     anchor = "" if item.anchor == "start" else f' text-anchor="{item.anchor}"'
     bold = ' font-weight="bold"' if item.bold else ""
     quiet = f' fill-opacity="{_QUIET}"' if item.quiet else ""
-    return f' font-size="{_n(item.size)}"{anchor}{bold}{quiet}'
+    colour = "" if item.colour is None else f' fill="{item.colour}"'
+    return f' font-size="{_n(item.size)}"{anchor}{bold}{quiet}{colour}'
 
 
 def _item(item: Item, tints: Mapping[str, str]) -> str:
@@ -55,6 +58,8 @@ def _item(item: Item, tints: Mapping[str, str]) -> str:
     if isinstance(item, Dots):
         path = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in item.centres)
         return f'<path d="{path}" stroke="currentColor" stroke-width="{_n(2 * item.radius)}" stroke-linecap="round"/>'
+    if isinstance(item, Raster):
+        return _raster(item)
     return f'<text x="{_n(item.x)}" y="{_n(item.y)}">{_text(item.text)}</text>'
 
 
@@ -90,6 +95,21 @@ def _lines(item: Lines, tints: Mapping[str, str]) -> str:
     if item.dashed:
         look += ' stroke-dasharray="3 3"'
     return f'<path d="{"".join(parts)}" fill="none"{look}/>'
+
+
+def _raster(item: Raster) -> str:
+    """As a PNG of one pixel for each cell."""
+    from PIL import Image
+
+    image = Image.frombytes("P", (len(item.rows[0]), len(item.rows)), b"".join(item.rows))
+    image.putpalette([int(colour[i : i + 2], 16) for colour in item.colours for i in (1, 3, 5)])
+    content = io.BytesIO()
+    image.save(content, format="png", optimize=True)
+    return (
+        f'<image x="{_n(item.x)}" y="{_n(item.y)}" width="{_n(item.width)}" height="{_n(item.height)}" '
+        f'preserveAspectRatio="none" style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"/>'
+    )
 
 
 def _n(value: float) -> str:

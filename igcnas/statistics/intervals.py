@@ -200,3 +200,17 @@ def t_quantile(freedom: float, share: float) -> float:
     from scipy.special import ndtri, stdtrit
 
     return float(ndtri(share) if math.isinf(freedom) else stdtrit(freedom, share))
+
+
+def expected_maximum(n: int) -> float:
+    """The expected maximum of n standard normals.
+
+    >>> round(expected_maximum(1), 6) + 0.0, round(expected_maximum(2), 4)  # the latter is 1 / sqrt(pi)
+    (0.0, 0.5642)
+    """
+    import numpy as np
+    from scipy.special import log_ndtr
+
+    x = np.linspace(-8, 8, 3201)
+    density = np.exp(math.log(n) - 0.5 * x**2 + (n - 1) * log_ndtr(x)) / math.sqrt(2 * math.pi)
+    return float((x * density).sum() * (x[1] - x[0]))

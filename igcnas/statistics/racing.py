@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.statistics.intervals import deviation, mean
+from igcnas.statistics.intervals import deviation, expected_maximum, mean
 from igcnas.statistics.noise import Noise, standard_error
 
 Accuracies = Mapping[str, Sequence[float]]
@@ -370,10 +370,5 @@ def _typical_excess(posterior: _Posterior) -> float:
     count = len(posterior.names)
     if count == 1:
         return 0.0
-    from scipy.special import log_ndtr
-
-    x = np.linspace(-8, 8, 3201)
-    density = np.exp(math.log(count) - 0.5 * x**2 + (count - 1) * log_ndtr(x)) / math.sqrt(2 * math.pi)
-    highest = float((x * density).sum() * (x[1] - x[0]))
     noise, between = (math.exp(posterior.weights @ np.log(one)) for one in (posterior.noise, posterior.between))
-    return noise**2 / math.hypot(noise, between) * highest
+    return noise**2 / math.hypot(noise, between) * expected_maximum(count)

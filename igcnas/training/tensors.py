@@ -133,17 +133,6 @@ class TrainingData:
         """Whether training images are mirrored."""
         return self.flip and self.augmentation.flip
 
-    @property
-    def fill(self) -> torch.Tensor:
-        """The colour of the padding, uint8 (channels,)."""
-        colour = self.mean if self.augmentation.fill == "mean" else torch.zeros_like(self.mean)
-        return (colour * 255).round().to(torch.uint8)
-
-    @property
-    def resident(self) -> bool:
-        """Whether a batch is windows and mirrors of the images on the device, and nothing else."""
-        return self.augmentation.crop in ("none", "pad") and not any(self.augmentation.jitter)
-
     def draws(self, seed: int) -> Draws:
         """The random numbers of an epoch."""
         count, generator = len(self.training), torch.Generator().manual_seed(seed)

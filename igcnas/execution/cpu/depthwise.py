@@ -22,8 +22,9 @@ def clear(ring, start, stop):
 
 
 @inlined
-def nine(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m):
+def nine(y, x, w, m):
     """y = the sum of nine pieces times nine weights."""
+    x0, x1, x2, x3, x4, x5, x6, x7, x8 = x
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
     for j in range(m):
         y[j] = (
@@ -34,8 +35,9 @@ def nine(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m):
 
 
 @inlined
-def _nine_summed(y, x0, x1, x2, x3, x4, x5, x6, x7, x8, w, centre, m):
-    """As `_nine`; returns the sums of y - centre and of its square."""
+def _nine_summed(y, x, w, centre, m):
+    """As `nine`; returns the sums of y - centre and of its square."""
+    x0, x1, x2, x3, x4, x5, x6, x7, x8 = x
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
     total = squares = np.float32(0.0)
     for j in range(m):
@@ -58,8 +60,10 @@ def piece_of(ring, start, m):
 
 
 @kernel
-def forward(x, rows, scale, shift, code, weight, stride, y, sums, taken, ring):
+def forward(value, weight, stride, made, ring):
     """y of a depthwise 3x3; ring holds three padded rows of one channel, their columns split by their remainder."""
+    x, rows, scale, shift, code, _ = value
+    y, sums, taken = made
     _, height, width, batch = x.shape
     channels, height_o, width_o, _ = y.shape
     places = (width + 2 * PAD + stride - 1) // stride
@@ -103,14 +107,15 @@ def forward(x, rows, scale, shift, code, weight, stride, y, sums, taken, ring):
                 x0, x1, x2 = piece_of(ring, r0 + s, m), piece_of(ring, r0 + k1 + s, m), piece_of(ring, r0 + k2 + s, m)
                 x3, x4, x5 = piece_of(ring, r1 + s, m), piece_of(ring, r1 + k1 + s, m), piece_of(ring, r1 + k2 + s, m)
                 x6, x7, x8 = piece_of(ring, r2 + s, m), piece_of(ring, r2 + k1 + s, m), piece_of(ring, r2 + k2 + s, m)
+                pieces = x0, x1, x2, x3, x4, x5, x6, x7, x8
                 if taken:
                     if ho == 0 and s == 0:
-                        nine(row[:1], x0, x1, x2, x3, x4, x5, x6, x7, x8, w, 1)
+                        nine(row[:1], pieces, w, 1)
                         centre = row[0]
-                    t, q2 = _nine_summed(row[s : s + m], x0, x1, x2, x3, x4, x5, x6, x7, x8, w, centre, m)
+                    t, q2 = _nine_summed(row[s : s + m], pieces, w, centre, m)
                     total += t
                     squares += q2
                 else:
-                    nine(row[s : s + m], x0, x1, x2, x3, x4, x5, x6, x7, x8, w, m)
+                    nine(row[s : s + m], pieces, w, m)
         if taken:
             sums[c, 0], sums[c, 1], sums[c, 2] = total, squares, centre

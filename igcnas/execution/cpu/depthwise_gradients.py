@@ -15,7 +15,8 @@ from igcnas.execution.cpu.tiles import PIECE
 
 
 @inlined
-def _nine_dots(out, g, x0, x1, x2, x3, x4, x5, x6, x7, x8, m):
+def _nine_dots(out, g, x, m):
+    x0, x1, x2, x3, x4, x5, x6, x7, x8 = x
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = np.float32(0.0)
     for j in range(m):
         c = g[j]
@@ -40,7 +41,9 @@ def _nine_dots(out, g, x0, x1, x2, x3, x4, x5, x6, x7, x8, m):
 
 
 @inlined
-def _load_grads(ring, base, shape, g, y, a, b, c, lazy, o, ho, left, places):
+def _load_grads(ring, base, shape, flat, o, ho, left, places):
+    """As `spatial_input._load_grad`, of one channel."""
+    g, y, a, b, c, lazy = flat
     _, height_o, width_o, batch = shape
     if ho < 0 or ho >= height_o:
         clear(ring, base, base + places * batch)
@@ -55,8 +58,11 @@ def _load_grads(ring, base, shape, g, y, a, b, c, lazy, o, ho, left, places):
 
 
 @kernel
-def backward(x, rows, scale, shift, code, mean, weight, g, y, a, b, c, lazy, dx, first, last, gsums, dw, ring, acc):
-    """dx (as in convolution.pointwise_backward) and dw of a depthwise 3x3 of stride 1 in one pass."""
+def backward(value, weight, gradient, target, dw, ring, acc):
+    """Both gradients of a depthwise 3x3 of stride 1 in one pass."""
+    x, rows, scale, shift, code, mean = value
+    g, y, a, b, c, lazy = gradient
+    dx, first, last, gsums = target
     _, height, width, batch = x.shape
     channels = g.shape[0]
     places = width + 2
@@ -64,7 +70,8 @@ def backward(x, rows, scale, shift, code, mean, weight, g, y, a, b, c, lazy, dx,
     span = width * batch
     near = 3 * length  # the activated row of the input
     piece = acc[0]
-    flat_x, flat_dx, flat_g, flat_y = x.reshape(-1), dx.reshape(-1), g.reshape(-1), y.reshape(-1)
+    flat_x, flat_dx = x.reshape(-1), dx.reshape(-1)
+    flat = g.reshape(-1), y.reshape(-1), a, b, c, lazy
     turned = np.empty(9, np.float32)
     sums = np.empty(9, np.float32)
     for o in range(channels):
@@ -73,33 +80,29 @@ def backward(x, rows, scale, shift, code, mean, weight, g, y, a, b, c, lazy, dx,
             turned[t] = weight[o, 0, 2 - t // 3, 2 - t % 3]
             sums[t] = 0.0
         total, moment = 0.0, 0.0
-        _load_grads(ring, 0, g.shape, flat_g, flat_y, a, b, c, lazy, o, -1, 1, places)
-        _load_grads(ring, length, g.shape, flat_g, flat_y, a, b, c, lazy, o, 0, 1, places)
+        _load_grads(ring, 0, g.shape, flat, o, -1, 1, places)
+        _load_grads(ring, length, g.shape, flat, o, 0, 1, places)
         for h in range(height):
-            _load_grads(ring, (h + 2) % 3 * length, g.shape, flat_g, flat_y, a, b, c, lazy, o, h + 1, 1, places)
+            _load_grads(ring, (h + 2) % 3 * length, g.shape, flat, o, h + 1, 1, places)
             r0, r1, r2 = h % 3 * length, (h + 1) % 3 * length, (h + 2) % 3 * length
             here = (r * height + h) * span
             source, line = piece_of(flat_x, here, span), piece_of(flat_dx, here, span)
             activate(piece_of(ring, near, span), source, scale[r], shift[r], code)
             for s in range(0, span, PIECE):
                 m = min(PIECE, span - s)
-                d0, d1, d2 = (
+                pieces = (
                     piece_of(ring, r0 + s, m),
                     piece_of(ring, r0 + batch + s, m),
                     piece_of(ring, r0 + 2 * batch + s, m),
-                )
-                d3, d4, d5 = (
                     piece_of(ring, r1 + s, m),
                     piece_of(ring, r1 + batch + s, m),
                     piece_of(ring, r1 + 2 * batch + s, m),
-                )
-                d6, d7, d8 = (
                     piece_of(ring, r2 + s, m),
                     piece_of(ring, r2 + batch + s, m),
                     piece_of(ring, r2 + 2 * batch + s, m),
                 )
-                _nine_dots(sums, piece_of(ring, near + s, m), d0, d1, d2, d3, d4, d5, d6, d7, d8, m)
-                nine(piece, d0, d1, d2, d3, d4, d5, d6, d7, d8, turned, m)
+                _nine_dots(sums, piece_of(ring, near + s, m), pieces, m)
+                nine(piece, pieces, turned, m)
                 t, q = deposit(
                     line[s : s + m], piece[:m], source[s : s + m], scale[r], shift[r], code, mean[r], first, last
                 )
@@ -132,8 +135,10 @@ def _two(out, x, d, e, w, v):
 
 
 @inlined
-def _four(out, x, d, e, f, h, w, v, q, z):
+def _four(out, x, read, weights):
     """One pixel that four outputs read."""
+    d, e, f, h = read
+    w, v, q, z = weights
     t = u = r = s = np.float32(0.0)
     for j in range(len(out)):
         out[j] = (w * d[j] + v * e[j]) + (q * f[j] + z * h[j])
@@ -145,16 +150,18 @@ def _four(out, x, d, e, f, h, w, v, q, z):
 
 
 @kernel
-def backward_strided(
-    x, rows, scale, shift, code, mean, weight, g, y, a, b, c, lazy, dx, first, last, gsums, dw, ring, line
-):
+def backward_strided(value, weight, gradient, target, dw, ring, line):
     """As `backward`, of stride 2. An even row or column of pixels meets the middle tap, an odd one the two others.
 
     ring: all gradients of a channel, with a row and a column of zeros behind; line: two rows of the input.
     """
+    x, rows, scale, shift, code, mean = value
+    g, y, a, b, c, lazy = gradient
+    dx, first, last, gsums = target
     _, height, width, batch = x.shape
     channels, height_o, width_o, _ = g.shape
-    flat_x, flat_dx, flat_g, flat_y = x.reshape(-1), dx.reshape(-1), g.reshape(-1), y.reshape(-1)
+    flat_x, flat_dx = x.reshape(-1), dx.reshape(-1)
+    flat = g.reshape(-1), y.reshape(-1), a, b, c, lazy
     places = width_o + 1
     length = places * batch
     span = width * batch
@@ -167,7 +174,7 @@ def backward_strided(
         sums[:] = 0.0
         total, moment = 0.0, 0.0
         for ho in range(height_o):
-            _load_grads(ring, ho * length, g.shape, flat_g, flat_y, a, b, c, lazy, o, ho, 0, places)
+            _load_grads(ring, ho * length, g.shape, flat, o, ho, 0, places)
         for h in range(height):
             here = (r * height + h) * span
             activate(near, piece_of(flat_x, here, span), scale[r], shift[r], code)
@@ -192,7 +199,7 @@ def backward_strided(
                 else:
                     d, e = piece_of(ring, upper + left, batch), piece_of(ring, upper + right, batch)
                     f, i = piece_of(ring, lower + left, batch), piece_of(ring, lower + right, batch)
-                    t, u, v, z = _four(to, seen, d, e, f, i, w[0, 0], w[0, 2], w[2, 0], w[2, 2])
+                    t, u, v, z = _four(to, seen, (d, e, f, i), (w[0, 0], w[0, 2], w[2, 0], w[2, 2]))
                     sums[0, 0] += t
                     sums[0, 2] += u
                     sums[2, 0] += v

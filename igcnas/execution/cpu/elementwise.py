@@ -46,16 +46,20 @@ def moments(g, x, rows, mean, gsums):
 
 
 @kernel
-def copy(x, rows, scale, shift, code, out, first):
+def copy(value, out, first):
     """out[first + c] = the value's channel c. x (stored, n), out (., n)."""
+    x, rows, scale, shift, code, _ = value
     for c in range(len(rows)):
         r = rows[c]
         activate(out[first + c], x[r], scale[r], shift[r], code)
 
 
 @kernel
-def add(x, rows, scale, shift, code, z, rows_z, scale_z, shift_z, code_z, out, sums, taken, acc):
+def add(value, another, made, acc):
     """out = one value + another; with the statistics of the sum where they are wanted. All (., n)."""
+    x, rows, scale, shift, code, _ = value
+    z, rows_z, scale_z, shift_z, code_z, _ = another
+    out, sums, taken = made
     for c in range(out.shape[0]):
         r, q = rows[c], rows_z[c]
         for s in range(0, out.shape[1], PIECE):
@@ -79,8 +83,11 @@ def add(x, rows, scale, shift, code, z, rows_z, scale_z, shift_z, code_z, out, s
 
 
 @kernel
-def distribute(g, y, a, b, c, lazy, start, x, rows, scale, shift, code, mean, dx, first, last, gsums, acc):
+def distribute(gradient, start, value, target, acc):
     """Add the gradient's channels start.. to a value's gradient, as `deposit` does. All (., n)."""
+    g, y, a, b, c, lazy = gradient
+    x, rows, scale, shift, code, mean = value
+    dx, first, last, gsums = target
     for k in range(len(rows)):
         r, o = rows[k], start + k
         total, moment = 0.0, 0.0
@@ -96,8 +103,9 @@ def distribute(g, y, a, b, c, lazy, start, x, rows, scale, shift, code, mean, dx
 
 
 @kernel
-def mean_forward(x, rows, scale, shift, code, out, acc):
+def mean_forward(value, out, acc):
     """out (channels, batch) = mean over the pixels of x (stored, pixels, batch)."""
+    x, rows, scale, shift, code, _ = value
     _, pixels, batch = x.shape
     for c in range(len(rows)):
         r = rows[c]
@@ -114,8 +122,10 @@ def mean_forward(x, rows, scale, shift, code, out, acc):
 
 
 @kernel
-def mean_backward(g, x, rows, scale, shift, code, mean, dx, first, last, gsums, acc):
+def mean_backward(g, value, target, acc):
     """Gradient of `mean_forward`: g (channels, batch) over the pixels."""
+    x, rows, scale, shift, code, mean = value
+    dx, first, last, gsums = target
     _, pixels, batch = x.shape
     for c in range(len(rows)):
         r = rows[c]
@@ -134,8 +144,9 @@ def mean_backward(g, x, rows, scale, shift, code, mean, dx, first, last, gsums, 
 
 
 @kernel
-def gate_forward(x, rows, scale, shift, code, gates, out):
+def gate_forward(value, gates, out):
     """out[h * C + c] = value[c] * gates[h * C + c] for each image. x (stored, pixels, batch), gates (., batch)."""
+    x, rows, scale, shift, code, _ = value
     channels = len(rows)
     for i in range(out.shape[0]):
         r = rows[i % channels]
@@ -147,8 +158,10 @@ def gate_forward(x, rows, scale, shift, code, gates, out):
 
 
 @kernel
-def gate_backward(g, gates, x, rows, scale, shift, code, mean, dgates, dx, first, last, gsums, near, piece):
+def gate_backward(g, gates, value, dgates, target, near, piece):
     """Gradients of `gate_forward`; near, piece: scratch of a batch each."""
+    x, rows, scale, shift, code, mean = value
+    dx, first, last, gsums = target
     channels, heads = len(rows), gates.shape[0] // len(rows)
     dgates[:] = 0.0
     for c in range(channels):
@@ -170,8 +183,9 @@ def gate_backward(g, gates, x, rows, scale, shift, code, mean, dgates, dx, first
 
 
 @kernel
-def sample_forward(x, rows, scale, shift, code, stride, before, out):
+def sample_forward(value, stride, before, out):
     """Every stride-th pixel; `before` channels of zeros in front, as many as there is room for behind. 4-D."""
+    x, rows, scale, shift, code, _ = value
     out[:] = 0.0
     for c in range(len(rows)):
         r = rows[c]
@@ -193,8 +207,10 @@ def sample_backward(g, stride, before, channels, out):
 
 
 @kernel
-def pool_forward(x, rows, scale, shift, code, kernel, stride, pad, largest, out, places, near):
+def pool_forward(value, window, largest, out, places, near):
     """Largest number or mean of the pixels of a window that lie in the image. places: which, for the gradient. 4-D."""
+    x, rows, scale, shift, code, _ = value
+    kernel, stride, pad = window
     _, height, width, batch = x.shape
     for c in range(len(rows)):
         r = rows[c]
@@ -221,8 +237,9 @@ def pool_forward(x, rows, scale, shift, code, kernel, stride, pad, largest, out,
 
 
 @kernel
-def pool_backward(g, kernel, stride, pad, largest, places, out):
+def pool_backward(g, window, largest, places, out):
     """Gradient of `pool_forward` with respect to the activated value, in its own order of channels. 4-D."""
+    kernel, stride, pad = window
     _, height, width, batch = out.shape
     out[:] = 0.0
     for c in range(g.shape[0]):

@@ -39,7 +39,10 @@ def _outer(g, x, out):
 
 
 @kernel
-def _forward(x, first, gamma, beta, running_mean, running_var, tracked, momentum, eps, last, bias, hidden, active, out):
+def _forward(x, weights, running, eps, held, out):
+    first, gamma, beta, last, bias = weights
+    running_mean, running_var, tracked, momentum = running
+    hidden, active = held
     batch = x.shape[1]
     tracked[0] += 1
     _product(first, x, hidden)
@@ -67,7 +70,10 @@ def _forward(x, first, gamma, beta, running_mean, running_var, tracked, momentum
 
 
 @kernel
-def _backward(g, x, first, gamma, last, hidden, active, dx, dfirst, dgamma, dbeta, dlast, dbias, scratch):
+def _backward(g, x, weights, held, found, scratch):
+    first, gamma, _, last, _ = weights
+    hidden, active = held
+    dx, dfirst, dgamma, dbeta, dlast, dbias = found
     batch = x.shape[1]
     _outer(g, active[:, :batch], dlast)
     for o in range(g.shape[0]):
@@ -110,28 +116,18 @@ class _Generate(torch.autograd.Function):
         assert norm.running_var is not None
         assert norm.num_batches_tracked is not None
         weights = tuple(tensor.numpy() for tensor in (first, gamma, beta, last, bias))
-        _forward(
-            x,
-            *weights[:3],
-            norm.running_mean.numpy(),
-            norm.running_var.numpy(),
-            norm.num_batches_tracked.view(1).numpy(),
-            norm.momentum,
-            norm.eps,
-            *weights[3:],
-            hidden,
-            active,
-            out,
-        )
+        tracked = norm.num_batches_tracked.view(1).numpy()
+        running = norm.running_mean.numpy(), norm.running_var.numpy(), tracked, norm.momentum
+        _forward(x, weights, running, norm.eps, (hidden, active), out)
         ctx.held = x, weights, hidden, active
         return torch.from_numpy(out).t()
 
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, (first, gamma, _, last, bias), hidden, active = ctx.held
-        found = [np.empty_like(array) for array in (x, first, gamma, gamma, last, bias)]
+        x, weights, hidden, active = ctx.held
+        found = tuple(np.empty_like(array) for array in (x, *weights))
         g = upstream[0].t().contiguous().numpy()
-        _backward(g, x, first, gamma, last, hidden, active, *found, np.empty_like(hidden))
+        _backward(g, x, weights, (hidden, active), found, np.empty_like(hidden))
         dx, *rest = (torch.from_numpy(array) for array in found)
         return (dx.t(), *rest, None)
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from igcnas.execution.cpu.compiled import inlined
-
-COPY, AFFINE, RELU, RELU6 = 0, 1, 2, 3
+from igcnas.execution.values import AFFINE, COPY, RELU, RELU6
 
 
 @inlined

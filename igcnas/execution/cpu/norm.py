@@ -1,7 +1,8 @@
 """Batch normalisation, which never touches an activation: from sums of channels to the affine map, and back.
 
 Arrays of the channels only; rows[j] is the stored channel of the norm's channel j. `sums` and `gsums` are what the
-epilogues of convolutions and sums have left (convolution.py).
+epilogues of convolutions and sums have left (convolution.py). parameters: (weight, bias, epsilon). running: (mean,
+variance, how many batches there were, momentum). affine: (scale, shift, mean, inverse standard deviation).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from igcnas.execution.cpu.compiled import kernel
 
 
 @kernel
-def training(
-    sums, count, rows, weight, bias, running_mean, running_var, tracked, momentum, epsilon, scale, shift, mean, inverse
-):
+def training(sums, count, rows, parameters, running, affine):
     """scale, shift, mean, inverse standard deviation of the batch; the running statistics take part of it."""
+    weight, bias, epsilon = parameters
+    running_mean, running_var, tracked, momentum = running
+    scale, shift, mean, inverse = affine
     tracked[0] += 1
     for j in range(len(rows)):
         r = rows[j]
@@ -32,8 +34,10 @@ def training(
 
 
 @kernel
-def evaluating(rows, weight, bias, running_mean, running_var, epsilon, scale, shift):
+def evaluating(rows, parameters, running, scale, shift):
     """scale and shift of the running statistics."""
+    weight, bias, epsilon = parameters
+    running_mean, running_var, _, _ = running
     for j in range(len(rows)):
         factor = weight[j] / (running_var[j] + epsilon) ** 0.5
         scale[rows[j]] = factor
@@ -41,8 +45,11 @@ def evaluating(rows, weight, bias, running_mean, running_var, epsilon, scale, sh
 
 
 @kernel
-def backward(gsums, count, rows, weight, mean, inverse, dweight, dbias, a, b, c):
-    """Gradients of the parameters, and the coefficients of dy = a * g + b * y + c."""
+def backward(gsums, count, rows, weight, normed, gradients, coefficients):
+    """Gradients of the parameters, and the coefficients of dy = a * g + b * y + c. normed: mean and inverse."""
+    mean, inverse = normed
+    dweight, dbias = gradients
+    a, b, c = coefficients
     for j in range(len(rows)):
         r = rows[j]
         inv = inverse[r]

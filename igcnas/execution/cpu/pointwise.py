@@ -8,13 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from igcnas.execution.cpu.compiled import kernel
-from igcnas.execution.cpu.lazy import COPY, activate, combine, deposit, rows_at_once, store
+from igcnas.execution.cpu.lazy import activate, combine, deposit, rows_at_once, store
 from igcnas.execution.cpu.tiles import PIECE, correlate, multiply
+from igcnas.execution.values import COPY
 
 
 @kernel
-def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, taken, ring, acc):
+def pointwise_forward(value, weight, groups, made, ring, acc):
     """1x1, stride 1. x (stored, n), weight (out, in / groups), y (out, n)."""
+    x, rows, scale, shift, code, _ = value
+    y, sums, taken = made
     n = x.shape[1]
     outs, ins = weight.shape
     outs //= groups
@@ -40,34 +43,11 @@ def pointwise_forward(x, rows, scale, shift, code, weight, groups, y, sums, take
 
 
 @kernel
-def pointwise_backward(
-    x,
-    rows,
-    scale,
-    shift,
-    code,
-    mean,
-    weight,
-    groups,
-    g,
-    y,
-    a,
-    b,
-    c,
-    lazy,
-    dx,
-    first,
-    last,
-    gsums,
-    dw,
-    wanted,
-    ring,
-    acc,
-):
-    """Both gradients of `pointwise_forward` in one pass over x and g. dx is written or added to, dw (as weight) set.
-
-    gsums (stored, 2), where `last`: sums of dx and of dx * (x - mean) behind the activation. wanted: whether dx is.
-    """
+def pointwise_backward(value, weight, groups, gradient, target, dw, wanted, ring, acc):
+    """Both gradients of `pointwise_forward` in one pass over x and g. wanted: whether that of the input is."""
+    x, rows, scale, shift, code, mean = value
+    g, y, a, b, c, lazy = gradient
+    dx, first, last, gsums = target
     n = x.shape[1]
     total_outs, ins = weight.shape
     outs = total_outs // groups
@@ -91,7 +71,7 @@ def pointwise_backward(
                 r = rows[group * ins + k]
                 xs[k] = k * PIECE
                 activate(ring[xs[k] : xs[k] + m], x[r, s : s + m], scale[r], shift[r], code)
-            correlate(local, 0, outs, ring, gs, 0, ring, xs, 0, m)
+            correlate(local, 0, outs, (ring, gs, 0), (ring, xs, 0), m)
             k = 0
             while wanted and k < ins:
                 step = rows_at_once(ins - k)

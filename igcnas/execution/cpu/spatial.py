@@ -13,9 +13,10 @@ from igcnas.execution.cpu.tiles import PIECE, correlate, multiply
 
 
 @inlined
-def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, pad, stride):
+def _load_input(ring, slot, value, flat_x, h, first, ins, pad, stride):
     """Row h of the channels first.. of a group into the ring, padded, its columns split by their remainder."""
-    _, height, width, batch = shape
+    x, rows, scale, shift, code, _ = value
+    _, height, width, batch = x.shape
     places = (width + 2 * pad + stride - 1) // stride
     length = stride * places * batch
     for c in range(ins):
@@ -30,7 +31,7 @@ def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, p
                 ring[j] = 0.0
             inside = base + pad * batch
             end, here = inside + width * batch, (r * height + h) * width * batch
-            activate(ring[inside:end], x[here : here + width * batch], scale[r], shift[r], code)
+            activate(ring[inside:end], flat_x[here : here + width * batch], scale[r], shift[r], code)
             for j in range(end, base + length):
                 ring[j] = 0.0
             continue
@@ -38,7 +39,7 @@ def _load_input(ring, slot, shape, x, h, rows, first, ins, scale, shift, code, p
             start = base + ((q % stride) * places + q // stride) * batch
             if pad <= q < pad + width:
                 here = ((r * height + h) * width + q - pad) * batch
-                activate(ring[start : start + batch], x[here : here + batch], scale[r], shift[r], code)
+                activate(ring[start : start + batch], flat_x[here : here + batch], scale[r], shift[r], code)
             else:
                 for j in range(start, start + batch):
                     ring[j] = 0.0
@@ -58,8 +59,10 @@ def _input_starts(starts, ho, ins, kernel, stride, places, batch):
 
 
 @kernel
-def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums, taken, ring, acc):
+def spatial_forward(value, weight, stride, groups, made, ring, acc):
     """Any odd kernel and any stride, padded by kernel // 2."""
+    x = value[0]
+    y, sums, taken = made
     _, _, width, batch = x.shape
     total_outs, ins, kernel, _ = weight.shape
     outs = total_outs // groups
@@ -75,21 +78,7 @@ def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(
-                    ring,
-                    (h + pad) % kernel,
-                    x.shape,
-                    flat_x,
-                    h,
-                    rows,
-                    group * ins,
-                    ins,
-                    scale,
-                    shift,
-                    code,
-                    pad,
-                    stride,
-                )
+                _load_input(ring, (h + pad) % kernel, value, flat_x, h, group * ins, ins, pad, stride)
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for s in range(0, span, PIECE):
@@ -105,8 +94,10 @@ def spatial_forward(x, rows, scale, shift, code, weight, stride, groups, y, sums
 
 
 @kernel
-def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b, c, lazy, dw, ring, line):
+def spatial_weight_grad(value, stride, groups, gradient, dw, ring, line):
     """dw (out, in / groups, k, k) of `spatial_forward`. line: scratch for one row of the gradients of a group."""
+    x = value[0]
+    g, y, a, b, c, lazy = gradient
     _, _, width, batch = x.shape
     total_outs, ins, kernel, _ = dw.shape
     outs = total_outs // groups
@@ -127,21 +118,7 @@ def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b,
         for ho in range(height_o):
             top = ho * stride - pad
             for h in range(max(loaded + 1, top), top + kernel):
-                _load_input(
-                    ring,
-                    (h + pad) % kernel,
-                    x.shape,
-                    flat_x,
-                    h,
-                    rows,
-                    group * ins,
-                    ins,
-                    scale,
-                    shift,
-                    code,
-                    pad,
-                    stride,
-                )
+                _load_input(ring, (h + pad) % kernel, value, flat_x, h, group * ins, ins, pad, stride)
             loaded = top + kernel - 1
             _input_starts(starts, ho, ins, kernel, stride, places, batch)
             for o in range(group * outs, (group + 1) * outs):
@@ -151,4 +128,4 @@ def spatial_weight_grad(x, rows, scale, shift, code, stride, groups, g, y, a, b,
                 )
             for s in range(0, span, PIECE):
                 m = min(PIECE, span - s)
-                correlate(out, group * outs, outs, line, lines, s, ring, starts, s, m)
+                correlate(out, group * outs, outs, (line, lines, s), (ring, starts, s), m)

@@ -13,8 +13,12 @@ from igcnas.execution.cpu.tiles import PIECE, multiply
 
 
 @inlined
-def _load_grad(ring, slot, shape, g, y, a, b, c, lazy, ho, first, outs, left, places):
-    """Row ho of the gradients of a group into the ring, with `left` columns of zeros in front, zeros behind."""
+def _load_grad(ring, slot, shape, flat, ho, first, outs, left, places):
+    """Row ho of the gradients of a group into the ring, with `left` columns of zeros in front, zeros behind.
+
+    flat: a gradient whose g and y are.
+    """
+    g, y, a, b, c, lazy = flat
     _, height_o, width_o, batch = shape
     length = places * batch
     span = width_o * batch
@@ -65,34 +69,14 @@ def _spread(line, base, piece, start, m, first, stride, batch):
 
 
 @kernel
-def spatial_input_grad(
-    x,
-    rows,
-    scale,
-    shift,
-    code,
-    mean,
-    weight,
-    stride,
-    groups,
-    g,
-    y,
-    a,
-    b,
-    c,
-    lazy,
-    dx,
-    first,
-    last,
-    gsums,
-    ring,
-    line,
-    acc,
-):
+def spatial_input_grad(value, weight, stride, groups, gradient, target, ring, line, acc):
     """dx of `spatial_forward`, as in `pointwise_backward`. Input pixels of equal remainder by the stride go together.
 
     line: scratch for one row of the input of a group.
     """
+    x, rows, scale, shift, code, mean = value
+    g, y, a, b, c, lazy = gradient
+    dx, first, last, gsums = target
     _, height, width, batch = x.shape
     total_outs, ins, kernel, _ = weight.shape
     outs = total_outs // groups
@@ -102,7 +86,8 @@ def spatial_input_grad(
     places = left + width_o + pad // stride + 1
     length = places * batch
     slots = kernel + 1
-    flat_x, flat_dx, flat_g, flat_y = x.reshape(-1), dx.reshape(-1), g.reshape(-1), y.reshape(-1)
+    flat_x, flat_dx = x.reshape(-1), dx.reshape(-1)
+    flat = g.reshape(-1), y.reshape(-1), a, b, c, lazy
     across = width * batch
     packed = np.empty((stride, ins, outs * kernel * kernel), np.float32)
     starts = np.empty(outs * kernel * kernel, np.int64)
@@ -120,7 +105,7 @@ def spatial_input_grad(
                 high = (h + pad) // stride
                 for ho in range(max(loaded + 1, low), high + 1):
                     slot = (ho + slots) % slots
-                    _load_grad(ring, slot, g.shape, flat_g, flat_y, a, b, c, lazy, ho, group * outs, outs, left, places)
+                    _load_grad(ring, slot, g.shape, flat, ho, group * outs, outs, left, places)
                 loaded = high
                 for wp in range(min(stride, width)):
                     taps = 0

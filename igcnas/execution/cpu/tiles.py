@@ -16,7 +16,9 @@ PIECE = 512
 
 
 @inlined
-def _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m):
+def _add_4x4(y, x, weight, o, k, m):
+    y0, y1, y2, y3 = y
+    x0, x1, x2, x3 = x
     a00, a01, a02, a03 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     a10, a11, a12, a13 = weight[o + 1, k], weight[o + 1, k + 1], weight[o + 1, k + 2], weight[o + 1, k + 3]
     a20, a21, a22, a23 = weight[o + 2, k], weight[o + 2, k + 1], weight[o + 2, k + 2], weight[o + 2, k + 3]
@@ -30,7 +32,9 @@ def _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m):
 
 
 @inlined
-def _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m):
+def _add_2x4(y, x, weight, o, k, m):
+    y0, y1 = y
+    x0, x1, x2, x3 = x
     a00, a01, a02, a03 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     a10, a11, a12, a13 = weight[o + 1, k], weight[o + 1, k + 1], weight[o + 1, k + 2], weight[o + 1, k + 3]
     for j in range(m):
@@ -40,14 +44,16 @@ def _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m):
 
 
 @inlined
-def _add_1x4(y0, x0, x1, x2, x3, weight, o, k, m):
+def _add_1x4(y0, x, weight, o, k, m):
+    x0, x1, x2, x3 = x
     a0, a1, a2, a3 = weight[o, k], weight[o, k + 1], weight[o, k + 2], weight[o, k + 3]
     for j in range(m):
         y0[j] += a0 * x0[j] + a1 * x1[j] + a2 * x2[j] + a3 * x3[j]
 
 
 @inlined
-def _add_4x1(y0, y1, y2, y3, x0, weight, o, k, m):
+def _add_4x1(y, x0, weight, o, k, m):
+    y0, y1, y2, y3 = y
     a0, a1, a2, a3 = weight[o, k], weight[o + 1, k], weight[o + 2, k], weight[o + 3, k]
     for j in range(m):
         b = x0[j]
@@ -76,19 +82,19 @@ def multiply(acc, weight, o, rows, buffer, starts, shift, m):
     k = 0
     while k + 4 <= taps:
         s0, s1, s2, s3 = starts[k] + shift, starts[k + 1] + shift, starts[k + 2] + shift, starts[k + 3] + shift
-        x0, x1, x2, x3 = buffer[s0 : s0 + m], buffer[s1 : s1 + m], buffer[s2 : s2 + m], buffer[s3 : s3 + m]
+        x = buffer[s0 : s0 + m], buffer[s1 : s1 + m], buffer[s2 : s2 + m], buffer[s3 : s3 + m]
         if rows == 4:
-            _add_4x4(y0, y1, y2, y3, x0, x1, x2, x3, weight, o, k, m)
+            _add_4x4((y0, y1, y2, y3), x, weight, o, k, m)
         elif rows == 2:
-            _add_2x4(y0, y1, x0, x1, x2, x3, weight, o, k, m)
+            _add_2x4((y0, y1), x, weight, o, k, m)
         else:
-            _add_1x4(y0, x0, x1, x2, x3, weight, o, k, m)
+            _add_1x4(y0, x, weight, o, k, m)
         k += 4
     while k < taps:
         s0 = starts[k] + shift
         x0 = buffer[s0 : s0 + m]
         if rows == 4:
-            _add_4x1(y0, y1, y2, y3, x0, weight, o, k, m)
+            _add_4x1((y0, y1, y2, y3), x0, weight, o, k, m)
         else:
             for i in range(rows):
                 _add_1x1(acc[i], x0, weight, o + i, k, m)
@@ -96,7 +102,9 @@ def multiply(acc, weight, o, rows, buffer, starts, shift, m):
 
 
 @inlined
-def _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o, k, m):
+def _dots_4x4(g, x, out, o, k, m):
+    g0, g1, g2, g3 = g
+    x0, x1, x2, x3 = x
     zero = np.float32(0.0)
     a00 = a01 = a02 = a03 = zero
     a10 = a11 = a12 = a13 = zero
@@ -140,7 +148,8 @@ def _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o, k, m):
 
 
 @inlined
-def _dots_1x4(g0, x0, x1, x2, x3, out, o, k, m):
+def _dots_1x4(g0, x, out, o, k, m):
+    x0, x1, x2, x3 = x
     a0 = a1 = a2 = a3 = np.float32(0.0)
     for j in range(m):
         c = g0[j]
@@ -163,8 +172,10 @@ def _dot(g0, x0, m):
 
 
 @inlined
-def correlate(out, o, rows, grads, grad_starts, shift_g, buffer, starts, shift_x, m):
+def correlate(out, o, rows, of_grads, of_input, m):
     """out[o + i, k] += grads[grad_starts[o + i] + shift_g :][:m] . buffer[starts[k] + shift_x :][:m], for i < rows."""
+    grads, grad_starts, shift_g = of_grads
+    buffer, starts, shift_x = of_input
     taps = len(starts)
     i = 0
     while i < rows:
@@ -182,11 +193,11 @@ def correlate(out, o, rows, grads, grad_starts, shift_g, buffer, starts, shift_x
         while k + 4 <= taps:
             s0, s1 = starts[k] + shift_x, starts[k + 1] + shift_x
             s2, s3 = starts[k + 2] + shift_x, starts[k + 3] + shift_x
-            x0, x1, x2, x3 = buffer[s0 : s0 + m], buffer[s1 : s1 + m], buffer[s2 : s2 + m], buffer[s3 : s3 + m]
+            x = buffer[s0 : s0 + m], buffer[s1 : s1 + m], buffer[s2 : s2 + m], buffer[s3 : s3 + m]
             if four:
-                _dots_4x4(g0, g1, g2, g3, x0, x1, x2, x3, out, o + i, k, m)
+                _dots_4x4((g0, g1, g2, g3), x, out, o + i, k, m)
             else:
-                _dots_1x4(g0, x0, x1, x2, x3, out, o + i, k, m)
+                _dots_1x4(g0, x, out, o + i, k, m)
             k += 4
         while k < taps:
             s0 = starts[k] + shift_x

@@ -169,11 +169,6 @@ def most_kernels(channels: int) -> int:
     return count
 
 
-def branch_choices(channels: int, kernel: int = 3) -> dict[int, tuple[int, ...]]:
-    """The balanced branch sizes of every number of kernels from 2 up that this width allows."""
-    return {n: balanced_branches(channels, n, kernel) for n in range(2, most_kernels(channels) + 1)}
-
-
 def _divisors(number: int) -> list[int]:
     return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
 

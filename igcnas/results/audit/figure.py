@@ -6,16 +6,17 @@ draw_*: numbers of an AuditResult to axes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas.drawing.figures import error_bars, grid, new_figure, save
+from igcnas.drawing.palette import BLUE, GREY, ORANGE, QUIET, SKY, VERMILION
 from igcnas.drawing.style import own_style
 from igcnas.results.audit.result import ALL, RANKINGS, WITHIN, AuditResult, Scope
 from igcnas.results.audit.table import NAMES, Title
 from igcnas.results.audit.verdict import verdict
-from igcnas.results.figures.files import new_figure, save
-from igcnas.results.figures.scale import frame, from_scale, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # From light to dark with the cost, told apart in print and with every kind of colour vision.
-_BAND_COLOURS = ("#56B4E9", "#0072B2", "#003A5C", "#E69F00", "#D55E00", "#7A2E00")
+_BAND_COLOURS = (SKY, BLUE, "#003A5C", ORANGE, VERMILION, "#7A2E00")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_SHORT, _BASELINE, _CEILING = "#0072B2", "#9A9A9A", "#D55E00"
+_SHORT, _BASELINE, _CEILING = BLUE, GREY, VERMILION
 
 
 def draw_scatter(result: AuditResult, axes: Axes, *, short_epochs: int, long_epochs: int) -> None:
@@ -33,29 +34,20 @@ def draw_scatter(result: AuditResult, axes: Axes, *, short_epochs: int, long_epo
     for band, (low, high) in enumerate(result.limits):
         rows = [row for row in result.rows if row.band == band]
         xs, ys = np.array([row.short for row in rows]), np.array([row.mean for row in rows])
-        ends = np.array([[row.mean - min(row.long), max(row.long) - row.mean] for row in rows]).T
-        look: dict[str, Any] = {"color": _BAND_COLOURS[band % 6], "fmt": _MARKERS[band % 6], "ms": 6, "alpha": 0.9}
-        axes.errorbar(
-            xs,
-            ys,
-            yerr=ends,
-            elinewidth=1.1,
-            capsize=2,
-            mec="white",
-            mew=0.5,
-            label=f"{low / 1e6:.3g} to {high / 1e6:.3g} MFLOPs",
-            **look,
+        colour, marker = _BAND_COLOURS[band % 6], _MARKERS[band % 6]
+        lows, highs = [min(row.long) for row in rows], [max(row.long) for row in rows]
+        error_bars(axes, xs, lows, highs, colour=colour, width=1.1, order=2)
+        label = f"{low / 1e6:.3g} to {high / 1e6:.3g} MFLOPs"
+        axes.scatter(
+            xs, ys, s=36, c=colour, marker=marker, alpha=0.9, edgecolors="white", lw=0.5, label=label, zorder=3
         )
-    axes.plot([0, 100], [0, 100], c="#999999", lw=1, ls=":", zorder=1, label="no gain from longer training")
-    axes.set_xscale("function", functions=(to_scale, from_scale))
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    axes.set_xlim(*frame(axes.xaxis, np.array([row.short for row in result.rows])))
-    axes.set_ylim(*frame(axes.yaxis, np.array([value for row in result.rows for value in row.long])))
+    axes.plot([0, 100], [0, 100], c=GREY, lw=1, ls=":", zorder=1, label="no gain from longer training")
+    accuracy_axis(axes, [row.short for row in result.rows], across=True)
+    accuracy_axis(axes, [value for row in result.rows for value in row.long])
     axes.set_xlabel(f"validation accuracy after {counted(short_epochs, 'epoch')}, as in the search (%)")
     axes.set_ylabel(f"validation accuracy after {counted(long_epochs, 'epoch')} (%)")
     axes.legend(fontsize=8, loc="lower right")
-    axes.grid(True, lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes)
 
 
 def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:
@@ -63,11 +55,10 @@ def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:
     for place, key in enumerate(RANKINGS):
         found = scope.taus[key]
         if not found.known:
-            axes.annotate("ranks nothing", (0.02, place), va="center", fontsize=8, color="#666666")
+            axes.annotate("ranks nothing", (0.02, place), va="center", fontsize=8, color=QUIET)
             continue
         axes.barh(place, found.value, height=0.62, color=_SHORT if place == 0 else _BASELINE, zorder=2)
-        axes.hlines(place, found.low, found.high, color="black", lw=1.2, zorder=3)
-        axes.vlines([found.low, found.high], place - 0.12, place + 0.12, color="black", lw=1.2, zorder=3)
+        error_bars(axes, place, found.low, found.high, across=True, width=1.2, cap=3)
     if scope.ceiling is not None and scope.ceiling.known:
         axes.axvline(scope.ceiling.value, c=_CEILING, lw=1.6, ls="--", zorder=2.5)
         axes.axvspan(scope.ceiling.low, scope.ceiling.high, color=_CEILING, alpha=0.12, lw=0, zorder=1)
@@ -77,8 +68,7 @@ def draw_taus(scope: Scope, axes: Axes, *, named: bool) -> None:
     axes.set_ylim(len(RANKINGS) - 0.5, -0.5)
     axes.set_xlabel("Kendall's tau-b with the long mean")
     axes.set_title(f"{scope.name}, n = {scope.n}", fontsize=9.5)
-    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes, axis="x")
 
 
 @own_style()

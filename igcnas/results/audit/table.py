@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from igcnas.results.audit.agreement import LEVEL, RESAMPLES, Interval
 from igcnas.results.audit.result import ALL, RANKINGS, SHORT, TOP, TOP_THIRD, WITHIN, AuditResult, Scope
 from igcnas.results.audit.rows import Row
 from igcnas.results.audit.verdict import show, verdict
+from igcnas.results.plain import plain
+from igcnas.results.table import Column, Table
 from igcnas.system.harmless import line, markdown
 from igcnas.units import counted
-
-if TYPE_CHECKING:
-    import pandas
 
 NAMES = {SHORT: "short training", "macs": "MACs", "params": "parameters"} | {
     name: name for name in ("synflow", "naswot", "snip")
@@ -37,11 +36,9 @@ class Title:
     command: str
 
 
-def frame(result: AuditResult) -> pandas.DataFrame:
+def networks(result: AuditResult) -> Table:
     """One row a network; accuracies in percent, long_0 is the first long seed."""
-    import pandas
-
-    return pandas.DataFrame([_line(row) for row in result.rows])
+    return Table.of_data([_line(row) for row in result.rows])
 
 
 def _line(row: Row) -> dict[str, Any]:
@@ -53,20 +50,10 @@ def _line(row: Row) -> dict[str, Any]:
 
 
 def as_json(result: AuditResult, title: Title, left_out: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Everything, without numbers that JSON does not have: those are null."""
+    """Everything, for JSON."""
     word, sentence = verdict(result)
-    plain = asdict(result)
-    found = {"folder": str(folder), "verdict": word, "sentence": sentence, "left_out": list(left_out), **asdict(title)}
-    cleaned: dict[str, Any] = _plain({**found, **plain})
-    return cleaned
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    found = {"folder": str(folder), "verdict": word, "sentence": sentence, "left_out": list(left_out)}
+    return {**found, **plain(title), **plain(result)}
 
 
 def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
@@ -89,17 +76,17 @@ def page(result: AuditResult, title: Title, left_out: Sequence[str]) -> str:
         f"bands; between the seeds of one network {_points(result.seed_sd)} (median). Square brackets: {LEVEL:.0%} "
         f"intervals, percentiles of {RESAMPLES:,} resamples of networks.",
         "## Kendall's tau-b with the mean of the long trainings",
-        _table(agreement_lines(scopes, result, lambda scope: scope.taus, ceilings=True)),
+        agreement(scopes, result, lambda scope: scope.taus, ceilings=True).markdown(),
         ceiling_note(result),
         "## Spearman's rho",
-        _table(agreement_lines(scopes, result, lambda scope: scope.rhos, ceilings=False)),
+        agreement(scopes, result, lambda scope: scope.rhos, ceilings=False).markdown(),
         "## Finding the best",
         "Share of the long training's best k that are among the best k of each ranking, and the points that picking "
         "the best of a ranking loses against the best of the long training. Ties are broken at random, in expectation. "
         "The best of few noisy means is too high, so the points lost are, too.",
-        *(_table(finding_lines(scope, result)) for scope in (whole, *result.bands)),
+        *(_finding(scope, result).markdown() for scope in (whole, *result.bands)),
         "## Networks",
-        _table(_networks(result)),
+        Table.of(_NETWORKS, result.rows).markdown(),
     ]
     if left_out:
         parts += ["## Left out", "\n".join(f"- {line}" for line in left_out)]
@@ -143,42 +130,46 @@ def _heads(scopes: Iterable[Scope], result: AuditResult) -> list[str]:
     return [f"{scope.name}{limits.get(scope.name, '')} (n = {scope.n})" for scope in scopes]
 
 
-def agreement_lines(scopes: Sequence[Scope], result: AuditResult, of: Any, *, ceilings: bool) -> list[list[str]]:
-    """A head, then each ranking with its agreement in each scope; with `ceilings` what seed noise allows below."""
-    lines = [["ranking", *_heads(scopes, result)]]
-    lines += [[NAMES[key], *(show(of(scope)[key]) for scope in scopes)] for key in RANKINGS]
+def agreement(
+    scopes: Sequence[Scope],
+    result: AuditResult,
+    of: Callable[[Scope], Mapping[str, Interval]],
+    *,
+    ceilings: bool,
+    **around: str,
+) -> Table:
+    """Each ranking with its agreement in each scope; with `ceilings` what seed noise allows below.
+
+    around: the caption and the note of the table.
+    """
+    columns = (Column.words("ranking"), *(Column.numbers(head, say=show) for head in _heads(scopes, result)))
+    rows = [(NAMES[key], *(of(scope)[key] for scope in scopes)) for key in RANKINGS]
     if ceilings and result.seeds > 1:
-        lines.append(["short training, against all seeds but one", *(_shown(scope.matched) for scope in scopes)])
-        lines.append(["ceiling of seed noise", *(_shown(scope.ceiling) for scope in scopes)])
-    return lines
+        rows.append(("short training, against all seeds but one", *(scope.matched for scope in scopes)))
+        rows.append(("ceiling of seed noise", *(scope.ceiling for scope in scopes)))
+    return Table(columns=columns, rows=tuple(rows), **around)
 
 
-def _shown(found: Interval | None) -> str:
-    return "-" if found is None else show(found)
-
-
-def finding_lines(scope: Scope, result: AuditResult) -> list[list[str]]:
-    """A head, then each ranking with its share of the best k and the points that its choice loses; last, chance."""
+def _finding(scope: Scope, result: AuditResult) -> Table:
+    """Each ranking with its share of the best k and the points that its choice loses; last, chance."""
     ks = [k for k in TOP if k in scope.recalls[SHORT]]
-    lines = [[*_heads([scope], result), *(f"top {k}" for k in ks), "points lost"]]
-    lines += [
-        [NAMES[key], *(f"{scope.recalls[key][k]:.2f}" for k in ks), f"{scope.regrets[key]:.2f}"] for key in RANKINGS
-    ]
-    return [*lines, ["chance", *(f"{k / scope.n:.2f}" for k in ks), f"{scope.chance_regret:.2f}"]]
+    columns = [Column.words(_heads([scope], result)[0]), *(Column.numbers(f"top {k}", say=".2f") for k in ks)]
+    rows = [(NAMES[key], *(scope.recalls[key][k] for k in ks), scope.regrets[key]) for key in RANKINGS]
+    rows.append(("chance", *(k / scope.n for k in ks), scope.chance_regret))
+    return Table(columns=(*columns, Column.numbers("points lost", say=".2f")), rows=tuple(rows))
 
 
-def _networks(result: AuditResult) -> list[list[str]]:
-    lines = [["network", "band", "MFLOPs", "short", "long", "sd", *RANKINGS[2:], "what"]]
-    for row in result.rows:
-        scores = [f"{row.scores[name]:.5g}" for name in RANKINGS[2:]]
-        sd = "-" if math.isnan(row.sd) else f"{row.sd:.2f}"
-        cost = f"{row.macs / 1e6:.3g}"
-        lines.append(
-            [str(row.number), str(row.band + 1), cost, f"{row.short:.2f}", f"{row.mean:.2f}", sd, *scores, row.name]
-        )
-    return lines
+def _score(name: str) -> Column:
+    return Column.numbers(name, lambda row: row.scores[name], ".5g")
 
 
-def _table(lines: Sequence[Sequence[str]]) -> str:
-    head, *body = ("| " + " | ".join(map(markdown, row)) + " |" for row in lines)
-    return "\n".join([head, "|" + "---|" * len(lines[0]), *body])
+_NETWORKS = (
+    Column.numbers("network", lambda row: row.number),
+    Column.numbers("band", lambda row: row.band + 1),
+    Column.numbers("MFLOPs", lambda row: row.macs / 1e6, ".3g"),
+    Column.numbers("short", lambda row: row.short, ".2f"),
+    Column.numbers("long", lambda row: row.mean, ".2f"),
+    Column.numbers("sd", lambda row: row.sd, ".2f"),
+    *map(_score, RANKINGS[2:]),
+    Column.words("what", lambda row: row.name),
+)

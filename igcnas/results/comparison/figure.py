@@ -7,7 +7,6 @@ with the last new network: repeats add nothing to them. Studies that judge netwo
 
 from __future__ import annotations
 
-import io
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -16,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from igcnas.drawing.palette import colours
+from igcnas.drawing import figures
+from igcnas.drawing.figures import error_bars, grid, new_figure
+from igcnas.drawing.palette import QUIET, colours
 from igcnas.drawing.style import own_style
 from igcnas.results.comparison.progress import Step
 from igcnas.results.comparison.result import Comparison, Curve
-from igcnas.results.figures.scale import frame, from_scale, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.statistics.intervals import mean, t_interval
-from igcnas.system import harmless
-from igcnas.system.files import write_whole
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -76,14 +75,13 @@ def draw_fronts(found: Comparison, axes: Axes) -> None:
                 xs, ys, s=26 if alone else 9, c=colour, marker=marker, lw=0, alpha=1 if alone else 0.4, zorder=3
             )
             if alone:
-                axes.errorbar(xs, ys, yerr=curve.errors, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2, zorder=2)
+                errors = np.array(curve.errors)
+                error_bars(axes, xs, np.array(ys) - errors, np.array(ys) + errors, colour=colour, order=2)
         if not alone:
             costs, means = mean_front(curves, until)
             axes.step([cost / size for cost in costs], means, where="post", c=colour, lw=2.4, zorder=4)
     axes.set_xscale("log")
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    shown = np.array([accuracy for curve in found.curves for accuracy in curve.means])
-    axes.set_ylim(*frame(axes.yaxis, shown))
+    accuracy_axis(axes, [accuracy for curve in found.curves for accuracy in curve.means])
     axes.set_xlabel(name)
     axes.set_ylabel("validation accuracy (%), spaced by error rate")
     axes.set_title("Front: best mean over seeds at or under each cost", fontsize=9.5, loc="left")
@@ -122,27 +120,15 @@ def _until_last_network(steps: Sequence[Step]) -> Sequence[Step]:
 
 def save(path: Path, comparisons: Sequence[Comparison], *, title: str) -> list[Path]:
     """Write the picture as PNG and as SVG, beside each other; their paths."""
-    canvas = _canvas(comparisons, title)
-    written = []
-    for ending in ("png", "svg"):
-        target = path.with_suffix(f".{ending}")
-        with own_style({"svg.hashsalt": "igcnas"}):
-            drawn = io.BytesIO()
-            harmless.figure(canvas).savefig(drawn, format=ending, metadata={"Date": None} if ending == "svg" else None)
-        write_whole(target, drawn.getvalue())
-        written.append(target)
-    return written
+    return figures.save(_canvas(comparisons, title), path)
 
 
 @own_style()
 def _canvas(comparisons: Sequence[Comparison], title: str) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    canvas = Figure(figsize=(13.2, 0.9 + 4.7 * len(comparisons)), dpi=150, layout="constrained")
-    FigureCanvasAgg(canvas)
+    canvas = new_figure(13.2, 0.9 + 4.7 * len(comparisons))
     parts = canvas.subfigures(len(comparisons), 1, squeeze=False)[:, 0]
     for found, part in zip(comparisons, parts, strict=True):
         front, networks, seconds = part.subplots(1, 3, width_ratios=(1.35, 1, 1))
@@ -151,8 +137,7 @@ def _canvas(comparisons: Sequence[Comparison], title: str) -> Figure:
         draw_progress(found, seconds, over="seconds")
         top = 1.1 * max(curve.steps[-1].hypervolume for curve in found.curves) or 1.0  # bands of few searches are wide
         for axes in (front, networks, seconds):
-            axes.grid(True, which="both", lw=0.3, c="#dddddd")
-            axes.set_axisbelow(True)
+            grid(axes, minor=True)
             axes.spines[["top", "right"]].set_visible(False)
         for axes in (networks, seconds):
             axes.set_ylim(0, top)
@@ -166,7 +151,7 @@ def _canvas(comparisons: Sequence[Comparison], title: str) -> Figure:
             for colour, marker, method, curves in _looks(found)
         ]
         part.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=9, frameon=False)
-        part.suptitle(_subtitle(found), fontsize=9.5, x=0.01, ha="left", color="#555555")
+        part.suptitle(_subtitle(found), fontsize=9.5, x=0.01, ha="left", color=QUIET)
     canvas.suptitle(title, fontsize=12, x=0.01, ha="left")
     return canvas
 

@@ -24,8 +24,9 @@ from igcnas.results.comparison.differences import Difference, differences
 from igcnas.results.comparison.methods import Method
 from igcnas.results.comparison.progress import Scale, Step, after, progress, volume_of
 from igcnas.results.comparison.search import common_budget, costs_and_means, first
+from igcnas.results.figures.front import front_line, noise_of
 from igcnas.search.objective import Objective
-from igcnas.search.records import Network, TrialRecord, champions, counted, networks
+from igcnas.search.records import Network, TrialRecord, champions, counted
 from igcnas.search.repeating import Standing, standing
 from igcnas.search.study import Study
 from igcnas.statistics import intervals as statistics
@@ -267,22 +268,14 @@ def _two(first: Method, second: Method, leaders: Mapping[str, Standing]) -> Two:
 
 
 def _curve(search: Study, method: str, scale: Scale, steps: Sequence[Step]) -> Curve:
-    front = champions(search.records, scale.budget, scale.objective)
-    noise = _noise(search)
-    return Curve(
-        study=search.name,
-        method=method,
-        costs=tuple(scale.objective.cost(network.record) for network in front),
-        means=tuple(network.mean for network in front),
-        errors=tuple(noise.error(network.mean, network.n) for network in front),
-        steps=tuple(steps),
-    )
+    line = front_line(search.records, budget=scale.budget, objective=scale.objective, noise=_noise(search))
+    costs, means, errors = zip(*line, strict=True)
+    return Curve(study=search.name, method=method, costs=costs, means=means, errors=errors, steps=tuple(steps))
 
 
 def _noise(search: Study) -> Noise:
     """What the accuracies of a search may be off, from all its repeats."""
-    found = networks(search.records)
-    return Noise.of((network.accuracies for network in found), search.settings.data.validation_images)
+    return noise_of(search.records, search.settings.data.validation_images)
 
 
 def _same_seeds(methods: Sequence[Method]) -> list[str]:

@@ -2,61 +2,46 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from igcnas.results.columns import columns, pipes
 from igcnas.results.comparison.differences import LEVEL, MEASURES, Difference, searches_needed
 from igcnas.results.comparison.progress import Scale
 from igcnas.results.comparison.result import Comparison, Row
+from igcnas.results.plain import plain as data
+from igcnas.results.table import Column, Table, p_value, span
 from igcnas.statistics.intervals import deviation, mean
-from igcnas.system.harmless import cell
-from igcnas.system.harmless import markdown as words
+from igcnas.system.harmless import markdown as escaped
 from igcnas.units import counted
-
-_METHODS = ("method", "searches", "hypervolume", "sd", "best %", "sd", "s", "busy s")
-_TESTED = ("first", "second", "of", "n", "difference", "95 % interval", "won", "p", "p (Holm)", "verdict")
 
 
 def text(found: Comparison) -> str:
     """For a terminal."""
-    parts = [heading(found), columns(_head(found), _cells(found), words=(0, len(_head(found)) - 1))]
-    if _repeated(found):
-        parts.append(columns(_METHODS, _methods(found), words=(0,)))
-    if found.differences:
-        parts.append(columns(_TESTED, _tested(found.differences), words=(0, 1, 2, len(_TESTED) - 1)))
+    parts = [heading(found), *(table.text() for table in tables(found).values())]
     return "\n\n".join([*parts, "\n".join(verdicts(found)), "\n".join(notes(found))])
 
 
 def markdown(found: Comparison) -> str:
     """For a file or a paper."""
-    parts = [f"## {words(heading(found))}", pipes(_head(found), _cells(found), words=(0, len(_head(found)) - 1))]
-    if _repeated(found):
-        parts += ["### Methods", pipes(_METHODS, _methods(found), words=(0,))]
-    if found.differences:
-        parts += ["### Differences", pipes(_TESTED, _tested(found.differences), words=(0, 1, 2, len(_TESTED) - 1))]
-    parts += ["### Verdict", "\n".join(f"- {words(line)}" for line in verdicts(found))]
-    return "\n\n".join([*parts, "### Notes", "\n".join(f"- {words(line)}" for line in notes(found))]) + "\n"
+    parts = [f"## {escaped(heading(found))}"]
+    for title, table in tables(found).items():
+        parts += [f"### {title}"] * bool(title) + [table.markdown()]
+    parts += ["### Verdict", "\n".join(f"- {escaped(line)}" for line in verdicts(found))]
+    return "\n\n".join([*parts, "### Notes", "\n".join(f"- {escaped(line)}" for line in notes(found))]) + "\n"
 
 
 def comma_separated(comparisons: Sequence[Comparison]) -> str:
     """One line a search."""
-    output = io.StringIO()
-    lines = [_flat(row, found, panel) for panel, found in enumerate(comparisons) for row in found.rows]
-    writer = csv.DictWriter(output, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: cell(value) for key, value in one.items()} for one in lines)
-    return output.getvalue()
+    return Table.of_data(
+        [_flat(row, found, panel) for panel, found in enumerate(comparisons) for row in found.rows]
+    ).csv()
 
 
 def plain(found: Comparison) -> dict[str, Any]:
-    """For JSON, in which nothing is infinite: such a bound is null. The curves are in it."""
-    data: dict[str, Any] = _finite({**asdict(found), "scale": _plain_scale(found.scale)})
-    return data | {"verdicts": verdicts(found), "notes": notes(found)}
+    """For JSON. The curves are in it."""
+    return {**data(found), "scale": _plain_scale(found.scale), "verdicts": verdicts(found), "notes": notes(found)}
 
 
 def heading(found: Comparison) -> str:
@@ -94,8 +79,8 @@ def verdicts(found: Comparison) -> list[str]:
         )
         said.append(
             f"Their best networks, as networks: {two.first} minus {two.second} is {apart.difference:+.2f} points, 95 % "
-            f"interval {apart.low:+.2f} to {apart.high:+.2f} (n = {two.n[0]} and {two.n[1]}, p {_p(apart.p)}; from "
-            f"{error}). It says nothing of the methods, and each is the highest of many, which flatters both."
+            f"interval {apart.low:+.2f} to {apart.high:+.2f} (n = {two.n[0]} and {two.n[1]}, p {p_value(apart.p)}; "
+            f"from {error}). It says nothing of the methods, and each is the highest of many, which flatters both."
         )
     return said
 
@@ -121,81 +106,80 @@ def notes(found: Comparison) -> list[str]:
     ]
 
 
-def _repeated(found: Comparison) -> bool:
-    return max(found.methods.values()) > 1
+def tables(found: Comparison) -> dict[str, Table]:
+    """By their titles: the searches, which need none, the methods where any was repeated, and their differences."""
+    shown = {"": Table.of(_searches(found), found.rows)}
+    if max(found.methods.values()) > 1:
+        searches = [[row for row in found.rows if row.method == method] for method in found.methods]
+        shown["Methods"] = Table.of(_METHODS, searches)
+    if found.differences:
+        shown["Differences"] = Table.of(_DIFFERENCES, found.differences)
+    return shown
 
 
-def _head(found: Comparison) -> tuple[str, ...]:
-    axis = found.scale.objective.axis
-    size, name = axis.size, axis.unit
-    marks = [f"at {mark / size:.3g}" for mark in found.marks]
-    marks[-1] += f" {name}"
-    return (
-        "study", "networks", "trainings", "s", "busy s", "hypervolume", "best %", "mean", "sd", "n", *marks, "method",
-    )  # fmt: skip
-
-
-def _cells(found: Comparison) -> list[tuple[str, ...]]:
+def _searches(found: Comparison) -> list[Column]:
+    size, name = (found.scale.objective.axis.size, found.scale.objective.axis.unit)
+    last = len(found.marks) - 1
+    marks = [
+        Column.numbers(f"at {mark / size:.3g}", partial(_at, place), ".2f", unit=name if place == last else "")
+        for place, mark in enumerate(found.marks)
+    ]
     return [
-        (
-            row.study,
-            str(row.networks),
-            str(row.trainings),
-            f"{row.seconds:.0f}",
-            f"{row.busy:.0f}",
-            f"{row.hypervolume:.1f}",
-            f"{row.best.expected:.2f}",
-            f"{row.best.mean:.2f}",
-            "-" if row.best.sd is None else f"{row.best.sd:.2f}",
-            str(row.best.n),
-            *("-" if accuracy is None else f"{accuracy:.2f}" for accuracy in row.at_marks),
-            row.method,
-        )
-        for row in found.rows
+        Column.words("study", lambda row: row.study),
+        Column.numbers("networks", lambda row: row.networks),
+        Column.numbers("trainings", lambda row: row.trainings),
+        Column.numbers("s", lambda row: row.seconds, ".0f"),
+        Column.numbers("busy s", lambda row: row.busy, ".0f"),
+        Column.numbers("hypervolume", lambda row: row.hypervolume, ".1f"),
+        Column.numbers("best", lambda row: row.best.expected, ".2f", unit="%"),
+        Column.numbers("mean", lambda row: row.best.mean, ".2f"),
+        Column.numbers("sd", lambda row: row.best.sd, ".2f"),
+        Column.numbers("n", lambda row: row.best.n),
+        *marks,
+        Column.words("method", lambda row: row.method),
     ]
 
 
-def _methods(found: Comparison) -> list[tuple[str, ...]]:
-    cells: list[tuple[str, ...]] = []
-    for method, count in found.methods.items():
-        rows = [row for row in found.rows if row.method == method]
-        volumes, bests = [row.common_hypervolume for row in rows], [row.common_best for row in rows]
-        cells.append(
-            (
-                method,
-                str(count),
-                f"{mean(volumes):.1f}",
-                f"{deviation(volumes):.1f}" if count > 1 else "-",
-                f"{mean(bests):.2f}",
-                f"{deviation(bests):.2f}" if count > 1 else "-",
-                f"{mean([row.seconds for row in rows]):.0f}",
-                f"{mean([row.busy for row in rows]):.0f}",
-            )
-        )
-    return cells
+def _at(place: int, row: Row) -> float | None:
+    return row.at_marks[place]
 
 
-def _tested(found: Sequence[Difference]) -> list[tuple[str, ...]]:
-    return [
-        (
-            one.first,
-            one.second,
-            one.measure,
-            f"{one.n[0]} pairs" if one.paired else f"{one.n[0]}, {one.n[1]}",
-            f"{one.difference:+.2f}",
-            f"{one.low:+.2f} to {one.high:+.2f}" if math.isfinite(one.low) else "-",
-            f"{one.won:g} of {one.of}",
-            _p(one.p),
-            _p(one.p_holm),
-            one.verdict,
-        )
-        for one in found
-    ]
+def _mean(of: str) -> Callable[[Sequence[Row]], float]:
+    return lambda rows: mean([getattr(row, of) for row in rows])
+
+
+def _sd(of: str) -> Callable[[Sequence[Row]], float | None]:
+    return lambda rows: deviation([getattr(row, of) for row in rows]) if len(rows) > 1 else None
+
+
+# Of the searches by one method.
+_METHODS = (
+    Column.words("method", lambda rows: rows[0].method),
+    Column.numbers("searches", len),
+    Column.numbers("hypervolume", _mean("common_hypervolume"), ".1f"),
+    Column.numbers("sd", _sd("common_hypervolume"), ".1f"),
+    Column.numbers("best", _mean("common_best"), ".2f", unit="%"),
+    Column.numbers("sd", _sd("common_best"), ".2f"),
+    Column.numbers("s", _mean("seconds"), ".0f"),
+    Column.numbers("busy s", _mean("busy"), ".0f"),
+)
+_DIFFERENCES = (
+    Column.words("first", lambda one: one.first),
+    Column.words("second", lambda one: one.second),
+    Column.words("of", lambda one: one.measure),
+    Column.numbers("n", lambda one: f"{one.n[0]} pairs" if one.paired else f"{one.n[0]}, {one.n[1]}"),
+    Column.numbers("difference", lambda one: one.difference, "+.2f"),
+    Column.numbers("95 % interval", lambda one: (one.low, one.high), span("+.2f")),
+    Column.numbers("won", lambda one: f"{one.won:g} of {one.of}"),
+    Column.numbers("p", lambda one: one.p, p_value),
+    Column.numbers("p (Holm)", lambda one: one.p_holm, p_value),
+    Column.words("verdict", lambda one: one.verdict),
+)
 
 
 def _verdict(one: Difference) -> str:
     what = MEASURES[one.measure]
-    measured = f"{one.difference:+.2f}, p {_p(one.p)}, by Holm {_p(one.p_holm)}"
+    measured = f"{one.difference:+.2f}, p {p_value(one.p)}, by Holm {p_value(one.p_holm)}"
     if one.verdict in ("better", "worse"):
         higher, lower = (one.first, one.second) if one.difference > 0 else (one.second, one.first)
         return f"{higher} has the higher {what} than {lower} ({one.first} minus {one.second}: {measured})."
@@ -204,10 +188,6 @@ def _verdict(one: Difference) -> str:
         f"{what[0].upper()}{what[1:]}: no difference between {one.first} and {one.second} is shown ({one.first} minus "
         f"{one.second}: {measured}){reason}."
     )
-
-
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _flat(row: Row, found: Comparison, panel: int) -> dict[str, Any]:
@@ -222,11 +202,3 @@ def _plain_scale(scale: Scale) -> dict[str, Any]:
     limits = {f"limit_{name}": most for name, most in scale.budget.limits.items()}
     references = {"reference_cost": scale.reference_cost, "reference_accuracy": scale.reference_accuracy}
     return {"objective": scale.objective.name, **limits, **references}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

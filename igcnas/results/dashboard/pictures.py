@@ -16,9 +16,10 @@ from typing import BinaryIO
 
 from optuna.artifacts.exceptions import ArtifactNotFound
 
+from igcnas.drawing.figures import png_of
 from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.network.architecture import Architecture
-from igcnas.results.figures import front_figure, png_of
+from igcnas.results.figures import front_figure
 from igcnas.search.records import TrialRecord
 from igcnas.search.study import Study
 

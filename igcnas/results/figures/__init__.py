@@ -1,6 +1,5 @@
-"""Figures of a study: the front, and figures as files."""
+"""Figures of a study: the front, and the axis of accuracy."""
 
-from igcnas.results.figures.files import new_figure, page_svg, png_of, save, svg_of, write
 from igcnas.results.figures.front import (
     FrontFigure,
     block_type,
@@ -17,12 +16,6 @@ __all__ = [
     "compute_front",
     "draw_front",
     "front_figure",
-    "new_figure",
     "noise_of",
-    "page_svg",
-    "png_of",
-    "save",
     "save_front",
-    "svg_of",
-    "write",
 ]

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from igcnas import units
+from igcnas.drawing.figures import error_bars, grid, new_figure, save
+from igcnas.drawing.palette import GREY, QUIET
 from igcnas.drawing.style import own_style
 from igcnas.network.budget import Budget
-from igcnas.results.figures.files import new_figure, save
 from igcnas.results.figures.look import looks
-from igcnas.results.figures.scale import from_scale, limits, ticks, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.search.objective import FRONT, Objective
 from igcnas.search.records import TrialRecord, champions, counted, networks, repeats
 from igcnas.search.settings import StudySettings
@@ -29,7 +32,7 @@ _BESIDE_BUDGET: dict[str, Any] = {
     "rotation": 90,
     "ha": "right",
     "va": "top",
-    "color": "#666666",
+    "color": QUIET,
     "fontsize": 8,
 }
 
@@ -66,8 +69,8 @@ def compute_front(
             known.append((network.record.baseline, cost, network.mean))
         else:
             searched.setdefault(block_type(network.record), []).append((cost, network.mean))
-    line = champions(every, budget, objective)
     noise = noise_of(every, validation_images)
+    line = front_line(every, budget=budget, objective=objective, noise=noise)
     return FrontFigure(
         searched=dict(sorted(searched.items())),
         baselines=known,
@@ -77,13 +80,23 @@ def compute_front(
             for r in every
             if r.state == "pruned" and not math.isnan(objective.cost(r))
         ],
-        front=[(objective.cost(network.record) / axis.size, network.mean) for network in line],
-        front_errors=[noise.error(network.mean, network.n) for network in line],
+        front=[(cost / axis.size, accuracy) for cost, accuracy, _ in line],
+        front_errors=[error for _, _, error in line],
         noise=noise,
         objective=objective,
         budget=None if (most := budget.get(axis.limit)) is None else most / axis.size,
         validation_images=validation_images,
     )
+
+
+def front_line(
+    every: Sequence[TrialRecord], *, budget: Budget, objective: Objective, noise: Noise
+) -> list[tuple[float, float, float]]:
+    """Cost, mean accuracy and its standard error of each network on the front, the cheapest first."""
+    return [
+        (objective.cost(network.record), network.mean, noise.error(network.mean, network.n))
+        for network in champions(every, budget, objective)
+    ]
 
 
 def noise_of(every: Sequence[TrialRecord], images: int) -> Noise:
@@ -112,7 +125,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         axes.scatter(xs, ys, s=52, c=colour, marker=marker, label=name, alpha=0.9, lw=0, zorder=3.5)
     if figure.pruned:
         xs, ys = [cost for cost, _ in figure.pruned], [accuracy for _, accuracy in figure.pruned]
-        axes.scatter(xs, ys, s=14, c="#999999", marker="x", lw=0.8, zorder=2, label="pruned, at its last accuracy")
+        axes.scatter(xs, ys, s=14, c=GREY, marker="x", lw=0.8, zorder=2, label="pruned, at its last accuracy")
     by_accuracy = sorted(figure.baselines, key=lambda known: known[2])
     costs = [cost for _, cost, _ in figure.baselines] or [1.0]
     middle = math.sqrt(min(costs) * max(costs)) * 0.999  # where all are alike, at the budget, to the left
@@ -131,33 +144,25 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         xs, ys = [cost for cost, _ in figure.front], [accuracy for _, accuracy in figure.front]
         end = xs[-1] if figure.budget is None else figure.budget
         axes.step([*xs, end], [*ys, ys[-1]], where="post", c="black", lw=1.1, zorder=3)
-        axes.errorbar(
-            xs, ys, yerr=figure.front_errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5, zorder=3
-        )
+        errors = np.array(figure.front_errors)
+        error_bars(axes, xs, np.array(ys) - errors, np.array(ys) + errors, cap=2.5)
         bar = "front, one standard error" + ("" if figure.noise.degrees else " (of the images alone)")
         axes.plot([], [], c="black", lw=1.1, label=bar)
     if figure.budget is not None:
-        axes.axvline(figure.budget, c="#888888", ls="--", lw=1)
+        axes.axvline(figure.budget, c=GREY, ls="--", lw=1)
         axes.annotate("budget", (figure.budget, 1), xycoords=("data", "axes fraction"), **_BESIDE_BUDGET)
     axes.set_xscale("log")
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    low, high = _range(figure)
-    axes.set_ylim(low, high)
-    marks = ticks(low, high)
-    axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
+    accuracy_axis(axes, _accuracies(figure))
     axes.set_xlabel(figure.objective.axis.title)
     axes.set_ylabel(
         f"validation accuracy (%, {units.counted(figure.validation_images, 'image')}), spaced by error rate"
     )
-    axes.grid(True, which="both", lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes, minor=True)
 
 
-def _range(figure: FrontFigure) -> tuple[float, float]:
-    """Accuracies from a little below the lowest point to a little above the highest."""
+def _accuracies(figure: FrontFigure) -> list[float]:
     searched = [accuracy for points in figure.searched.values() for _, accuracy in points]
-    every = [*searched, *(accuracy for _, _, accuracy in figure.baselines), *(a for _, a in figure.pruned)] or [0.0]
-    return limits(min(every), max(every))
+    return [*searched, *(accuracy for _, _, accuracy in figure.baselines), *(a for _, a in figure.pruned)] or [0.0]
 
 
 @own_style()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Okabe and Ito's palette: told apart with every kind of colour vision, and in print by the markers.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+from igcnas.drawing.palette import COLOURS
+
+# In print the markers tell them apart.
 MARKERS = ("o", "s", "^", "v", "P", "X", "D")
 
 

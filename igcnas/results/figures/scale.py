@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from matplotlib.axis import Axis
+    from matplotlib.axes import Axes
 
 _TICKS = (100, 99.5, 99, 98, 97, 96, 95, 93, 90, 85, 80, 75, 70, 65, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0)
 
@@ -43,17 +44,20 @@ def from_scale(position: NDArray[np.float64]) -> NDArray[np.float64]:
     return 100.5 - np.exp(-position)
 
 
-def frame(axis: Axis, shown: NDArray[np.float64]) -> tuple[float, float]:
-    """Limits a little outside what is shown; sets round accuracies that stand apart, the highest first, as ticks."""
-    low, high = to_scale(np.array([shown.min(), shown.max()]))
-    margin = max(0.1, 0.06 * (high - low))
-    chosen: dict[float, float] = {}
-    for tick in _TICKS:
-        place = float(to_scale(np.array(float(tick))))
-        apart = not chosen or min(chosen.values()) - place > (high - low) / 11
-        if low - margin <= place <= high + margin and apart:
-            chosen[tick] = place
-    axis.set_ticks(list(chosen), [f"{tick:g}" for tick in chosen])
+def accuracy_axis(axes: Axes, accuracies: Iterable[float], *, across: bool = False, apart: float = 0.05) -> None:
+    """Space an axis by error rate, from a little below the lowest of these to a little above the highest.
+
+    apart: the least share of the axis between two ticks. across: the horizontal axis, whose words need more.
+    """
+    shown = list(accuracies)
+    low, high = limits(min(shown), max(shown))
+    marks = ticks(low, high, apart=max(apart, 0.09) if across else apart)
+    if across:
+        axes.set_xscale("function", functions=(to_scale, from_scale))
+        axes.set_xlim(low, high)
+    else:
+        axes.set_yscale("function", functions=(to_scale, from_scale))
+        axes.set_ylim(low, high)
+    axis = axes.xaxis if across else axes.yaxis
+    axis.set_ticks(marks, [f"{mark:g}" for mark in marks])
     axis.set_ticks([], minor=True)
-    bottom, top = from_scale(np.array([low - margin, high + margin]))
-    return float(bottom), float(top)

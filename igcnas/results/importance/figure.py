@@ -9,8 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas.drawing.figures import error_bars, grid, new_figure, save
+from igcnas.drawing.palette import BLUE, GREEN, GREY, QUIET, VERMILION, blended
 from igcnas.drawing.style import own_style
-from igcnas.results.figures.files import new_figure, save
 from igcnas.results.importance.analysis import Choice, Effect, Report
 from igcnas.units import counted
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BAR, _WEAK_BAR, _BETTER, _WORSE, _OPEN = "#0072B2", "#A9C4D6", "#009E73", "#D55E00", "#777777"
+_BAR, _WEAK_BAR, _BETTER, _WORSE, _OPEN = BLUE, blended(BLUE, "#ffffff", 0.66), GREEN, VERMILION, GREY
 _TICKS = (75, 50, 33, 20, 10, 5, 0, -5, -10, -25, -50, -100, -200)
 _GAP = 0.6
 
@@ -79,7 +80,7 @@ def importance_figure(report: Report, *, title: str) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.set_axisbelow(True)
     figure.suptitle(title, fontsize=11, x=0.02, ha="left", y=1 - 0.12 / height, va="top")
-    figure.text(0.02, 0.1 / height, _note(report), fontsize=7.5, color="#555555", va="bottom")
+    figure.text(0.02, 0.1 / height, _note(report), fontsize=7.5, color=QUIET, va="bottom")
     return figure
 
 
@@ -108,14 +109,14 @@ def draw_importances(axes: Axes, rows: Sequence[Row]) -> None:
         ticks.append(y)
         names.append(choice.label)
         if _alone(choice, rows):
-            axes.annotate("the only choice", (0.01, y), va="center", fontsize=7.5, color="#777777")
+            axes.annotate("the only choice", (0.01, y), va="center", fontsize=7.5, color=QUIET)
             continue
         axes.barh(y, choice.share, height=min(len(ys), 2) * 0.62, color=_BAR if choice.shown else _WEAK_BAR)
-        axes.plot([choice.low, choice.high], [y, y], color="black", lw=1)
+        error_bars(axes, y, choice.low, choice.high, across=True, width=1, cap=0)
         if choice.chance <= 1.0:
-            axes.plot([choice.chance, choice.chance], [y - 0.75, y + 0.75], color="#D55E00", lw=1.6)
+            axes.plot([choice.chance, choice.chance], [y - 0.75, y + 0.75], color=VERMILION, lw=1.6)
         else:
-            axes.annotate("chance: beyond 100 %", (0.99, y - 0.95), ha="right", fontsize=7, color="#D55E00")
+            axes.annotate("chance: beyond 100 %", (0.99, y - 0.95), ha="right", fontsize=7, color=VERMILION)
     axes.set_yticks(ticks, names, fontsize=8)
     for row in rows:
         if row.title:
@@ -124,7 +125,7 @@ def draw_importances(axes: Axes, rows: Sequence[Row]) -> None:
             )
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"], fontsize=8)
-    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
+    grid(axes, axis="x")
     axes.set_xlabel("share of the importance", fontsize=8.5)
     axes.set_title("How much does the choice matter?", fontsize=9.5, loc="left")
 
@@ -151,7 +152,7 @@ def draw_effects(axes: Axes, rows: Sequence[Row]) -> None:
         low, high = (place, place) if math.isnan(effect.low) else (position(effect.low), position(effect.high))
         clear = low > 0 or high < 0 if not math.isnan(effect.low) else False
         colour = (_BETTER if place > 0 else _WORSE) if clear else _OPEN
-        axes.plot([low, high], [row.y, row.y], color=colour, lw=1.2)
+        error_bars(axes, row.y, low, high, across=True, colour=colour, width=1.2, cap=0, order=2)
         axes.plot(place, row.y, "o", ms=5, color=colour, mfc=colour if clear else "white", zorder=3)
         ticks.append(row.y)
         names.append(f"{effect.value}  (n = {effect.n})")
@@ -161,7 +162,7 @@ def draw_effects(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_yticks(ticks, names, fontsize=8)
     shown = _ticks(extent * 1.08)
     axes.set_xticks([position(tick) for tick in shown], [_tick(tick) for tick in shown], fontsize=8)
-    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
+    grid(axes, axis="x")
     axes.set_xlabel("errors against the average network of the same MACs, other choices equal", fontsize=8.5)
     axes.set_title("Which value is better?   (right: fewer errors)", fontsize=9.5, loc="left")
 

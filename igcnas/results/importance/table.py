@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from igcnas.results.importance.analysis import Report
+from igcnas.results.plain import plain
+from igcnas.results.table import Column, Table
 from igcnas.system.reading import as_kind
-
-if TYPE_CHECKING:
-    import pandas
 
 
 def to_dict(report: Report) -> dict[str, Any]:
     """Plain data for JSON; an unknown interval is null."""
-    plain = asdict(report)
-    for choice, source in zip(plain["choices"], report.choices, strict=True):
+    found: dict[str, Any] = plain(report)
+    for choice, source in zip(found["choices"], report.choices, strict=True):
         choice["above_chance"] = source.shown
-    cleaned: dict[str, Any] = _without_nan(plain)
-    return cleaned
+    return found
 
 
 def from_dict(data: Mapping[str, Any]) -> Report:
@@ -29,7 +26,7 @@ def from_dict(data: Mapping[str, Any]) -> Report:
 
 
 def _with_nan(value: Any) -> Any:
-    """The inverse of _without_nan: only numbers can be unknown."""
+    """The inverse of `plain`: only numbers can be unknown."""
     if isinstance(value, Mapping):
         return {key: _with_nan(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -37,31 +34,23 @@ def _with_nan(value: Any) -> Any:
     return math.nan if value is None else value
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def to_frame(report: Report) -> pandas.DataFrame:
+def effects(report: Report) -> Table:
     """One row for each value of each choice."""
-    import pandas
+    return Table.of(_EFFECTS, [(choice, effect) for choice in report.choices for effect in choice.effects])
 
-    rows = []
-    for choice in report.choices:
-        shared = {
-            "choice": choice.name,
-            "label": choice.label,
-            "within": choice.scope,
-            "networks": choice.n,
-            "importance": choice.share,
-            "importance_low": choice.low,
-            "importance_high": choice.high,
-            "importance_by_chance": choice.chance,
-        }
-        for effect in choice.effects:
-            one = {"value": effect.value, "n": effect.n, "fewer_errors_percent": effect.fewer_percent}
-            rows.append(shared | one | {"fewer_low": effect.low, "fewer_high": effect.high})
-    return pandas.DataFrame(rows)
+
+_EFFECTS = (
+    Column.words("choice", lambda row: row[0].name),
+    Column.words("label", lambda row: row[0].label),
+    Column.words("within", lambda row: row[0].scope),
+    Column.numbers("networks", lambda row: row[0].n),
+    Column.numbers("importance", lambda row: row[0].share),
+    Column.numbers("importance_low", lambda row: row[0].low),
+    Column.numbers("importance_high", lambda row: row[0].high),
+    Column.numbers("importance_by_chance", lambda row: row[0].chance),
+    Column.words("value", lambda row: row[1].value),
+    Column.numbers("n", lambda row: row[1].n),
+    Column.numbers("fewer_errors_percent", lambda row: row[1].fewer_percent),
+    Column.numbers("fewer_low", lambda row: row[1].low),
+    Column.numbers("fewer_high", lambda row: row[1].high),
+)

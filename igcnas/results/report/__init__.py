@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section, Table
+from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section
+from igcnas.results.table import Table
 
 __all__ = ["Axis", "NetworkFacts", "Picture", "Report", "Section", "Table", "compose"]
 

@@ -93,15 +93,7 @@ def _tied(section: Section) -> Section:
     return replace(
         section,
         paragraphs=tuple(map(tied, section.paragraphs)),
-        tables=tuple(
-            replace(
-                table,
-                caption=tied(table.caption),
-                note=tied(table.note),
-                rows=tuple(tuple(map(tied, row)) for row in table.rows),
-            )
-            for table in section.tables
-        ),
+        tables=tuple(table.reworded(tied) for table in section.tables),
         pictures=tuple(replace(picture, caption=tied(picture.caption)) for picture in section.pictures),
     )
 

@@ -10,17 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from igcnas.network.architecture import Architecture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """numeric: for each column whether its cells are numbers, which stand to the right."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...]
-    note: str = ""
+from igcnas.results.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.results.figures import page_svg, svg_of, write
+from igcnas.drawing.figures import page_svg, svg_of, write
 from igcnas.results.report.content import Picture
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ figure.py      the same as a picture
 
 from igcnas.results.retraining.execution import Retraining, Training
 from igcnas.results.retraining.plan import Finalist, RetrainSettings, choose_finalists, guard
-from igcnas.results.retraining.table import Comparison, Result, Row, Table, tabulate
+from igcnas.results.retraining.table import Comparison, Result, RetrainResults, Row, tabulate
 
 __all__ = [
     "Comparison",
     "Finalist",
     "Result",
+    "RetrainResults",
     "RetrainSettings",
     "Retraining",
     "Row",
-    "Table",
     "Training",
     "choose_finalists",
     "guard",

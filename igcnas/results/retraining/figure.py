@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from igcnas.drawing import figures
+from igcnas.drawing.figures import error_bars, grid, new_figure
+from igcnas.drawing.palette import BLUE, GREY, PALE, VERMILION
 from igcnas.drawing.style import own_style
-from igcnas.results.figures import files
-from igcnas.results.figures.files import new_figure
-from igcnas.results.figures.scale import frame, from_scale, to_scale
+from igcnas.results.figures.scale import accuracy_axis
 from igcnas.results.retraining.plan import RetrainSettings
-from igcnas.results.retraining.table import Row, Table
+from igcnas.results.retraining.table import RetrainResults, Row
 from igcnas.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Two of Okabe and Ito's colours, as in the other figures.
-_SEARCHED, _PUBLISHED = "#0072B2", "#D55E00"
+_SEARCHED, _PUBLISHED = BLUE, VERMILION
 _STEP = 0.09  # between points that would lie on each other
 
 
@@ -40,35 +38,33 @@ def stacked(accuracies: Sequence[float]) -> list[float]:
     return heights
 
 
-def draw(table: Table, axes: Axes) -> None:
+def draw(found: RetrainResults, axes: Axes) -> None:
     """Rows from the best at the top; the band is the margin around the best published mean."""
-    rows = table.rows
-    reference = next((row for row in rows if row.finalist.name == table.best_published), None)
+    rows = found.rows
+    reference = next((row for row in rows if row.finalist.name == found.best_published), None)
     if reference is not None:
         axes.axvspan(
-            reference.mean - table.margin,
-            reference.mean + table.margin,
-            color="#eeeeee",
+            reference.mean - found.margin,
+            reference.mean + found.margin,
+            color=PALE,
             lw=0,
-            label=f"best published +- {table.margin:g} points",
+            label=f"best published +- {found.margin:g} points",
         )
-        axes.axvline(reference.mean, c="#999999", lw=0.8)
+        axes.axvline(reference.mean, c=GREY, lw=0.8)
     labelled: set[bool] = set()
     for place, row in enumerate(rows):
         _draw_row(axes, len(rows) - 1 - place, row, row.finalist.published not in labelled)
         labelled.add(row.finalist.published)
-    axes.set_xscale("function", functions=(to_scale, from_scale))
     ends = [bound for row in rows for bound in row.interval or ()]
-    shown = np.clip(np.array([accuracy for row in rows for accuracy in row.accuracies] + ends), 0.0, 100.0)
-    axes.set_xlim(*frame(axes.xaxis, shown))
+    shown = [*ends, *(accuracy for row in rows for accuracy in row.accuracies)]
+    accuracy_axis(axes, [min(100.0, max(0.0, accuracy)) for accuracy in shown], across=True)
     labels = [f"{row.finalist.name}\n{row.macs / 1e6:.3g} MFLOPs" for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes, axis="x")
     axes.set_xlabel(
-        f"test accuracy (%, {counted(table.test_images, 'image')}; binomial standard error "
-        f"{table.binomial_error:.2f} points), "
+        f"test accuracy (%, {counted(found.test_images, 'image')}; binomial standard error "
+        f"{found.binomial_error:.2f} points), "
         "spaced by error rate"
     )
 
@@ -100,15 +96,15 @@ def _draw_row(axes: Axes, height: int, row: Row, labelled: bool) -> None:
     )
     if row.interval is not None:
         shown = [min(100.0, max(0.0, bound)) for bound in row.interval]  # no accuracy lies beyond
-        axes.plot(shown, [height - 0.12] * 2, c=colour, lw=1.6, zorder=3)
+        error_bars(axes, height - 0.12, *shown, across=True, colour=colour, width=1.6, cap=0)
 
 
 @own_style()
-def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) -> Figure:
-    """The picture of a table."""
-    canvas = new_figure(9.0, 1.6 + 0.55 * len(table.rows))
+def accuracies_figure(found: RetrainResults, settings: RetrainSettings, *, title: str) -> Figure:
+    """The picture of the results."""
+    canvas = new_figure(9.0, 1.6 + 0.55 * len(found.rows))
     axes = canvas.add_subplot()
-    draw(table, axes)
+    draw(found, axes)
     axes.set_title(
         f"{title}: from scratch, {counted(settings.training.epochs, 'epoch')}, {counted(settings.seeds, 'seed')}, on "
         f"{settings.data_name}",
@@ -118,6 +114,6 @@ def accuracies_figure(table: Table, settings: RetrainSettings, *, title: str) ->
     return canvas
 
 
-def save(path: Path, table: Table, settings: RetrainSettings, *, title: str) -> list[Path]:
+def save(path: Path, found: RetrainResults, settings: RetrainSettings, *, title: str) -> list[Path]:
     """Write the picture as PNG, and as SVG beside it; the paths of both."""
-    return files.save(accuracies_figure(table, settings, title=title), path)
+    return figures.save(accuracies_figure(found, settings, title=title), path)

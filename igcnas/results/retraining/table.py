@@ -86,7 +86,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class RetrainResults:
     """Rows by mean accuracy, the highest first. binomial_error: standard error of the test split at the highest mean.
 
     against_published and against_first: the two families of tests; the first is empty where no published network fits.
@@ -105,7 +105,7 @@ class Table:
     reasons: tuple[str, ...]
 
 
-def tabulate(settings: RetrainSettings, results: Sequence[Result]) -> Table | None:
+def tabulate(settings: RetrainSettings, results: Sequence[Result]) -> RetrainResults | None:
     """The table of all results; None where no training has an accuracy."""
     good = [result for result in results if result.failed is None]
     if not good:
@@ -124,7 +124,7 @@ def tabulate(settings: RetrainSettings, results: Sequence[Result]) -> Table | No
     first = (searched or published)[0]
     best = max(published, key=lambda row: row.mean, default=None)
     ordered = sorted(rows.values(), key=lambda row: -row.mean)
-    return Table(
+    return RetrainResults(
         rows=tuple(ordered),
         first=first.finalist.name,
         best_published=None if best is None else best.finalist.name,

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas.drawing.figures import grid, new_figure, png_of
+from igcnas.drawing.palette import BLUE, GREEN, ORANGE
 from igcnas.drawing.style import own_style
 from igcnas.errors import MissingExtraError
-from igcnas.system import harmless
 from igcnas.system.extras import extra
 from igcnas.system.files import append, remove, write_text, write_whole
 from igcnas.training.engine import EpochReport
@@ -32,8 +33,7 @@ _TAGS = {
     "val_accuracy": "top1/validation",
     "val_top5": "top5/validation",
 }
-# Okabe and Ito's palette.
-_LOSS, _TRAIN, _TOP1, _TOP5 = "#000000", "#E69F00", "#0072B2", "#009E73"
+_LOSS, _TRAIN, _TOP1, _TOP5 = "black", ORANGE, BLUE, GREEN
 
 
 def value_of(report: EpochReport, column: str) -> float | None:
@@ -115,12 +115,9 @@ def _record(event: Any) -> bytes:
 @own_style()
 def write_picture(folder: Path, curve: Sequence[EpochReport], *, title: str, best_epoch: int) -> None:
     """curve.png: the loss above, the accuracies below."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(8.0, 6.0), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8.0, 6.0)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     _draw(above, curve, [("train_loss", "training batches", _LOSS, "-")])
     above.set_ylabel("loss, with all penalties")
@@ -140,13 +137,10 @@ def write_picture(folder: Path, curve: Sequence[EpochReport], *, title: str, bes
     below.set_xlabel("epoch")
     below.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in (above, below):
-        axes.grid(True, lw=0.3, c="#dddddd")
-        axes.set_axisbelow(True)
+        grid(axes)
         axes.legend(fontsize=8)
     figure.suptitle(title, fontsize=10, wrap=True)
-    buffer = io.BytesIO()
-    harmless.figure(figure).savefig(buffer, format="png")
-    write_whole(folder / PICTURE, buffer.getvalue())
+    write_whole(folder / PICTURE, png_of(figure))
 
 
 def _draw(axes: Axes, curve: Sequence[EpochReport], lines: list[tuple[str, str, str, str]]) -> None:

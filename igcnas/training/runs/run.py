@@ -273,16 +273,13 @@ class _Files:
         checkpoint.write(self.folder / name)
 
 
-def measured_cost(settings: RunSettings, state: dict[str, torch.Tensor]) -> Cost | None:
-    """Counts of the trained network after lowering; None where a kind of learned grouping has no lowered form."""
+def measured_cost(settings: RunSettings, state: dict[str, torch.Tensor]) -> Cost:
+    """Counts of the trained network after lowering."""
     network_plan = plan(settings.architecture)
     with torch.random.fork_rng(devices=[]):
         network = build(network_plan)
     network.load_state_dict(state)
-    try:
-        return count_plan(lower(network_plan, network.eval()).plan)
-    except KeyError:
-        return None
+    return count_plan(lower(network_plan, network.eval()).plan)
 
 
 def _summary(settings: RunSettings, engine: Engine, test: Scores, classes: int) -> dict[str, Any]:
@@ -305,9 +302,9 @@ def _summary(settings: RunSettings, engine: Engine, test: Scores, classes: int) 
         "classes": classes,
         "params": expected.params,
         "macs": expected.macs,
-        "measured_params": None if measured is None else measured.params,
-        "measured_macs": None if measured is None else measured.macs,
-        "exceeds_expected": None if measured is None else measured.macs > expected.macs,
+        "measured_params": measured.params,
+        "measured_macs": measured.macs,
+        "exceeds_expected": measured.macs > expected.macs,
         "best_epoch": engine.best_epoch,
         "chosen_by": "validation" if validation else "the last epoch",
         "validation": validation,

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from igcnas.network.architecture import Architecture
 from igcnas.results.importance import Report as Importance
 from igcnas.results.report.content import NetworkFacts
 from igcnas.results.report.numbers.chance import Chance, compare_random
@@ -63,18 +58,3 @@ def measure(study: Study, *, importance: bool = True) -> Numbers:
         provenance=provenance_of(study, trust),
         tested=exports_of(study.folder),
     )
-
-
-def plain(value: Any) -> Any:
-    """As data for JSON: what is not finite is null, a network is its id, a path its text."""
-    if isinstance(value, Architecture):
-        return value.id
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -22,6 +22,7 @@ from igcnas.statistics.intervals import (
     Interval,
     bootstrap_interval,
     deviation,
+    expected_maximum,
     mean,
     t_interval,
     welch,
@@ -169,17 +170,3 @@ def against(random: Sequence[tuple[int, float]], later: Sequence[tuple[int, floa
             lambda places: float(values[places].mean() + deviations * values[places].std(ddof=1)), drawn.n
         ),
     )
-
-
-def expected_maximum(n: int) -> float:
-    """The expected maximum of n standard normals.
-
-    >>> round(expected_maximum(1), 6) + 0.0, round(expected_maximum(2), 4)  # the latter is 1 / sqrt(pi)
-    (0.0, 0.5642)
-    """
-    import numpy as np
-    from scipy.special import log_ndtr
-
-    x = np.linspace(-10.0, 10.0, 4001)
-    density = np.exp(math.log(n) - 0.5 * x**2 + (n - 1) * log_ndtr(x)) / math.sqrt(2 * math.pi)
-    return float((x * density).sum() * (x[1] - x[0]))

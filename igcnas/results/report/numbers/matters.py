@@ -13,9 +13,10 @@ from igcnas.errors import StudyError
 from igcnas.results.importance import Choice, Report, analyse, samples_of
 from igcnas.results.importance.figure import importance_figure
 from igcnas.results.importance.keeping import keep, kept
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
-from igcnas.results.report.words import counted, listed, share
+from igcnas.results.report.words import counted, listed, share, share_interval
+from igcnas.results.table import Column, Table
 from igcnas.search.study import Study
 
 MADE = 100  # networks up to which a report makes the analysis itself
@@ -130,23 +131,21 @@ def _effects(shown: Sequence[Choice]) -> list[str]:
 
 
 def _table(found: Report) -> Table:
-    rows = tuple(
-        (
-            choice.scope or "all",
-            choice.label,
-            str(choice.n),
-            share(choice.share),
-            f"{100 * choice.low:.0f} to {100 * choice.high:.0f} %",
-            share(choice.chance),
-            "yes" if choice.shown else "no" if choice.comparable else "too few",
-        )
-        for choice in found.choices
-    )
-    return Table(
+    return Table.of(
+        _CHOICES,
+        found.choices,
         caption=f"Importance of every choice, by {found.evaluator}",
-        columns=("block type", "choice", "networks", "importance", "95 % interval", "by chance", "above chance"),
-        rows=rows,
-        numeric=(False, False, True, True, True, True, False),
         note="By chance: what a choice reaches in one of twenty shufflings of the results. Too few: fewer than two of "
         "its values had three networks.",
     )
+
+
+_CHOICES = (
+    Column.words("block type", lambda choice: choice.scope or "all"),
+    Column.words("choice", lambda choice: choice.label),
+    Column.numbers("networks", lambda choice: choice.n),
+    Column.numbers("importance", lambda choice: choice.share, share),
+    Column.numbers("95 % interval", lambda choice: share_interval(choice.low, choice.high)),
+    Column.numbers("by chance", lambda choice: choice.chance, share),
+    Column.words("above chance", lambda choice: "yes" if choice.shown else "no" if choice.comparable else "too few"),
+)

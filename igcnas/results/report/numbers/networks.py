@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from igcnas.results.figures import block_type
 from igcnas.results.importance.names import label, value_label
-from igcnas.results.report.content import NetworkFacts, Section, Table
+from igcnas.results.report.content import NetworkFacts, Section
 from igcnas.results.report.words import counted
+from igcnas.results.table import Column, Table
 from igcnas.search.records import Network, TrialRecord, repeats
 from igcnas.search.study import Study
 from igcnas.units import mega
@@ -90,23 +91,21 @@ def _facts(
     )
 
 
+_FRONT = (
+    Column.numbers("network", lambda one: one.number),
+    Column.numbers("MFLOPs", lambda one: one.macs, mega),
+    Column.numbers("parameters", lambda one: one.params, ","),
+    Column.numbers("latency", lambda one: one.latency_ms, ".3f", unit="ms"),
+    Column.numbers("accuracy", lambda one: one.accuracy, ".2f", unit="%"),
+    Column.numbers("error", lambda one: one.error, ".2f"),
+    Column.numbers("n", lambda one: one.n),
+    Column.words("what it is", lambda one: one.name or one.label),
+)
+
+
 def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
     """The front as a table: what the interactive figure shows, for readers and printers without it."""
     line = sorted((one for one in networks if one.on_front), key=lambda one: one.cost)
-    latency = any(one.latency_ms is not None for one in line)
-    rows = tuple(
-        (
-            str(one.number),
-            mega(one.macs),
-            f"{one.params:,}",
-            *(["-" if one.latency_ms is None else f"{one.latency_ms:.3f}"] if latency else []),
-            f"{one.accuracy:.2f}",
-            "-" if one.error is None else f"{one.error:.2f}",
-            str(one.n),
-            one.name or one.label,
-        )
-        for one in line
-    )
     known = sum(one.kind == "known" for one in line)
     belong = f"; {known} of them {'is' if known == 1 else 'are'} known from the literature" if known else ""
     pruned = sum(one.state == "pruned" for one in networks)
@@ -126,18 +125,17 @@ def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
             f"{counted(over, 'network')} came out of training above the budget, which learned groups can bring about, "
             "and cannot be on the front."
         )
-    columns = ("network", "MFLOPs", "parameters", *(["latency, ms"] if latency else []), "accuracy, %", "error", "n")
-    table = Table(
+    measured = any(one.latency_ms is not None for one in line)
+    table = Table.of(
+        [column for column in _FRONT if column.heading != "latency" or measured],
+        line,
         caption="The front, cheapest first",
-        columns=(*columns, "what it is"),
-        rows=rows,
-        numeric=(True,) * len(columns) + (False,),
         note="n: trainings with different seeds.",
     )
     return Section(
         key="networks",
         title="The front as a table",
         paragraphs=tuple(paragraphs),
-        tables=(table,) if rows else (),
+        tables=(table,) if line else (),
         commands=(study.command("plot {}"), study.command("export {} --trial NUMBER")),
     )

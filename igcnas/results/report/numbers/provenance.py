@@ -44,6 +44,7 @@ class Provenance:
     validation_images: int
     validation_share: float | None
     budget: Budget
+    budget_macs: int | None
     objective: str
     sampler: str
     pruner: str
@@ -74,6 +75,7 @@ def provenance_of(study: Study, trust: Trust) -> Provenance:
         validation_images=settings.data.validation_images,
         validation_share=None if settings.data.own_validation else settings.training.validation_fraction,
         budget=settings.budget,
+        budget_macs=settings.budget_macs,
         objective=settings.objective,
         sampler=settings.sampler,
         pruner=settings.pruner,

@@ -10,8 +10,7 @@ from igcnas.results.audit.reading import Audit, read_audit
 from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE, verdict
 from igcnas.results.report.words import counted
 from igcnas.results.retraining.plan import FILE, RetrainSettings, read_settings
-from igcnas.results.retraining.table import Table as Tests
-from igcnas.results.retraining.table import tabulate
+from igcnas.results.retraining.table import RetrainResults, tabulate
 from igcnas.search.study import Study
 
 _FOUND = {
@@ -30,7 +29,7 @@ class Retraining:
 
     folder: Path
     settings: RetrainSettings
-    tests: Tests | None
+    tests: RetrainResults | None
     done: int
     planned: int
 

@@ -83,7 +83,7 @@ def _environment() -> Environment:
         finalize=_allowed,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
-    environment.globals |= {"tip": _tip, "title": title, "data_uri": data_uri}
+    environment.globals |= {"tip": _tip, "title": title, "data_uri": data_uri, "zip": zip}
     return environment
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from igcnas.results.audit.reading import Audit
 from igcnas.results.audit.result import ALL, WITHIN
 from igcnas.results.audit.verdict import verdict
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.trust import Trust
 from igcnas.results.report.words import counted
+from igcnas.results.table import Table
 from igcnas.search.study import Study
 from igcnas.units import duration
 
@@ -80,15 +81,15 @@ def audit_section(study: Study, trust: Trust, drawings: Sequence[Drawing]) -> Se
 
 
 def _audit_table(audit: Audit) -> Table:
-    from igcnas.results.audit.table import agreement_lines, ceiling_note
+    from igcnas.results.audit.table import agreement, ceiling_note
 
     assert audit.result is not None
     scopes = [audit.result.scopes[ALL], audit.result.scopes[WITHIN]]
-    head, *body = agreement_lines(scopes, audit.result, lambda scope: scope.taus, ceilings=True)
-    return Table(
+    return agreement(
+        scopes,
+        audit.result,
+        lambda scope: scope.taus,
+        ceilings=True,
         caption=f"{audit.folder.name}: Kendall's tau-b with the mean of the long trainings, with 95 % intervals",
-        columns=tuple(head),
-        rows=tuple(map(tuple, body)),
-        numeric=(False, *[True] * (len(head) - 1)),
         note=ceiling_note(audit.result),
     )

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igcnas.drawing.figures import error_bars, grid, new_figure
+from igcnas.drawing.palette import BLUE, GREY, ORANGE
 from igcnas.drawing.style import own_style
-from igcnas.results.figures import new_figure
 from igcnas.results.importance.samples import fewer_percent
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.chance import LEAST, Chance, Group, RandomComparison
 from igcnas.results.report.words import counted, errors, fewer_span, p_value, share, share_interval
+from igcnas.results.table import Column, Table, span
 from igcnas.search.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE = "Against random search"
-_RANDOM, _LATER = "#777777", "#0072B2"
+_RANDOM, _LATER = GREY, BLUE
 _TICKS = (-400, -200, -100, -50, -20, 0, 20, 33, 50, 67, 75, 80, 90)
 
 
@@ -128,19 +129,24 @@ def _fewer(low: float, high: float) -> str:
 
 
 def _table(found: RandomComparison) -> Table:
-    def row(name: str, some: Group) -> tuple[str, ...]:
-        mean, best = fewer_percent(some.mean), fewer_percent(some.best)
-        low, high = fewer_percent(some.low), fewer_percent(some.high)
-        span = f"{low:.0f} to {high:.0f} %" if math.isfinite(low) and math.isfinite(high) else "-"
-        return (name, str(some.n), f"{mean:.0f} %", span, f"{best:.0f} %", f"{some.sd:.2f}")
-
-    return Table(
+    return Table.of(
+        _GROUPS,
+        [("drawn at random", found.random), ("proposed from what was known", found.later)],
         caption="Errors fewer than those of the reference at equal cost",
-        columns=("networks", "n", "average", "95 % interval", "best", "spread (sd of the log)"),
-        rows=(row("drawn at random", found.random), row("proposed from what was known", found.later)),
-        numeric=(False, True, True, True, True, True),
         note="Negative: more errors than the reference. Averages are of logarithms of errors.",
     )
+
+
+_GROUPS = (
+    Column.words("networks", lambda row: row[0]),
+    Column.numbers("n", lambda row: row[1].n),
+    Column.numbers("average", lambda row: f"{fewer_percent(row[1].mean):.0f} %"),
+    Column.numbers(
+        "95 % interval", lambda row: tuple(map(fewer_percent, (row[1].low, row[1].high))), span(".0f", " %")
+    ),
+    Column.numbers("best", lambda row: f"{fewer_percent(row[1].best):.0f} %"),
+    Column.numbers("spread (sd of the log)", lambda row: row[1].sd, ".2f"),
+)
 
 
 @own_style()
@@ -172,13 +178,13 @@ def draw_chance(found: RandomComparison, axes: Axes) -> None:
     """Two rows of points; the scale is of logarithms, its words are percents."""
     rows = ((1, found.random, _RANDOM, "drawn at random"), (0, found.later, _LATER, "proposed"))
     low, high = found.expected_best_interval
-    axes.axvspan(low, high, color="#E69F00", alpha=0.15, lw=0)
-    axes.axvline(found.expected_best, color="#E69F00", ls="--", lw=1.4)
+    axes.axvspan(low, high, color=ORANGE, alpha=0.15, lw=0)
+    axes.axvline(found.expected_best, color=ORANGE, ls="--", lw=1.4)
     draws = np.random.default_rng(0)
     for height, some, colour, _ in rows:
         heights = height + 0.12 + draws.uniform(0.0, 0.24, some.n)
         axes.scatter(some.scores, heights, s=18, c=colour, alpha=0.8, lw=0, zorder=3)
-        axes.plot([some.low, some.high], [height - 0.12] * 2, color=colour, lw=2, zorder=3)
+        error_bars(axes, height - 0.12, some.low, some.high, across=True, colour=colour, width=2, cap=0)
         axes.plot([some.mean], [height - 0.12], marker="|", ms=12, mew=2, color=colour, zorder=4)
     axes.set_yticks([0.05, 1.05], [f"{rows[1][3]} ({found.later.n})", f"{rows[0][3]} ({found.random.n})"])
     axes.set_ylim(-0.45, 1.6)
@@ -190,8 +196,7 @@ def draw_chance(found: RandomComparison, axes: Axes) -> None:
     axes.set_xticks([_place(mark) for mark in marks], [_word(mark) for mark in marks])
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.grid(True, axis="x", lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes, axis="x")
 
 
 def _place(percent: float) -> float:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from igcnas.drawing.figures import grid, new_figure
+from igcnas.drawing.palette import BLUE, GREY
 from igcnas.drawing.style import own_style
-from igcnas.results.figures import new_figure
-from igcnas.results.figures.scale import from_scale, limits, ticks, to_scale
-from igcnas.results.report.content import Section, Table
+from igcnas.results.figures.scale import accuracy_axis
+from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.history import History
 from igcnas.results.report.words import counted, name_of
+from igcnas.results.table import Column, Table
 from igcnas.search.study import Study
 from igcnas.units import duration
 
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 
 _KINDS = (
     ("known", "#000000", "*", "baseline"),
-    ("random", "#777777", "o", "drawn at random"),
-    ("proposed", "#0072B2", "o", "proposed"),
-    ("searched", "#0072B2", "o", "searched"),
+    ("random", GREY, "o", "drawn at random"),
+    ("proposed", BLUE, "o", "proposed"),
+    ("searched", BLUE, "o", "searched"),
 )
 
 
@@ -60,28 +62,23 @@ def history_section(study: Study, history: History, drawings: list[Drawing]) -> 
             f"summed over octaves of cost up to {history.reference_cost:.3g} {study.axis.unit}. It grows when the "
             "front does at any cost."
         )
-    rows = tuple(
+    table = Table.of(
         (
-            str(moment.networks),
-            "-" if moment.seconds is None else duration(moment.seconds),
-            f"{moment.best:.2f}",
-            "-" if moment.hypervolume is None else f"{moment.hypervolume:.1f}",
-            name_of(names[moment.number]),
-        )
-        for moment in rises
-    )
-    table = Table(
+            Column.numbers("networks", lambda moment: moment.networks),
+            Column.numbers("after", lambda moment: moment.seconds, duration),
+            Column.numbers("best", lambda moment: moment.best, ".2f", unit="%"),
+            Column.numbers("hypervolume", lambda moment: moment.hypervolume, ".1f"),
+            Column.words("by", lambda moment: name_of(names[moment.number])),
+        ),
+        rises,
         caption="When the highest accuracy rose",
-        columns=("networks", "after", "best, %", "hypervolume", "by"),
-        rows=rows,
-        numeric=(True, True, True, True, False),
         note="By the clock, from the beginning of the first training; pauses between runs included.",
     )
     return Section(
         key="history",
         title="The search over time",
         paragraphs=tuple(paragraphs),
-        tables=(table,) if rows else (),
+        tables=(table,) if rises else (),
         pictures=tuple(drawing.picture() for drawing in drawings),
     )
 
@@ -146,12 +143,7 @@ def draw_best(history: History, axes: Axes, *, images: int) -> None:
         lw=1.1,
         label="highest so far",
     )
-    values = [moment.accuracy or 0.0 for moment in shown]
-    axes.set_yscale("function", functions=(to_scale, from_scale))
-    low, high = limits(min(values), max(values))
-    axes.set_ylim(low, high)
-    marks = ticks(low, high, apart=0.07)
-    axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
+    accuracy_axis(axes, [moment.accuracy or 0.0 for moment in shown], apart=0.07)
     axes.set_ylabel(f"validation accuracy (%, {counted(images, 'image')})")
     axes.set_xlabel("networks trained or pruned so far")
     _tidy(axes)
@@ -161,7 +153,7 @@ def draw_hypervolume(history: History, axes: Axes) -> None:
     """The staircase, from nothing."""
     xs = [0, *(moment.networks for moment in history.moments)]
     ys = [0.0, *(moment.hypervolume or 0.0 for moment in history.moments)]
-    axes.step(xs, ys, where="post", c="#0072B2", lw=1.4)
+    axes.step(xs, ys, where="post", c=BLUE, lw=1.4)
     axes.set_ylim(0, max(ys) * 1.06 or 1.0)
     axes.set_ylabel("hypervolume (points times octaves)")
     axes.set_xlabel("networks trained or pruned so far")
@@ -170,5 +162,4 @@ def draw_hypervolume(history: History, axes: Axes) -> None:
 
 def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(True, lw=0.3, c="#dddddd")
-    axes.set_axisbelow(True)
+    grid(axes)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.numbers.known import KnownNetwork
 from igcnas.results.report.words import counted, interval, listed, points
+from igcnas.results.table import Column, Table
 from igcnas.search.study import Study
 from igcnas.units import mega
 
@@ -105,10 +106,7 @@ def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
             f"{times:.1f} times fewer {equal}, by network {most.reached_by}."
         )
     return Section(
-        key="known",
-        title=title,
-        paragraphs=tuple(paragraphs),
-        tables=(_table(known, spread=study.objective.spread),),
+        key="known", title=title, paragraphs=tuple(paragraphs), tables=(_table(known, spread=study.objective.spread),)
     )
 
 
@@ -150,18 +148,12 @@ def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
     return Table(
         caption=f"Baselines and the best searched network {'that costs no more' if spread else 'in the budget'}",
         columns=(
-            "known (MFLOPs)",
-            "% (n)",
-            "searched (MFLOPs)",
-            "% (n)",
-            "difference",
-            "95 % interval",
-            "further",
-            "fewer errors",
-            "cheaper",
+            Column.words("known (MFLOPs)"),
+            Column.numbers("% (n)"),
+            Column.words("searched (MFLOPs)"),
+            *map(Column.numbers, ("% (n)", "difference", "95 % interval", "further", "fewer errors", "cheaper")),
         ),
         rows=tuple(rows),
-        numeric=(False, True, False, True, True, True, True, True, True),
         note="n: trainings. Further: the difference by the further seeds of the searched network alone. Cheaper: the "
         "cost of the baseline over that of the cheapest searched network of at least its accuracy; below 1 it "
         "takes more, a dash: none is as accurate.",

@@ -9,9 +9,10 @@ from typing import Any
 from igcnas import __version__
 from igcnas.network.budget import Budget
 from igcnas.network.grouping.rules import GroupingRules
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.numbers.provenance import SEARCH, Provenance
 from igcnas.results.report.words import counted, listed, often
+from igcnas.results.table import Column, Table
 from igcnas.search.study import Study
 from igcnas.system.harmless import without_folders
 from igcnas.units import duration
@@ -117,7 +118,7 @@ def _settings_table(found: Provenance) -> Table:
         ("training", _words(training)),
         ("learned groups", _words(rules) or "by the default rules"),
     ]
-    return Table(caption="Settings", columns=("what", "value"), rows=tuple(rows), numeric=(False, False))
+    return Table(caption="Settings", columns=(Column.words("what"), Column.words("value")), rows=tuple(rows))
 
 
 def _words(values: Mapping[str, Any]) -> str:
@@ -125,24 +126,18 @@ def _words(values: Mapping[str, Any]) -> str:
 
 
 def _runs_table(found: Provenance) -> Table:
-    rows = tuple(
-        (
-            what,
-            run.began,
-            "killed, or not ended" if run.seconds is None else duration(run.seconds),
-            str(run.workers),
-            listed(run.devices) or "-",
-            run.engine or "-",
-            f"{run.igcnas} {run.commit}".strip(),
-        )
-        for what, run in found.runs
-    )
-    return Table(
-        caption="Runs",
-        columns=("of", "began (UTC)", "took", "workers", "devices", "engine", "igcnas"),
-        rows=rows,
-        numeric=(False, False, True, True, False, False, False),
-    )
+    return Table.of(_RUNS, found.runs, caption="Runs")
+
+
+_RUNS = (
+    Column.words("of", lambda run: run[0]),
+    Column.words("began (UTC)", lambda run: run[1].began),
+    Column.numbers("took", lambda run: "killed, or not ended" if run[1].seconds is None else duration(run[1].seconds)),
+    Column.numbers("workers", lambda run: run[1].workers),
+    Column.words("devices", lambda run: listed(run[1].devices) or "-"),
+    Column.words("engine", lambda run: run[1].engine or "-"),
+    Column.words("igcnas", lambda run: f"{run[1].igcnas} {run[1].commit}".strip()),
+)
 
 
 def _budget(budget: Budget) -> str:

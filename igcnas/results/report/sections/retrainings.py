@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.trust import Trust
 from igcnas.results.report.sections.summary import export_sentence
+from igcnas.results.table import Table
 from igcnas.search.records import Tested
 from igcnas.search.study import Study
 from igcnas.units import counted
@@ -36,7 +37,7 @@ def retraining_drawings(study: Study, trust: Trust) -> list[Drawing]:
 
 def retraining_section(study: Study, trust: Trust, drawings: Sequence[Drawing], exports: Sequence[Tested]) -> Section:
     """What exports measured; every retraining with its tests, and what a reader must know to judge them."""
-    from igcnas.results.retraining.report import COMPARED, HEAD, cells, compared, families, notes
+    from igcnas.results.retraining.report import COMPARED, NETWORKS, families, notes
 
     paragraphs = [sentence for sentence in [export_sentence(exports)] if sentence]
     tables: list[Table] = []
@@ -48,23 +49,15 @@ def retraining_section(study: Study, trust: Trust, drawings: Sequence[Drawing], 
             continue
         paragraphs += notes(one.tests, one.settings)
         tables.append(
-            Table(
+            Table.of(
+                NETWORKS,
+                one.tests.rows,
                 caption=f"{name}: from scratch, on the test split",
-                columns=HEAD,
-                rows=tuple(cells(one.tests.rows)),
-                numeric=(False, *[True] * (len(HEAD) - 2), False),
                 note="sd and interval over seeds; search %: mean validation accuracy in the search.",
             )
         )
         for title, family in families(one.tests):
-            tables.append(
-                Table(
-                    caption=f"{name}: {title[0].lower()}{title[1:]}",
-                    columns=COMPARED,
-                    rows=tuple(compared(family)),
-                    numeric=(False, *[True] * (len(COMPARED) - 2), False),
-                )
-            )
+            tables.append(Table.of(COMPARED, family, caption=f"{name}: {title[0].lower()}{title[1:]}"))
     if not trust.retrainings:
         paragraphs.append(
             "The finalists have not been trained again from scratch and tested: accuracies of the search are on the "

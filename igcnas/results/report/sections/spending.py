@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from igcnas.results.report.content import Section, Table
-from igcnas.results.report.numbers.spending import Spending
+from igcnas.results.report.content import Section
+from igcnas.results.report.numbers.spending import Purpose, Spending
 from igcnas.results.report.words import counted, listed, share, share_interval
+from igcnas.results.table import Column, Table
 from igcnas.units import duration
 
 if TYPE_CHECKING:
@@ -51,24 +52,18 @@ def spending_section(spending: Spending, spared: SparedAudit | None) -> Section:
         paragraphs.append(
             f"{counted(spending.in_training, 'training is', 'trainings are')} open and in none of these sums."
         )
-    rows = [
-        (
-            one.words + (" (waste)" if one.waste else ""),
-            f"{one.trainings:,}",
-            duration(one.seconds),
-            f"{one.seconds:,.1f}",
-            share(one.share),
-        )
-        for one in spending.purposes
-    ]
-    rows.append(("all", f"{total:,}", duration(spending.seconds), f"{spending.seconds:,.1f}", "100 %"))
-    table = Table(
-        caption="Seconds of training, by what they were spent on",
-        columns=("purpose", "trainings", "time", "seconds", "share"),
-        rows=tuple(rows),
-        numeric=(False, True, True, True, True),
-    )
+    whole = Purpose(key="all", words="all", trainings=total, seconds=spending.seconds, share=1.0, waste=False)
+    table = Table.of(_PURPOSES, [*spending.purposes, whole], caption="Seconds of training, by what they were spent on")
     return Section(key="cost", title="What it cost", paragraphs=tuple(paragraphs), tables=(table,) if total else ())
+
+
+_PURPOSES = (
+    Column.words("purpose", lambda one: one.words + (" (waste)" if one.waste else "")),
+    Column.numbers("trainings", lambda one: one.trainings, ","),
+    Column.numbers("time", lambda one: one.seconds, duration),
+    Column.numbers("seconds", lambda one: one.seconds, ",.1f"),
+    Column.numbers("share", lambda one: one.share, share),
+)
 
 
 def _spared(spared: SparedAudit) -> str:

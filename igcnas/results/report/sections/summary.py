@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TypeGuard
 
 from igcnas.results.report import words
-from igcnas.results.report.content import Section, Table
+from igcnas.results.report.content import Section
 from igcnas.results.report.numbers.chance import Chance
 from igcnas.results.report.numbers.known import KnownNetwork
 from igcnas.results.report.numbers.verdict import Candidate, State, Verdict
 from igcnas.results.report.sections.chance import chance_sentence
 from igcnas.results.report.sections.known import known_sentence
+from igcnas.results.table import Column, Table
 from igcnas.search.records import Tested
 from igcnas.search.study import Study
 from igcnas.statistics.noise import seed_words
@@ -155,29 +156,27 @@ def _progress(study: Study, verdict: Verdict | None, state: State) -> str:
 def _table(verdict: Verdict) -> Table:
     candidates = (verdict.first, *verdict.others)[:_SHOWN]
     left = 1 + len(verdict.others) - len(candidates)
-    rows = tuple(
-        (
-            str(one.number),
-            mega(one.macs),
-            f"{one.mean:.2f}",
-            "-" if one.sd is None else f"{one.sd:.2f}",
-            str(one.n),
-            f"{one.expected:.2f} ± {one.uncertainty:.2f}",
-            f"{one.probability:.2f}",
-            one.name or one.label,
-        )
-        for one in candidates
-    )
-    return Table(
+    return Table.of(
+        _CANDIDATES,
+        candidates,
         caption="Networks that may be the best",
-        columns=("network", "MFLOPs", "mean, %", "sd", "n", "expected, %", "probability", "what it is"),
-        rows=rows,
-        numeric=(True, True, True, True, True, True, True, False),
         note="n: trainings. Expected: the accuracy that many seeds would average to, with its standard deviation; a "
         "single high accuracy counts for less than a mean. Probability: that no other network of the study is better "
         "in the mean over many seeds on these images."
         + (f" {words.counted(left, 'network')} more with 1 % or more." if left else ""),
     )
+
+
+_CANDIDATES = (
+    Column.numbers("network", lambda one: one.number),
+    Column.numbers("MFLOPs", lambda one: one.macs, mega),
+    Column.numbers("mean", lambda one: one.mean, ".2f", unit="%"),
+    Column.numbers("sd", lambda one: one.sd, ".2f"),
+    Column.numbers("n", lambda one: one.n),
+    Column.numbers("expected", lambda one: f"{one.expected:.2f} ± {one.uncertainty:.2f}", unit="%"),
+    Column.numbers("probability", lambda one: one.probability, ".2f"),
+    Column.words("what it is", lambda one: one.name or one.label),
+)
 
 
 def _next(study: Study, state: State) -> tuple[str, ...]:
