@@ -18,13 +18,12 @@ from igcnas.modules.build import build
 from igcnas.modules.layers import LEARNED, LearnedModule
 from igcnas.modules.lowering import Replacement, lower
 from igcnas.modules.lowering.tree import RULES
-from igcnas.network import architecture as architectures
 from igcnas.network import grouping as groupings
 from igcnas.network.architecture import Architecture, Stage
-from igcnas.network.blocks import InvertedResidual, common
+from igcnas.network.blocks import InvertedResidual
 from igcnas.network.canonical import canonical_id
 from igcnas.network.cost import count, count_plan
-from igcnas.network.grouping import GROUPINGS
+from igcnas.network.grouping import kinds
 from igcnas.network.grouping.base import DecidedOnce
 from igcnas.network.plan import plan
 from igcnas.network.primitives import Convolution, Gather, Layer, Size
@@ -92,11 +91,8 @@ def lower_strongest(conv: Convolution, module: nn.Module, names: set[str]) -> Re
 
 @pytest.fixture(autouse=True)
 def added(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The four places that the recipe names; two modules hold a copy of the first."""
-    kinds = (*GROUPINGS, Strongest)
-    monkeypatch.setattr(groupings, "GROUPINGS", kinds)
-    monkeypatch.setattr(common, "GROUPINGS", kinds)
-    monkeypatch.setitem(architectures._KINDS, Strongest.kind, Strongest)
+    """The two places that the recipe names."""
+    monkeypatch.setitem(kinds._KINDS, Strongest.kind, Strongest)
     monkeypatch.setitem(LEARNED, Strongest, StrongestConv)
     monkeypatch.setitem(RULES, Strongest, lower_strongest)
 

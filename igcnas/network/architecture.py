@@ -15,14 +15,14 @@ from typing import Any
 
 from igcnas.errors import ArchitectureError
 from igcnas.network.blocks import BLOCKS, Block
-from igcnas.network.grouping import GROUPINGS
+from igcnas.network.grouping import Grouping, grouping_of_kind, known_kinds
 from igcnas.system import bounds
 from igcnas.system.checks import require, require_bool, require_positive, shown
 from igcnas.system.reading import plain_json
 
 FORMAT = 1
 ACTIVATIONS = ("relu", "relu6")
-_KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (*GROUPINGS, *BLOCKS)}
+_BLOCKS: dict[str, type[Any]] = {cls.kind: cls for cls in BLOCKS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +139,11 @@ class Architecture:
         """Blocks over all stages."""
         return sum(stage.repeats for stage in self.stages)
 
+    def groupings(self) -> set[str]:
+        """The kinds of grouping in its blocks."""
+        values = (getattr(stage.block, one.name) for stage in self.stages for one in dataclasses.fields(stage.block))
+        return {value.kind for value in values if isinstance(value, Grouping)}
+
     def label(self) -> str:
         """One readable line: family, block of each stage where it changes, repeats and widths."""
         blocks = [label for label, _ in itertools.groupby(stage.block.label() for stage in self.stages)]
@@ -210,9 +215,14 @@ def _decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ArchitectureError(f"unknown kind {shown(kind)} of block or grouping; known: {', '.join(sorted(_KINDS))}")
-    return _construct(_KINDS[kind], {key: _decode(item) for key, item in value.items() if key != "kind"})
+    found = (_BLOCKS.get(kind) or grouping_of_kind(kind)) if isinstance(kind, str) else None
+    if found is None:
+        known = ", ".join(sorted({*_BLOCKS, *known_kinds()}))
+        raise ArchitectureError(
+            f"unknown kind {shown(kind)} of block or grouping; known: {known}; one of another package is known "
+            "where that package is installed"
+        )
+    return _construct(found, {key: _decode(item) for key, item in value.items() if key != "kind"})
 
 
 def _construct(cls: type[Any], values: dict[str, Any]) -> Any:

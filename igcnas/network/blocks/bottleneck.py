@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igcnas.network.blocks.common import body, projection, require_grouping, require_kernel
-from igcnas.network.grouping import DENSE, Dense, Grouping
+from igcnas.network.blocks.common import Skeleton, body, projection, require_grouping, require_kernel
+from igcnas.network.grouping import DENSE, Grouping
 from igcnas.network.primitives import Activation, Layer, Norm, Residual, Sequence, Size, halve
 from igcnas.system.checks import require, require_positive
 
@@ -14,7 +14,7 @@ STRIDED = ("spatial", "reduce")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bottleneck:
+class Bottleneck(Skeleton):
     """1x1 convolution to `mid` channels, kernel x kernel on them, 1x1 to the width (He et al., CVPR 2016; ResNeXt).
 
     `strided`: the convolution that carries the stride, 'spatial' (v1.5) or 'reduce' (v1, as in the paper).
@@ -74,5 +74,15 @@ class Bottleneck:
     def label(self) -> str:
         """Channels in the middle, and the groupings that are not dense."""
         named = ("reduce", self.reduce), ("spatial", self.spatial), ("restore", self.restore)
-        words = [f"{name} {grouping.label()}" for name, grouping in named if not isinstance(grouping, Dense)]
+        words = [f"{name} {grouping.label()}" for name, grouping in named if grouping != DENSE]
         return " ".join([f"mid{self.mid}", *words])
+
+    def title(self, width: int) -> str:
+        """ResNeXt where its spatial convolution has groups."""
+        cardinality = self.spatial.consecutive_groups
+        name = f"ResNeXt block, cardinality {cardinality}" if cardinality > 1 else ""
+        return f"{name or f'Bottleneck block, {self.spatial.title()}'}, {self.mid} channels in the middle"
+
+    def grouping_of(self, part: str) -> Grouping | None:
+        """Of reduce, spatial, restore."""
+        return {"reduce": self.reduce, "spatial": self.spatial, "restore": self.restore}.get(part)
