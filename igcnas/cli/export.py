@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,17 +30,25 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_study_argument(parser)
     parser.add_argument("--trial", type=int, metavar="NUMBER", help="this network instead of the best (see trials.csv)")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="one more form of the network, which an installed package adds (igcnas doctor lists them); several times "
+        "for several",
+    )
     parser.set_defaults(run=run, unread="the export goes on")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export; print where to."""
-    print(f"wrote     {write(study_folder(arguments), arguments.trial)}")
+    print(f"wrote     {write(study_folder(arguments), arguments.trial, also=arguments.also)}")
     return 0
 
 
-def write(folder: Path, number: int | None) -> Path:
-    """Export the best network, or the one of this number; the folder it went to."""
+def write(folder: Path, number: int | None, *, also: Sequence[str] = ()) -> Path:
+    """Export the best network, or the one of this number; the folder it went to. also: further forms by name."""
     from igcnas.data.examination import is_unbalanced, largest_class
     from igcnas.export.folder import export_network
     from igcnas.search.records import records, repeats, standard_error, trained
@@ -101,6 +110,7 @@ def write(folder: Path, number: int | None) -> Path:
             "own_validation": settings.data.own_validation,
             "skip_bad": settings.data.skip_bad,
         },
+        also=also,
     )
     for name, difference in report.parity.items():
         print(f"parity    {name}: largest relative difference {difference:.1e}")

@@ -57,6 +57,10 @@ def standalone_parser(prog: str) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
+    from igcnas.search.additions import explain_missing, record, used
+
+    asked = {"sampler": arguments.sampler, "data": arguments.data}
+    explain_missing(arguments.studies_dir, space=arguments.space, **asked)
     check_arguments(arguments)
     study_to_search(arguments.study, "", arguments.studies_dir)  # a name that cannot be need not wait for the data
     from igcnas.search.space import load_space
@@ -87,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         from igcnas.training.device import resolve_device
 
         guard_settings(folder, settings)
+        record(folder, used(space, **asked))
         print(f"study     {folder}", flush=True)
         if limits.largest < settings.budget_macs:
             largest = f"{limits.largest / 1e6:g}"

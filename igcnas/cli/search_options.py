@@ -12,6 +12,8 @@ from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.search.space import known_spaces
 from igcnas.search.study import OBJECTIVES, PRUNERS
+from igcnas.system.additions import SAMPLERS as ADDED_SAMPLERS
+from igcnas.system.additions import names
 from igcnas.system.names import joined
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--space",
         default="all",
         metavar="NAME",
-        help=f"search space: {', '.join(known_spaces())}, or a .py file of your own (default: %(default)s)",
+        help=f"search space: {', '.join(known_spaces())}, a .py file of your own, or a block family "
+        "of an installed package; several joined by + are one space (default: %(default)s)",
     )
     add_source_arguments(parser)
     add(
@@ -89,7 +92,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="who proposes structures: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
         "of the best), nsga2 and tpe-mo (on accuracy and cost; choose the MAC target themselves; without pruning), "
-        "auto (what our benchmarks favour). The budget fixes the width with each of them (default: %(default)s)",
+        "auto (what our benchmarks favour), or one of an installed package (igcnas doctor lists them). The budget "
+        "fixes the width with each of them (default: %(default)s)",
     )
     add(
         "--pruner",
@@ -140,8 +144,9 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     asked_workers(arguments)
     for name, known in (("objective", OBJECTIVES), ("sampler", SAMPLERS), ("pruner", PRUNERS)):
         value = getattr(arguments, name)
-        if value not in known:
-            raise IgcnasError(unknown_name(name, value, known))
+        added = names(ADDED_SAMPLERS) if name == "sampler" and value not in known else []
+        if value not in known and value not in added:
+            raise IgcnasError(unknown_name(name, value, (*known, *added)))
 
 
 def asked_workers(arguments: argparse.Namespace) -> int | str:
