@@ -17,7 +17,6 @@ from igcnas.drawing.sketch import compute_sketch
 from igcnas.modules.build import build
 from igcnas.modules.layers import LEARNED, LearnedModule
 from igcnas.modules.lowering import Replacement, lower
-from igcnas.modules.lowering.tree import RULES
 from igcnas.network import grouping as groupings
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import InvertedResidual
@@ -77,24 +76,19 @@ class StrongestConv(LearnedModule):
         mask[self.kept()] = 1.0
         return nn.functional.conv2d(x, self.weight * mask[:, None, None], stride=self.stride, padding=self.padding)
 
-
-def lower_strongest(conv: Convolution, module: nn.Module, names: set[str]) -> Replacement:
-    """The rule in lowering/."""
-    assert isinstance(module, StrongestConv)
-    kept = module.kept()
-    weight = module.weight.detach()[:, kept]
-    gather = Gather(f"{conv.name}_in", tuple(kept))
-    plain = conv._replace(learned=None, in_channels=len(kept))
-    filters = [0] * conv.out_channels
-    return Replacement((gather, plain), {f"{conv.name}.weight": weight}, {"kept": kept, "filters": filters})
+    def lowered(self, layer: Convolution, names: set[str]) -> Replacement:
+        kept = self.kept()
+        gather = Gather(f"{layer.name}_in", tuple(kept))
+        plain = layer._replace(learned=None, in_channels=len(kept))
+        state = {f"{layer.name}.weight": self.weight.detach()[:, kept]}
+        return Replacement((gather, plain), state, {"kept": kept, "filters": [0] * layer.out_channels})
 
 
 @pytest.fixture(autouse=True)
 def added(monkeypatch: pytest.MonkeyPatch) -> None:
     """The two places that the recipe names."""
     monkeypatch.setitem(kinds._KINDS, Strongest.kind, Strongest)
-    monkeypatch.setitem(LEARNED, Strongest, StrongestConv)
-    monkeypatch.setitem(RULES, Strongest, lower_strongest)
+    monkeypatch.setitem(LEARNED, Strongest.kind, StrongestConv)
 
 
 def network(inputs: int = 3, *, stages: int = 1) -> Architecture:

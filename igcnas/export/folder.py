@@ -31,7 +31,7 @@ from igcnas.export.exporters import Exporter, Trained, exporters, run_also, writ
 from igcnas.export.onnx import write_onnx
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
-from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.layers import MeasuredModule
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import cost, primitives
 from igcnas.network.architecture import Architecture
@@ -255,7 +255,7 @@ def _gated(network: Plan, trained: nn.Module) -> str:
     """Whether what its images choose was 'measured' or is as 'planned'; empty where they choose nothing."""
     if not any(isinstance(layer, primitives.GatedConvolution) for _, layer in network.layers()):
         return ""
-    counted = [m.get_buffer("measured")[0] > 0 for m in trained.modules() if isinstance(m, MultiSpectralConv)]
+    counted = [module.measurement()[0] > 0 for module in trained.modules() if isinstance(module, MeasuredModule)]
     return "measured" if counted and all(counted) else "planned"
 
 
