@@ -107,7 +107,7 @@ def _added(spec: str, data_dir: Path | None) -> Dataset | None:
         raise DataError(f"the {added} cannot be read ({type(error).__name__}: {reason}); ask its package") from error
     if not isinstance(dataset, Dataset):
         raise DataError(
-            f"the {added} gives a {type(dataset).__name__}, not an igcnas.data.Dataset; update that package"
+            f"the {added} gives a {type(dataset).__name__}, not an igcnas.data.dataset.Dataset; update that package"
         )
     return dataset
 
