@@ -25,7 +25,7 @@ from igcnas.cli.doctor.gpu import gpu_findings, steps_findings, steps_probe
 from igcnas.errors import AdditionError
 from igcnas.system import additions, folders, resources, streams
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 _NEED_MB = 700  # of a worker, as in evaluation.slots, which loads torch
 _LITTLE_DISK, _NO_DISK = 1_000_000_000, 50_000_000
 _FEW_FILES = 256
