@@ -225,15 +225,54 @@ def test_code_of_others_that_fails_in_a_data_set_is_one_line(install):
 def test_a_grouping_must_lead_back_to_its_class(install):
     code = "from igcnas.network.grouping import Dense\nclass Other(Dense):\n    kind = 'other'\n"
     install("named", code, ("igcnas.groupings", "another", "Other"), ("igcnas.groupings", "missing", "Nothing"))
-    from igcnas.network.grouping import grouping_of_kind
+    from igcnas.network.grouping import KINDS
 
     with pytest.raises(
         AdditionError, match=r"^the grouping 'another' of named 1.0 must be a class .* kind = 'another'"
     ):
-        grouping_of_kind("another")
+        KINDS.get("another")
     with pytest.raises(AdditionError, match=r"'missing' of named 1\.0 cannot be loaded"):
-        grouping_of_kind("missing")
-    assert grouping_of_kind("nothing") is None
+        KINDS.get("missing")
+    assert KINDS.get("nothing") is None
+    assert not KINDS.holds(__import__("named").Other())
+
+
+BLOCK = """
+from dataclasses import dataclass
+from igcnas.network.blocks.base import Block
+from igcnas.network.grouping import DENSE, Grouping
+from igcnas.network.primitives import Activation, Norm, halve
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit(Block):
+    kind = "unit"
+    reduce: Grouping = DENSE
+
+    def check(self, in_channels, out_channels):
+        self.reduce.check(in_channels, out_channels)
+
+    def layers(self, in_channels, out_channels, stride, in_size, activation):
+        size = halve(in_size, stride)
+        layers = self.reduce.layers("reduce", in_channels, out_channels, 1, stride, in_size)
+        return (*layers, Norm("norm", out_channels, size), Activation("act", activation, out_channels, size))
+
+    def label(self):
+        return f"unit {self.reduce.label()}"
+"""
+
+
+def test_a_block_of_another_package_is_read_counted_and_named(install, tmp_path, capsys):
+    install("block_package", BLOCK, ("igcnas.blocks", "unit", "Unit"))
+    stage = {"block": {"kind": "unit", "reduce": {"kind": "group", "groups": 2}}, "width": 8, "repeats": 2}
+    data = {"format": 1, "family": "units", "input_shape": [1, 8, 8], "num_classes": 3, "stem_channels": 4}
+    (tmp_path / "units.json").write_text(json.dumps(data | {"stages": [stage]}), encoding="utf-8")
+    assert main(["count", str(tmp_path / "units.json"), "--json"]) == 0
+    pixels, stem, head = 64, 9 * 4, 8 * 3
+    assert json.loads(capsys.readouterr().out)["macs"] == pixels * (stem + 4 * 8 // 2 + 8 * 8 // 2) + head
+    assert main(["draw", str(tmp_path / "units.json"), "--out", str(tmp_path / "units.svg")]) == 0
+    picture = (tmp_path / "units.svg").read_text(encoding="utf-8")
+    assert "unit block, unit G2" in picture
+    assert "reduction" in picture
 
 
 def test_the_page_about_extending_shows_the_files_of_the_package():

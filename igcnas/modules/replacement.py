@@ -81,8 +81,8 @@ def lower_mask(conv: Convolution, weight: torch.Tensor, mask: torch.Tensor, name
     groups = [sets.index(row) for row in rows]
     order = [o for group in filters for o in group]
     indices = [i for kept in sets for i in kept]
-    equal = len({len(kept) for kept in sets}) == len({len(group) for group in filters}) == 1 and bool(indices)
-    if not equal and (conv.kernel, conv.stride) != (1, 1):
+    equal = len({len(kept) for kept in sets}) == len({len(group) for group in filters}) == 1
+    if not indices or (not equal and (conv.kernel, conv.stride) != (1, 1)):
         masked = weight * mask[:, :, None, None].to(weight.dtype)
         return Replacement((conv._replace(learned=None),), {f"{conv.name}.weight": masked}, {})
     before = gather(free(f"{conv.name}_in", names), indices, conv.in_channels)

@@ -1,7 +1,7 @@
 """Which additions of other packages a study uses, so that a run without them says what to install.
 
-studies/NAME/additions.json, in studies that use any: [{"group", "name", "package", "version"}, ...]. A grouping is
-needed to read the study at all; a sampler, a data set and a block family to go on with it.
+studies/NAME/additions.json, in studies that use any: [{"group", "name", "package", "version"}, ...]. A block or a
+grouping is needed to read the study at all; a sampler, a data set and a block family to go on with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from igcnas.errors import AdditionError, StudyError
+from igcnas.network import blocks, grouping
 from igcnas.search.space import BlockFamily, SearchSpace
 from igcnas.system import additions
 from igcnas.system.additions import Addition
@@ -21,6 +22,7 @@ from igcnas.system.reading import as_kind, read_json
 
 _LOGGER = logging.getLogger(__name__)
 FILE = "additions.json"
+_NEEDED = (additions.BLOCKS, additions.GROUPINGS)  # to read a network at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,12 @@ class Used:
 def used(space: SearchSpace, *, sampler: str, data: str) -> tuple[Used, ...]:
     """What a search of this space by this sampler uses; data: as --data names it."""
     asked = [(additions.SAMPLERS, sampler), (additions.DATA, data.partition(":")[0])]
-    asked += [(additions.GROUPINGS, kind) for kind in sorted(space.groupings())]
+    asked += [(group, kind) for group in _NEEDED for kind in sorted(space.kinds())]
     roots = {type(family).__module__.partition(".")[0] for family in space.families}
     every = [one for one in additions.additions(additions.FAMILIES) if one.place.partition(".")[0] in roots]
     asked += [(one.group, one.name) for one in every if one.load(BlockFamily) in space.families]
-    found = (additions.addition(group, name) for group, name in asked)
+    own = {additions.BLOCKS: blocks.KINDS.own, additions.GROUPINGS: grouping.KINDS.own}
+    found = (additions.addition(group, name, own=own.get(group, ())) for group, name in asked)
     return tuple(Used.of(one) for one in found if one is not None)
 
 
@@ -75,10 +78,10 @@ def record(folder: Path, uses: Iterable[Used]) -> None:
             write_text(folder / FILE, text)
 
 
-def require_groupings(folder: Path) -> None:
-    """StudyError where a grouping of the networks in this study is not installed: nothing can read them."""
+def require_kinds(folder: Path) -> None:
+    """StudyError where a block or a grouping of the networks in this study is not installed: nothing can read them."""
     for one in recorded(folder):
-        if one.group == additions.GROUPINGS and one.name not in additions.names(one.group):
+        if one.group in _NEEDED and one.name not in additions.names(one.group):
             raise StudyError(f"study {folder.name!r} {_missing(one)}")
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import Meta
 
 from igcnas.errors import StudyError, unknown_name
-from igcnas.search.additions import require_groupings
+from igcnas.search.additions import require_kinds
 from igcnas.system import bounds
 from igcnas.system.files import read_back, write_text
 from igcnas.system.names import shown, stays_inside
@@ -198,7 +198,7 @@ class StudySettings:
         data = read_json(path, dict[str, Any], advice=advice)
         _refuse_others(path, data)
         data["training"] = with_first_engine(data.get("training"))
-        require_groupings(folder)
+        require_kinds(folder)
         settings = as_kind(data, StudySettings, where=str(path), advice=advice)
         as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
         named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}

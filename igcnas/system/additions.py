@@ -18,6 +18,7 @@ from typing import Any
 
 from igcnas.errors import AdditionError
 
+BLOCKS = "igcnas.blocks"
 FAMILIES = "igcnas.families"
 GROUPINGS = "igcnas.groupings"
 SAMPLERS = "igcnas.samplers"
@@ -26,6 +27,7 @@ LIMITS = "igcnas.limits"
 EXPORTERS = "igcnas.exporters"
 # Each group of entry points, and what one of it is called.
 GROUPS = {
+    BLOCKS: "block",
     FAMILIES: "block family",
     GROUPINGS: "grouping",
     SAMPLERS: "sampler",

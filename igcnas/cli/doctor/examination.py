@@ -166,12 +166,13 @@ def _own_names() -> dict[str, Container[str]]:
     """The names that igcnas has itself, by group of additions."""
     from igcnas.cli.search_options import SAMPLERS
     from igcnas.data.loading import OWN
-    from igcnas.network.grouping import GROUPINGS
+    from igcnas.network import blocks, grouping
     from igcnas.search.space import known_spaces
 
     return {
         additions.DATA: OWN,
-        additions.GROUPINGS: [cls.kind for cls in GROUPINGS],
+        additions.BLOCKS: blocks.KINDS.own,
+        additions.GROUPINGS: grouping.KINDS.own,
         additions.SAMPLERS: SAMPLERS,
         additions.FAMILIES: known_spaces(),
     }

@@ -55,5 +55,6 @@ class Gate(Node):
         into = self.buffer(self.use) if self.use.value.wanted else None
         leaf = self.gates.detach()
         leaf.grad = self.ops.gate_backward(gradient, leaf, self.use, into)
-        self.context.pending.append((self.gates, leaf))
+        if self.gates.requires_grad:  # hard gates may have no gradient of their own
+            self.context.pending.append((self.gates, leaf))
         self.done(self.out)

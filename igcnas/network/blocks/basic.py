@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.network.blocks.base import Block
 from igcnas.network.blocks.common import (
-    Skeleton,
     body,
     padding,
     projection,
@@ -22,7 +22,7 @@ SHORTCUTS = ("projection", "pad", "alike")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BasicBlock(Skeleton):
+class BasicBlock(Block):
     """Two units and a shortcut (He et al., CVPR 2016), or one unit if not residual. Unit: convolution, norm, ReLU.
 
     `second`: grouping of the second convolution where it differs. `shortcut`: what stands where the shape changes, a
@@ -31,7 +31,6 @@ class BasicBlock(Skeleton):
     """
 
     kind: ClassVar[str] = "basic"
-    grows: ClassVar[bool] = False
     grouping: Grouping
     second: Grouping | None = None
     kernel: int = 3
@@ -59,10 +58,6 @@ class BasicBlock(Skeleton):
             self.second.check(out_channels, out_channels)
         if self.residual and self.shortcut == "pad":
             require(in_channels <= out_channels, f"a padded shortcut cannot go from {in_channels} to {out_channels}")
-
-    def out_channels(self, in_channels: int, width: int) -> int:
-        """The width."""
-        return width
 
     def layers(
         self, in_channels: int, out_channels: int, stride: int, in_size: Size, activation: str

@@ -1,65 +1,19 @@
-"""What the block skeletons share: words, checks, projections, and the sequence with which an input is gated."""
+"""What the block skeletons share: checks, projections, and the sequence with which an input is gated."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 from igcnas.errors import ArchitectureError
-from igcnas.network.grouping import Grouping, is_known, known_kinds
-from igcnas.network.grouping.base import partitions
+from igcnas.network.grouping import KINDS, Grouping
 from igcnas.network.primitives import Convolution, Gated, Layer, Norm, PadShortcut, Sequence, Size
 from igcnas.system.bounds import KERNEL
 from igcnas.system.checks import require, require_positive
-
-_ROLES = {
-    "reduce": "reduction",
-    "spatial": "spatial",
-    "restore": "restoration",
-    "expand": "expansion",
-    "depthwise": "depthwise",
-    "project": "projection",
-}
-
-
-class Skeleton(ABC):
-    """What every block skeleton answers of itself in words; its layers are what it computes."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def grouping_of(self, part: str) -> Grouping | None:
-        """The grouping that made the convolutions whose names start with this word; None for none of its own."""
-
-    @abstractmethod
-    def title(self, width: int) -> str:
-        """What papers call it, with their parameters; width: of the block that is shown."""
-
-    def role(self, part: str) -> str:
-        """What the convolutions whose names start with this word do; '' where that goes without saying."""
-        return _ROLES.get(part, "")
-
-    def caption(self, layer: Convolution) -> str:
-        """What papers call one of its convolutions, as 'role: partitions'; either may be missing."""
-        part, _, detail = layer.name.partition("_")
-        role, grouping = self.role(part), self.grouping_of(part)
-        if part == "depthwise":
-            words = "depthwise"
-        elif layer.learned is not None:
-            words = layer.learned.caption(layer.in_channels)
-        elif grouping is not None:
-            words = grouping.partitions(layer, part=part, detail=detail)
-        else:
-            words = partitions(layer, part=part)
-        if not role or words == role:
-            return words
-        return f"{role}: {words.replace(': ', ', ')}" if words else role
 
 
 def require_grouping(kernel: int, **values: Grouping) -> None:
     """Each value is a grouping, and one that a kernel x kernel convolution can have."""
     for name, value in values.items():
-        if not is_known(value):  # the known kinds are looked for only where one is wrong
-            raise ArchitectureError(f"{name} must be one of {known_kinds()}, not {value!r}")
+        if not KINDS.holds(value):  # the known kinds are looked for only where one is wrong
+            raise ArchitectureError(f"{name} must be one of {KINDS.names()}, not {value!r}")
         require(
             kernel == 1 or not value.pointwise,
             f"learned grouping ({value.kind}) applies to 1x1 convolutions, not to {kernel}x{kernel}",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igcnas.network.blocks.common import Skeleton, body, projection, require_grouping, require_kernel, unwrapped
+from igcnas.network.blocks.base import Block
+from igcnas.network.blocks.common import body, projection, require_grouping, require_kernel, unwrapped
 from igcnas.network.grouping import DENSE, Grouping
 from igcnas.network.primitives import Activation, Convolution, Layer, Norm, Permutation, Residual, Sequence, Size, halve
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
@@ -14,7 +15,7 @@ SHORTCUTS = ("identity", "projection", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvertedResidual(Skeleton):
+class InvertedResidual(Block):
     """1x1 expansion, depthwise convolution, 1x1 projection without activation.
 
     MobileNetV2 (Sandler et al., CVPR 2018): dense expansion and projection, `expand_activation`. IGC V3 (Sun et al.,
@@ -27,7 +28,6 @@ class InvertedResidual(Skeleton):
     """
 
     kind: ClassVar[str] = "inverted"
-    grows: ClassVar[bool] = False
     expansion: int
     expand: Grouping
     project: Grouping
@@ -56,10 +56,6 @@ class InvertedResidual(Skeleton):
             self.project.check(hidden, out_channels)
             if self.expand.consecutive_groups:
                 require_divides(self.expand.consecutive_groups, hidden, "an expansion")
-
-    def out_channels(self, in_channels: int, width: int) -> int:
-        """The width."""
-        return width
 
     def hidden_channels(self, in_channels: int) -> int:
         """Channels of the depthwise convolution."""
@@ -113,7 +109,3 @@ class InvertedResidual(Skeleton):
         if self.expand == self.project:
             return f"Inverted residual, {t}, {self.expand.title()} twice"
         return f"Inverted residual, {t}; expansion {self.expand.title()}; projection {self.project.title()}"
-
-    def grouping_of(self, part: str) -> Grouping | None:
-        """Of expand, project."""
-        return {"expand": self.expand, "project": self.project}.get(part)

@@ -12,13 +12,14 @@ from igcnas.network.grouping.dgconv import KroneckerGrouping
 from igcnas.network.grouping.fixed import DENSE, Dense, Group
 from igcnas.network.grouping.flgc import LearnedGrouping
 from igcnas.network.grouping.interleaved import Interleaved
-from igcnas.network.grouping.kinds import GROUPINGS, grouping_of_kind, is_known, known_kinds
+from igcnas.network.grouping.kinds import GROUPINGS, KINDS
 from igcnas.network.grouping.msgc import MultiSpectral
 from igcnas.network.grouping.product import SparseProduct
 
 __all__ = [
     "DENSE",
     "GROUPINGS",
+    "KINDS",
     "ChosenByImage",
     "Condensing",
     "DecidedOnce",
@@ -31,7 +32,4 @@ __all__ = [
     "LearnedGrouping",
     "MultiSpectral",
     "SparseProduct",
-    "grouping_of_kind",
-    "is_known",
-    "known_kinds",
 ]

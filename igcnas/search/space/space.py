@@ -138,10 +138,10 @@ class SearchSpace:
         common |= {"growth": self.growths, "final_size": self.final_sizes, "head_ratio": self.head_ratios}
         return common | {f"{family.name}.{axis}": options for axis, options in family.axes().items()}
 
-    def groupings(self) -> set[str]:
-        """The kinds of grouping that its networks have."""
+    def kinds(self) -> set[str]:
+        """The kinds of block and of grouping that its networks have."""
         pairs = ((family, chosen) for family in self.families for chosen in self._own_choices(family))
-        return {kind for family, chosen in pairs for kind in self._small(family, chosen).groupings()}
+        return {kind for family, chosen in pairs for kind in self._small(family, chosen).kinds()}
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         """Ask Optuna for a value of each parameter: the only place that does."""
