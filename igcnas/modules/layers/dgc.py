@@ -104,7 +104,7 @@ class DynamicConv(GatedModule, SalientConv):
         """By the saliencies of this input."""
         return self.choose(self.saliency(inputs[0].mean((2, 3))))
 
-    def open(self) -> None:
+    def open_gates(self) -> None:
         """Every saliency 1, and all chosen."""
         self.saliency = lambda context: context.new_ones(len(context), self.heads, context.shape[1])  # type: ignore
         self.choose = torch.ones_like  # type: ignore

@@ -159,7 +159,7 @@ class GatedModule(LearnedModule):
         """Ones where a head keeps an input of an image: (B, heads, in), in evaluation mode; inputs: of its forward."""
         raise NotImplementedError(f"{type(self).__name__} does not say what an image chose")
 
-    def open(self) -> None:
+    def open_gates(self) -> None:
         """From now on every gate is 1."""
         raise NotImplementedError(f"{type(self).__name__} has gates that cannot all be 1")
 

@@ -134,7 +134,7 @@ class MultiSpectralConv(MeasuredModule, GatedConv):
         assert isinstance(last, nn.Linear)
         return last.bias
 
-    def open(self) -> None:
+    def open_gates(self) -> None:
         """No attention, and every mask 1."""
         channels = self.heads * self.weight.shape[1]
         self.attention_generator = None

@@ -39,7 +39,7 @@ def synflow(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> f
         if isinstance(module, _BatchNorm | nn.ReLU | nn.ReLU6):
             module.forward = _unchanged  # type: ignore[method-assign]
         elif isinstance(module, GatedModule):
-            module.open()
+            module.open_gates()
     ones = torch.ones(1, *images.shape[1:], dtype=torch.float64, device=images.device)
     copied(ones).sum().backward()
     total = sum((w * w.grad).sum().item() for w in weights(copied) if w.grad is not None)
