@@ -45,11 +45,14 @@ class Used:
 
 def used(space: SearchSpace, *, sampler: str, data: str) -> tuple[Used, ...]:
     """What a search of this space by this sampler uses; data: as --data names it."""
+    if not additions.additions():
+        return ()
     asked = [(additions.SAMPLERS, sampler), (additions.DATA, data.partition(":")[0])]
     asked += [(group, kind) for group in _NEEDED for kind in sorted(space.kinds())]
-    roots = {type(family).__module__.partition(".")[0] for family in space.families}
+    families = {type(family) for family in space.families}
+    roots = {family.__module__.partition(".")[0] for family in families}
     every = [one for one in additions.additions(additions.FAMILIES) if one.place.partition(".")[0] in roots]
-    asked += [(one.group, one.name) for one in every if one.load(BlockFamily) in space.families]
+    asked += [(one.group, one.name) for one in every if type(one.load(BlockFamily)) in families]
     own = {additions.BLOCKS: blocks.KINDS.own, additions.GROUPINGS: grouping.KINDS.own}
     found = (additions.addition(group, name, own=own.get(group, ())) for group, name in asked)
     return tuple(Used.of(one) for one in found if one is not None)
