@@ -53,8 +53,8 @@ def search(work: Path, sampler: str, seed: int, networks: int, budget_mflops: fl
 
 def read_study(folder: Path, budget: int) -> dict[str, Any]:
     """Best mean validation accuracy, hypervolume at means, trainings, and their seconds."""
+    from igcnas.search.folder import open_study
     from igcnas.search.records import records
-    from igcnas.search.study import open_study
 
     ended = [record for record in records(open_study(folder)) if record.val_accuracy is not None]
     complete = [record for record in ended if record.state == "complete" and record.final_macs <= budget]

@@ -39,9 +39,10 @@ from igcnas.results.retraining import (
     tabulate,
 )
 from igcnas.results.retraining.execution import Stopped, expected_seconds
+from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import proposal_attributes, records
+from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
-from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study
 from igcnas.training.runs.weights import Checkpoint
 from igcnas.training.settings import TrainingSettings
 
@@ -395,7 +396,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def add(folder: Path, architecture: Architecture, accuracy: float | None, *, measured: int | None = None) -> None:
     cost = count(architecture)
-    costs = {"macs": cost.macs, "params": cost.params, "target_macs": 30_000}
+    costs = {"macs": cost.macs, "params": cost.params, "target": 30_000}
     attributes = proposal_attributes(architecture, **costs, baseline=None, seed=0, epochs=2)
     macs = measured or cost.macs
     attributes |= {"val_accuracy": accuracy, "measured_macs": macs, "measured_params": cost.params, "seconds": 0.5}

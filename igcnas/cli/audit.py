@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from igcnas.results.audit.folder import AuditSettings, Sample, Training
     from igcnas.results.audit.rows import Row
     from igcnas.search.records import TrialRecord
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
     from igcnas.training.tensors import TrainingData
 
 _LONGER = 10  # times the epochs of the study
@@ -67,8 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise IgcnasError(f"--{name} {value} must be at least 1")
     from igcnas.results.audit.rows import first_trainings
+    from igcnas.search.folder import open_study
     from igcnas.search.records import records
-    from igcnas.search.study import StudySettings, open_study
+    from igcnas.search.settings import StudySettings
 
     study = study_folder(arguments)
     settings = StudySettings.read(study)

@@ -46,18 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.results.report.numbers import plain
     from igcnas.results.report.numbers.matters import takes_time
     from igcnas.results.report.page import render
-    from igcnas.results.report.source import Source
+    from igcnas.search.study import Study
     from igcnas.system.files import write_text
 
     folder = study_folder(arguments)
-    source, importance = Source.read(folder), not arguments.no_importance
-    if importance and takes_time(source):
+    study, importance = Study.read(folder), not arguments.no_importance
+    if importance and takes_time(study):
         print(
             "analysing what mattered, once for these networks: up to a minute; --no-importance leaves it out",
             file=sys.stderr,
             flush=True,
         )
-    found = composition(source, importance=importance)
+    found = composition(study, importance=importance)
     page = arguments.out or folder / "report.html"
     files = [page]
     write_text(page, render(found.report))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from igcnas.search.controller import Search
     from igcnas.search.evaluation import ProcessEvaluator
     from igcnas.search.records import TrialRecord
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
     from igcnas.search.worker import Probed
 
 
@@ -57,9 +57,9 @@ def announce(
     for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data)):
         print(line)
     print(
-        f"space     {settings.space['name']}, {mega(search.lowest_target)} to {mega(settings.budget_macs)} MFLOPs"
-        if settings.spread
-        else f"space     {settings.space['name']}, networks at {mega(settings.budget_macs)} MFLOPs"
+        f"space     {settings.space['name']}, {_range(search)}"
+        if settings.compares.spread
+        else f"space     {settings.space['name']}, networks at {settings.budget.words()}"
     )
     pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
     earlier = f" ({done} are there)" if done else ""
@@ -105,5 +105,12 @@ def _names(search: Search) -> str:
     """The known networks at each target."""
     targets: dict[int, list[str]] = {}
     for known in search.known_networks():
-        targets.setdefault(known.target_macs, []).append(known.name)
+        targets.setdefault(known.target, []).append(known.name)
     return "; ".join(f"{', '.join(names)} at {mega(target)}" for target, names in targets.items()) or "none"
+
+
+def _range(search: Search) -> str:
+    """From the lowest target to the budget, in the unit of its first limit; then what else is limited."""
+    budget = search.settings.budget
+    first = budget.first
+    return f"{search.lowest_target / first.shown_size:.3g} to {budget.words()}"

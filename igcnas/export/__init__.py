@@ -1,5 +1,6 @@
-"""A trained network as files that open elsewhere.
+"""A trained network as a folder that anyone can use.
 
-folder: the exported folder as a whole. onnx, source, card: its files. exporters: further ones, of other packages.
-parity: whether all of them say the same.
+folder: all of it, written whole or not at all. onnx: the network for other runtimes. source: the network as one Python
+file. card: what people want to know. exporters: further files, of other packages.
+parity: that all of them answer alike.
 """

@@ -19,7 +19,7 @@ from igcnas.search.proposals import Proposer
 from igcnas.search.queue import Queue
 from igcnas.search.records import TrialRecord, counted, records
 from igcnas.search.repeating import Repeating
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
 
 
 class Agenda:
@@ -69,7 +69,7 @@ class Agenda:
                 self.queue.add(
                     known.fit.architecture,
                     canonical_id=key,
-                    target_macs=known.target_macs,
+                    target=known.target,
                     baseline=known.name,
                     pending=_numbers(firsts),
                 )
@@ -78,14 +78,14 @@ class Agenda:
 
     def _add_proposal(self, seen: set[str], firsts: list[TrialRecord]) -> bool:
         """Queue a proposal; False where the space holds no other network."""
-        proposal = self.proposer.propose(observations(self.study, self.settings.objective), seen)
+        proposal = self.proposer.propose(observations(self.study, self.settings.compares), seen)
         if proposal is None:
             return False
         found = proposal.candidate
         self.queue.add(
             found.network,
             canonical_id=found.key,
-            target_macs=proposal.target_macs,
+            target=proposal.target,
             parameters=proposal.parameters,
             origin=proposal.origin,
             pending=_numbers(firsts),

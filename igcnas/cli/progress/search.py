@@ -16,6 +16,7 @@ from igcnas.units import counted
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from igcnas.network.budget import Budget
     from igcnas.search.records import TrialRecord
     from igcnas.training.engine import EpochReport
 
@@ -36,8 +37,8 @@ def sparkline(values: list[float]) -> str:
 class PlainProgress(AbstractContextManager["PlainProgress"]):
     """One line a network; the search's Progress where nobody watches a terminal. curves: of those in training."""
 
-    def __init__(self, clock: Clock, best: TrialRecord | None, budget_macs: int) -> None:
-        self.clock, self.best, self.budget_macs = clock, best, budget_macs
+    def __init__(self, clock: Clock, best: TrialRecord | None, budget: Budget) -> None:
+        self.clock, self.best, self.budget = clock, best, budget
         self.training: dict[int, TrialRecord] = {}
         self.curves: dict[int, list[float]] = {}
 
@@ -64,7 +65,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     def finished(self, record: TrialRecord) -> None:
         """Print the network and what is left."""
         self.clock.finished(record)
-        if record.state == "complete" and record.repeat == 0 and record.within(self.budget_macs):
+        if record.state == "complete" and record.repeat == 0 and record.within(self.budget):
             assert record.val_accuracy is not None
             if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
                 self.best = record
@@ -85,7 +86,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     def _mark(self, record: TrialRecord) -> str:
         if record.state == "pruned":
             return f"  pruned after epoch {record.pruned_at}"
-        if not record.within(self.budget_macs):
+        if not record.within(self.budget):
             return f"  OVER BUDGET: {mega(record.macs)} MFLOPs expected"
         if record.spared_at is not None:
             return f"  to be pruned after epoch {record.spared_at}, finished to check" + (
@@ -106,11 +107,11 @@ def _name(record: TrialRecord) -> str:
 class RichProgress(PlainProgress):
     """The same lines above a display: bar, time left, best so far, and the curves of the networks in training."""
 
-    def __init__(self, clock: Clock, best: TrialRecord | None, budget_macs: int) -> None:
+    def __init__(self, clock: Clock, best: TrialRecord | None, budget: Budget) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        super().__init__(clock, best, budget_macs)
+        super().__init__(clock, best, budget)
         self._console = Console(file=harmless.plain_output(sys.stdout), highlight=False)
         self._live = Live(get_renderable=self._display, console=self._console, refresh_per_second=4, transient=True)
 
@@ -161,6 +162,6 @@ class RichProgress(PlainProgress):
         return Group(*lines)
 
 
-def progress_for(clock: Clock, best: TrialRecord | None, budget_macs: int) -> PlainProgress:
+def progress_for(clock: Clock, best: TrialRecord | None, budget: Budget) -> PlainProgress:
     """A display on a terminal, plain lines elsewhere."""
-    return (RichProgress if sys.stdout.isatty() else PlainProgress)(clock, best, budget_macs)
+    return (RichProgress if sys.stdout.isatty() else PlainProgress)(clock, best, budget)

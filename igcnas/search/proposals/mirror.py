@@ -93,7 +93,7 @@ class Mirror:
         self._domain.suggest(recorded)
         distributions = dict(recorded.distributions)
         if self._targets is not None:
-            parameters[TARGET] = network.target_macs
+            parameters[TARGET] = network.target
             distributions[TARGET] = IntDistribution(*self._targets, log=True)
         return parameters, distributions
 

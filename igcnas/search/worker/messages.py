@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from igcnas.network.architecture import Architecture
-from igcnas.search.study import DataSettings
+from igcnas.search.settings import DataSettings
 from igcnas.training.settings import TrainingSettings
 
 # Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a Probed, a
@@ -29,6 +29,7 @@ class WorkerSetup:
     prunes: it waits after each epoch. latency: it measures that, too. checkpoint_seconds: None for the usual. threads:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
     more is an out-of-memory error of its own. None: all. capture: as in `training.train`.
+    limits: what is measured of a trained network beside MACs and parameters, by the names of limits.
     """
 
     data: DataSettings
@@ -40,6 +41,7 @@ class WorkerSetup:
     threads: int | None = None
     memory_fraction: float | None = None
     capture: bool | None = None
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import torch
 
 from igcnas.modules.lowering import lower
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import limit_named
 from igcnas.network.cost import count_plan
 from igcnas.network.plan import Plan, plan
 from igcnas.search.worker.memory import forget_peak, peak_memory_mb
@@ -97,6 +98,9 @@ class Trainer:
         lowered = lower(network, result.network)
         measured = count_plan(lowered.plan)
         outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
+        if self.setup.limits:
+            limits = {name: limit_named(name).of(lowered.plan) for name in self.setup.limits}
+            outcome |= {"measured_limits": limits}
         outcome |= self._latency(lowered.plan, lowered.state)
         metadata = {"architecture": job.architecture.to_json()}
         outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
