@@ -75,6 +75,7 @@ def study(environment: Environment) -> Path:
     """A study in which two workers have trained networks of the added family, proposed by the added sampler."""
     search = ["search", "--budget-mflops", "0.03", "--data", "bars", "--space", "strongest", "--sampler", "greedy"]
     search += ["--networks", "4", "--epochs", "1", "--seeds", "1", "--no-baselines", "--workers", "2", "--no-export"]
+    search += ["--limit", "map=600"]
     environment.run([*search, "--study", "mine"])
     return environment.folder / "studies" / "mine"
 
@@ -92,6 +93,7 @@ def test_a_study_says_which_additions_it_used(study: Path):
         ("igcnas.groupings", "strongest"),
         ("igcnas.samplers", "greedy"),
         ("igcnas.data", "bars"),
+        ("igcnas.limits", "map"),
     }
     assert {(one["package"], one["version"]) for one in used} == {("igcnas-example", "0.1.0")}
 
@@ -115,6 +117,8 @@ def test_its_best_network_is_exported_also_in_the_added_form_and_counted_drawn_a
     assert record["test_accuracy"]["model.pt2"] == record["test_accuracy"]["lowered"]
     assert (best / "model.pt2").stat().st_size > 0
     assert f'"macs": {record["counts"]["macs"]}' in said
+    first = record["architecture"]["stages"][0]  # its images have 64 pixels: no map has more values than --limit allows
+    assert first["width"] * first["block"]["expansion"] * 64 <= 600
     assert record["measured"]["macs"] == record["counts"]["macs"]  # its mask was lowered to what was planned
     assert "twice" in (environment.folder / "block.svg").read_text(encoding="utf-8")
     assert "S2" in (environment.folder / "mine.svg").read_text(encoding="utf-8") + said
@@ -131,6 +135,8 @@ def test_without_the_package_a_study_says_what_to_install(
     assert capsys.readouterr().err == f"error: study 'mine' uses the grouping 'strongest' {missing}"
     assert main(["search", "--budget-mflops", "0.03", "--sampler", "greedy"]) == 2
     assert capsys.readouterr().err == f"error: study 'mine' uses the sampler 'greedy' {missing}"
+    assert main(["search", "--limit", "map=600"]) == 2
+    assert capsys.readouterr().err == f"error: study 'mine' uses the limit 'map' {missing}"
     assert main(["search", "--budget-mflops", "0.03", "--data", "bars"]) == 2
     assert capsys.readouterr().err == f"error: study 'mine' uses the data set 'bars' {missing}"
 

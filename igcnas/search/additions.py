@@ -1,7 +1,7 @@
 """Which additions of other packages a study uses, so that a run without them says what to install.
 
-studies/NAME/additions.json, in studies that use any: [{"group", "name", "package", "version"}, ...]. A block or a
-grouping is needed to read the study at all; a sampler, a data set and a block family to go on with it.
+studies/NAME/additions.json, in studies that use any: [{"group", "name", "package", "version"}, ...]. A block, a
+grouping and a limit are needed to read the study at all; a sampler, a data set and a block family to go on with it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from igcnas.errors import AdditionError, StudyError
 from igcnas.network import blocks, grouping
+from igcnas.network.budget import LIMITS
 from igcnas.search.space import BlockFamily, SearchSpace
 from igcnas.system import additions
 from igcnas.system.additions import Addition
@@ -22,7 +23,8 @@ from igcnas.system.reading import as_kind, read_json
 
 _LOGGER = logging.getLogger(__name__)
 FILE = "additions.json"
-_NEEDED = (additions.BLOCKS, additions.GROUPINGS)  # to read a network at all
+_KINDS = (additions.BLOCKS, additions.GROUPINGS)
+_NEEDED = (*_KINDS, additions.LIMITS)  # to read a study at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +45,18 @@ class Used:
         return f"{additions.GROUPS.get(self.group, 'addition')} {self.name!r} of {self.package} {self.version}"
 
 
-def used(space: SearchSpace, *, sampler: str, data: str) -> tuple[Used, ...]:
-    """What a search of this space by this sampler uses; data: as --data names it."""
+def used(space: SearchSpace, *, sampler: str, data: str, limits: Iterable[str] = ()) -> tuple[Used, ...]:
+    """What a search of this space by this sampler within these limits uses; data: as --data names it."""
     if not additions.additions():
         return ()
     asked = [(additions.SAMPLERS, sampler), (additions.DATA, data.partition(":")[0])]
-    asked += [(group, kind) for group in _NEEDED for kind in sorted(space.kinds())]
+    asked += [(group, kind) for group in _KINDS for kind in sorted(space.kinds())]
+    asked += [(additions.LIMITS, name) for name in limits]
     families = {type(family) for family in space.families}
     roots = {family.__module__.partition(".")[0] for family in families}
     every = [one for one in additions.additions(additions.FAMILIES) if one.place.partition(".")[0] in roots]
     asked += [(one.group, one.name) for one in every if type(one.load(BlockFamily)) in families]
-    own = {additions.BLOCKS: blocks.KINDS.own, additions.GROUPINGS: grouping.KINDS.own}
+    own = {additions.BLOCKS: blocks.KINDS.own, additions.GROUPINGS: grouping.KINDS.own, additions.LIMITS: tuple(LIMITS)}
     found = (additions.addition(group, name, own=own.get(group, ())) for group, name in asked)
     return tuple(Used.of(one) for one in found if one is not None)
 
@@ -82,16 +85,17 @@ def record(folder: Path, uses: Iterable[Used]) -> None:
 
 
 def require_kinds(folder: Path) -> None:
-    """StudyError where a block or a grouping of the networks in this study is not installed: nothing can read them."""
+    """StudyError where what is needed to read the networks of this study, and its budget, is not installed."""
     for one in recorded(folder):
         if one.group in _NEEDED and one.name not in additions.names(one.group):
             raise StudyError(f"study {folder.name!r} {_missing(one)}")
 
 
-def explain_missing(studies: Path, *, space: str, sampler: str, data: str) -> None:
+def explain_missing(studies: Path, *, space: str, sampler: str, data: str, limits: Iterable[str] = ()) -> None:
     """AdditionError where one of these names is what an earlier study here had of a package that is gone."""
     asked = {(additions.SAMPLERS, sampler), (additions.DATA, data.partition(":")[0])}
     asked |= {(additions.FAMILIES, name) for name in space.split("+")}
+    asked |= {(additions.LIMITS, name) for name in limits}
     for folder, one in _all_recorded(studies):
         if (one.group, one.name) in asked and one.name not in additions.names(one.group):
             raise AdditionError(f"study {folder.name!r} {_missing(one)}")

@@ -167,12 +167,14 @@ def _own_names() -> dict[str, Container[str]]:
     from igcnas.cli.search_options import SAMPLERS
     from igcnas.data.loading import OWN
     from igcnas.network import blocks, grouping
+    from igcnas.network.budget import LIMITS
     from igcnas.search.space import known_spaces
 
     return {
         additions.DATA: OWN,
         additions.BLOCKS: blocks.KINDS.own,
         additions.GROUPINGS: grouping.KINDS.own,
+        additions.LIMITS: tuple(LIMITS),
         additions.SAMPLERS: SAMPLERS,
         additions.FAMILIES: known_spaces(),
     }
