@@ -2,7 +2,7 @@
 
 python -m benchmarks.against_random --repeats 10 --networks 60 --workers 2 --work against-work --out benchmarks/results
 
-Both arms are `igcnas search` with its default settings and differ in --sampler alone: the same known networks first,
+Both arms are `igcnas search` with its default settings and differ in --sampler alone: the same baselines first,
 the same budget handling, the same repeats of the best, the same validation split in a pair. Compared are the test
 accuracy of the network that each search exports, read once, and the hypervolume of its networks at their mean
 validation accuracy. Studies resume, so that the benchmark can be stopped.

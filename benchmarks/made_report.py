@@ -36,7 +36,7 @@ def made(networks: int, *, space: str = "igcv1", seed: int = 0, epochs: int = 15
 def report_of(networks: Iterable[NetworkFacts]) -> Report:
     """These networks with a section of every kind of content."""
     table = Table(
-        caption="Against the known networks",
+        caption="Against the baselines",
         columns=("network", "accuracy, %", "MACs"),
         rows=(("ResNet-20", "95.86", "176,952"), ("1", "98.07", "199,548")),
         numeric=(False, True, True),

@@ -1,6 +1,6 @@
 """Our search on the table with learning curves: with the pruner and without, for the same number of epochs.
 
-The rule is that of the search: known networks are never pruned; a searched one compares at a rung with the searched
+The rule is that of the search: baselines are never pruned; a searched one compares at a rung with the searched
 ones before it; a share of what would be pruned is spared. Networks count as trained for the epochs they had.
 """
 

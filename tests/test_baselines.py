@@ -1,4 +1,4 @@
-"""The known networks at a budget: the published ones at the published budgets, and never over it."""
+"""The baselines at a budget: the published ones at the published budgets, and never over it."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_the_study_is_served_with_a_note_on_each_network(server: Server, folder:
     note = shown["trials"][network.record.number]["note"]["body"]
     assert f"mean {network.mean:.2f} %, sd {network.sd:.2f}, n = 5" in note
     assert all(f"| `{key}` | `{value}` |" in note for key, value in _parameters(folder, network.record.number).items())
-    assert "known network ResNet-20" in shown["trials"][0]["note"]["body"]
+    assert "baseline ResNet-20" in shown["trials"][0]["note"]["body"]
 
 
 def _parameters(folder: Path, number: int) -> dict[str, Any]:

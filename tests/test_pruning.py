@@ -1,4 +1,4 @@
-"""Pruning, repeats and known networks in a search with a stand-in for training."""
+"""Pruning, repeats and baselines in a search with a stand-in for training."""
 
 from __future__ import annotations
 
@@ -369,7 +369,7 @@ def test_the_mean_over_seeds_decides_which_is_best() -> None:
     assert found == {0: (90.0, 2), 1: (94.0, 2)}
 
 
-# Known networks
+# Baselines
 
 
 def test_known_networks_lie_over_the_range_of_a_front_and_at_the_budget_of_one() -> None:

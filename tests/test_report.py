@@ -306,7 +306,7 @@ def test_a_network_without_a_latency_has_no_place_on_a_front_of_latencies():
     assert [(one.number, one.cost) for one in facts_of(source_of(every, objective="accuracy,latency"))] == [(0, 1.5)]
 
 
-# Known networks
+# Baselines
 
 
 def known_study() -> list[TrialRecord]:
@@ -341,7 +341,7 @@ def test_where_only_accuracy_counts_whatever_keeps_the_budget_is_a_rival():
     assert words.startswith("At equal or fewer MACs, the search has found no network that is shown to be better")
     assert "Still better than what the search has found: network 2 (60.00 %" in words
     words = known_sentence((alone,), source_of(every, objective="accuracy"))
-    assert words.startswith("Within the budget, the search has found a better network than the one known network")
+    assert words.startswith("Within the budget, the search has found a better network than the one baseline")
     assert "network 1 (90.00 %) against ResNet-20 of 9e-05 MFLOPs (70.00 %) +20.00 points (+1" in words
 
 
@@ -353,7 +353,7 @@ def test_the_summary_says_what_was_won_against_each_known_network():
     found = source_of([*known, dear, best])
     (words,) = [known_sentence(compare_known(found), found)]
     assert words.startswith(
-        "At equal or fewer MACs, the search has found a better network than 4 of the 5 known networks that were "
+        "At equal or fewer MACs, the search has found a better network than 4 of the 5 baselines that were "
         "trained alike: network 5 (95.20 %) against Plain-0 of 0.01 MFLOPs (85.00 %) +10.20 points (+"
     )
     assert all(f"against Plain-{n} of 0.01 MFLOPs" in words for n in range(4))
@@ -369,7 +369,9 @@ def test_of_many_known_networks_the_rest_is_told_by_its_range():
     known = [record(n, 10_000, 80.0 - n, baseline=f"Plain-{n}") for n in range(9)]
     found = source_of([*known, record(9, 9_000, 95.0)])
     words = known_sentence(compare_known(found), found)
-    assert words.startswith("At equal or fewer MACs, the search has found a better network than each of the 9 known")
+    assert words.startswith(
+        "At equal or fewer MACs, the search has found a better network than each of the 9 baselines"
+    )
     assert "3 more by +21.00 to +23.00 points" in words
 
 

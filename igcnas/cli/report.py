@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "report",
         help="write what a study found, and how far that can be believed, as one page",
         description="Writes report.html into the folder of the study, one file that needs no network: the verdict with "
-        "its uncertainty, the front, known networks and random search beside the search, what mattered, audits, cost, "
+        "its uncertainty, the front, baselines and random search beside the search, what mattered, audits, cost, "
         "provenance. Writes its figures as PNG and SVG into figures/. Works while the search runs. See docs/report.md.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -85,18 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="N",
         help="networks trained at once, each in a process of its own; auto: on a CPU one a core, on CUDA 1 to 8 a GPU, "
-        "more where networks and batches are small; as many as there is memory for. With 1 the same seed proposes the "
-        "same networks each time; with more it depends on which training ends first (default: auto)",
+        "more where networks and batches are small; as many as there is memory for. With 1 a search is "
+        "reproducible; with more it depends on which training ends first (default: auto)",
     )
     add_engine(parser)
     add(
         "--sampler",
         default="auto",
         metavar="NAME",
-        help="who proposes structures: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
-        "of the best), nsga2 and tpe-mo (on accuracy and cost; choose the MAC target themselves; without pruning), "
-        "auto (what our benchmarks favour), or one of an installed package (igcnas doctor lists them). The budget "
-        "fixes the width with each of them (default: %(default)s)",
+        help="search algorithm: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
+        "of the best), nsga2 and tpe-mo (on accuracy and cost; they also choose how much of the budget to "
+        "use; not with pruning), auto (what our benchmarks favour), or one of an installed package (igcnas doctor "
+        "lists them). The width always follows from the budget (default: %(default)s)",
     )
     add(
         "--pruner",
@@ -124,8 +124,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-baselines",
         action="store_true",
-        help="do not train the known networks first: the four at the budget and, unless --objective is accuracy, two "
-        "at the middle and two at the lowest of the targets; they also lay the curve that others are judged by",
+        help="do not train the baselines first: four published networks at the budget and, unless --objective is "
+        "accuracy, two at the middle and two at the lowest of the targets; every network is scored against them at "
+        "equal cost",
     )
     add(
         "--seed", type=int, default=0, metavar="N", help="of proposals, trainings and the validation split (default: 0)"

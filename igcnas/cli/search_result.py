@@ -46,9 +46,13 @@ def finish(
     tally = summary.tally
     if tally.asked:
         print(
-            f"proposals {counted(tally.asked, 'structure')}; {tally.misfits} that do not fit and "
-            f"{counted(tally.repeats, 'repeat')} cost no "
-            f"training; {counted(tally.fallbacks, 'network')} came from elsewhere when the sampler had nothing new"
+            f"proposals {counted(tally.asked, 'candidate')}: {tally.misfits} outside the budget and "
+            f"{counted(tally.repeats, 'duplicate')}, not trained"
+            + (
+                f"; {counted(tally.fallbacks, 'network')} drawn at random, the sampler having no new one"
+                if tally.fallbacks
+                else ""
+            )
         )
     if summary.interrupted:
         held = summary.trained + summary.pruned

@@ -15,7 +15,7 @@ import optuna
 from igcnas import units
 from igcnas.errors import IgcnasError, MachineError, TrainingError
 from igcnas.network.architecture import Architecture
-from igcnas.network.baselines import Known, known_networks
+from igcnas.network.baselines import Baseline, known_networks
 from igcnas.network.plan import plan
 from igcnas.search.agenda import Agenda
 from igcnas.search.evaluation import Evaluator, Interrupted, Outcome
@@ -76,8 +76,8 @@ class Search:
         known = known_networks(shape, classes, settings.budget, lowest_target=lowest)
         self.agenda = Agenda(study, settings, self.queue, self.proposer, known if settings.baselines else ())
 
-    def known_networks(self) -> tuple[Known, ...]:
-        """The known networks of this study, in the order in which they are trained."""
+    def known_networks(self) -> tuple[Baseline, ...]:
+        """The baselines of this study, in the order in which they are trained."""
         return self.agenda.known
 
     def samples(self, number: int) -> tuple[Architecture, ...]:

@@ -46,7 +46,7 @@ class Rule:
 
 
 def rule_for(record: TrialRecord, before: Sequence[TrialRecord], judge: Judge, settings: StudySettings) -> Rule:
-    """The rule for this training. Known networks and repeats are never pruned.
+    """The rule for this training. Baselines and repeats are never pruned.
 
     before: every record; those of higher numbers, and those that were in training when this one was proposed, do not
     count. Costs are the planned ones, which are known at any time.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Clock:
     """How far a search is and how long it will take.
 
-    `each` is the seconds that a searched network is expected to take, `known` those of the known networks still to be
+    `each` is the seconds that a searched network is expected to take, `known` those of the baselines still to be
     trained, by architecture id, `repeats` how many repeats may follow. The time that trainings took, from begin to end,
     against what was expected of them corrects the rest: so pruning shortens it, and workers that hinder each other
     lengthen it. What is left is shared by the `workers`.

@@ -93,7 +93,7 @@ def _name(group: Sequence[Study], keys: set[str]) -> str:
         "pruner": f"pruner {settings.pruner}",
         "objective": f"objective {settings.objective}",
         "budget_macs": settings.budget.words(),
-        "baselines": "known networks first" if settings.baselines else "no known networks",
+        "baselines": "baselines first" if settings.baselines else "no baselines",
         "training.epochs": f"{counted(settings.training.epochs, 'epoch')}",
     }
     return ", ".join(word for key, word in words.items() if key in keys) or _common(group)

@@ -107,7 +107,7 @@ def notes(found: Comparison) -> list[str]:
     return [
         f"Hypervolume: points of accuracy above {found.scale.reference_accuracy:g} %, times octaves of cost below "
         f"{found.scale.reference_cost / size:.3g} {name}; the same reference for all. Fronts are of means over seeds, "
-        "known networks included; the highest of many means is lucky, so it is what a search believes, and more than "
+        "baselines included; the highest of many means is lucky, so it is what a search believes, and more than "
         "its networks are worth.",
         "best: the accuracy that is expected of the leader, once luck is taken off; its mean, sd and n are beside it.",
         f"Tested are hypervolume and best after the first {counted(found.common_networks, 'network')} of each "

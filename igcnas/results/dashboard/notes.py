@@ -85,7 +85,7 @@ def study_note(study: Study) -> str:
 def _kind(record: TrialRecord) -> str:
     if record.repeat:
         return f"seed {record.repeat + 1} of network {record.repeat_of}"
-    return "searched" if record.baseline is None else f"known network {markdown(record.baseline)}"
+    return "searched" if record.baseline is None else f"baseline {markdown(record.baseline)}"
 
 
 def _cost(record: TrialRecord, settings: StudySettings) -> str:

@@ -104,7 +104,7 @@ def block_type(record: TrialRecord) -> str:
 
 
 def draw_front(figure: FrontFigure, axes: Axes) -> None:
-    """Networks by block type, known networks, and the front with its standard errors."""
+    """Networks by block type, baselines, and the front with its standard errors."""
     look_of = looks(figure.searched)
     for name, points in figure.searched.items():
         colour, marker = look_of[name]
@@ -126,7 +126,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         }
         axes.annotate(name, (cost, accuracy), fontsize=7.5, zorder=5, **offset)
     if figure.baselines:
-        axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="known network, same training")
+        axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="baseline, same training")
     if figure.front:
         xs, ys = [cost for cost, _ in figure.front], [accuracy for _, accuracy in figure.front]
         end = xs[-1] if figure.budget is None else figure.budget

@@ -80,7 +80,7 @@ class SpaceDomain:
 class Observation:
     """One network of a study.
 
-    parameters: the choices it was proposed with, empty for a known network. cost: what the front compares at (MACs,
+    parameters: the choices it was proposed with, empty for a baseline. cost: what the front compares at (MACs,
     parameters or milliseconds). accuracies: validation accuracy in percent after each epoch so far. complete: trained
     to the end; if it is not, it was pruned, or failed where it has no accuracy. known: a network of the literature.
     pending: it is in training, and nothing but its cost as planned is known.

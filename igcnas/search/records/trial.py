@@ -85,7 +85,7 @@ class TrialRecord:
 
     @property
     def searched(self) -> bool:
-        """Whether a sampler proposed it: neither a known network nor a repeat."""
+        """Whether a sampler proposed it: neither a baseline nor a repeat."""
         return self.baseline is None and self.repeat == 0
 
     @property

@@ -1,8 +1,8 @@
 """What the search has added to drawing networks at random, judged at equal cost on the networks of one study.
 
-A network's score is log(errors of the known networks at its cost) minus log(its errors), as samplers see it
+A network's score is log(errors of the baselines at its cost) minus log(its errors), as samplers see it
 (`proposals.Judge`): so networks of all costs are compared. One that was pruned counts with the score at the epoch that
-it reached, beside the known networks at the same epoch: left out, the survivors would flatter both groups. Of a network
+it reached, beside the baselines at the same epoch: left out, the survivors would flatter both groups. Of a network
 that was trained several times the first training counts, as for all others.
 
 Drawn at random are the networks whose record says so; the others were proposed from what was known. What the best of as

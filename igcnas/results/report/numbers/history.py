@@ -6,7 +6,7 @@ curve flatters; the table of finalists does not.
 
 Hypervolume: accuracy above guessing (100 / classes), integrated over octaves of cost up to twice the budget: a network
 at the budget then counts for one octave. Where the front compares parameters or latency, up to twice the highest cost
-of a known network, or of any where there is none.
+of a baseline, or of any where there is none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The known networks against the best of the search at or under their cost, all trained alike.
+"""The baselines against the best of the search at or under their cost, all trained alike.
 
 The searched network is the one of the highest mean accuracy among those that cost as much or less: chosen among many
 by the accuracies that are compared, which flatters it. Where it was trained again, its further seeds alone are free of
@@ -40,7 +40,7 @@ class Rival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownNetwork:
-    """One known network. rival: None where no searched network is as cheap.
+    """One baseline. rival: None where no searched network is as cheap.
 
     reached_by, reached_cost: the cheapest searched network that is at least as accurate, None where none is. times:
     how many times cheaper that is.
@@ -72,7 +72,7 @@ class KnownNetwork:
 
 
 def compare_known(study: Study) -> tuple[KnownNetwork, ...]:
-    """Every known network that was trained, the most accurate first."""
+    """Every baseline that was trained, the most accurate first."""
     fitting = [one for one in study.networks if one.record.within(study.budget)]
     fitting = [one for one in fitting if study.cost(one.record) == study.cost(one.record)]  # NaN: not measured
     searched = [one for one in fitting if one.record.searched]

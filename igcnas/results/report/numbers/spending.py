@@ -21,7 +21,7 @@ from igcnas.search.study import Study
 # In the order of the table: key, words, whether it is waste.
 PURPOSES = (
     ("searched", "searched networks, first training", False),
-    ("known", "known networks, first training", False),
+    ("known", "baselines, first training", False),
     ("repeat", "repeats with further seeds", False),
     ("spared", "finished only to check the pruner", False),
     ("pruned", "pruned early", False),

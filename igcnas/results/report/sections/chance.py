@@ -47,7 +47,7 @@ def chance_section(study: Study, chance: Chance, drawings: list[Drawing]) -> Sec
     """Words, a table, and the picture where there is one."""
     equal = study.axis.equal
     how = (
-        f"Networks are compared by their errors relative to those of the known networks at equal {equal}, the scale "
+        f"Networks are compared by their errors relative to those of the baselines at equal {equal}, the scale "
         "on which the samplers work."
     )
     if not study.settings.baselines:
@@ -152,7 +152,7 @@ def chance_drawings(study: Study, chance: Chance) -> list[Drawing]:
     figure = new_figure(9.0, 2.7)
     axes = figure.add_subplot()
     draw_chance(found, axes)
-    reference = "known networks" if study.settings.baselines else "first searched networks"
+    reference = "baselines" if study.settings.baselines else "first searched networks"
     axes.set_xlabel(f"errors against those of the {reference} at equal {study.axis.equal}   (right: fewer)")
     gain = errors(fewer_percent(found.difference))
     return [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _KINDS = (
-    ("known", "#000000", "*", "known network"),
+    ("known", "#000000", "*", "baseline"),
     ("random", "#777777", "o", "drawn at random"),
     ("proposed", "#0072B2", "o", "proposed"),
     ("searched", "#0072B2", "o", "searched"),

@@ -1,4 +1,4 @@
-"""The known networks against those of the search, in words and as a table."""
+"""The baselines against those of the search, in words and as a table."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from igcnas.search.study import Study
 from igcnas.units import mega
 
 _SAID = 6  # differences of a kind that the summary spells out
-_DEARER = 1.1  # times the cost from which a known network is called dearer
+_DEARER = 1.1  # times the cost from which a baseline is called dearer
 
 
 def known_sentence(known: tuple[KnownNetwork, ...], study: Study) -> str:
-    """What was won against each known network, for the summary; '' where there is nothing to say."""
+    """What was won against each baseline, for the summary; '' where there is nothing to say."""
     matched = [one for one in known if one.rival is not None]
     if not matched:
         return ""
     of = {verdict: [one for one in matched if one.verdict == verdict] for verdict in ("beaten", "open", "ahead")}
     where = f"At equal or fewer {study.axis.equal}" if study.objective.spread else "Within the budget"
-    total = counted(len(known), "known network")
+    total = counted(len(known), "baseline")
     if len(of["beaten"]) == len(known):
         won = f"a better network than {_all(len(known))}"
     elif of["beaten"]:
@@ -65,7 +65,7 @@ def _difference(one: KnownNetwork, study: Study) -> str:
 
 def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
     """Words and a table."""
-    title, equal = "Against known networks", study.axis.equal
+    title, equal = "Against baselines", study.axis.equal
     rivals = f"of as many or fewer {equal}" if study.objective.spread else "within the budget"
     if not known:
         reason = (
@@ -73,11 +73,11 @@ def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
             if study.settings.baselines
             else "The search was run with --no-baselines."
         )
-        text = f"This study has no known network to compare with. {reason}"
+        text = f"This study has no baseline to compare with. {reason}"
         return Section(key="known", title=title, paragraphs=(text,))
     epochs = study.settings.training.epochs
     paragraphs = [
-        f"Known networks of the literature were trained in this study by the same short recipe "
+        f"Baselines of the literature were trained in this study by the same short recipe "
         f"({counted(epochs, 'epoch')}, the "
         "same images, the same engine) at widths that fit the budget. Their published accuracies come from longer "
         f"recipes and are not compared with anything here. Each is set beside the best searched network {rivals}."
@@ -95,7 +95,7 @@ def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
             f"none as cheap as {_named(alone)}" if alone else "",
         ]
         said = listed([part for part in parts if part])
-        paragraphs.append(f"Of {counted(len(known), 'known network')}, the search has {said}.")
+        paragraphs.append(f"Of {counted(len(known), 'baseline')}, the search has {said}.")
     paragraphs.append(_how(study))
     reached = [(one, times) for one in known if (times := one.times) is not None and times > 1]
     if reached:
@@ -113,7 +113,7 @@ def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
 
 
 def _all(number: int) -> str:
-    return "the one known network" if number == 1 else f"each of the {number} known networks"
+    return "the one baseline" if number == 1 else f"each of the {number} baselines"
 
 
 def _named(some: list[KnownNetwork]) -> str:
@@ -148,7 +148,7 @@ def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
         cells.append("-" if one.times is None else f"{one.times:.2f}")
         rows.append(tuple(cells))
     return Table(
-        caption=f"Known networks and the best searched network {'that costs no more' if spread else 'in the budget'}",
+        caption=f"Baselines and the best searched network {'that costs no more' if spread else 'in the budget'}",
         columns=(
             "known (MFLOPs)",
             "% (n)",
@@ -163,6 +163,6 @@ def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
         rows=tuple(rows),
         numeric=(False, True, False, True, True, True, True, True, True),
         note="n: trainings. Further: the difference by the further seeds of the searched network alone. Cheaper: the "
-        "cost of the known network over that of the cheapest searched network of at least its accuracy; below 1 it "
+        "cost of the baseline over that of the cheapest searched network of at least its accuracy; below 1 it "
         "takes more, a dash: none is as accurate.",
     )

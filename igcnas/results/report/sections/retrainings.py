@@ -68,7 +68,7 @@ def retraining_section(study: Study, trust: Trust, drawings: Sequence[Drawing], 
     if not trust.retrainings:
         paragraphs.append(
             "The finalists have not been trained again from scratch and tested: accuracies of the search are on the "
-            "validation images that chose the networks. The command below trains them and the known networks with "
+            "validation images that chose the networks. The command below trains them and the baselines with "
             "several seeds, and reads the test split once for each."
         )
     return Section(

@@ -35,7 +35,7 @@ def verdict_words(verdict: Verdict | None, state: State) -> str:
         if first.sd is None
         else f"the mean of {counted(first.n, 'training')} with different seeds (sd {first.sd:.2f})"
     )
-    who = f"{first.name}, a known network" if first.name else f"network {first.number}"
+    who = f"{first.name}, a baseline" if first.name else f"network {first.number}"
     found = (
         f"It costs {mega(first.macs)} MFLOPs and reaches {first.mean:.2f} % validation accuracy, {spread}. It is "
         f"{first.label}."
