@@ -9,6 +9,7 @@ IgcnasError                 root; the command line prints it and exits with stat
 |-- TrainingError           a training that diverged or ran out of memory
 |   `-- CaptureError        a step that cannot be captured, or computes something else: eager steps can do this training
 |-- MissingExtraError       a package that one command alone needs is not installed
+|-- AdditionError           what another package adds cannot be loaded, is missing, or bears a name that is taken
 |-- MachineError            a fault of the machine: a full disk, a folder that may not be written; never of a network
 `-- ExportError             an exported network that does not agree with the trained one
 """
@@ -53,6 +54,10 @@ class CaptureError(TrainingError):
 
 class MissingExtraError(IgcnasError):
     """A package that one command alone needs is not installed; the message says how to install it."""
+
+
+class AdditionError(IgcnasError):
+    """What another package adds to igcnas cannot be loaded, is not installed, or bears a name that is taken."""
 
 
 class MachineError(IgcnasError):

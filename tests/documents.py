@@ -28,11 +28,13 @@ from typing import Any
 from unittest import mock
 
 from igcnas.cli import main, parser
+from igcnas.system.additions import GROUPS
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests" / "support" / "addition"))  # what docs/extending.md shows imports it
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
 SHELL, CODE, SHOWN = ("sh",), ("python", "py"), ("console",)
-LANGUAGES = (*SHELL, *CODE, *SHOWN, "text", "json")
+LANGUAGES = (*SHELL, *CODE, *SHOWN, "text", "json", "toml")
 PROGRAMS = ("igcnas", "python", "make", "pip", "torchrun")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _OUTPUT = re.compile(r"<!-- output: (.+) -->")
@@ -262,7 +264,9 @@ def check_imports(block: Block) -> None:
 
 
 def resolve(dotted: str) -> Any:
-    """What a dotted name means: a module, or something in one; PageError if nothing."""
+    """What a dotted name means: a module, something in one, a group of entry points; PageError if nothing."""
+    if dotted in GROUPS:
+        return dotted
     names = dotted.split(".")
     for count in range(len(names), 0, -1):
         try:

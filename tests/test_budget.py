@@ -17,6 +17,7 @@ from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
 from igcnas.network.budget import LIMITS, MACS, PARAMS, Budget, macs_budget
 from igcnas.network.cost import count
+from igcnas.network.grouping import DENSE
 from igcnas.network.literature import igc
 from igcnas.network.width import widest
 from igcnas.results.report.numbers.provenance import command_of
@@ -98,7 +99,7 @@ class TwoNetworks(SearchSpace):
                 num_classes=num_classes,
                 stem_channels=width,
                 stem_stride=stride,
-                stages=(Stage(block=BasicBlock(), width=width, repeats=1, stride=stride),) * stages,
+                stages=(Stage(block=BasicBlock(grouping=DENSE), width=width, repeats=1, stride=stride),) * stages,
                 head_channels=0,
             )
 

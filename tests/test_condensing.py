@@ -293,7 +293,9 @@ def test_a_module_of_another_plan_is_refused_in_one_line(network: Plan) -> None:
         for layer in network.root.layers
     ]
     layers = tuple(plain)
-    with pytest.raises(ExportError, match=r"^layer \w+ is a (Conv2d|Linear), not a condensing [^\n]*$"):
+    with pytest.raises(
+        ExportError, match=r"^layer \w+ is a (Conv2d|Linear), not a (LearnedGroupConv|CondensingLinear), [^\n]*$"
+    ):
         lower(network, build(Plan(Sequence("", layers), network.input_shape)))
 
 

@@ -278,7 +278,7 @@ def test_a_training_that_is_taken_up_equals_an_uninterrupted_one_to_the_bit(
 def test_a_module_of_another_plan_is_refused_in_one_line() -> None:
     network_plan = plan(network(BLOCK))
     other = build(plan(network(DenseLayer(reduce=DENSE, spatial=Group(groups=4)))))
-    with pytest.raises(ExportError, match=r"^layer reduce is a Conv2d, not one with gates[^\n]*$"):
+    with pytest.raises(ExportError, match=r"^layer reduce is a Conv2d, not a DynamicConv, [^\n]*$"):
         lower(network_plan, other)
 
 

@@ -243,7 +243,7 @@ def test_gates_are_the_parameters_that_decide() -> None:
 def test_a_module_of_another_plan_is_refused_in_one_line() -> None:
     network = one_layer(4, groups=2)
     plain = network.root._replace(layers=(network.root.layers[0]._replace(learned=None), network.root.layers[1]))
-    with pytest.raises(ExportError, match=r"^layer mix is a Conv2d, not a groupable convolution[^\n]*$"):
+    with pytest.raises(ExportError, match=r"^layer mix is a Conv2d, not a GroupableConv, [^\n]*$"):
         lower(network, build(Plan(plain, network.input_shape)))
 
 

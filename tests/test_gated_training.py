@@ -211,7 +211,7 @@ def test_a_gate_that_flips_by_rounding_costs_another_comparison_and_anything_els
     seeds: list[int] = []
 
     def compare(
-        _folder: Path, _trained: nn.Module, _exported: nn.Module, batches: list[torch.Tensor], _test: None
+        _folder: Path, _trained: nn.Module, _exported: nn.Module, batches: list[torch.Tensor], *_: object
     ) -> Any:
         seeds.append(len(seeds))
         assert torch.equal(batches[0], export.parity.random_batches((1, 8, 8), seed=seeds[-1])[0])

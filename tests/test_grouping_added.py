@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from igcnas.cli import main
+from igcnas.data.dataset import Dataset, Split
 from igcnas.drawing.explanation import block_of
+from igcnas.drawing.learned import module_connections
 from igcnas.drawing.sketch import compute_sketch
+from igcnas.errors import IgcnasError
+from igcnas.export.folder import export_network
 from igcnas.modules.build import build
-from igcnas.modules.layers import LEARNED, LearnedModule
+from igcnas.modules.layers import LEARNED, GatedModule, LearnedModule, gated_arguments
 from igcnas.modules.lowering import Replacement, lower
-from igcnas.modules.lowering.tree import RULES
-from igcnas.network import architecture as architectures
 from igcnas.network import grouping as groupings
 from igcnas.network.architecture import Architecture, Stage
-from igcnas.network.blocks import InvertedResidual, common
+from igcnas.network.blocks import InvertedResidual
 from igcnas.network.canonical import canonical_id
+from igcnas.network.conventions import msgc
 from igcnas.network.cost import count, count_plan
-from igcnas.network.grouping import GROUPINGS
+from igcnas.network.grouping import KINDS, ChosenByImage
 from igcnas.network.grouping.base import DecidedOnce
+from igcnas.network.learned import Overhead
 from igcnas.network.plan import plan
 from igcnas.network.primitives import Convolution, Gather, Layer, Size
 from igcnas.system.checks import require_positive
+from igcnas.training.recipes import short_settings
+from igcnas.training.tensors import TrainingData
+from igcnas.training.trainer import train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,27 +87,19 @@ class StrongestConv(LearnedModule):
         mask[self.kept()] = 1.0
         return nn.functional.conv2d(x, self.weight * mask[:, None, None], stride=self.stride, padding=self.padding)
 
-
-def lower_strongest(conv: Convolution, module: nn.Module, names: set[str]) -> Replacement:
-    """The rule in lowering/."""
-    assert isinstance(module, StrongestConv)
-    kept = module.kept()
-    weight = module.weight.detach()[:, kept]
-    gather = Gather(f"{conv.name}_in", tuple(kept))
-    plain = conv._replace(learned=None, in_channels=len(kept))
-    filters = [0] * conv.out_channels
-    return Replacement((gather, plain), {f"{conv.name}.weight": weight}, {"kept": kept, "filters": filters})
+    def lowered(self, layer: Convolution, names: set[str]) -> Replacement:
+        kept = self.kept()
+        gather = Gather(f"{layer.name}_in", tuple(kept))
+        plain = layer._replace(learned=None, in_channels=len(kept))
+        state = {f"{layer.name}.weight": self.weight.detach()[:, kept]}
+        return Replacement((gather, plain), state, {"kept": kept, "filters": [0] * layer.out_channels})
 
 
 @pytest.fixture(autouse=True)
 def added(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The four places that the recipe names; two modules hold a copy of the first."""
-    kinds = (*GROUPINGS, Strongest)
-    monkeypatch.setattr(groupings, "GROUPINGS", kinds)
-    monkeypatch.setattr(common, "GROUPINGS", kinds)
-    monkeypatch.setitem(architectures._KINDS, Strongest.kind, Strongest)
-    monkeypatch.setitem(LEARNED, Strongest, StrongestConv)
-    monkeypatch.setitem(RULES, Strongest, lower_strongest)
+    """The two places that the recipe names."""
+    monkeypatch.setitem(KINDS._known, Strongest.kind, Strongest)
+    monkeypatch.setitem(LEARNED, Strongest.kind, StrongestConv)
 
 
 def network(inputs: int = 3, *, stages: int = 1) -> Architecture:
@@ -186,3 +187,131 @@ def test_each_kind_of_the_literature_says_what_makes_it_another_network():
     assert groupings.DynamicChannels(heads=1, keep=0.25).caption(8) == "DGC: 1 head, each image keeps 25%"
     assert (*map(list, Strongest(inputs=3).told_apart(2, 3)),) == ([0, 1], [0, 1, 2])
     assert Strongest(inputs=3).identity(2, 3, 0) == ("strongest", 3)
+
+
+# A kind that chooses for each image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loudest(ChosenByImage):
+    """The module in grouping/: each image keeps the `inputs` channels whose pixels are the largest in the mean."""
+
+    kind: ClassVar[str] = "loudest"
+    inputs: int
+    heads: ClassVar[int] = 1
+
+    def check(self, in_channels: int, out_channels: int) -> None:
+        """Nothing more."""
+
+    def connections(self, in_channels: int, out_channels: int) -> int:
+        return min(self.inputs, in_channels) * out_channels
+
+    def overhead(self, in_channels: int, out_channels: int, context_channels: int) -> Overhead:
+        return Overhead()
+
+    def layers(
+        self, name: str, in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size
+    ) -> tuple[Layer, ...]:
+        return (Convolution(name, in_channels, out_channels, kernel, stride, 1, in_size, self),)
+
+    def gate_arguments(self, in_channels: int, context_channels: int) -> dict[str, int]:
+        return {"kept": min(self.inputs, in_channels)}
+
+    def label(self) -> str:
+        return f"N{self.inputs}"
+
+
+class LoudConv(nn.Module):
+    """What stays after training: torch alone, because it stands in model.py."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, kept: int) -> None:
+        super().__init__()
+        self.kept, self.stride, self.padding, self.heads = kept, stride, kernel // 2, 1
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+
+    def gates(self, context_BC: torch.Tensor) -> torch.Tensor:
+        """Ones at the loudest."""
+        return (context_BC >= context_BC.topk(self.kept).values[:, -1:]).to(context_BC.dtype)
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Convolve what is kept."""
+        x_BCHW = x_BCHW * self.gates(x_BCHW.mean((2, 3)))[:, :, None, None]
+        return nn.functional.conv2d(x_BCHW, self.weight, stride=self.stride, padding=self.padding)
+
+
+class LoudLayer(GatedModule, LoudConv):
+    """The module in layers/."""
+
+    frozen = LoudConv
+
+    def __init__(self, layer: Convolution) -> None:
+        super().__init__(**gated_arguments(layer))
+
+    def choices(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.gates(inputs[0].mean((2, 3)))[:, None]
+
+
+@pytest.fixture
+def loud(monkeypatch: pytest.MonkeyPatch) -> Architecture:
+    """A network of that kind."""
+    monkeypatch.setitem(KINDS._known, Loudest.kind, Loudest)
+    monkeypatch.setitem(LEARNED, Loudest.kind, LoudLayer)
+    block = InvertedResidual(expansion=2, expand=Loudest(inputs=3), project=Loudest(inputs=5))
+    stage = Stage(block=block, width=8, repeats=2)
+    return Architecture(family="loud", input_shape=(1, 8, 8), num_classes=3, stem_channels=8, stages=(stage,))
+
+
+@pytest.fixture
+def data() -> TrainingData:
+    """Random images of three classes."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (60, 1, 8, 8)).astype(np.uint8)
+    split = Split(images=images, labels=np.arange(60) % 3)
+    classes = ("a", "b", "c")
+    dataset = Dataset(name="random", classes=classes, train=split, load_test=lambda: split, flip=False, pad=0)
+    return TrainingData.of(dataset, HOW, torch.device("cpu"))
+
+
+HOW = short_settings(60, epochs=1, seed=0)
+
+
+def trained(one: Architecture, data: TrainingData, engine: str) -> dict[str, torch.Tensor]:
+    return train(one, data, dataclasses.replace(HOW, engine=engine)).network.state_dict()
+
+
+def test_a_layer_that_the_fast_engine_cannot_read_is_trained_by_torch_and_says_so(
+    data: TrainingData, caplog: pytest.LogCaptureFixture
+):
+    fast = trained(network(), data, "fast")
+    said = "StrongestConv has no reading in the fast engine; this network is trained eagerly"
+    assert said in [record.getMessage() for record in caplog.records]
+    eager = trained(network(), data, "eager")
+    assert all(torch.equal(fast[name], eager[name]) for name in eager)
+
+
+def test_gates_of_an_added_kind_are_trained_by_both_engines(loud: Architecture, data: TrainingData):
+    fast, eager = trained(loud, data, "fast"), trained(loud, data, "eager")
+    for name in eager:
+        torch.testing.assert_close(fast[name], eager[name], rtol=1e-3, atol=1e-4)
+
+
+def test_an_added_kind_that_chooses_for_each_image_is_counted_drawn_and_exported(loud: Architecture, tmp_path: Path):
+    torch.manual_seed(0)
+    module = build(plan(loud)).eval()
+    shares = module_connections(module, torch.rand(5, 1, 8, 8))
+    assert len(shares) == 4
+    assert compute_sketch(block_of(loud)).undecided == "image"
+    with pytest.raises(IgcnasError, match=r"use macs$"):
+        msgc.figure(plan(loud))
+    report = export_network(
+        folder=tmp_path / "out",
+        architecture=loud,
+        state=module.state_dict(),
+        mean=[0.5],
+        std=[0.5],
+        classes=["a", "b", "c"],
+        test=None,
+        facts={},
+    )
+    assert report.macs == count(loud).macs
+    assert "class LoudConv(nn.Module)" in (tmp_path / "out" / "model.py").read_text(encoding="utf-8")

@@ -16,15 +16,16 @@ from torch import nn
 from igcnas.errors import IgcnasError
 from igcnas.modules.build import build
 from igcnas.modules.layers.flgc import FullyLearnableGroupConv
-from igcnas.modules.layers.gated import GatedConv
+from igcnas.modules.layers.msgc import MultiSpectralConv
 from igcnas.modules.layers.simple import Add, GatedSequential, GlobalAveragePool
 from igcnas.network import primitives
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
 from igcnas.network.cost import count
-from igcnas.network.grouping import DENSE, LearnedGrouping
+from igcnas.network.grouping import DENSE, LearnedGrouping, MultiSpectral
 from igcnas.network.literature import family
 from igcnas.network.plan import plan
+from igcnas.network.primitives import Convolution
 from igcnas.results.audit.scores import COUNTS, SCORES, naswot, score, snip, synflow
 from igcnas.results.audit.scores.naswot import agreement
 from igcnas.results.audit.scores.weights import weights
@@ -83,7 +84,8 @@ def test_synflow_sees_the_groups_that_signs_decide() -> None:
 
 
 def test_synflow_of_a_gated_convolution_has_every_gate_open() -> None:
-    layer = GatedConv(3, 4, 1, 1, heads=2, context=3, hidden=2, attention=True)
+    gates_of = MultiSpectral(heads=2, attention=True)
+    layer = MultiSpectralConv(Convolution("c", 3, 4, 1, 1, 1, (2, 2), gates_of, context_channels=3))
     nn.init.constant_(layer.weight, -2.0)
     gates = [child for child in layer.mask_generator.children() if isinstance(child, nn.Linear)]
     nn.init.constant_(gates[-1].bias, -9.0)

@@ -11,7 +11,6 @@ import pytest
 
 from igcnas.cli import main
 from igcnas.cli.search_plan import _again
-from igcnas.drawing.explanation.naming import block_title
 from igcnas.network.architecture import Architecture
 from igcnas.network.blocks import DenseLayer
 from igcnas.network.grouping import Condensing, Group
@@ -51,9 +50,9 @@ def test_repeats_that_may_not_be_are_not_counted():
 
 def test_a_condensing_layer_with_other_groups_has_a_comma_between_its_letters():
     block = DenseLayer(reduce=Condensing(groups=8, factor=4), spatial=Group(groups=4))
-    assert block_title(block, 16, 8) == "CondenseNet layer, growth 8, C = 4, G = 8"
+    assert block.title(8) == "CondenseNet layer, growth 8, C = 4, G = 8"
     same = DenseLayer(reduce=Condensing(groups=4, factor=4), spatial=Group(groups=4))
-    assert block_title(same, 16, 8) == "CondenseNet layer, growth 8, C = 4"
+    assert same.title(8) == "CondenseNet layer, growth 8, C = 4"
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:

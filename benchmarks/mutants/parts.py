@@ -12,7 +12,7 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "racing": (("igcnas/statistics/racing.py",), ("racing", "racing_model")),
     "statistics": (("igcnas/statistics/intervals.py",), ("statistics",)),
     "canonical": (("igcnas/network/canonical.py",), ("canonical",)),
-    "lowering": (("igcnas/modules/lowering/*.py",), _LEARNED),
+    "lowering": (("igcnas/modules/lowering/*.py", "igcnas/modules/replacement.py"), _LEARNED),
     "proposals": (
         ("igcnas/search/proposals/*.py", "igcnas/search/proposals/samplers/*.py"),
         ("proposals", "samplers", "mirror", "gaussian"),

@@ -15,7 +15,6 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.conventions import CONVENTIONS, figure, figures, msgc
 from igcnas.network.cost import count_plan, layer_cost, parameter_parts, training_params
 from igcnas.network.exported import read_exported
-from igcnas.network.grouping import MultiSpectral
 from igcnas.network.literature import family
 from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import Convolution
@@ -144,9 +143,11 @@ _LAYERS = (
 
 def _exact(network: Plan) -> dict[str, bool]:
     """Whether training leaves a count as it is: it decides at most who meets whom, not how many pairs do."""
-    learned = [layer.learned for _, layer in network.layers() if isinstance(layer, Convolution) and layer.learned]
-    free = any(not getattr(one, "balanced", True) for one in learned)
-    return {"params": not free, "macs": not (free or any(isinstance(one, MultiSpectral) for one in learned))}
+    learned = [layer.learned for _, layer in network.layers() if isinstance(layer, Convolution)]
+    return {
+        "params": all(one is None or one.exact_params for one in learned),
+        "macs": all(one is None or one.exact_macs for one in learned),
+    }
 
 
 def _architecture(name: str, parameters: list[str]) -> Architecture:

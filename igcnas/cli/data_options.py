@@ -18,7 +18,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         default="digits",
         metavar="SPEC",
         help="digits (8x8 scans, needs no download), cifar10, cifar100, svhn, svhn-extra (with its extra images), "
-        "imagefolder:PATH or npz:FILE (default: digits)",
+        "imagefolder:PATH, npz:FILE, or NAME[:PATH] of an installed package (default: digits)",
     )
     add("--data-dir", type=Path, metavar="DIR", help="where the files of CIFAR or SVHN are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_study_argument(parser)
     parser.add_argument("--trial", type=int, metavar="NUMBER", help="this network instead of the best (see trials.csv)")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="one more form of the network, which an installed package adds (igcnas doctor lists them); several times "
+        "for several",
+    )
     parser.set_defaults(run=run, unread="the export goes on")
 
 
@@ -30,15 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Export; print where to."""
     from igcnas.search.study import Study
 
-    print(f"wrote     {write(Study.read(study_folder(arguments)), arguments.trial)}")
+    print(f"wrote     {write(Study.read(study_folder(arguments)), arguments.trial, also=arguments.also)}")
     return 0
 
 
-def write(study: Study, number: int | None) -> Path:
-    """Export the best network, or the one of this number; print how well it answers; the folder it went to."""
+def write(study: Study, number: int | None, *, also: Sequence[str] = ()) -> Path:
+    """Export the best network, or the one of this number; print how well it answers; the folder it went to.
+
+    also: further forms, by their names.
+    """
     from igcnas.results.best import export_of
 
-    found = export_of(study, number)
+    found = export_of(study, number, also=also)
     for name, difference in found.parity.items():
         print(f"parity    {name}: largest relative difference {difference:.1e}")
     for name, accuracy in found.accuracies.items():

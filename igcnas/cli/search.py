@@ -13,6 +13,7 @@ from igcnas.cli.search_options import (
     EPILOG,
     add_arguments,
     allowed_repeats,
+    asked_limits,
     asked_workers,
     check_arguments,
     default_name,
@@ -57,6 +58,11 @@ def standalone_parser(prog: str) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
+    from igcnas.search.additions import explain_missing, record, used
+
+    others = asked_limits(arguments)
+    asked = {"sampler": arguments.sampler, "data": arguments.data}
+    explain_missing(arguments.studies_dir, space=arguments.space, limits=others, **asked)
     check_arguments(arguments)
     study_to_search(arguments.study, "", arguments.studies_dir)  # a name that cannot be need not wait for the data
     from igcnas.search.space import load_space
@@ -87,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         from igcnas.training.device import resolve_device
 
         guard_settings(folder, settings)
+        record(folder, used(space, limits=others, **asked))
         print(f"study     {folder}", flush=True)
         if limits.largest < settings.budget.most:
             largest = settings.budget.first.show(limits.largest)

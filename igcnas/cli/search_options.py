@@ -10,11 +10,13 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.network.budget import LIMITS, Budget
+from igcnas.network.budget import LIMITS, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
 from igcnas.search.settings import PRUNERS
 from igcnas.search.space import known_spaces
-from igcnas.system.names import joined
+from igcnas.system.additions import SAMPLERS as ADDED_SAMPLERS
+from igcnas.system.additions import names
+from igcnas.system.names import joined, shown
 
 if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
@@ -47,10 +49,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for limit in LIMITS.values():
         add(f"--budget-{limit.option}", type=float, metavar="N", help=f"most that a network may have: {limit.words}")
     add(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="most that a network may have of what an installed package limits (igcnas doctor lists them); several "
+        "times for several",
+    )
+    add(
         "--space",
         default="all",
         metavar="NAME",
-        help=f"search space: {', '.join(known_spaces())}, or a .py file of your own (default: %(default)s)",
+        help=f"search space: {', '.join(known_spaces())}, a .py file of your own, or a block family "
+        "of an installed package; several joined by + are one space (default: %(default)s)",
     )
     add_source_arguments(parser)
     add(
@@ -84,8 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="search algorithm: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
         "of the best), nsga2 and tpe-mo (on accuracy and cost; they also choose how much of the budget to "
-        "use; not with pruning), auto (what our benchmarks favour). The width always follows from the budget "
-        "(default: %(default)s)",
+        "use; not with pruning), auto (what our benchmarks favour), or one of an installed package (igcnas doctor "
+        "lists them). The width always follows from the budget (default: %(default)s)",
     )
     add(
         "--pruner",
@@ -136,14 +147,28 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     asked_workers(arguments)
     for name, known in (("objective", OBJECTIVES), ("sampler", SAMPLERS), ("pruner", PRUNERS)):
         value = getattr(arguments, name)
-        if value not in known:
-            raise IgcnasError(unknown_name(name, value, known))
+        added = names(ADDED_SAMPLERS) if name == "sampler" and value not in known else []
+        if value not in known and value not in added:
+            raise IgcnasError(unknown_name(name, value, (*known, *added)))
 
 
 def asked_budget(arguments: argparse.Namespace) -> Budget:
     """What the options allow; BudgetError where they allow nothing, or limit nothing."""
     given = {limit.name: getattr(arguments, f"budget_{limit.option}") for limit in LIMITS.values()}
-    return Budget({name: LIMITS[name].read(number) for name, number in given.items() if number is not None})
+    asked = {name: number for name, number in given.items() if number is not None} | asked_limits(arguments)
+    return Budget({name: limit_named(name).read(number) for name, number in asked.items()})
+
+
+def asked_limits(arguments: argparse.Namespace) -> dict[str, float]:
+    """The numbers behind --limit, by the names of the limits."""
+    found = {}
+    for word in arguments.limit:
+        name, _, number = word.partition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise IgcnasError(f"--limit {shown(word)} must be NAME=N, as in macs=200000") from None
+    return found
 
 
 def asked_workers(arguments: argparse.Namespace) -> int | str:

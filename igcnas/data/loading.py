@@ -1,17 +1,25 @@
-"""Data sets by name."""
+"""Data sets by name.
+
+To add one: a loader in a module here, and its name in `_load` and DATASETS; from another package, an entry point of the
+group igcnas.data (docs/extending.md), a function `load(place, data_dir=...) -> Dataset`, where `place` is the path
+behind the colon of NAME:PATH, or None.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.errors import DataError, unknown_name
+from igcnas.errors import DataError, IgcnasError, unknown_name
+from igcnas.system import additions
 
 if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset  # numpy: the help of a command names data sets without it
 
 # What a user may write, for a help text.
 DATASETS = ("digits", "cifar10", "cifar100", "svhn", "svhn-extra", "imagefolder:PATH", "npz:FILE")
+OWN = tuple(name.partition(":")[0] for name in DATASETS)
 
 
 def load_dataset(
@@ -22,7 +30,8 @@ def load_dataset(
     skip_bad: bool = False,
     own_validation: bool = True,
 ) -> Dataset:
-    """The data set that `spec` names: digits, cifar10, cifar100, svhn, svhn-extra, imagefolder:PATH or npz:FILE.
+    """The data set that `spec` names: digits, cifar10, cifar100, svhn, svhn-extra, imagefolder:PATH or npz:FILE; or one
+    of another package, as NAME or NAME:PATH.
 
     `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it; or the folder of the
     .mat files of SVHN. For image folders: `image_size`, in pixels, to a square of which each image is resized and
@@ -46,6 +55,9 @@ def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bo
         )
     if skip_bad and kind != "imagefolder":
         raise DataError(f"--skip-bad does not apply to {spec!r}; it is for imagefolder:PATH, leave it out")
+    added = _added(spec, data_dir)
+    if added is not None:
+        return added
     if spec == "digits":
         from igcnas.data.digits import load_digits
 
@@ -73,7 +85,31 @@ def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bo
         from igcnas.data.imagefolder import load_image_folder
 
         return load_image_folder(path, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation)
-    raise DataError(unknown_name("data set", spec, DATASETS) + _as_path(spec))
+    raise DataError(unknown_name("data set", spec, (*DATASETS, *additions.names(additions.DATA))) + _as_path(spec))
+
+
+def _added(spec: str, data_dir: Path | None) -> Dataset | None:
+    """A data set of another package; None where no package adds one of this name."""
+    from igcnas.data.dataset import Dataset
+
+    kind, _, place = spec.partition(":")
+    added = additions.addition(additions.DATA, kind, own=OWN)
+    if added is None:
+        return None
+    load: Callable[..., Dataset] = added.load(Callable)  # type: ignore[arg-type]
+    folder = None if data_dir is None else data_dir.expanduser()
+    try:
+        dataset = load(Path(place).expanduser() if place else None, data_dir=folder)
+    except (IgcnasError, OSError, MemoryError):  # these say themselves what is wrong
+        raise
+    except Exception as error:  # the code of others raises anything
+        reason = " ".join(str(error).split())
+        raise DataError(f"the {added} cannot be read ({type(error).__name__}: {reason}); ask its package") from error
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"the {added} gives a {type(dataset).__name__}, not an igcnas.data.dataset.Dataset; update that package"
+        )
+    return dataset
 
 
 def _as_path(spec: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from igcnas.drawing.elision import shown_channels
 from igcnas.drawing.explanation import Explanation
 from igcnas.drawing.flow import Moving
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
 from igcnas.network.primitives import Convolution
 
 
@@ -60,7 +59,7 @@ def _sides(layer: Moving) -> tuple[int, int]:
         return 0, 0
     if layer.learned is None:
         return layer.groups, layer.groups
-    return 0, layer.learned.heads if isinstance(layer.learned, MultiSpectral | DynamicChannels) else 0
+    return 0, len(set(layer.learned.heads_of(layer.out_channels) or ()))
 
 
 def shown_of(

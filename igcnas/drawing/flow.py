@@ -13,7 +13,6 @@ from operator import or_
 from typing import TypeAlias
 
 from igcnas.drawing.explanation import Explanation
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
 from igcnas.network.primitives import Convolution, Gather, Permutation
 
 Moving: TypeAlias = Convolution | Permutation | Gather
@@ -88,6 +87,6 @@ def reach(layers: Sequence[Moving], block: Explanation) -> Reach | None:
 def undecided(layers: Sequence[Moving], block: Explanation) -> str:
     """Who has yet to decide about a learned layer: 'image' where each does, 'training', or '' for nobody."""
     learned = [layer for layer in layers if isinstance(layer, Convolution) and layer.learned is not None]
-    if any(isinstance(layer.learned, MultiSpectral | DynamicChannels) for layer in learned):
+    if any(layer.learned is not None and layer.learned.chooses_per_image for layer in learned):
         return "image"
     return "training" if any(layer.name not in block.masks for layer in learned) else ""

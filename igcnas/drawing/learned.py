@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from igcnas.drawing.connections import Connections, assigned, masked
-from igcnas.modules.layers import GatedConv, LearnedModule, MultiSpectralConv, SalientConv
+from igcnas.modules.layers import GatedModule, LearnedModule
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Convolution
 
@@ -26,31 +26,31 @@ def module_connections(network: nn.Module, images: torch.Tensor | None = None) -
     learned = {name: module for name, module in network.named_modules() if isinstance(module, LearnedModule)}
     choices: dict[str, torch.Tensor] = {}
 
-    def remember(name: str, module: SalientConv, x: torch.Tensor) -> None:
-        choices[name] = module.choose(module.saliency(x.mean((2, 3))))
+    def remember(name: str, module: GatedModule, inputs: tuple[torch.Tensor, ...]) -> None:
+        choices[name] = module.choices(*inputs)
 
     if images is not None:
         hooks = [
-            module.register_forward_pre_hook(lambda module, inputs, name=name: remember(name, module, inputs[0]))
+            module.register_forward_pre_hook(lambda module, inputs, name=name: remember(name, module, inputs))
             for name, module in learned.items()
-            if isinstance(module, SalientConv)
+            if isinstance(module, GatedModule)
         ]
         network(images)
         for hook in hooks:
             hook.remove()
     found = {}
     for name, module in learned.items():
-        if isinstance(module, GatedConv | SalientConv):
-            if images is None:
+        if isinstance(module, GatedModule):
+            if name not in choices:
                 continue
-            masks = module.last_masks() if isinstance(module, MultiSpectralConv) else choices[name]
             repeats = len(module.weight) // module.heads
             heads = torch.arange(module.heads).repeat_interleave(repeats)
-            found[name] = masked(masks.mean(0).repeat_interleave(repeats, 0).numpy(), filter_groups=heads.numpy())
+            shares = choices[name].mean(0).repeat_interleave(repeats, 0)
+            found[name] = masked(shares.numpy(), filter_groups=heads.numpy())
         else:
-            mask = getattr(module, "mask", None)
-            if mask is not None:
-                found[name] = masked(mask().numpy())
+            met = module.connections()
+            if met is not None:
+                found[name] = masked(met.numpy())
     return found
 
 

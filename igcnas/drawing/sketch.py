@@ -14,7 +14,6 @@ from igcnas.drawing.choosing import frame_of, orders_of, shown_of
 from igcnas.drawing.explanation import Explanation
 from igcnas.drawing.flow import Moving, Reach, flow, reach, undecided, union
 from igcnas.drawing.partitions import heading, input_partitions, numbers_of
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
 from igcnas.network.primitives import Activation, Convolution, Norm
 
 MOST_WHOLE = 24  # channels of a column up to which a whole picture draws each
@@ -196,7 +195,7 @@ def _links(layer: Moving, block: Explanation, before: Place, behind: Place) -> t
     if layer.learned is None and mask is None:
         inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
         return tuple(link(start, end, True) for start, end in pairs if start // inputs == end // outputs)
-    sure = not isinstance(layer.learned, MultiSpectral | DynamicChannels)
+    sure = layer.learned is None or not layer.learned.chooses_per_image
     if mask is None:
         return tuple(link(start, end, False) for start, end in pairs)
     return tuple(link(start, end, sure) for start, end in pairs if mask[end][start])

@@ -23,9 +23,14 @@ from igcnas.execution.nodes import (
 from igcnas.execution.operators import Operators
 from igcnas.execution.values import COPY, Value
 from igcnas.execution.weights import MadeWeight, PlainWeight, Weight
-from igcnas.modules.layers.gated import GatedConv, SalientConv
-from igcnas.modules.layers.learned import MaskedConv
+from igcnas.modules.layers.learned import GatedModule, LearnedModule, MaskedConv
 from igcnas.network import primitives
+
+
+def without_reading(network: nn.Module) -> list[str]:
+    """Names of the classes of learned layers that have no fast execution: such a network is trained eagerly."""
+    learned = [module for module in network.modules() if isinstance(module, LearnedModule) and not module.linear]
+    return sorted({type(one).__name__ for one in learned if not isinstance(one, MaskedConv | GatedModule)})
 
 
 class Reading:
@@ -123,7 +128,7 @@ class Reading:
     def _(self, layer: primitives.Convolution, value: Value) -> Value:
         module = self._module
         weight: Weight
-        if isinstance(module, GatedConv | SalientConv):
+        if isinstance(module, GatedModule):
             return self._gated(layer, module, value)
         if isinstance(module, MaskedConv):
             weight = MadeWeight(module.masked_weight, self.ops.view)
@@ -132,9 +137,9 @@ class Reading:
         weight = PlainWeight(module.weight, self.ops.view)
         return self._add(Convolve(self.ops, value.use(), layer, layer.groups, weight))
 
-    def _gated(self, layer: primitives.Convolution, module: GatedConv | SalientConv, value: Value) -> Value:
+    def _gated(self, layer: primitives.Convolution, module: GatedModule, value: Value) -> Value:
         context = self.context
-        if isinstance(module, SalientConv):  # it looks at its own input
+        if module.reads_own_input:
             context = Mean(self.ops, value.use())
             self.nodes.append(context)
         assert context is not None, "a gated convolution stands in a Gated sequence"

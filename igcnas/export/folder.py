@@ -4,7 +4,8 @@
     weights.safetensors  its tensors                  model.onnx  network and weights
     card.md              all of it for people
 
-Nothing is written in place: a folder appears, or replaces the earlier one, only when all of its forms agree.
+and a file for each form of other packages that is asked for (igcnas/export/exporters.py). Nothing is written in place:
+a folder appears, or replaces the earlier one, only when all of its forms agree.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from torch import nn
 from igcnas.errors import ExportError
 from igcnas.export import parity
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
+from igcnas.export.exporters import Exporter, Trained, exporters, run_also, write_also
 from igcnas.export.onnx import write_onnx
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
-from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.layers import MeasuredModule
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import cost, primitives
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import Cost
+from igcnas.network.exported import also_in
 from igcnas.network.plan import Plan, plan
 from igcnas.system.files import replacing_folder, write_text, write_whole
 from igcnas.units import counted
@@ -72,14 +75,17 @@ def export_network(
     test: tuple[np.ndarray, np.ndarray] | None,
     facts: Mapping[str, str],
     data: Mapping[str, Any] | None = None,
+    also: Sequence[str] = (),
 ) -> ExportReport:
     """Write the folder, or replace an earlier export there; ExportError where the forms of the network disagree.
 
     state: of `build(plan(architecture))`, learned layers masked. mean, std: of each input channel for pixels in [0, 1].
     test: uint8 images (n, channels, height, width) and int64 labels (n,). facts: rows of the card, in order. data: what
     it was trained on, as a checkpoint of igcnas train says it, so that igcnas evaluate finds the validation images.
+    also: names of further forms, which other packages add.
     """
     start = time.perf_counter()
+    forms = exporters(also, taken=FILES)
     contract = Contract(
         title=f"{architecture.family}, {counted(len(classes), 'class', 'classes')}",
         label=architecture.label(),
@@ -95,13 +101,14 @@ def export_network(
     gated = _gated(lowered.plan, trained)
     _refuse_others(folder)
     with replacing_folder(folder) as temporary:
-        exported = _write_network(temporary, contract, architecture, lowered, measured)
+        exported = _write_network(temporary, contract, architecture, lowered, measured, forms)
         attempts = _GATED_ATTEMPTS if gated else 1
-        differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts)
+        differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts, forms)
         record = _record(contract, architecture, lowered, measured)
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
         record |= {} if test is None else {"test_images": len(test[1])}
         record |= {} if data is None else {"data": dict(data)}
+        record |= {"also": {name: exporter.file for name, exporter in forms.items()}} if forms else {}
         write_text(temporary / "architecture.json", _json(record))
         text = card_text(
             contract,
@@ -172,9 +179,14 @@ def _load(network: Plan, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
 
 def _write_network(
-    folder: Path, contract: Contract, architecture: Architecture, lowered: Lowered, measured: Cost
+    folder: Path,
+    contract: Contract,
+    architecture: Architecture,
+    lowered: Lowered,
+    measured: Cost,
+    forms: Mapping[str, Exporter],
 ) -> nn.Module:
-    """Weights, model.py and model.onnx; returns the torch module they were made from."""
+    """Weights, model.py, model.onnx and further forms; returns the torch module they were made from."""
     module = _load(lowered.plan, lowered.state)
     metadata = {
         "family": architecture.family,
@@ -193,6 +205,8 @@ def _write_network(
     )
     write_text(folder / "model.py", source)
     write_onnx(folder / "model.onnx", module, contract.input_shape, metadata)
+    trained = Trained(plan=lowered.plan, module=module, classes=contract.classes, metadata=metadata)
+    write_also(folder, forms, trained)
     return module
 
 
@@ -203,6 +217,7 @@ def _verify(
     input_shape: tuple[int, int, int],
     test: tuple[np.ndarray, np.ndarray] | None,
     attempts: int,
+    forms: Mapping[str, Exporter],
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Differences of all forms from the trained network, and their accuracies on the test split.
 
@@ -210,8 +225,8 @@ def _verify(
     """
     for attempt in range(attempts - 1):
         with suppress(ExportError):
-            return _compare(folder, trained, exported, parity.random_batches(input_shape, seed=attempt), test)
-    return _compare(folder, trained, exported, parity.random_batches(input_shape, seed=attempts - 1), test)
+            return _compare(folder, trained, exported, parity.random_batches(input_shape, seed=attempt), test, forms)
+    return _compare(folder, trained, exported, parity.random_batches(input_shape, seed=attempts - 1), test, forms)
 
 
 def _compare(
@@ -220,6 +235,7 @@ def _compare(
     exported: nn.Module,
     batches: list[torch.Tensor],
     test: tuple[np.ndarray, np.ndarray] | None,
+    forms: Mapping[str, Exporter],
 ) -> tuple[dict[str, float], dict[str, float]]:
     expected = parity.run_torch(trained, batches)
     images = [] if test is None else [torch.from_numpy(np.ascontiguousarray(test[0]))]
@@ -228,6 +244,7 @@ def _compare(
         "onnx": parity.run_onnx(folder / "model.onnx", batches + images),
         "model.py": parity.run_source(folder / "model.py", batches + images),
     }
+    logits |= {exporter.file: run_also(folder, name, exporter, batches + images) for name, exporter in forms.items()}
     differences = parity.compare(expected, {name: found[: len(batches)] for name, found in logits.items()})
     if test is None:
         return differences, {}
@@ -238,7 +255,7 @@ def _gated(network: Plan, trained: nn.Module) -> str:
     """Whether what its images choose was 'measured' or is as 'planned'; empty where they choose nothing."""
     if not any(isinstance(layer, primitives.GatedConvolution) for _, layer in network.layers()):
         return ""
-    counted = [m.get_buffer("measured")[0] > 0 for m in trained.modules() if isinstance(m, MultiSpectralConv)]
+    counted = [module.measurement()[0] > 0 for module in trained.modules() if isinstance(module, MeasuredModule)]
     return "measured" if counted and all(counted) else "planned"
 
 
@@ -269,9 +286,8 @@ def _refuse_others(folder: Path) -> None:
     """ExportError where the folder holds what is not an earlier export: to replace it would delete that."""
     if not folder.exists():
         return
-    others = (
-        sorted({entry.name for entry in folder.iterdir()} - {*FILES, "__pycache__"}) if folder.is_dir() else ["a file"]
-    )
+    ours = {*FILES, *also_in(folder), "__pycache__"}
+    others = sorted({entry.name for entry in folder.iterdir()} - ours) if folder.is_dir() else ["a file"]
     if others:
         raise ExportError(f"{folder} is not an earlier export, it holds {others[0]}; give a new or an empty folder")
 

@@ -21,7 +21,7 @@ from igcnas.system.files import machine_fault, naming_faults
 TOLERANCE = 1e-4
 BATCHES = (1, 5)
 # Images at a time; not below any of BATCHES. 5 times faster than 256 at a time on one thread (IGC V3, 32x32): caches.
-_CHUNK = 8
+CHUNK = 8
 
 # What model.py promises to do without is made impossible to import. torch.save, because numpy may be missing.
 _RUNNER = """
@@ -48,7 +48,7 @@ def run_torch(module: nn.Module, batches: Sequence[torch.Tensor]) -> list[torch.
     """Logits of a module for images (n, channels, height, width): float in [0, 1], or uint8, divided by 255."""
     module.eval()
     with torch.inference_mode(), _one_thread():
-        return [torch.cat([module(_unit(part)) for part in torch.split(images, _CHUNK)]) for images in batches]
+        return [torch.cat([module(unit(part)) for part in torch.split(images, CHUNK)]) for images in batches]
 
 
 def run_onnx(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -59,9 +59,9 @@ def run_onnx(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def logits(images: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(session.run(None, {INPUT: _unit(images).numpy()})[0])
+        return torch.from_numpy(session.run(None, {INPUT: unit(images).numpy()})[0])
 
-    return [torch.cat([logits(part) for part in torch.split(images, _CHUNK)]) for images in batches]
+    return [torch.cat([logits(part) for part in torch.split(images, CHUNK)]) for images in batches]
 
 
 def run_source(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -70,7 +70,7 @@ def run_source(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor
         inputs, outputs = Path(folder, "inputs.pt"), Path(folder, "outputs.pt")
         with open(inputs, "wb") as file:  # torch's own writer does not say why it fails
             torch.save(list(batches), file)
-        arguments = [str(path.absolute()), str(inputs), str(outputs), str(_CHUNK)]
+        arguments = [str(path.absolute()), str(inputs), str(outputs), str(CHUNK)]
         # -I: neither the current folder nor PYTHONPATH may lend it anything. -B: no __pycache__ in the folder.
         command = [sys.executable, "-I", "-B", "-c", _RUNNER, *arguments]
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
@@ -130,5 +130,6 @@ def _difference(expected: torch.Tensor, found: torch.Tensor) -> float:
     return float((expected - found).abs().max()) / float(expected.abs().max().clamp(min=1.0))
 
 
-def _unit(images: torch.Tensor) -> torch.Tensor:
+def unit(images: torch.Tensor) -> torch.Tensor:
+    """Images in [0, 1]: uint8 divided by 255."""
     return images if images.is_floating_point() else images / 255

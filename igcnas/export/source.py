@@ -9,7 +9,6 @@ from functools import singledispatch
 from torch import nn
 
 from igcnas.modules.layers import (
-    GATED,
     Add,
     AppendChannels,
     GatedSequential,
@@ -19,6 +18,7 @@ from igcnas.modules.layers import (
     PadChannels,
     SplitConv,
     gated_arguments,
+    gated_class,
 )
 from igcnas.network import primitives
 from igcnas.network.plan import Plan
@@ -131,7 +131,9 @@ def _helpers(network: Plan) -> list[str]:
     stack: list[primitives.Layer] = [network.root]
     while stack:
         layer = stack.pop()
-        helper = GATED.get(type(getattr(layer, "grouping", None))) or _HELPERS.get(type(layer))
+        helper = _HELPERS.get(type(layer))
+        if isinstance(layer, primitives.GatedConvolution):
+            helper = gated_class(layer)
         if helper is not None:
             used[helper] = None
         stack.extend(child for _, child in reversed(primitives.branches(layer) or ()))
@@ -216,7 +218,7 @@ def _(layer: primitives.Convolution, indent: int) -> list[str]:
 def _(layer: primitives.GatedConvolution, indent: int) -> list[str]:
     named = list(gated_arguments(layer).items())
     arguments = ", ".join([*(str(value) for _, value in named[:3]), *(f"{name}={value}" for name, value in named[3:])])
-    return [f"{' ' * indent}{GATED[type(layer.grouping)].__name__}({arguments})"]
+    return [f"{' ' * indent}{gated_class(layer).__name__}({arguments})"]
 
 
 @_lines.register

@@ -9,8 +9,6 @@ from torch import nn
 
 from igcnas.errors import ArchitectureError
 from igcnas.modules.layers import (
-    GATED,
-    LEARNED,
     Add,
     AppendChannels,
     ChannelGather,
@@ -21,6 +19,8 @@ from igcnas.modules.layers import (
     PixelAverage,
     SplitConv,
     gated_arguments,
+    gated_class,
+    learned_class,
 )
 from igcnas.modules.layers.learned import LearnedModule
 from igcnas.network import primitives
@@ -101,7 +101,7 @@ def _(layer: primitives.Residual) -> nn.Module:
 @_module.register
 def _(layer: primitives.Convolution) -> nn.Module:
     if layer.learned is not None:
-        return LEARNED[type(layer.learned)](layer)
+        return learned_class(layer.learned)(layer)
     return nn.Conv2d(
         layer.in_channels,
         layer.out_channels,
@@ -115,7 +115,7 @@ def _(layer: primitives.Convolution) -> nn.Module:
 
 @_module.register
 def _(layer: primitives.GatedConvolution) -> nn.Module:
-    return GATED[type(layer.grouping)](**gated_arguments(layer))
+    return gated_class(layer)(**gated_arguments(layer))
 
 
 @_module.register

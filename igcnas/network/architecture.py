@@ -14,15 +14,15 @@ from functools import cached_property
 from typing import Any
 
 from igcnas.errors import ArchitectureError
-from igcnas.network.blocks import BLOCKS, Block
-from igcnas.network.grouping import GROUPINGS
+from igcnas.network import blocks, grouping
+from igcnas.network.blocks import Block
+from igcnas.network.grouping import Grouping
 from igcnas.system import bounds
 from igcnas.system.checks import require, require_bool, require_positive, shown
 from igcnas.system.reading import plain_json
 
 FORMAT = 1
 ACTIVATIONS = ("relu", "relu6")
-_KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (*GROUPINGS, *BLOCKS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,8 @@ class Stage:
     stride: int = 1
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.block, BLOCKS), f"block must be one of {[b.kind for b in BLOCKS]}, not {shown(self.block)}"
-        )
+        if not blocks.KINDS.holds(self.block):  # the known kinds are looked for only where one is wrong
+            raise ArchitectureError(f"block must be one of {blocks.KINDS.names()}, not {shown(self.block)}")
         require_positive(width=self.width, repeats=self.repeats, stride=self.stride)
 
 
@@ -139,6 +138,12 @@ class Architecture:
         """Blocks over all stages."""
         return sum(stage.repeats for stage in self.stages)
 
+    def kinds(self) -> set[str]:
+        """The kinds of its blocks and of the groupings in them."""
+        own = [stage.block for stage in self.stages]
+        values = [getattr(block, one.name) for block in own for one in dataclasses.fields(block)]  # type: ignore[arg-type]
+        return {one.kind for one in (*own, *values) if isinstance(one, Block | Grouping)}
+
     def label(self) -> str:
         """One readable line: family, block of each stage where it changes, repeats and widths."""
         blocks = [label for label, _ in itertools.groupby(stage.block.label() for stage in self.stages)]
@@ -210,9 +215,18 @@ def _decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ArchitectureError(f"unknown kind {shown(kind)} of block or grouping; known: {', '.join(sorted(_KINDS))}")
-    return _construct(_KINDS[kind], {key: _decode(item) for key, item in value.items() if key != "kind"})
+    found: type[Any] | None = None
+    if isinstance(kind, str):
+        every = (blocks.KINDS, grouping.KINDS)
+        owner = next((one for one in every if kind in one.own), None)  # no package is asked for a kind of igcnas
+        found = owner.get(kind) if owner is not None else blocks.KINDS.get(kind) or grouping.KINDS.get(kind)
+    if found is None:
+        known = ", ".join(sorted({*blocks.KINDS.names(), *grouping.KINDS.names()}))
+        raise ArchitectureError(
+            f"unknown kind {shown(kind)} of block or grouping; known: {known}; one of another package is known "
+            "where that package is installed"
+        )
+    return _construct(found, {key: _decode(item) for key, item in value.items() if key != "kind"})
 
 
 def _construct(cls: type[Any], values: dict[str, Any]) -> Any:

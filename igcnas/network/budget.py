@@ -1,6 +1,7 @@
 """What a network may cost: a set of limits, each a function of the plan that does not fall as the network gets wider.
 
-To add a limit, add it to LIMITS: its option, the width solver, and what commands say of it follow.
+To add a limit, add it to LIMITS: its option, the width solver, and what commands say of it follow. One of another
+package is an entry point of the group igcnas.limits, a `Limit` under its name; its option is --limit NAME=N.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from igcnas.errors import BudgetError, unknown_name
+from igcnas.errors import AdditionError, BudgetError, unknown_name
 from igcnas.network.cost import count_plan
 from igcnas.network.plan import Plan
+from igcnas.system import additions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,6 +41,10 @@ class Limit:
     letter: str
     of: Callable[[Plan], int]
 
+    def argument(self, number: str) -> list[str]:
+        """The words of a command line that give it this number."""
+        return [f"--budget-{self.option}", number] if self.name in LIMITS else ["--limit", f"{self.name}={number}"]
+
     def show(self, value: float) -> str:
         """A value with its unit, in three significant digits."""
         return f"{value / self.shown_size:.3g} {self.unit}"
@@ -49,9 +56,10 @@ class Limit:
     def read(self, number: float) -> int:
         """The value that a number behind the option means."""
         if not 0 < number < math.inf:
-            raise BudgetError(f"--budget-{self.option} {number:g} must be a positive number, as in {self._example}")
+            given = " ".join(self.argument(f"{number:g}"))
+            raise BudgetError(f"{given} must be a positive number, as in {self._example}")
         if (value := round(number * self.size)) < 1:
-            raise BudgetError(f"--budget-{self.option} {number:g} allows no {self.name}; raise it")
+            raise BudgetError(f"{' '.join(self.argument(f'{number:g}'))} allows no {self.name}; raise it")
         return value
 
     @property
@@ -85,10 +93,22 @@ LIMITS: dict[str, Limit] = {limit.name: limit for limit in (MACS, PARAMS)}
 
 
 def limit_named(name: str) -> Limit:
-    """The limit of this name; BudgetError names those known."""
-    if name not in LIMITS:
-        raise BudgetError(unknown_name("limit", name, tuple(LIMITS)))
-    return LIMITS[name]
+    """The limit of this name, also of another package; BudgetError names those known."""
+    return LIMITS[name] if name in LIMITS else _added(name)
+
+
+@lru_cache
+def _added(name: str) -> Limit:
+    """A limit of another package."""
+    added = additions.addition(additions.LIMITS, name)
+    if added is None:
+        raise BudgetError(unknown_name("limit", name, (*LIMITS, *additions.names(additions.LIMITS))))
+    limit: Limit = added.load(Limit)
+    if limit.name != name:
+        raise AdditionError(
+            f"the {added} calls itself {limit.name!r}; update that package, or remove it: pip uninstall {added.package}"
+        )
+    return limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +125,8 @@ class Budget:
         if not self.limits:
             options = " or ".join(f"--budget-{limit.option} N" for limit in LIMITS.values())
             raise BudgetError(f"a budget limits something; give {options}")
-        ordered = sorted(self.limits, key=lambda name: list(LIMITS).index(limit_named(name).name))
+        order = [*LIMITS, *sorted(limit_named(name).name for name in self.limits if name not in LIMITS)]
+        ordered = sorted(self.limits, key=order.index)
         object.__setattr__(self, "limits", {name: self.limits[name] for name in ordered})
 
     @property
@@ -124,7 +145,7 @@ class Budget:
 
     def keeps(self, network: Plan) -> bool:
         """Whether a network of this plan keeps every limit."""
-        return all(LIMITS[name].of(network) <= most for name, most in self.limits.items())
+        return all(limit_named(name).of(network) <= most for name, most in self.limits.items())
 
     def allows(self, values: Mapping[str, int]) -> bool:
         """Whether these values, by the names of limits, keep every limit."""
@@ -149,7 +170,7 @@ class Budget:
         words = []
         for name, most in self.limits.items():
             limit = limit_named(name)
-            words += [f"--budget-{limit.option}", f"{most / limit.size:.12g}"]
+            words += limit.argument(f"{most / limit.size:.12g}")
         return words
 
 

@@ -91,6 +91,15 @@ def exported_in(folder: Path) -> Exported | None:
         return None
 
 
+def also_in(folder: Path) -> list[str]:
+    """Files that other packages added to the export in this folder; none where that cannot be read."""
+    try:
+        found = read_json(folder / FILE, dict[str, Any], error=ArchitectureError, advice="export again").get("also")
+        return list(as_kind(found or {}, dict[str, str], where=FILE, error=ArchitectureError, advice="").values())
+    except IgcnasError:
+        return []
+
+
 def _architecture(data: dict[str, Any], path: Path) -> Architecture:
     try:
         return Architecture.from_dict(data)

@@ -21,9 +21,27 @@ class Overhead(NamedTuple):
 
 
 class Learned(Protocol):
-    """A grouping that training decides. Counts are channel pairs; times kernel area they are weights."""
+    """A grouping that training decides. Counts are channel pairs; times kernel area they are weights.
+
+    chooses_per_image: whether each image chooses anew; reads_block: by a mean of the input of its block. counter: the
+    convention of its authors' counter. torch_module: of a kind of another package.
+    """
 
     kind: ClassVar[str]
+    chooses_per_image: ClassVar[bool]
+    reads_block: ClassVar[bool]
+    counter: ClassVar[str]
+    torch_module: ClassVar[str]
+
+    @property
+    def exact_macs(self) -> bool:
+        """Whether training leaves the multiply-accumulates as they were planned."""
+        ...
+
+    @property
+    def exact_params(self) -> bool:
+        """Whether training leaves the parameters as they were planned."""
+        ...
 
     def connections(self, in_channels: int, out_channels: int) -> int:
         """Pairs that meet in one image: exact or, where training may choose their number, as expected before it."""
@@ -54,4 +72,12 @@ class Learned(Protocol):
 
     def caption(self, in_channels: int) -> str:
         """What its paper calls this choice, with its numbers, as in FLGC: G = 4 learned groups."""
+        ...
+
+    def heads_of(self, out_channels: int) -> tuple[int, ...] | None:
+        """The head that makes each filter, where heads choose; else None."""
+        ...
+
+    def gate_arguments(self, in_channels: int, context_channels: int) -> dict[str, Any]:
+        """What the module that stays after training is made with, beside its shape, where each image chooses."""
         ...

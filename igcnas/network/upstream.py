@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from igcnas.network.grouping import MultiSpectral
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import (
     Activation,
@@ -60,8 +59,9 @@ def positions(layer: Convolution | GatedConvolution) -> int:
 
 def is_gated(layer: Layer) -> bool:
     """Whether a context gates it: a convolution with MSGC, while it trains or after."""
-    grouping = getattr(layer, "grouping", None) if isinstance(layer, GatedConvolution) else None
-    return isinstance(layer.learned if isinstance(layer, Convolution) else grouping, MultiSpectral)
+    if isinstance(layer, GatedConvolution):
+        return layer.grouping.reads_block
+    return isinstance(layer, Convolution) and layer.learned is not None and layer.learned.reads_block
 
 
 def _collect(layer: Layer, path: str, found: list[Reader]) -> None:

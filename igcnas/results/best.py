@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,10 +38,10 @@ class Exported:
     always: str | None
 
 
-def export_of(study: Study, number: int | None = None) -> Exported:
+def export_of(study: Study, number: int | None = None, *, also: Sequence[str] = ()) -> Exported:
     """Export the leader, into best/, or the network of this number, into the folder of its first training.
 
-    The test split is read once.
+    The test split is read once. also: names of further forms, which other packages add.
 
     Raises:
         StudyError: there is no such network, its weights are damaged, or the data have changed.
@@ -81,6 +81,7 @@ def export_of(study: Study, number: int | None = None) -> Exported:
             "own_validation": settings.data.own_validation,
             "skip_bad": settings.data.skip_bad,
         },
+        also=also,
     )
     return Exported(
         folder=target,

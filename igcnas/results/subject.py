@@ -11,7 +11,6 @@ from igcnas.drawing.explanation import KINDS, Explanation
 from igcnas.errors import ArchitectureError, IgcnasError, StudyError, unknown_name
 from igcnas.network.architecture import Architecture
 from igcnas.network.exported import Exported, read_exported
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import Convolution
@@ -186,7 +185,7 @@ def _trained(
         torch.manual_seed(0 if seed is None else seed)
         first = build(network)
     images, note = None, ""
-    if any(isinstance(layer.learned, MultiSpectral | DynamicChannels) for layer in learned.values()):
+    if any(layer.learned is not None and layer.learned.chooses_per_image for layer in learned.values()):
         images, note = _images(study)
     before = possible_connections(network) if seed is None else module_connections(first, images)
     return Source(

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from igcnas.errors import StudyError, unknown_name
 from igcnas.network.budget import Budget
+from igcnas.search.additions import require_kinds
 from igcnas.search.objective import OBJECTIVES, Objective, objective_named
 from igcnas.system import bounds
 from igcnas.system.reading import as_kind, read_json
@@ -187,6 +188,7 @@ class StudySettings:
         data = read_json(path, dict[str, Any], advice=advice)
         _refuse_others(path, data)
         data["training"] = with_first_engine(data.get("training"))
+        require_kinds(folder)
         settings = as_kind(data, StudySettings, where=str(path), advice=advice)
         as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
         named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}

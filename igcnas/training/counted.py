@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.layers import MeasuredModule
 from igcnas.network.conventions import msgc
 from igcnas.network.plan import Plan
 
@@ -45,5 +45,5 @@ class CountedByAuthors:
 
     def _masks(self, name: str) -> torch.Tensor:
         module = self._modules[name]
-        assert isinstance(module, MultiSpectralConv)
+        assert isinstance(module, MeasuredModule)
         return module.last_masks()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.layers import MeasuredModule
 from igcnas.modules.layers.gated import connections, used_outputs
 from igcnas.network.plan import Plan
 from igcnas.network.upstream import readers
@@ -32,7 +32,7 @@ def measure_gates(
     network.eval()
     found = readers(network_plan)
     modules = {reader.path: network.get_submodule(reader.path) for reader in found}
-    gated = {path: module for path, module in modules.items() if isinstance(module, MultiSpectralConv)}
+    gated = {path: module for path, module in modules.items() if isinstance(module, MeasuredModule)}
     if not gated:
         return
     sums = {path: torch.zeros(3, dtype=torch.int64) for path in gated}

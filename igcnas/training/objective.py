@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from igcnas.modules.layers import LearnedModule, MultiSpectralConv
+from igcnas.modules.layers import LearnedModule, MeasuredModule
 from igcnas.modules.layers.gated import connections, used_outputs
 from igcnas.modules.layers.numbers import StepNumber
 from igcnas.network.cost import layer_cost
@@ -56,10 +56,9 @@ class GroupingObjective:
             if module.budgeted == "hinge" and layer.learned is not None
         )
         self.full_macs = self.fixed_macs - generators + dense_hinged
-        self.readers = tuple(
-            reader for reader in readers(network_plan) if isinstance(by_name[reader.path], MultiSpectralConv)
-        )
-        self.gated = {reader.path: by_name[reader.path] for reader in self.readers}
+        gated = {reader.path: by_name[reader.path] for reader in readers(network_plan)}
+        self.gated = {path: module for path, module in gated.items() if isinstance(module, MeasuredModule)}
+        self.readers = tuple(reader for reader in readers(network_plan) if reader.path in self.gated)
         self.planned_share = planned / self.full_macs if self.full_macs else 1.0
         self.counted: CountedByAuthors | None = None
         if self.hinged and rules.hinge_of == "msgc":
@@ -118,7 +117,7 @@ class GroupingObjective:
 
     def _saved_macs(self) -> torch.Tensor | float:
         """MACs of an average image of the last batch that compute outputs which no head reads."""
-        masks = {path: _masks(module) for path, module in self.gated.items()}
+        masks = {path: module.last_masks().detach() for path, module in self.gated.items()}
         used = used_outputs(self.readers, masks, self._orders)
         saved: torch.Tensor | float = 0.0
         for reader in self.readers:
@@ -159,11 +158,6 @@ def _share(module: LearnedModule) -> torch.Tensor:
     share = module.share()
     assert share is not None, f"{type(module).__name__} is budgeted and must know its share"
     return share
-
-
-def _masks(module: nn.Module) -> torch.Tensor:
-    assert isinstance(module, MultiSpectralConv)
-    return module.last_masks().detach()
 
 
 def _mean_over_processes(value: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from igcnas.modules.layers import CondensingLinear, DynamicConv, LearnedModule
+from igcnas.modules.layers import LearnedModule
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Gated, GlobalPool, Layer, Linear, Residual, Sequence
 from igcnas.training.recipes import FirstWeights, NormConstants, Recipe
@@ -57,14 +57,12 @@ def _has_shortcuts(layer: Layer) -> bool:
 
 def _start(module: nn.Module, first: FirstWeights) -> None:
     """Convolutions and the classifier; of a layer that learns its groups the weight, nothing that decides."""
-    if isinstance(module, CondensingLinear | nn.Linear):
-        _start_linear(module.weight, module.bias, first)
+    if isinstance(module, nn.Linear) or (isinstance(module, LearnedModule) and module.linear):
+        _start_linear(module.get_parameter("weight"), dict(module.named_parameters()).get("bias"), first)
         return
     if isinstance(module, LearnedModule):
         if first.convolution != "fan-in":  # its own rule knows what the plan leaves of it
-            weight = module.get_parameter("weight")
-            heads = module.heads if isinstance(module, DynamicConv) else 1
-            _start_weight(weight, first.convolution, len(weight) // heads)
+            _start_weight(module.get_parameter("weight"), first.convolution, module.filters_at_start())
         return
     if isinstance(module, nn.Conv2d):
         _start_weight(module.weight, first.convolution, len(module.weight))
@@ -86,7 +84,7 @@ def _start_linear(weight: torch.Tensor, bias: torch.Tensor | None, first: FirstW
 
 
 def _start_weight(weight: torch.Tensor, rule: str, filters: int) -> None:
-    """`filters`: how many the authors' layer has, which for DGC is one of a head."""
+    """`filters`: how many the authors' layer has."""
     inputs, area = weight[0].numel(), weight[0, 0].numel()
     outputs = filters * area
     if rule == "torch":

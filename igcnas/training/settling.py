@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from igcnas.modules.layers import MultiSpectralConv
+from igcnas.modules.layers import MeasuredModule
 from igcnas.modules.lowering import lower
 from igcnas.network.cost import count_plan
 from igcnas.network.plan import Plan
@@ -36,7 +36,7 @@ def settle_gates(
     no plan of ours has shown, the masks stay as they were trained.
     """
     planned = count_plan(network_plan).macs
-    biases = [_last_bias(module) for module in network.modules() if isinstance(module, MultiSpectralConv)]
+    biases = [module.bar() for module in network.modules() if isinstance(module, MeasuredModule)]
     trained = [bias.detach().clone() for bias in biases]
 
     def measured(bar: float) -> int:
@@ -74,9 +74,3 @@ def settled_accuracy(network_plan: Plan, network: nn.Module, data: TrainingData,
     if settle_on(network_plan, network, data, data.validation):
         return accuracy(network, data.validation, data.normalize)
     return trained
-
-
-def _last_bias(module: MultiSpectralConv) -> torch.Tensor:
-    last = list(module.mask_generator.children())[-1]
-    assert isinstance(last, nn.Linear)
-    return last.bias

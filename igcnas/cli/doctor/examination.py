@@ -13,7 +13,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +22,8 @@ from typing import Any
 from igcnas import __version__
 from igcnas.cli.doctor.finding import NOTE, OK, PROBLEM, Finding, Probe
 from igcnas.cli.doctor.gpu import gpu_findings, steps_findings, steps_probe
-from igcnas.system import folders, resources, streams
+from igcnas.errors import AdditionError
+from igcnas.system import additions, folders, resources, streams
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _NEED_MB = 700  # of a worker, as in evaluation.slots, which loads torch
@@ -52,6 +53,7 @@ def findings(studies: Path, *, check_gpu: bool = False) -> list[Finding]:
         "igcnas": _igcnas,
         "libraries": _libraries,
         "extras": _extras,
+        "additions": _additions,
         "cores": _cores,
         "memory": _memory,
         "files": _files,
@@ -142,6 +144,40 @@ def _extras() -> list[Finding]:
         )
         for extra, names in missing.items()
     ]
+
+
+def _additions() -> list[Finding]:
+    """What other packages add; a problem where one bears a name that is taken, or cannot be loaded."""
+    found = [
+        Finding(name="addition", state=PROBLEM, found=fault.partition(";")[0], advice=fault.partition("; ")[2])
+        for fault in additions.faults(_own_names())
+    ]
+    for one in () if found else additions.additions():
+        try:
+            one.load(object)
+            found.append(Finding(name="addition", state=OK, found=str(one)))
+        except AdditionError as error:
+            text, _, advice = str(error).rpartition("; ")
+            found.append(Finding(name="addition", state=PROBLEM, found=text, advice=advice))
+    return found
+
+
+def _own_names() -> dict[str, Container[str]]:
+    """The names that igcnas has itself, by group of additions."""
+    from igcnas.cli.search_options import SAMPLERS
+    from igcnas.data.loading import OWN
+    from igcnas.network import blocks, grouping
+    from igcnas.network.budget import LIMITS
+    from igcnas.search.space import known_spaces
+
+    return {
+        additions.DATA: OWN,
+        additions.BLOCKS: blocks.KINDS.own,
+        additions.GROUPINGS: grouping.KINDS.own,
+        additions.LIMITS: tuple(LIMITS),
+        additions.SAMPLERS: SAMPLERS,
+        additions.FAMILIES: known_spaces(),
+    }
 
 
 def _cores() -> list[Finding]:

@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from igcnas.drawing.explanation.base import Explanation, Mask
-from igcnas.drawing.explanation.naming import block_title, caption
 from igcnas.errors import ArchitectureError
 from igcnas.network.architecture import Architecture
-from igcnas.network.blocks import BasicBlock
+from igcnas.network.blocks import Block
 from igcnas.network.cost import Cost, layer_cost
-from igcnas.network.grouping import DynamicChannels, Interleaved, MultiSpectral
 from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import (
     Concat,
@@ -64,7 +62,7 @@ def block_of(
     weights = sum(layer.kernel**2 * layer.connections for layer in convolutions.values())
     place = f"block {number} of {chosen.repeats} in stage {stage + 1} of {stages}"
     return Explanation(
-        title=block_title(chosen.block, in_channels, chosen.width),
+        title=chosen.block.title(chosen.width),
         what=f"{place[0].upper()}{place[1:]}: {counted(in_channels, 'channel')} of {_size(layers)}.",
         layers=tuple(layer for layer in layers if not _unmoved(layer, chosen.block)),
         in_channels=in_channels,
@@ -72,7 +70,7 @@ def block_of(
             f"{weights:,} weights per position",
             f"{cost.macs:,} MACs and {cost.params:,} parameters, shortcut and norms included",
         ),
-        captions={name: words for name, layer in convolutions.items() if (words := caption(chosen.block, layer))},
+        captions={name: words for name, layer in convolutions.items() if (words := chosen.block.caption(layer))},
         masks={name: _mask(convolutions[name], matrix) for name, matrix in given.items()},
         groups={name: _groups(convolutions[name], matrix) for name, matrix in given.items()},
         shortcut=shortcut,
@@ -119,10 +117,11 @@ def _shortcut(shortcut: Sequence) -> str:
     return "1x1 convolution on the shortcut" + (f", {groups[0]} groups" if groups[0] > 1 else "")
 
 
-def _unmoved(layer: Layer, block: object) -> bool:
-    """A permutation that moves nothing, in an IGC V1 block, where each stands between two partitions."""
-    interleaved = isinstance(block, BasicBlock) and isinstance(block.grouping, Interleaved)
-    return interleaved and isinstance(layer, Permutation) and layer.indices == tuple(range(layer.channels))
+def _unmoved(layer: Layer, block: Block) -> bool:
+    """A permutation that moves nothing, where a basic block's grouping places it, as in IGC V1."""
+    grouping = getattr(block, "grouping", None)
+    placed = grouping is not None and grouping.moves_channels
+    return placed and isinstance(layer, Permutation) and layer.indices == tuple(range(layer.channels))
 
 
 def _in_channels(layers: tuple[Primitive, ...]) -> int:
@@ -158,8 +157,9 @@ def _groups(layer: Convolution, matrix: ArrayLike) -> tuple[tuple[int, ...] | No
     import numpy as np
 
     values = np.asarray(matrix) > 0
-    if isinstance(layer.learned, MultiSpectral | DynamicChannels):
-        return None, tuple(o * layer.learned.heads // layer.out_channels for o in range(layer.out_channels))
+    heads = layer.learned.heads_of(layer.out_channels) if layer.learned is not None else None
+    if heads is not None:
+        return None, heads
     known: dict[bytes, int] = {}
     filters = [known.setdefault(row.tobytes(), len(known)) for row in values]
     readers = [{filters[o] for o in np.flatnonzero(column)} for column in values.T]

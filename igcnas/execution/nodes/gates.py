@@ -10,7 +10,7 @@ import torch
 from igcnas.execution.nodes.node import Node
 from igcnas.execution.nodes.pooling import Mean
 from igcnas.execution.values import Use, Value
-from igcnas.modules.layers.gated import GatedConv, SalientConv
+from igcnas.modules.layers.learned import GatedModule
 
 if TYPE_CHECKING:
     from igcnas.execution.operators import Operators
@@ -23,7 +23,7 @@ class Gate(Node):
     that one pass goes back through all generators that share a context: that of the context's mean.
     """
 
-    def __init__(self, ops: Operators, use: Use, module: GatedConv | SalientConv, context: Mean) -> None:
+    def __init__(self, ops: Operators, use: Use, module: GatedModule, context: Mean) -> None:
         super().__init__(ops)
         self.use, self.module, self.context = use, module, context
         source = use.value
@@ -33,24 +33,17 @@ class Gate(Node):
 
     def forward(self, training: bool) -> None:
         """Ask the generators; multiply."""
-        if training and isinstance(self.module, GatedConv):
-            self.gates = self._generated(self.module, self.context.leaf)
+        if training:
+            self.gates = self.module.gates_by(self.context.leaf, self.ops.generate)
         else:
-            self.gates = self.module.gates(self.context.leaf)
+            self.gates = self.module.gates(self.context.leaf)  # type: ignore[operator]
         if training:
             self.context.pending += [(made, leaf) for made, leaf in self._leaves()]
         self.ops.gate(self.use.value, self.gates.detach(), self.out)
 
-    def _generated(self, module: GatedConv, context: torch.Tensor) -> torch.Tensor:
-        """As `module.gates`, with the device's way to run a generator."""
-        gates = module.decide(self.ops.generate(module.mask_generator, context))
-        if module.attention_generator is not None:
-            gates = gates * self.ops.generate(module.attention_generator, context)
-        return gates
-
     def _leaves(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """What the module remembers, and the leaf that stands in for it now."""
-        for name in getattr(self.module, "remembers", ()):
+        for name in self.module.remembers:
             made = getattr(self.module, name)
             leaf = made.detach().requires_grad_()
             setattr(self.module, name, leaf)
@@ -62,5 +55,6 @@ class Gate(Node):
         into = self.buffer(self.use) if self.use.value.wanted else None
         leaf = self.gates.detach()
         leaf.grad = self.ops.gate_backward(gradient, leaf, self.use, into)
-        self.context.pending.append((self.gates, leaf))
+        if self.gates.requires_grad:  # hard gates may have no gradient of their own
+            self.context.pending.append((self.gates, leaf))
         self.done(self.out)

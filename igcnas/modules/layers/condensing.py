@@ -7,16 +7,18 @@ absolute values, the first of equal ones. What is dropped, and in how many stage
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from igcnas.modules.layers.learned import LearnedModule, MaskedConv
+from igcnas.modules.layers.learned import KEPT, LearnedModule, MaskedConv, Side, grouping_of
 from igcnas.modules.layers.precision import wide
+from igcnas.modules.replacement import Replacement, free, gather
 from igcnas.network.grouping import Condensing
-from igcnas.network.primitives import Convolution, Linear
+from igcnas.network.primitives import Convolution, Layer, Linear, Permutation
 
 _NEVER = -1
 _LEAST_SQUARE = 1e-6  # of a norm, in the authors' code: the root has no gradient at zero
@@ -68,9 +70,18 @@ class _Condensed(LearnedModule):
         """(out, in) matrix of zeros and ones."""
         return self.get_buffer("kept").repeat(len(self.weight) // self.groups, 1)
 
+    def connections(self) -> torch.Tensor:
+        """The mask."""
+        return self.mask()
+
     def kept_inputs(self) -> list[list[int]]:
         """For each group the inputs that it has, in ascending order."""
         return [row.nonzero().flatten().tolist() for row in self.get_buffer("kept")]
+
+    def sides(self) -> Iterator[Side]:
+        """The inputs that each group keeps."""
+        kept = self.get_buffer("kept").int()
+        yield Side(KEPT, tuple(kept.sum(1).tolist()), tuple(kept.flatten().tolist()))
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
@@ -81,11 +92,33 @@ class LearnedGroupConv(_Condensed, MaskedConv):
     """1x1 convolution whose groups condense. Input (B, in, H, W), output (B, out, H', W')."""
 
     def __init__(self, layer: Convolution) -> None:
-        assert isinstance(layer.learned, Condensing)
-        super().__init__(layer.in_channels, layer.learned.groups, layer.learned.factor)
+        grouping = grouping_of(layer, Condensing)
+        super().__init__(layer.in_channels, grouping.groups, grouping.factor)
         self.stride = layer.stride
         self.weight = nn.Parameter(torch.empty(layer.out_channels, layer.in_channels, 1, 1))
         self.reset_parameters()
+
+    def lowered(self, layer: Convolution, names: set[str]) -> Replacement:
+        """A gather, in which a channel may stand for several groups or for none, a group convolution, the order back.
+
+        Filter o is of group o % groups. Exact after any stage; before the first one it is a dense convolution. `kept`
+        of the assignment: for each group in turn the input channels that it has.
+        """
+        weight, groups, kept = self.weight.detach(), self.groups, self.kept_inputs()
+        assignment = {
+            "filters": [o % groups for o in range(layer.out_channels)],
+            "kept": [i for inputs in kept for i in inputs],
+        }
+        plain = layer._replace(learned=None)
+        if all(len(inputs) == layer.in_channels for inputs in kept):
+            return Replacement((plain,), {f"{layer.name}.weight": weight}, assignment)
+        before = gather(free(f"{layer.name}_in", names), assignment["kept"], layer.in_channels)
+        after: list[Layer] = []
+        if 1 < groups < layer.out_channels:
+            after.append(Permutation(free(f"{layer.name}_out", names), layer.out_channels, groups))
+        blocks = torch.cat([weight[group::groups][:, inputs] for group, inputs in enumerate(kept)])
+        middle = plain._replace(in_channels=len(assignment["kept"]), groups=groups)
+        return Replacement((*before, middle, *after), {f"{layer.name}.weight": blocks}, assignment)
 
     def reset_parameters(self) -> None:
         """He normal for all inputs: none is dropped before the first stage."""
@@ -113,6 +146,8 @@ class CondensingLinear(_Condensed):
     here it goes through the same stages as the convolutions, and what is evaluated is what is exported.
     """
 
+    linear = True
+
     def __init__(self, layer: Linear) -> None:
         super().__init__(layer.in_features, 1, layer.factor)
         self.weight = nn.Parameter(torch.empty(layer.out_features, layer.in_features))
@@ -123,3 +158,12 @@ class CondensingLinear(_Condensed):
         """Multiply by the masked weight."""
         weight = self.weight * self.get_buffer("kept").to(self.weight.dtype)
         return functional.linear(x_BC, weight.to(x_BC.dtype), self.bias)
+
+    def lowered(self, layer: Linear, names: set[str]) -> Replacement:
+        """A gather and a smaller linear layer."""
+        (kept,) = self.kept_inputs()
+        state = {f"{layer.name}.weight": self.weight.detach()[:, kept]}
+        if self.bias is not None:
+            state[f"{layer.name}.bias"] = self.bias.detach()
+        before = gather(free(f"{layer.name}_in", names), kept, layer.in_features)
+        return Replacement((*before, layer._replace(in_features=len(kept), factor=1)), state, {"kept": kept})

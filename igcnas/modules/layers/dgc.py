@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from igcnas.modules.layers.gated import SalientConv, gated_arguments
 from igcnas.modules.layers.layout import pixel_average
-from igcnas.modules.layers.learned import LearnedModule
+from igcnas.modules.layers.learned import GatedModule, grouping_of
 from igcnas.modules.layers.numbers import StepNumber
 from igcnas.modules.layers.precision import wide
 from igcnas.network.grouping import DynamicChannels
@@ -23,18 +23,18 @@ from igcnas.network.primitives import Convolution
 _FINE = 10**6
 
 
-class DynamicConv(LearnedModule, SalientConv):
+class DynamicConv(GatedModule, SalientConv):
     """A convolution with saliency generators. Input (B, in, H, W), output (B, out, H', W').
 
     The generators are trained like any weights, with weight decay, as in the authors' code: nothing is in `decides`.
     """
 
     remembers = ("mean_saliency",)
+    frozen = SalientConv
 
     def __init__(self, layer: Convolution) -> None:
-        assert isinstance(layer.learned, DynamicChannels)
         super().__init__(**gated_arguments(layer))
-        self.grouping, self.last_kept = layer.learned, self.kept
+        self.grouping, self.last_kept = grouping_of(layer, DynamicChannels), self.kept
         self.number_kept = StepNumber(self.kept)
         self.mean_saliency: torch.Tensor | None = None
         self.reset_parameters()
@@ -95,6 +95,19 @@ class DynamicConv(LearnedModule, SalientConv):
             saliency = super().saliency(wide(context_BC))
         self.mean_saliency = saliency.mean((0, 2)).sum()
         return saliency
+
+    def filters_at_start(self) -> int:
+        """Those of one head: the authors' layer is one convolution a head."""
+        return len(self.weight) // self.heads
+
+    def choices(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """By the saliencies of this input."""
+        return self.choose(self.saliency(inputs[0].mean((2, 3))))
+
+    def open_gates(self) -> None:
+        """Every saliency 1, and all chosen."""
+        self.saliency = lambda context: context.new_ones(len(context), self.heads, context.shape[1])  # type: ignore
+        self.choose = torch.ones_like  # type: ignore
 
     def penalty(self) -> torch.Tensor | None:
         """saliency_weight times the mean saliency, added over the heads."""

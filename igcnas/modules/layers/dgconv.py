@@ -6,11 +6,14 @@ significant bit of the channel number: two channels meet iff they agree in the b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
-from igcnas.modules.layers.learned import MaskedConv, straight_through
+from igcnas.modules.layers.learned import GATES, MaskedConv, Side, grouping_of, straight_through
 from igcnas.modules.layers.precision import wide
+from igcnas.modules.replacement import Replacement, lower_groups
 from igcnas.network.grouping import KroneckerGrouping
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.primitives import Convolution
@@ -28,12 +31,11 @@ class GroupableConv(MaskedConv):
 
     def __init__(self, layer: Convolution) -> None:
         super().__init__()
-        assert isinstance(layer.learned, KroneckerGrouping)
-        self.grouping = layer.learned
+        self.grouping = grouping_of(layer, KroneckerGrouping)
         self.stride = layer.stride
         bits = layer.in_channels.bit_length() - 1
-        self.num_on = bits - (layer.learned.groups.bit_length() - 1)
-        if not layer.learned.balanced:
+        self.num_on = bits - (self.grouping.groups.bit_length() - 1)
+        if not self.grouping.balanced:
             self.budgeted = "ratio"
         self.weight = nn.Parameter(torch.empty(layer.out_channels, layer.in_channels, layer.kernel, layer.kernel))
         self.gates = nn.Parameter(torch.empty(bits))
@@ -82,6 +84,16 @@ class GroupableConv(MaskedConv):
         """Group of each channel: the number that the bits of the gates that are off spell."""
         off = [bit for bit, gate in enumerate(reversed(self.gates_on().tolist())) if gate == 0.0]  # from the last bit
         return [sum((channel >> bit & 1) << n for n, bit in enumerate(off)) for channel in range(len(self.weight))]
+
+    def lowered(self, layer: Convolution, names: set[str]) -> Replacement:
+        """Bits of the gates that are off come first, which makes groups contiguous; both gathers vanish if they do."""
+        groups = self.groups()
+        return lower_groups(layer, self.weight.detach(), groups, groups, names)
+
+    def sides(self) -> Iterator[Side]:
+        """The gates that are on."""
+        on = tuple(int(gate) for gate in self.gates_on().tolist())
+        yield Side(GATES, (sum(on),), on)
 
     def share(self) -> torch.Tensor | None:
         """Connections over C^2, as 2^(sum of gates - K); None where they are exactly as planned.

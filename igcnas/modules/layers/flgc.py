@@ -7,14 +7,15 @@ The groups are a function of the logits alone, so that a stored network has them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
-from igcnas.modules.layers.learned import MaskedConv, straight_through
+from igcnas.modules.layers.learned import FILTERS, INPUTS, MaskedConv, Side, grouping_of, straight_through
 from igcnas.modules.layers.numbers import StepNumber
 from igcnas.modules.layers.precision import wide
+from igcnas.modules.replacement import Replacement, lower_groups
 from igcnas.network.grouping import LearnedGrouping
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.primitives import Convolution
@@ -69,13 +70,12 @@ class FullyLearnableGroupConv(MaskedConv):
 
     def __init__(self, layer: Convolution) -> None:
         super().__init__()
-        assert isinstance(layer.learned, LearnedGrouping)
         self.stride = layer.stride
-        self.grouping = layer.learned
+        self.grouping = grouping_of(layer, LearnedGrouping)
         self.temperature = StepNumber(self.rules.temperature_start)
         self.weight = nn.Parameter(torch.empty(layer.out_channels, layer.in_channels, 1, 1))
-        self.in_logits = nn.Parameter(torch.empty(layer.in_channels, layer.learned.groups))
-        self.out_logits = nn.Parameter(torch.empty(layer.out_channels, layer.learned.groups))
+        self.in_logits = nn.Parameter(torch.empty(layer.in_channels, self.grouping.groups))
+        self.out_logits = nn.Parameter(torch.empty(layer.out_channels, self.grouping.groups))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -102,6 +102,17 @@ class FullyLearnableGroupConv(MaskedConv):
     def assignments(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Group of each input channel (in,) and of each filter (out,)."""
         return self._groups(self.in_logits), self._groups(self.out_logits)
+
+    def lowered(self, layer: Convolution, names: set[str]) -> Replacement:
+        """One group convolution where the groups are equal in size, else a split one, with gathers around it."""
+        in_groups, out_groups = (groups.tolist() for groups in self.assignments())
+        return lower_groups(layer, self.weight.detach(), in_groups, out_groups, names)
+
+    def sides(self) -> Iterator[Side]:
+        """The groups of the inputs, and of the filters."""
+        for what, assignment in zip((INPUTS, FILTERS), self.assignments(), strict=True):
+            sizes = torch.bincount(assignment, minlength=self.grouping.groups)
+            yield Side(what, tuple(sizes.tolist()), tuple(assignment.tolist()))
 
     def mask(self) -> torch.Tensor:
         """(out, in) matrix of zeros and ones in float32 or wider, with the gradient of the softmaxes."""

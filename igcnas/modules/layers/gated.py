@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
 from igcnas.network.primitives import Convolution, GatedConvolution
 from igcnas.network.upstream import Reader
 
@@ -155,20 +154,8 @@ def gated_arguments(layer: Convolution | GatedConvolution) -> dict[str, Any]:
         "kernel": layer.kernel,
         "stride": layer.stride,
     }
-    if isinstance(grouping, MultiSpectral):
-        return shape | {
-            "heads": grouping.heads,
-            "context": layer.context_channels,
-            "hidden": grouping.hidden(layer.context_channels),
-            "attention": grouping.attention,
-        }
-    assert isinstance(grouping, DynamicChannels), f"{layer.name} has no gates"
-    kept = grouping.kept_inputs(layer.in_channels)
-    shape |= {"heads": grouping.heads, "hidden": grouping.hidden(layer.in_channels), "kept": kept}
-    return shape | ({"drop_ties": True} if grouping.ties == "dropped" else {})
-
-
-GATED: dict[type, type[GatedConv | SalientConv]] = {MultiSpectral: GatedConv, DynamicChannels: SalientConv}
+    assert grouping is not None, f"{layer.name} has no gates"
+    return shape | grouping.gate_arguments(layer.in_channels, layer.context_channels)
 
 
 def used_outputs(

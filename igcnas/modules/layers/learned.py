@@ -1,15 +1,39 @@
-"""What training asks of a layer whose connections it decides."""
+"""What is asked of a layer whose connections training decides: by training, lowering, drawing, and the CPU engine.
+
+Nothing outside this package tests which kind of layer it has: a question that one kind answers otherwise than the
+others is a method here, with an answer that is right for a kind that does not say.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from igcnas.errors import ExportError
+from igcnas.modules.replacement import Replacement, lower_mask
 from igcnas.network.grouping.rules import GroupingRules
+from igcnas.network.primitives import Convolution, GatedConvolution
+from igcnas.network.upstream import positions
+
+INPUTS, FILTERS, GATES, KEPT = "inputs", "filters", "gates", "kept inputs"
+_Kind = TypeVar("_Kind")
+
+
+class Side(NamedTuple):
+    """What can be followed of one side of a layer while it trains.
+
+    what: INPUTS, FILTERS, GATES or KEPT. sizes: members of each group, gates that are on, or inputs that each keeps.
+    assignment: the group of each input or filter; 1 for a gate that is on, or for an input that a group keeps.
+    """
+
+    what: str
+    sizes: tuple[int, ...]
+    assignment: tuple[int, ...]
 
 
 class LearnedModule(nn.Module):
@@ -19,10 +43,14 @@ class LearnedModule(nn.Module):
     budgeted: how training keeps its connections to what was planned: 'hinge' adds the excess of the whole network to
     the loss, 'ratio' multiplies the loss by a power of it (igcnas/training/objective.py), None needs nothing.
     remembers: attributes that keep a tensor of the last forward pass, with its graph, for the share or the penalty.
+    linear: whether its weight is that of a linear layer. frozen: the class of what stays after training where each
+    image chooses; it stands in an exported model.py, so it needs torch alone.
     """
 
     decides: ClassVar[tuple[str, ...]] = ()
     remembers: ClassVar[tuple[str, ...]] = ()
+    linear: ClassVar[bool] = False
+    frozen: ClassVar[type[nn.Module] | None] = None
     budgeted: Literal["hinge", "ratio"] | None = None
     rules: GroupingRules = GroupingRules()
 
@@ -55,9 +83,28 @@ class LearnedModule(nn.Module):
         """A term to add to the loss, with its weight; None for none."""
         return None
 
+    def lowered(self, layer: Any, names: set[str]) -> Replacement:
+        """Plain layers that compute what this one has learned; layer: of the plan, names: those of its neighbours."""
+        raise ExportError(f"layer {layer.name}: a {type(self).__name__} does not say what stands for it after training")
+
+    def sides(self) -> Iterator[Side]:
+        """What training decides for all images alike, as it is now; nothing where each image decides."""
+        yield from ()
+
+    def filters_at_start(self) -> int:
+        """Filters that its authors' layer has, for first weights that go by the fan-out."""
+        return len(self.get_parameter("weight"))
+
+    def connections(self) -> torch.Tensor | None:
+        """(out, in) matrix of zeros and ones, who meets whom now; None where each image decides, or it is not known."""
+        return None
+
 
 class MaskedConv(LearnedModule, ABC):
-    """A dense convolution with a masked weight. Input (B, in, H, W), output (B, out, H', W')."""
+    """A dense convolution with a masked weight. Input (B, in, H, W), output (B, out, H', W').
+
+    The CPU engine trains it by `masked_weight`, whatever makes the mask.
+    """
 
     weight: torch.nn.Parameter
     stride: int
@@ -74,6 +121,103 @@ class MaskedConv(LearnedModule, ABC):
         """Convolve with the masked weight."""
         weight = self.masked_weight().to(x_BCHW.dtype)
         return functional.conv2d(x_BCHW, weight, stride=self.stride, padding=weight.shape[2] // 2)
+
+    def connections(self) -> torch.Tensor:
+        """The mask."""
+        return self.mask()
+
+    def lowered(self, layer: Convolution, names: set[str]) -> Replacement:
+        """Filters that read the same inputs are a group."""
+        return lower_mask(layer, self.weight.detach(), self.mask().detach(), names)
+
+    def sides(self) -> Iterator[Side]:
+        """The inputs that each filter keeps."""
+        mask = self.mask().detach().int()
+        yield Side(KEPT, tuple(mask.sum(1).tolist()), tuple(mask.flatten().tolist()))
+
+
+class GatedModule(LearnedModule):
+    """A convolution that multiplies its input by gates which each image sets: head h makes its share of the outputs.
+
+    It has `heads`, `weight` and `gates(context)`, (B, heads * in), where the context is a mean over pixels: of its own
+    input if `reads_own_input`, else of the enclosing Gated sequence, which its forward is then given, too. The CPU
+    engine trains it by these.
+    """
+
+    heads: int
+    weight: nn.Parameter
+    reads_own_input: ClassVar[bool] = True
+
+    def gates_by(
+        self, context_BC: torch.Tensor, generate: Callable[[nn.Sequential, torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """As `gates` in training; `generate`: the device's way to run a generator, for a kind that has such."""
+        gates: torch.Tensor = self.gates(context_BC)  # type: ignore[operator]
+        return gates
+
+    def choices(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Ones where a head keeps an input of an image: (B, heads, in), in evaluation mode; inputs: of its forward."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what an image chose")
+
+    def open_gates(self) -> None:
+        """From now on every gate is 1."""
+        raise NotImplementedError(f"{type(self).__name__} has gates that cannot all be 1")
+
+    def mean_macs(self, layer: Convolution) -> int:
+        """Multiply-accumulates of the convolution for an average image: as planned."""
+        return layer.connections * positions(layer)
+
+    def lowered(self, layer: Convolution, names: set[str]) -> Replacement:
+        """The same weights and generators in a layer without training."""
+        assert layer.learned is not None
+        gated = GatedConvolution(
+            layer.name,
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel,
+            layer.stride,
+            layer.in_size,
+            layer.learned,
+            layer.context_channels,
+            self.mean_macs(layer),
+        )
+        tensors = {f"{layer.name}.{name}": t.detach() for name, t in self.state_dict().items() if name != "measured"}
+        return Replacement((gated,), tensors, {})
+
+
+class MeasuredModule(GatedModule):
+    """One whose images choose by the mean of the block's input, so that what they chose can be measured beforehand.
+
+    Buffer `measured`, int64 (3,): images that were measured, and over these the sums of the channel pairs that met and
+    of the input channels that some head read; all 0 before (igcnas/training/measuring.py).
+    """
+
+    reads_own_input: ClassVar[bool] = False
+
+    def last_masks(self) -> torch.Tensor:
+        """Masks of the last forward pass, (B, heads, in)."""
+        raise NotImplementedError(f"{type(self).__name__} does not keep its masks")
+
+    def bar(self) -> torch.Tensor:
+        """Biases of the logits that keep a channel where they are at least 0: who lowers them keeps fewer."""
+        raise NotImplementedError(f"{type(self).__name__} has no logits")
+
+    def measurement(self) -> tuple[int, int, int]:
+        """The buffer."""
+        images, pairs, read = self.get_buffer("measured").tolist()
+        return images, pairs, read
+
+    def mean_macs(self, layer: Convolution) -> int:
+        """The mean over the measured images; as planned before."""
+        images, pairs, _ = self.measurement()
+        return -(-pairs * positions(layer) // images) if images else super().mean_macs(layer)
+
+
+def grouping_of(layer: Convolution, kind: type[_Kind]) -> _Kind:
+    """The grouping of a layer, which must be of this kind."""
+    if not isinstance(layer.learned, kind):
+        raise TypeError(f"layer {layer.name} is no {kind.__name__} but {layer.learned!r}")
+    return layer.learned
 
 
 def straight_through(soft: torch.Tensor, hard: torch.Tensor, *, only_chosen: bool = False) -> torch.Tensor:

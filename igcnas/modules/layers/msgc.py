@@ -9,13 +9,14 @@ Where a step may be captured (`place_numbers`) the noise is of the default gener
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from igcnas.modules.layers.gated import GatedConv, gated_arguments
-from igcnas.modules.layers.learned import LearnedModule
+from igcnas.modules.layers.learned import MeasuredModule
 from igcnas.modules.layers.numbers import StepNumber
 from igcnas.modules.layers.precision import wide
 from igcnas.network.primitives import Convolution
@@ -24,17 +25,16 @@ _MASK_BIAS = 2.0  # nearly every channel is kept when training starts
 _EPSILON = 1e-8
 
 
-class MultiSpectralConv(LearnedModule, GatedConv):
+class MultiSpectralConv(MeasuredModule, GatedConv):
     """A convolution whose masks are learned. Input (B, in, H, W) and (B, context), output (B, out, H', W').
 
-    The attention generator is trained like any weight, the mask generator decides. Buffer `measured`: images that were
-    measured, and over these the sums of the channel pairs that met and of the input channels that some head read; all
-    0 before (igcnas/training/measuring.py).
+    The attention generator is trained like any weight, the mask generator decides.
     """
 
     decides = ("mask_generator",)
     remembers = ("kept",)
     budgeted = "hinge"
+    frozen = GatedConv
 
     def __init__(self, layer: Convolution) -> None:
         super().__init__(**gated_arguments(layer))
@@ -113,6 +113,32 @@ class MultiSpectralConv(LearnedModule, GatedConv):
         """Masks of the last forward pass, (B, heads, in)."""
         assert self.kept is not None, "masks are known after a forward pass"
         return self.kept
+
+    def choices(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """By the context."""
+        self.mask(inputs[1])
+        return self.last_masks()
+
+    def gates_by(
+        self, context_BC: torch.Tensor, generate: Callable[[nn.Sequential, torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """As `gates`, by the device's generators."""
+        gates = self.decide(generate(self.mask_generator, context_BC))
+        if self.attention_generator is not None:
+            gates = gates * generate(self.attention_generator, context_BC)
+        return gates
+
+    def bar(self) -> torch.Tensor:
+        """The biases of the last layer of the mask generator."""
+        last = list(self.mask_generator.children())[-1]
+        assert isinstance(last, nn.Linear)
+        return last.bias
+
+    def open_gates(self) -> None:
+        """No attention, and every mask 1."""
+        channels = self.heads * self.weight.shape[1]
+        self.attention_generator = None
+        self.mask = lambda context: context.new_ones(len(context), channels)  # type: ignore
 
     def share(self) -> torch.Tensor:
         """Mean of the masks of the last forward pass: every channel of every head costs the same."""

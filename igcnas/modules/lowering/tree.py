@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
-from igcnas.modules.lowering.condensing import lower_condensing, lower_linear
-from igcnas.modules.lowering.flgc import lower_dgconv, lower_flgc
-from igcnas.modules.lowering.gated import lower_dgc, lower_msgc, skipped_macs, with_skipped
-from igcnas.modules.lowering.replacement import Replacement
-from igcnas.network.grouping import Condensing, DynamicChannels, KroneckerGrouping, LearnedGrouping, MultiSpectral
+from igcnas.errors import ExportError
+from igcnas.modules.layers import CondensingLinear, LearnedModule, learned_class
+from igcnas.modules.lowering.skipped import skipped_macs, with_skipped
+from igcnas.modules.replacement import Replacement
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Concat, Convolution, Gated, Layer, Linear, Residual, Sequence
 
@@ -65,8 +63,7 @@ def _sequence(
             body = _sequence(child.body, f"{where}.body", module, state, assignments)
             shortcut = _sequence(child.shortcut, f"{where}.shortcut", module, state, assignments)
             children.append(Residual(child.name, body, shortcut))
-        elif (rule := rule_for(child)) is not None:
-            new = rule(child, module.get_submodule(where), names)
+        elif (new := _replacement(child, module.get_submodule(where), names)) is not None:
             for name in [name for name in state if name.startswith(f"{where}.")]:
                 del state[name]
             state.update({prefix + name: tensor for name, tensor in new.state.items()})
@@ -77,21 +74,17 @@ def _sequence(
     return sequence._replace(layers=tuple(children))  # type: ignore[return-value]
 
 
-Rule: TypeAlias = Callable[[Any, nn.Module, set[str]], Replacement]
-
-RULES: dict[type, Callable[[Convolution, nn.Module, set[str]], Replacement]] = {
-    LearnedGrouping: lower_flgc,
-    KroneckerGrouping: lower_dgconv,
-    Condensing: lower_condensing,
-    MultiSpectral: lower_msgc,
-    DynamicChannels: lower_dgc,
-}
-
-
-def rule_for(layer: Layer) -> Rule | None:
-    """The function for this layer; None for a layer that learns no connections."""
+def _replacement(layer: Layer, module: nn.Module, names: set[str]) -> Replacement | None:
+    """What stands for this layer; None for one that learns no connections."""
     if isinstance(layer, Convolution) and layer.learned is not None:
-        return RULES[type(layer.learned)]
-    if isinstance(layer, Linear) and layer.factor > 1:
-        return lower_linear
-    return None
+        wanted: type[LearnedModule] = learned_class(layer.learned)
+    elif isinstance(layer, Linear) and layer.factor > 1:
+        wanted = CondensingLinear
+    else:
+        return None
+    if not isinstance(module, wanted):
+        raise ExportError(
+            f"layer {layer.name} is a {type(module).__name__}, not a {wanted.__name__}, which its plan asks for; build "
+            "it from its plan"
+        )
+    return module.lowered(layer, names)

@@ -3,23 +3,26 @@
 BasicBlock: spatial convolutions in sequence (ResNet, IGC V1, IGC V2). Bottleneck: reduce, convolve, restore (ResNet-50,
 ResNeXt). InvertedResidual: expand, depthwise, project (MobileNetV2, IGC V3). DenseLayer: the output is appended
 (CondenseNet). A block is frozen data with one reading, `layers`: what it consists of between given widths.
+To add one: a module here, its class in BLOCKS; from another package, an entry point of the group igcnas.blocks.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
 
+from igcnas.network.blocks.base import Block
 from igcnas.network.blocks.basic import BasicBlock
 from igcnas.network.blocks.bottleneck import Bottleneck
 from igcnas.network.blocks.dense import DenseLayer
 from igcnas.network.blocks.inverted import InvertedResidual
+from igcnas.network.kinds import Kinds
 from igcnas.network.primitives import Layer, Size
+from igcnas.system import additions
 
-Block: TypeAlias = BasicBlock | Bottleneck | InvertedResidual | DenseLayer
 BLOCKS: tuple[type[Block], ...] = (BasicBlock, Bottleneck, InvertedResidual, DenseLayer)
+KINDS: Kinds[Block] = Kinds(additions.BLOCKS, Block, BLOCKS)
 
-__all__ = ["BLOCKS", "BasicBlock", "Block", "Bottleneck", "DenseLayer", "InvertedResidual", "block_layers"]
+__all__ = ["BLOCKS", "KINDS", "BasicBlock", "Block", "Bottleneck", "DenseLayer", "InvertedResidual", "block_layers"]
 
 
 @lru_cache(maxsize=16384)

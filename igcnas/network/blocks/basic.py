@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from igcnas.network.blocks.common import body, padding, projection, require_grouping, require_kernel, unwrapped
-from igcnas.network.grouping import Grouping, MultiSpectral
+from igcnas.network.blocks.base import Block
+from igcnas.network.blocks.common import (
+    body,
+    padding,
+    projection,
+    require_grouping,
+    require_kernel,
+    unwrapped,
+)
+from igcnas.network.grouping import Grouping
 from igcnas.network.primitives import Activation, Layer, Norm, Residual, Sequence, Size, halve
 from igcnas.system.checks import require, require_bool
 
@@ -14,7 +22,7 @@ SHORTCUTS = ("projection", "pad", "alike")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BasicBlock:
+class BasicBlock(Block):
     """Two units and a shortcut (He et al., CVPR 2016), or one unit if not residual. Unit: convolution, norm, ReLU.
 
     `second`: grouping of the second convolution where it differs. `shortcut`: what stands where the shape changes, a
@@ -23,7 +31,6 @@ class BasicBlock:
     """
 
     kind: ClassVar[str] = "basic"
-    grows: ClassVar[bool] = False
     grouping: Grouping
     second: Grouping | None = None
     kernel: int = 3
@@ -38,7 +45,7 @@ class BasicBlock:
             require_grouping(self.kernel, second=self.second)
             require(self.residual, "a plain block has one convolution and no second grouping")
         require(
-            self.shortcut != "alike" or not isinstance(self.grouping, MultiSpectral),
+            self.shortcut != "alike" or not self.grouping.reads_block,
             "shortcut 'alike' cannot be masked for each image: only the body sees the summary of its input",
         )
         require(self.shortcut in SHORTCUTS, f"shortcut must be one of {SHORTCUTS}, but is {self.shortcut!r}")
@@ -51,10 +58,6 @@ class BasicBlock:
             self.second.check(out_channels, out_channels)
         if self.residual and self.shortcut == "pad":
             require(in_channels <= out_channels, f"a padded shortcut cannot go from {in_channels} to {out_channels}")
-
-    def out_channels(self, in_channels: int, width: int) -> int:
-        """The width."""
-        return width
 
     def layers(
         self, in_channels: int, out_channels: int, stride: int, in_size: Size, activation: str
@@ -91,3 +94,17 @@ class BasicBlock:
         """Groupings, and whether the block is plain."""
         second = f"-{self.second.label()}" if self.second is not None else ""
         return self.grouping.label() + second + ("" if self.residual else " plain")
+
+    def title(self, width: int) -> str:
+        """By its first grouping: IGC V1, IGC V2, or a basic block."""
+        name = self.grouping.blocks.get(self.kind, "Basic block" if self.residual else "Plain unit")
+        second = "" if self.second is None or self.second == self.grouping else f"; second {self.second.title()}"
+        return f"{name}, {self.grouping.title()}{second}"
+
+    def grouping_of(self, part: str) -> Grouping | None:
+        """Of conv1, of conv2."""
+        return self.second if part == "conv2" and self.second is not None else self.grouping
+
+    def role(self, part: str) -> str:
+        """None: one follows the other."""
+        return ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.network.blocks.base import Block
 from igcnas.network.blocks.common import body, projection, require_grouping, require_kernel
-from igcnas.network.grouping import DENSE, Dense, Grouping
+from igcnas.network.grouping import DENSE, Grouping
 from igcnas.network.primitives import Activation, Layer, Norm, Residual, Sequence, Size, halve
 from igcnas.system.checks import require, require_positive
 
@@ -14,14 +15,13 @@ STRIDED = ("spatial", "reduce")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bottleneck:
+class Bottleneck(Block):
     """1x1 convolution to `mid` channels, kernel x kernel on them, 1x1 to the width (He et al., CVPR 2016; ResNeXt).
 
     `strided`: the convolution that carries the stride, 'spatial' (v1.5) or 'reduce' (v1, as in the paper).
     """
 
     kind: ClassVar[str] = "bottleneck"
-    grows: ClassVar[bool] = False
     mid: int
     spatial: Grouping = DENSE
     reduce: Grouping = DENSE
@@ -42,10 +42,6 @@ class Bottleneck:
             self.reduce.check(channels, self.mid)
         self.spatial.check(self.mid, self.mid)
         self.restore.check(self.mid, out_channels)
-
-    def out_channels(self, in_channels: int, width: int) -> int:
-        """The width."""
-        return width
 
     def layers(
         self, in_channels: int, out_channels: int, stride: int, in_size: Size, activation: str
@@ -74,5 +70,11 @@ class Bottleneck:
     def label(self) -> str:
         """Channels in the middle, and the groupings that are not dense."""
         named = ("reduce", self.reduce), ("spatial", self.spatial), ("restore", self.restore)
-        words = [f"{name} {grouping.label()}" for name, grouping in named if not isinstance(grouping, Dense)]
+        words = [f"{name} {grouping.label()}" for name, grouping in named if grouping != DENSE]
         return " ".join([f"mid{self.mid}", *words])
+
+    def title(self, width: int) -> str:
+        """ResNeXt where its spatial convolution has groups."""
+        cardinality = self.spatial.consecutive_groups
+        name = f"ResNeXt block, cardinality {cardinality}" if cardinality > 1 else ""
+        return f"{name or f'Bottleneck block, {self.spatial.title()}'}, {self.mid} channels in the middle"

@@ -1,22 +1,21 @@
-"""What the block skeletons share: checks, projections, and the sequence that shows its input to gated convolutions."""
+"""What the block skeletons share: checks, projections, and the sequence with which an input is gated."""
 
 from __future__ import annotations
 
-from igcnas.network.grouping import GROUPINGS, Condensing, Grouping, LearnedGrouping, MultiSpectral
+from igcnas.errors import ArchitectureError
+from igcnas.network.grouping import KINDS, Grouping
 from igcnas.network.primitives import Convolution, Gated, Layer, Norm, PadShortcut, Sequence, Size
 from igcnas.system.bounds import KERNEL
 from igcnas.system.checks import require, require_positive
-
-# Their papers define them on 1x1 convolutions: input channels or filters are dropped whole.
-_POINTWISE = (LearnedGrouping, Condensing)
 
 
 def require_grouping(kernel: int, **values: Grouping) -> None:
     """Each value is a grouping, and one that a kernel x kernel convolution can have."""
     for name, value in values.items():
-        require(isinstance(value, GROUPINGS), f"{name} must be one of {[g.kind for g in GROUPINGS]}, not {value!r}")
+        if not KINDS.holds(value):  # the known kinds are looked for only where one is wrong
+            raise ArchitectureError(f"{name} must be one of {KINDS.names()}, not {value!r}")
         require(
-            kernel == 1 or not isinstance(value, _POINTWISE),
+            kernel == 1 or not value.pointwise,
             f"learned grouping ({value.kind}) applies to 1x1 convolutions, not to {kernel}x{kernel}",
         )
 
@@ -44,7 +43,9 @@ def body(layers: tuple[Layer, ...], context_channels: int, *, skip: int = 0) -> 
 
     `skip`: layers before the mean that the masks depend on.
     """
-    gated = [isinstance(layer, Convolution) and isinstance(layer.learned, MultiSpectral) for layer in layers]
+    gated = [
+        isinstance(layer, Convolution) and layer.learned is not None and layer.learned.reads_block for layer in layers
+    ]
     if not any(gated):
         return Sequence("body", layers)
     return Gated(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.network.blocks.base import Block
 from igcnas.network.blocks.common import body, require_grouping, require_kernel
 from igcnas.network.grouping import DENSE, Grouping
 from igcnas.network.primitives import Activation, Concat, Layer, Norm, Pool, Size, halve
@@ -12,7 +13,7 @@ from igcnas.system.checks import require_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenseLayer:
+class DenseLayer(Block):
     """Norm, ReLU, 1x1 to `bottleneck` * growth, norm, ReLU, kernel x kernel to growth; appended to the input.
 
     DenseNet-BC (Huang et al., CVPR 2017), CondenseNet (Huang et al., CVPR 2018). The width of a stage of these is the
@@ -64,3 +65,8 @@ class DenseLayer:
     def label(self) -> str:
         """Both groupings."""
         return f"dense {self.reduce.label()}-{self.spatial.label()}"
+
+    def title(self, width: int) -> str:
+        """By the grouping of its 1x1 convolution: DenseNet, CondenseNet."""
+        words = "" if self.reduce == DENSE else f", {self.reduce.title()}"
+        return f"{self.reduce.blocks.get(self.kind, 'Dense layer')}, growth {width}{words}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.network.blocks.base import Block
 from igcnas.network.blocks.common import body, projection, require_grouping, require_kernel, unwrapped
-from igcnas.network.grouping import Dense, Group, Grouping
+from igcnas.network.grouping import DENSE, Grouping
 from igcnas.network.primitives import Activation, Convolution, Layer, Norm, Permutation, Residual, Sequence, Size, halve
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
 
@@ -14,7 +15,7 @@ SHORTCUTS = ("identity", "projection", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvertedResidual:
+class InvertedResidual(Block):
     """1x1 expansion, depthwise convolution, 1x1 projection without activation.
 
     MobileNetV2 (Sandler et al., CVPR 2018): dense expansion and projection, `expand_activation`. IGC V3 (Sun et al.,
@@ -27,7 +28,6 @@ class InvertedResidual:
     """
 
     kind: ClassVar[str] = "inverted"
-    grows: ClassVar[bool] = False
     expansion: int
     expand: Grouping
     project: Grouping
@@ -54,12 +54,8 @@ class InvertedResidual:
             hidden = self.hidden_channels(channels)
             self.expand.check(channels, hidden)
             self.project.check(hidden, out_channels)
-            if isinstance(self.expand, Group):
-                require_divides(self.expand.groups, hidden, "an expansion")
-
-    def out_channels(self, in_channels: int, width: int) -> int:
-        """The width."""
-        return width
+            if self.expand.consecutive_groups:
+                require_divides(self.expand.consecutive_groups, hidden, "an expansion")
 
     def hidden_channels(self, in_channels: int) -> int:
         """Channels of the depthwise convolution."""
@@ -79,8 +75,8 @@ class InvertedResidual:
                 body_layers.append(Activation("expand_act", activation, hidden, in_size))
             # Without the permutation half of all channel pairs would never meet when G1 = G2 = 2. A dense projection
             # meets every channel anyway.
-            if isinstance(self.expand, Group) and self.expand.groups > 1 and not isinstance(self.project, Dense):
-                body_layers.append(Permutation("permute", hidden, self.expand.groups))
+            if self.expand.consecutive_groups > 1 and self.project != DENSE:
+                body_layers.append(Permutation("permute", hidden, self.expand.consecutive_groups))
         body_layers += (
             Convolution("depthwise", hidden, hidden, self.kernel, stride, hidden, in_size),
             Norm("depthwise_norm", hidden, out_size),
@@ -88,8 +84,9 @@ class InvertedResidual:
             *self.project.layers("project", hidden, out_channels, 1, 1, out_size),
             Norm("project_norm", out_channels, out_size),
         )
-        if self.permute_back and isinstance(self.project, Group):
-            body_layers.append(Permutation("permute_back", out_channels, out_channels // self.project.groups))
+        if self.permute_back and self.project.consecutive_groups:
+            groups = out_channels // self.project.consecutive_groups
+            body_layers.append(Permutation("permute_back", out_channels, groups))
         if stride == 1 and in_channels == out_channels and self.shortcut != "none":
             return (Residual("residual", body(tuple(body_layers), in_channels), Sequence("shortcut", ())),)
         if stride == 1 and self.shortcut == "projection":
@@ -100,3 +97,15 @@ class InvertedResidual:
     def label(self) -> str:
         """Expansion and the groupings of both pointwise convolutions."""
         return f"t{self.expansion} {self.expand.label()}-{self.project.label()}"
+
+    def title(self, width: int) -> str:
+        """MobileNetV2 where it is dense, IGC V3 where both pointwise convolutions have groups."""
+        t = f"t = {self.expansion}" if not self.hidden else f"{self.hidden} hidden channels"
+        G1, G2 = self.expand.consecutive_groups, self.project.consecutive_groups
+        if self.expand == self.project == DENSE:
+            return f"MobileNetV2 block, {t}"
+        if G1 and G2:
+            return f"IGC V3 block, {t}, G1 = {G1}, G2 = {G2}"
+        if self.expand == self.project:
+            return f"Inverted residual, {t}, {self.expand.title()} twice"
+        return f"Inverted residual, {t}; expansion {self.expand.title()}; projection {self.project.title()}"

@@ -7,9 +7,12 @@ linear layers, the activation between them, and three times the channels: bias, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from igcnas.errors import IgcnasError
 from igcnas.network.conventions.elements import area, layer_elements
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
+from igcnas.network.grouping import DynamicChannels
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Convolution
 
@@ -20,10 +23,12 @@ def figure(network: Plan) -> int:
     """What measure_model prints; IgcnasError for layers that it does not know."""
     total = 0
     for name, layer in network.layers():
-        if isinstance(layer, Convolution) and isinstance(layer.learned, MultiSpectral):
-            raise IgcnasError(f"{name} is not known to the counter of CondenseNet; use macs or msgc")
-        if isinstance(layer, Convolution) and isinstance(layer.learned, DynamicChannels):
-            total += _dynamic(layer, layer.learned)
+        learned = layer.learned if isinstance(layer, Convolution) else None
+        if learned is not None and learned.chooses_per_image:
+            if learned.kind not in _DYNAMIC:
+                others = " or ".join(filter(None, ("macs", learned.counter)))
+                raise IgcnasError(f"{name} is not known to the counter of CondenseNet; use {others}")
+            total += _DYNAMIC[learned.kind](layer, learned)
             continue
         counted = layer_elements(layer)
         total += sum(counted.get(kind, 0) for kind in _COUNTED)
@@ -35,3 +40,7 @@ def _dynamic(layer: Convolution, learned: DynamicChannels) -> int:
     dense = layer.kernel**2 * channels * layer.out_channels * area(layer.out_size)
     generators = learned.heads * (2 * channels * hidden + hidden + 3 * channels)
     return round(dense * learned.keep) + channels * area(layer.in_size) + generators
+
+
+# Kinds of which each image chooses the channels, and how this counter counts one of their layers.
+_DYNAMIC: dict[str, Callable[[Any, Any], int]] = {DynamicChannels.kind: _dynamic}

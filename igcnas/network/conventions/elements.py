@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from igcnas.errors import IgcnasError
 from igcnas.network.cost import layer_cost
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Activation, Convolution, GlobalPool, Norm, Pool, Primitive, Size
 
@@ -55,10 +54,10 @@ def elements(network: Plan) -> Elements:
     """The sums over a network; IgcnasError where a layer chooses its channels for each image."""
     total: Counter[str] = Counter()
     for name, layer in network.layers():
-        if isinstance(layer, Convolution) and isinstance(layer.learned, MultiSpectral | DynamicChannels):
-            own = "msgc" if isinstance(layer.learned, MultiSpectral) else "condensenet"
+        if isinstance(layer, Convolution) and layer.learned is not None and layer.learned.chooses_per_image:
             raise IgcnasError(
-                f"{name} chooses its channels for each image, which this convention does not define; use macs or {own}"
+                f"{name} chooses its channels for each image, which this convention does not define; "
+                f"use {' or '.join(filter(None, ('macs', layer.learned.counter)))}"
             )
         total.update(layer_elements(layer))
     return Elements(**total)

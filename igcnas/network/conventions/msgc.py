@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from igcnas.errors import IgcnasError
 from igcnas.network import primitives
 from igcnas.network.conventions.elements import area
 from igcnas.network.cost import layer_cost
-from igcnas.network.grouping import DynamicChannels, MultiSpectral
+from igcnas.network.grouping import MultiSpectral
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Activation, Convolution, Gather, GlobalPool, Layer, Permutation, Pool
 
@@ -187,10 +187,11 @@ class _Walk:
 
     def convolution(self, layer: Convolution, path: str) -> None:
         learned = layer.learned
-        if isinstance(learned, DynamicChannels):
-            raise IgcnasError(f"{path} is not known to the counter of MSGC; use macs or condensenet")
-        if isinstance(learned, MultiSpectral):
-            self.masked(layer, learned, path)
+        if learned is not None and learned.chooses_per_image:
+            if learned.kind != MultiSpectral.kind:
+                others = " or ".join(filter(None, ("macs", learned.counter)))
+                raise IgcnasError(f"{path} is not known to the counter of MSGC; use {others}")
+            self.masked(layer, cast(MultiSpectral, learned), path)
             return
         cost = layer_cost(layer).macs
         self.count.main += cost + self.waiting

@@ -8,6 +8,7 @@ several groups or none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,6 +24,8 @@ class Condensing(DecidedOnce):
     """`groups` groups of filters, each of which keeps 1 / `factor` of the input channels; on pointwise convolutions."""
 
     kind: ClassVar[str] = "condensing"
+    pointwise: ClassVar[bool] = True
+    blocks: ClassVar[Mapping[str, str]] = {"dense_layer": "CondenseNet layer"}
     groups: int
     factor: int
 
@@ -44,10 +47,6 @@ class Condensing(DecidedOnce):
     def connections(self, in_channels: int, out_channels: int) -> int:
         """Exact before training."""
         return self.kept_inputs(in_channels) * out_channels
-
-    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
-        """None: the weights themselves decide."""
-        return 0
 
     def layers(
         self, name: str, in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size
@@ -71,3 +70,7 @@ class Condensing(DecidedOnce):
     def label(self) -> str:
         """As in C4 for G = 4 groups and factor 4, else C4G8."""
         return f"C{self.factor}" + ("" if self.groups == self.factor else f"G{self.groups}")
+
+    def title(self) -> str:
+        """As in C = 4, G = 8."""
+        return f"C = {self.factor}" + ("" if self.groups == self.factor else f", G = {self.groups}")

@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from igcnas.network.learned import Marks, Overhead
+from igcnas.network.grouping.base import ChosenByImage
+from igcnas.network.learned import Overhead
 from igcnas.network.primitives import Activation, Convolution, Layer, Norm, Permutation, Size
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
 from igcnas.units import counted
@@ -25,7 +26,7 @@ _SMALL = 80  # input channels below which the saliency generator is squeezed les
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DynamicChannels:
+class DynamicChannels(ChosenByImage):
     """`heads` heads that keep a share `keep` of their input channels in every image (the authors' gate factor).
 
     `normalize`: a batch norm and a ReLU in front, within the layer, as in the authors' residual networks; dense layers
@@ -33,6 +34,7 @@ class DynamicChannels:
     """
 
     kind: ClassVar[str] = "dgc"
+    counter: ClassVar[str] = "condensenet"
     heads: int
     keep: float = 0.25
     normalize: bool = False
@@ -56,14 +58,6 @@ class DynamicChannels:
         """Exact before training."""
         return self.kept_inputs(in_channels) * out_channels
 
-    def kept(self, in_channels: int, out_channels: int) -> int:
-        """All: another image may need them."""
-        return in_channels * out_channels
-
-    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
-        """None that training leaves behind: the saliency generators stay."""
-        return 0
-
     def hidden(self, in_channels: int) -> int:
         """Hidden features of a saliency generator."""
         return max(1, in_channels // (8 if in_channels < _SMALL else 16))
@@ -78,10 +72,6 @@ class DynamicChannels:
             bias_outputs=self.heads * in_channels,
             hidden=self.heads * hidden,
         )
-
-    def shortcut_groups(self, in_channels: int) -> int:
-        """A dense projection, never masked."""
-        return 1
 
     def layers(
         self, name: str, in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size
@@ -99,10 +89,6 @@ class DynamicChannels:
         ties = () if self.ties == "first" else (self.ties,)
         return self.kind, self.heads, self.keep, *ties
 
-    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
-        """Filters by their head; inputs are alike."""
-        return None, [filter_ * self.heads // out_channels for filter_ in range(out_channels)]
-
     def caption(self, in_channels: int) -> str:
         """As its paper."""
         return f"DGC: {counted(self.heads, 'head')}, each image keeps {self.keep:.0%}"
@@ -110,3 +96,12 @@ class DynamicChannels:
     def label(self) -> str:
         """As in D4k0.25; a d for ties that are dropped."""
         return f"D{self.heads}k{self.keep:g}" + ("d" if self.ties == "dropped" else "")
+
+    def title(self) -> str:
+        """As in DGC 2 heads, keep 0.5."""
+        return f"DGC {counted(self.heads, 'head')}, keep {self.keep:g}"
+
+    def gate_arguments(self, in_channels: int, context_channels: int) -> dict[str, Any]:
+        """Heads, the size of the generators, the inputs that stay; and ties, where they are dropped."""
+        found = {"heads": self.heads, "hidden": self.hidden(in_channels), "kept": self.kept_inputs(in_channels)}
+        return found | ({"drop_ties": True} if self.ties == "dropped" else {})

@@ -75,3 +75,17 @@ class KroneckerGrouping(DecidedOnce):
     def label(self) -> str:
         """As in K32; a free number of groups carries a u."""
         return f"K{self.groups}" + ("" if self.balanced else "u")
+
+    def title(self) -> str:
+        """As in DGConv G = 32."""
+        return f"DGConv G = {self.groups}"
+
+    @property
+    def exact_macs(self) -> bool:
+        """A free number of groups is known after training."""
+        return self.balanced
+
+    @property
+    def exact_params(self) -> bool:
+        """A free number of groups is known after training."""
+        return self.balanced

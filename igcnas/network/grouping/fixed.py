@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.network.grouping.base import Grouping
 from igcnas.network.primitives import Convolution, Layer, Size
 from igcnas.system.checks import require_divides, require_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dense:
+class Dense(Grouping):
     """Every input channel meets every output channel."""
 
     kind: ClassVar[str] = "dense"
+    blocks: ClassVar[Mapping[str, str]] = {"dense_layer": "DenseNet layer"}
 
     def check(self, in_channels: int, out_channels: int) -> None:
         """Any channels will do."""
@@ -24,10 +27,6 @@ class Dense:
         """One convolution."""
         return (Convolution(name, in_channels, out_channels, kernel, stride, 1, in_size),)
 
-    def shortcut_groups(self, in_channels: int) -> int:
-        """A dense projection (option B of He et al., CVPR 2016)."""
-        return 1
-
     def label(self) -> str:
         """'dense'."""
         return "dense"
@@ -37,7 +36,7 @@ DENSE = Dense()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Grouping):
     """`groups` partitions of consecutive channels that do not meet."""
 
     kind: ClassVar[str] = "group"
@@ -64,3 +63,12 @@ class Group:
     def label(self) -> str:
         """As in G2."""
         return f"G{self.groups}"
+
+    def title(self) -> str:
+        """As in G = 2."""
+        return f"G = {self.groups}"
+
+    @property
+    def consecutive_groups(self) -> int:
+        """The groups: the block decides on permutations around them."""
+        return self.groups

@@ -28,6 +28,7 @@ class LearnedGrouping(DecidedOnce):
     """
 
     kind: ClassVar[str] = "flgc"
+    pointwise: ClassVar[bool] = True
     groups: int
     balanced: bool = True
     multiple: int = 0
@@ -111,3 +112,17 @@ class LearnedGrouping(DecidedOnce):
         if self.balanced:
             return f"F{self.groups}" + (f"m{self.multiple}" if self.multiple else "")
         return f"F{self.groups}u" + ("1" if self.nonempty else "")
+
+    def title(self) -> str:
+        """As in FLGC G = 4."""
+        return f"FLGC G = {self.groups}"
+
+    @property
+    def exact_macs(self) -> bool:
+        """Free groups may be of any size."""
+        return self.balanced
+
+    @property
+    def exact_params(self) -> bool:
+        """Free groups may be of any size."""
+        return self.balanced

@@ -8,19 +8,22 @@ permutation, so that the composition is linear, dense, and has exactly one path 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.network.grouping.base import Grouping
 from igcnas.network.grouping.flgc import LearnedGrouping
 from igcnas.network.primitives import Convolution, Layer, Permutation, Size
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
+from igcnas.units import counted
 
 WIDEN = ("primary", "secondary")
 TRANSITIONS = ("clean", "authors", "reference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interleaved:
+class Interleaved(Grouping):
     """L primary partitions of M channels, C = L * M; if `learned`, training chooses the M secondary ones (FLGC).
 
     `widen`: which convolution changes the width between stages. 'primary', as in the paper: its groups are those that
@@ -33,6 +36,8 @@ class Interleaved:
     """
 
     kind: ClassVar[str] = "interleaved"
+    blocks: ClassVar[Mapping[str, str]] = {"basic": "IGC V1 block"}
+    moves_channels: ClassVar[bool] = True
     L: int
     M: int
     learned: bool = False
@@ -99,3 +104,17 @@ class Interleaved:
     def label(self) -> str:
         """As in L24M2; a learned secondary partition carries an f."""
         return f"L{self.L}M{self.M}" + ("f" if self.learned else "")
+
+    def title(self) -> str:
+        """As in L = 24, M = 2."""
+        return f"L = {self.L}, M = {self.M}" + (", learned" if self.learned else "")
+
+    def partitions(self, layer: Convolution, *, part: str, detail: str) -> str:
+        """The primary or the secondary partitions, with the letters that their numbers have."""
+        inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+        size = f"{inputs}" if inputs == outputs else f"{inputs} -> {outputs}"
+        count, each = ("L", "M") if detail == "primary" else ("M", "L")
+        letters = {"L": self.L, "M": self.M}
+        named = f"{count} = " if letters[count] == layer.groups else ""
+        sized = f"{each} = " if letters[each] == inputs == outputs else ""
+        return f"{detail}: {named}{counted(layer.groups, 'partition')} of {sized}{size}"

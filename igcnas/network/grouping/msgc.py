@@ -12,14 +12,15 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from igcnas.network.learned import Marks, Overhead
+from igcnas.network.grouping.base import ChosenByImage
+from igcnas.network.learned import Overhead
 from igcnas.network.primitives import Convolution, Layer, Size
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
 from igcnas.units import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MultiSpectral:
+class MultiSpectral(ChosenByImage):
     """`heads` heads that keep a share `keep` of their input channels on average; with or without attention.
 
     `reduction`: input channels of the block over hidden channels of the generator. The weight has the shape of a dense
@@ -27,6 +28,8 @@ class MultiSpectral:
     """
 
     kind: ClassVar[str] = "msgc"
+    reads_block: ClassVar[bool] = True
+    counter: ClassVar[str] = "msgc"
     heads: int
     keep: float = 0.5
     attention: bool = False
@@ -45,14 +48,6 @@ class MultiSpectral:
         """The share that the penalty aims at; every image has its own."""
         return math.ceil(self.keep * in_channels * out_channels)
 
-    def kept(self, in_channels: int, out_channels: int) -> int:
-        """All: another image may need them."""
-        return in_channels * out_channels
-
-    def decision_parameters(self, in_channels: int, out_channels: int) -> int:
-        """None that training leaves behind: the generator stays."""
-        return 0
-
     def hidden(self, context_channels: int) -> int:
         """Hidden channels of a generator."""
         return max(1, context_channels // self.reduction)
@@ -64,10 +59,6 @@ class MultiSpectral:
         one = Overhead(macs=weights, params=weights + 2 * hidden + targets, bias_outputs=targets, hidden=hidden)
         return Overhead(*(2 * value for value in one)) if self.attention else one
 
-    def shortcut_groups(self, in_channels: int) -> int:
-        """A dense projection, never masked."""
-        return 1
-
     def layers(
         self, name: str, in_channels: int, out_channels: int, kernel: int, stride: int, in_size: Size
     ) -> tuple[Layer, ...]:
@@ -78,10 +69,6 @@ class MultiSpectral:
         """Heads, the share that is kept, and the layers that decide."""
         return self.kind, self.heads, self.keep, self.attention, self.hidden(context_channels)
 
-    def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
-        """Filters by their head; inputs are alike."""
-        return None, [filter_ * self.heads // out_channels for filter_ in range(out_channels)]
-
     def caption(self, in_channels: int) -> str:
         """As its paper."""
         return f"MSGC: {counted(self.heads, 'head')}, each image keeps {self.keep:.0%}"
@@ -89,3 +76,21 @@ class MultiSpectral:
     def label(self) -> str:
         """As in H4k0.5, with an a for attention."""
         return f"H{self.heads}k{self.keep:g}" + ("a" if self.attention else "")
+
+    def title(self) -> str:
+        """As in MSGC 2 heads, keep 0.5."""
+        return f"MSGC {counted(self.heads, 'head')}, keep {self.keep:g}"
+
+    @property
+    def exact_macs(self) -> bool:
+        """The penalty aims at them."""
+        return False
+
+    def gate_arguments(self, in_channels: int, context_channels: int) -> dict[str, Any]:
+        """Heads, and the sizes of the generators."""
+        return {
+            "heads": self.heads,
+            "context": context_channels,
+            "hidden": self.hidden(context_channels),
+            "attention": self.attention,
+        }

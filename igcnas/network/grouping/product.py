@@ -16,20 +16,22 @@ ceil(P / C) paths, for any K whose sizes divide C.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from igcnas.errors import ArchitectureError
+from igcnas.network.grouping.base import Grouping
 from igcnas.network.primitives import Convolution, Gather, Layer, Permutation, Size
 from igcnas.system.bounds import FACTORS
 from igcnas.system.checks import require, require_bool, require_divides, require_positive
+from igcnas.units import counted
 
 WIDEN = ("spatial", "last")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SparseProduct:
+class SparseProduct(Grouping):
     """Branch sizes K of the sparse kernels; K[0] = 1 is a depthwise spatial convolution.
 
     `restore`: the last permutation gives the channels back their places, so that a shortcut adds each to itself. Then,
@@ -42,6 +44,7 @@ class SparseProduct:
     """
 
     kind: ClassVar[str] = "product"
+    blocks: ClassVar[Mapping[str, str]] = {"basic": "IGC V2 block"}
     K: tuple[int, ...]
     restore: bool = True
     widen: str = "spatial"
@@ -91,13 +94,22 @@ class SparseProduct:
     def _widens_last(self, in_channels: int, out_channels: int) -> bool:
         return self.widen == "last" and len(self.K) > 1 and in_channels != out_channels
 
-    def shortcut_groups(self, in_channels: int) -> int:
-        """A dense projection."""
-        return 1
-
     def label(self) -> str:
         """As in K1x8x8; an r for channels that the last kernel leaves rotated."""
         return "K" + "x".join(map(str, self.K)) + ("" if self.restore else "r")
+
+    def title(self) -> str:
+        """As in K = 1x8x8."""
+        return f"K = {'x'.join(map(str, self.K))}"
+
+    def partitions(self, layer: Convolution, *, part: str, detail: str) -> str:
+        """The branches of one kernel."""
+        number = int(detail.removeprefix("kernel"))
+        inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+        branch = self.K[number - 1]
+        named = f"K{number} = {branch}" if inputs == outputs == branch else f"kernel {number}"
+        size = "" if inputs == outputs else f" of {inputs} -> {outputs}"
+        return f"{named}: {counted(layer.groups, 'branch', 'branches')}{size}"
 
 
 def _move(name: str, channels: int, factor: int) -> list[Layer]:

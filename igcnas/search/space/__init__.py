@@ -1,6 +1,7 @@
 """Search spaces: frozen data that says which networks are considered, and the only code that asks Optuna for values."""
 
 from igcnas.search.space.families import (
+    Axes,
     BasicFamily,
     BlockFamily,
     DenseFamily,
@@ -10,11 +11,13 @@ from igcnas.search.space.families import (
     InterleavedFamily,
     InvertedFamily,
     ProductFamily,
+    Values,
 )
 from igcnas.search.space.loading import known_spaces, load_space
 from igcnas.search.space.space import SearchSpace, Structure
 
 __all__ = [
+    "Axes",
     "BasicFamily",
     "BlockFamily",
     "DenseFamily",
@@ -26,6 +29,7 @@ __all__ = [
     "ProductFamily",
     "SearchSpace",
     "Structure",
+    "Values",
     "known_spaces",
     "load_space",
 ]

@@ -1,4 +1,7 @@
-"""Search spaces by name (search_spaces/NAME.py) or by the path of a user's own file.
+"""Search spaces by name (search_spaces/NAME.py), by the path of a user's own file, or of families of other packages.
+
+A block family that an installed package adds (an entry point of the group igcnas.families, docs/extending.md) is a
+space of that family alone; names joined by + are one space of the families of all: igcv3+NAME.
 
 By name always those that come with igcnas: a folder `search_spaces/` of a user's is never looked at, wherever it lies.
 """
@@ -8,11 +11,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from igcnas.errors import SpaceError, unknown_name
+from igcnas.search.space.families import BlockFamily
 from igcnas.search.space.space import SearchSpace
+from igcnas.system import additions
 
 _PACKAGE = "igcnas.search_spaces"
 
@@ -24,14 +30,33 @@ def known_spaces() -> list[str]:
 
 
 def load_space(name_or_path: str) -> SearchSpace:
-    """The value SPACE of search_spaces/NAME.py, or of the file at this path."""
-    if name_or_path.endswith(".py") or any(separator in name_or_path for separator in "/\\"):
-        module = _load_file(Path(name_or_path))
-    elif name_or_path in known_spaces():
-        module = importlib.import_module(f"{_PACKAGE}.{name_or_path}")
-    else:
-        message = unknown_name("search space", name_or_path, known_spaces())
+    """The value SPACE of search_spaces/NAME.py, or of the file at this path; or of families that packages add."""
+    if _is_path(name_or_path):
+        return _space_in(_load_file(Path(name_or_path)), name_or_path)
+    first, *others = [_named(part) for part in name_or_path.split("+")]
+    if not others:
+        return first
+    families = tuple(family for space in (first, *others) for family in space.families)
+    return replace(first, name=name_or_path, families=families)
+
+
+def _is_path(text: str) -> bool:
+    return text.endswith(".py") or any(separator in text for separator in "/\\")
+
+
+def _named(name: str) -> SearchSpace:
+    """A space that comes with igcnas, or of a family that a package adds."""
+    own = known_spaces()
+    added = additions.addition(additions.FAMILIES, name, own=own)
+    if added is not None:
+        return SearchSpace(name=name, families=(added.load(BlockFamily),))
+    if name not in own:
+        message = unknown_name("search space", name, (*own, *additions.names(additions.FAMILIES)))
         raise SpaceError(f"{message}; or give the path of a .py file")
+    return _space_in(importlib.import_module(f"{_PACKAGE}.{name}"), name)
+
+
+def _space_in(module: ModuleType, name_or_path: str) -> SearchSpace:
     space = getattr(module, "SPACE", None)
     if not isinstance(space, SearchSpace):
         raise SpaceError(f"{name_or_path} must define SPACE = SearchSpace(...), as search_spaces/all.py does")

@@ -112,14 +112,22 @@ class SearchSpace:
 
     def _require_buildable(self, family: BlockFamily) -> None:
         """Each combination of the family's own choices must be a network."""
-        first = {"block": family.name} | {axis: options[0] for axis, options in self.axes(family).items()}
-        own = {f"{family.name}.{axis}": options for axis, options in family.axes().items()}
-        for values in itertools.product(*own.values()):
-            chosen = dict(zip(own, values, strict=True))
+        for chosen in self._own_choices(family):
             try:
-                self.decode(first | chosen, (1, 8, 8), 1).at(1)
+                self._small(family, chosen)
             except ArchitectureError as error:
                 raise SpaceError(f"search space {self.name!r} offers {chosen}, which is no network: {error}") from None
+
+    def _own_choices(self, family: BlockFamily) -> Iterator[dict[str, Any]]:
+        """Each combination of the family's own choices."""
+        own = {f"{family.name}.{axis}": options for axis, options in family.axes().items()}
+        for values in itertools.product(*own.values()):
+            yield dict(zip(own, values, strict=True))
+
+    def _small(self, family: BlockFamily, chosen: dict[str, Any]) -> Architecture:
+        """A small network of these choices."""
+        first = {"block": family.name} | {axis: options[0] for axis, options in self.axes(family).items()}
+        return self.decode(first | chosen, (1, 8, 8), 1).at(1)
 
     def _require(self, condition: bool, message: str) -> None:
         if not condition:
@@ -130,6 +138,11 @@ class SearchSpace:
         common: Axes = {f"depth{stage}": self.depths for stage in range(1, self.stages + 1)}
         common |= {"growth": self.growths, "final_size": self.final_sizes, "head_ratio": self.head_ratios}
         return common | {f"{family.name}.{axis}": options for axis, options in family.axes().items()}
+
+    def kinds(self) -> set[str]:
+        """The kinds of block and of grouping that its networks have."""
+        pairs = ((family, chosen) for family in self.families for chosen in self._own_choices(family))
+        return {kind for family, chosen in pairs for kind in self._small(family, chosen).kinds()}
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         """Ask Optuna for a value of each parameter: the only place that does."""

@@ -16,17 +16,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from igcnas.errors import IgcnasError, StudyError, unknown_name
-from igcnas.modules.layers import CondensingLinear, FullyLearnableGroupConv, GroupableConv, LearnedGroupConv
+from igcnas.modules.layers import LearnedModule
+from igcnas.modules.layers.learned import FILTERS, GATES, INPUTS
 from igcnas.system.files import write_text
 from igcnas.system.reading import read_text
 
 FILE = "groups.csv"
 COLUMNS = ("epoch", "layer", "what", "moved", "sizes", "assignment")
-INPUTS, FILTERS, GATES, KEPT = "inputs", "filters", "gates", "kept inputs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,18 +138,8 @@ def recorded(folder: Path) -> list[GroupState]:
 
 def _sides(network: nn.Module, epoch: int) -> Iterator[GroupState]:
     for name, module in network.named_modules():
-        if isinstance(module, FullyLearnableGroupConv):
-            groups = module.grouping.groups
-            for what, assignment in zip((INPUTS, FILTERS), module.assignments(), strict=True):
-                sizes = tuple(torch.bincount(assignment, minlength=groups).tolist())
-                yield GroupState(epoch=epoch, layer=name, what=what, sizes=sizes, assignment=tuple(assignment.tolist()))
-        elif isinstance(module, GroupableConv):
-            on = tuple(int(gate) for gate in module.gates_on().tolist())
-            yield GroupState(epoch=epoch, layer=name, what=GATES, sizes=(sum(on),), assignment=on)
-        elif isinstance(module, LearnedGroupConv | CondensingLinear):
-            kept = module.get_buffer("kept").int()
-            sizes = tuple(kept.sum(1).tolist())
-            yield GroupState(epoch=epoch, layer=name, what=KEPT, sizes=sizes, assignment=tuple(kept.flatten().tolist()))
+        for side in module.sides() if isinstance(module, LearnedModule) else ():
+            yield GroupState(epoch=epoch, layer=name, what=side.what, sizes=side.sizes, assignment=side.assignment)
 
 
 def _compared(before: GroupState | None, now: GroupState) -> GroupState:

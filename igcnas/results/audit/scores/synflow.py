@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from igcnas.modules.layers.gated import GatedConv, SalientConv
+from igcnas.modules.layers import GatedModule
 from igcnas.results.audit.scores.weights import deciding, weights
 
 
@@ -39,8 +38,8 @@ def synflow(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> f
     for module in copied.modules():
         if isinstance(module, _BatchNorm | nn.ReLU | nn.ReLU6):
             module.forward = _unchanged  # type: ignore[method-assign]
-        elif isinstance(module, GatedConv | SalientConv):
-            _open(module)
+        elif isinstance(module, GatedModule):
+            module.open_gates()
     ones = torch.ones(1, *images.shape[1:], dtype=torch.float64, device=images.device)
     copied(ones).sum().backward()
     total = sum((w * w.grad).sum().item() for w in weights(copied) if w.grad is not None)
@@ -51,14 +50,3 @@ def synflow(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> f
 
 def _unchanged(input: torch.Tensor) -> torch.Tensor:
     return input
-
-
-def _open(module: Any) -> None:
-    """Every gate of this module 1."""
-    if isinstance(module, GatedConv):
-        channels = module.heads * module.weight.shape[1]
-        module.attention_generator = None
-        module.mask = lambda context_BC: context_BC.new_ones(len(context_BC), channels)  # type: ignore[method-assign]
-    else:
-        module.saliency = lambda x_BCHW: x_BCHW.new_ones(len(x_BCHW), module.heads, x_BCHW.shape[1])
-        module.choose = torch.ones_like

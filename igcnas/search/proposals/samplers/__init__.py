@@ -1,7 +1,8 @@
 """Who proposes structures, behind one name each.
 
 A sampler is a generator of choices from what is known, the most wanted first; whoever asks takes the first that fits
-and is new. It has no state of its own. To add one: a generator, and a row in SAMPLERS.
+and is new. It has no state of its own. To add one: a generator, and a row in SAMPLERS; from another package, an
+entry point of the group igcnas.samplers, a `Sampler` (docs/extending.md).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from igcnas.search.proposals.samplers.evolution import (
 )
 from igcnas.search.proposals.samplers.knowledge import Knowledge, Scored
 from igcnas.search.proposals.samplers.of_optuna import nsga2, nsga2_starts, tpe, tpe_starts
+from igcnas.system import additions
 
 __all__ = ["AUTO", "SAMPLERS", "Knowledge", "Sampler", "Scored", "at_random", "best_few", "resolve_sampler"]
 
@@ -72,9 +74,13 @@ SAMPLERS = {
 
 
 def sampler_named(name: str) -> Sampler:
-    """The sampler; an unknown name lists the known ones."""
+    """The sampler, also of another package; an unknown name lists the known ones."""
+    added = additions.addition(additions.SAMPLERS, name, own=(AUTO, *SAMPLERS))
+    if added is not None:
+        sampler: Sampler = added.load(Sampler)
+        return sampler
     if name not in SAMPLERS:
-        raise IgcnasError(unknown_name("sampler", name, (AUTO, *SAMPLERS)))
+        raise IgcnasError(unknown_name("sampler", name, (AUTO, *SAMPLERS, *additions.names(additions.SAMPLERS))))
     return SAMPLERS[name]
 
 
