@@ -206,10 +206,7 @@ def _trained(
         capture = before_training(
             settings.training.engine, asked=arguments.device, device=kind, devices=devices, output=output
         )
-    expected = {one.stem: 1.0 for one in missing}  # of networks that cost the same; how long, the first will tell
-    progress = CampaignProgress(
-        output, len(campaign.trainings), expected, workers=len(slots), what=what, quiet_seconds=_QUIET_SECONDS
-    )
+    progress = CampaignProgress(output, campaign, workers=len(slots), what=what, quiet_seconds=_QUIET_SECONDS)
     setup = WorkerSetup(data=data, training=settings.training, device=arguments.device, images="none", capture=capture)
     with working(setup, slots, stop=stop, progress=progress) as workers:
         return campaign.run(workers, progress)

@@ -145,7 +145,7 @@ def _train(
     seconds = {record.architecture.id: longer * (record.seconds or 0.0) for record in reversed(every)}
     expected = {one.stem: seconds[one.architecture.id] for one in missing}
     slots = slots_of(arguments, missing, wanted.training)
-    progress = CampaignProgress(output, len(campaign.trainings), expected, workers=len(slots))
+    progress = CampaignProgress(output, campaign, expected, workers=len(slots))
     _announce(progress, sample, arguments.seeds, wanted, folder)
     capture = None
     with contextlib.ExitStack() as stack:

@@ -124,7 +124,7 @@ def _retrain(
         known = {record.architecture.id: record.seconds for record in trained(every) if record.seconds is not None}
         expected = expected_seconds(missing, known, factor=factor)
         slots = slots_of(arguments, missing, settings.training)
-        progress = CampaignProgress(output, len(campaign.trainings), expected, workers=len(slots))
+        progress = CampaignProgress(output, campaign, expected, workers=len(slots))
         for text in notes:
             progress.note(text)
         capture = None

@@ -214,12 +214,19 @@ class Observer(Protocol):
 
 
 class Campaign(Generic[Result]):
-    """These trainings, in this order. note: told of results that are damaged, whose networks are trained again."""
+    """These trainings, in this order. note: told once of each result that is damaged; it is trained again."""
 
     def __init__(
         self, trainings: Sequence[Training[Result]], *, note: Callable[[str], None] = lambda _text: None
     ) -> None:
-        self.trainings, self.note = tuple(trainings), note
+        self.trainings, self._note = tuple(trainings), note
+        self._noted: set[str] = set()
+
+    def note(self, text: str) -> None:
+        """Tell it, unless it was told."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self._note(text)
 
     def results(self) -> dict[str, Result]:
         """Those of the trainings that are done, by their stems, in the order of the list."""

@@ -12,31 +12,38 @@ from igcnas.cli.progress.display import Display, Shown, sparkline
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.search.campaign import Training
+    from igcnas.search.campaign import Campaign, Training
     from igcnas.training.engine import EpochReport
 
 _LINE_SECONDS = 30.0  # between lines within long trainings
 
 
 class CampaignProgress(AbstractContextManager["CampaignProgress"]):
-    """The Observer of a campaign of so many trainings.
+    """The Observer of a campaign.
 
-    expected: seconds of each that is still to be done, by its stem. what: is trained now, "" for nothing to be said.
-    quiet_seconds: between the lines of trainings that end; the last has its line in any case.
+    expected: seconds of each that is still to be done, by its stem; None where they all take about as long, and the
+    first will tell how long. what: is trained now, "" for nothing to be said. quiet_seconds: between the lines of
+    trainings that end; the last has its line in any case.
     """
 
     def __init__(
         self,
         output: TextIO,
-        total: int,
-        expected: Mapping[str, float],
+        campaign: Campaign[Any],
+        expected: Mapping[str, float] | None = None,
         *,
         workers: int,
         what: str = "",
         quiet_seconds: float = 0.0,
     ) -> None:
-        self.total, self.done = total, total - len(expected)
-        self.clock = ListClock(expected, workers=workers)
+        missing = campaign.missing()
+        self.total = len(campaign.trainings)
+        self.done = self.total - len(missing)
+        self.clock = ListClock(
+            dict.fromkeys((one.stem for one in missing), 1.0) if expected is None else expected,
+            workers=workers,
+            relative=expected is None,
+        )
         self.display = Display(output, self._shown)
         self.running: dict[str, Training[Any]] = {}
         self.curves: dict[str, list[EpochReport]] = {}

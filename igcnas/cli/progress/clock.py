@@ -25,6 +25,11 @@ class Pace:
         self._begun: dict[Hashable, float] = {}
         self._spent, self._expected = 0.0, 0.0
 
+    @property
+    def known(self) -> bool:
+        """Whether any training has told of it."""
+        return self._expected > 0
+
     def begin(self, key: Hashable) -> None:
         """A training begins."""
         self._begun[key], self.through[key] = time.monotonic(), 0.0
@@ -89,10 +94,13 @@ class Clock:
 
 
 class ListClock:
-    """Of a fixed list. expected: seconds of each training that is still to be done; NaN where nothing is known."""
+    """Of a fixed list. expected: seconds of each training that is still to be done; NaN where nothing is known.
 
-    def __init__(self, expected: Mapping[str, float], *, workers: int = 1) -> None:
-        self._expected, self._pace = dict(expected), Pace(workers)
+    relative: these are no seconds, but right in proportion: how long it takes is known when the first has ended.
+    """
+
+    def __init__(self, expected: Mapping[str, float], *, workers: int = 1, relative: bool = False) -> None:
+        self._expected, self._pace, self._relative = dict(expected), Pace(workers), relative
         self._taken_up: set[str] = set()
 
     def started(self, key: str, *, taken_up: bool) -> None:
@@ -108,11 +116,12 @@ class ListClock:
     def finished(self, key: str) -> None:
         """It has ended."""
         expected = self._expected.pop(key)
-        self._pace.end(key, None if key in self._taken_up else expected)
+        self._pace.end(key, None if key in self._taken_up or math.isnan(expected) else expected)
 
     def left(self) -> str:
         """Time left, in words."""
         through = self._pace.through
         work = sum(seconds * (1 - through.get(key, 0.0)) for key, seconds in self._expected.items())
-        seconds = self._pace.seconds(work, len(self._expected)) if math.isfinite(work) else math.nan
-        return duration(seconds) if math.isfinite(seconds) else "an unknown time"
+        if math.isnan(work) or (self._relative and not self._pace.known):
+            return "an unknown time"
+        return duration(self._pace.seconds(work, len(self._expected)))

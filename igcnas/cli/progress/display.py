@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from igcnas.system import harmless
 from igcnas.system.streams import can_say
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
+    from rich.live import Live
 
 _BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-~=+*#"  # the second where the encoding of the output lacks the first
 _SHOWN = 8  # lines below the bar of what goes on at once
@@ -48,28 +49,30 @@ class Display(AbstractContextManager["Display"]):
 
     def __init__(self, output: TextIO, shown: Callable[[], Shown]) -> None:
         self.output, self._shown = output, shown
-        self._live: Any = None
+        self._console: Console | None = None
+        self._live: Live | None = None
         if output.isatty():
             from rich.console import Console
-            from rich.live import Live
 
-            console = Console(file=harmless.plain_output(output), highlight=False)
-            self._live = Live(get_renderable=self._drawn, console=console, refresh_per_second=4, transient=True)
+            self._console = Console(file=harmless.plain_output(output), highlight=False)
 
     @property
     def watched(self) -> bool:
         """Whether it is on a terminal, where the bar says how far things are."""
-        return self._live is not None
+        return self._console is not None
 
     def note(self, text: str) -> None:
         """A line of its own."""
-        if self._live is None:
+        if self._console is None:
             print(text, file=self.output, flush=True)
         else:
-            self._live.console.print(harmless.lines(text), markup=False, soft_wrap=True)
+            self._console.print(harmless.lines(text), markup=False, soft_wrap=True)
 
     def __enter__(self) -> Display:
-        if self._live is not None:
+        if self._console is not None:
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._drawn, console=self._console, refresh_per_second=4, transient=True)
             self._live.start()
         return self
 
