@@ -43,7 +43,7 @@ NETWORK = Architecture(
 
 COMMAND = """
 import os, sys
-from igcnas import again, program
+from igcnas.system import again, program
 from igcnas.errors import CaptureError
 
 def work():
@@ -95,7 +95,7 @@ def test_it_begins_again_but_once_and_never_where_others_go_on_in_the_process(wo
 
 TRAINING = """
 import sys
-from igcnas import again
+from igcnas.system import again
 from igcnas.cli import main
 from igcnas.errors import CaptureError
 from igcnas.training.steps import EagerSteps

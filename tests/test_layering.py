@@ -26,7 +26,7 @@ drawing imports system network modules
 export imports system network modules
 training imports system statistics network data modules execution drawing
 search imports system statistics network data modules training
-results imports system statistics network data modules drawing training search
+results imports system statistics network modules drawing training search
 cli imports system statistics network data modules execution drawing export training search results
 """
 GROUND = {"igcnas", "errors", "units", "moved"}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from igcnas.cli.campaign import add_workers
 from igcnas.cli.common import add_study_argument, command_line, mega, study_folder
 from igcnas.cli.engine import before_training
+from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.units import counted
 
@@ -70,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("networks", "seeds", "bands", "epochs"):
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise IgcnasError(f"--{name} {value} must be at least 1")
+    asked_workers(arguments)
     from igcnas.results.audit.rows import first_trainings
     from igcnas.search.records import records
     from igcnas.search.study import StudySettings, open_study

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from igcnas.cli.campaign import add_workers
 from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
 from igcnas.cli.engine import before_training
+from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.system.names import new_name, stays_inside
 from igcnas.units import counted
@@ -70,6 +71,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Choose, train, print."""
     trials = _trials(arguments)
+    asked_workers(arguments)
     study_path = study_folder(arguments)
     from igcnas.search.records import records
     from igcnas.search.study import StudySettings, open_study
