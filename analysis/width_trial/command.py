@@ -191,25 +191,16 @@ def _trained(
     output: TextIO,
 ) -> list[Outcome]:
     """All results of a campaign, after what is missing is trained."""
-    from igcnas.cli.campaign import slots_of, working
-    from igcnas.cli.engine import before_training
+    from igcnas.cli.campaign import slots_of, train
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.search.worker import WorkerSetup
 
-    missing = campaign.missing()
     # One thread each, also where there is but one: with other threads eager steps round otherwise.
-    slots = [replace(slot, threads=1) for slot in slots_of(arguments, missing, settings.training)]
-    capture = None
-    if slots:
-        devices = [slot.device for slot in slots]
-        kind = devices[0].partition(":")[0]
-        capture = before_training(
-            settings.training.engine, asked=arguments.device, device=kind, devices=devices, output=output
-        )
+    slots = [replace(slot, threads=1) for slot in slots_of(arguments, campaign.missing(), settings.training)]
+    # The networks cost the same, so that the first tells how long all will take.
     progress = CampaignProgress(output, campaign, workers=len(slots), what=what, quiet_seconds=_QUIET_SECONDS)
-    setup = WorkerSetup(data=data, training=settings.training, device=arguments.device, images="none", capture=capture)
-    with working(setup, slots, stop=stop, progress=progress) as workers:
-        return campaign.run(workers, progress)
+    setup = WorkerSetup(data=data, training=settings.training, device=arguments.device, images="none")
+    return train(campaign, setup, slots, stop=stop, progress=progress)
 
 
 def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, folder: Path) -> TrialSettings:

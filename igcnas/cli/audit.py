@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from igcnas.cli.campaign import add_workers
+from igcnas.cli.campaign import add_workers, slots_of, train
 from igcnas.cli.common import add_study_argument, command_line, mega, study_folder
-from igcnas.cli.engine import before_training
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.units import counted
@@ -131,8 +129,6 @@ def _train(
     output: TextIO,
     stop: Stop,
 ) -> list[LongResult]:
-    from igcnas.cli.campaign import slots_of, workers_line, working
-    from igcnas.cli.common import recorded
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.audit.long import long_trainings
     from igcnas.search.worker import WorkerSetup
@@ -149,23 +145,8 @@ def _train(
     slots = slots_of(arguments, missing, wanted.training)
     progress = CampaignProgress(output, campaign, expected, workers=len(slots))
     _announce(progress, sample, arguments.seeds, wanted, folder)
-    capture = None
-    with contextlib.ExitStack() as stack:
-        if missing:
-            progress.note(workers_line(slots))
-            devices = [slot.device for slot in slots]
-            capture = before_training(
-                wanted.training.engine,
-                asked=arguments.device,
-                device=devices[0].partition(":")[0],
-                devices=devices,
-                output=output,
-            )
-            run = recorded(folder, devices=devices, workers=len(slots), engine=wanted.training.engine)
-            stack.enter_context(run)
-        setup = WorkerSetup(data=settings.data, training=wanted.training, device=arguments.device, capture=capture)
-        workers = stack.enter_context(working(setup, slots, stop=stop, progress=progress))
-        return campaign.run(workers, progress)
+    setup = WorkerSetup(data=settings.data, training=wanted.training, device=arguments.device)
+    return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
 
 
 def _announce(progress: CampaignProgress, sample: Sample, seeds: int, wanted: AuditSettings, folder: Path) -> None:

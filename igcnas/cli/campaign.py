@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from igcnas.cli.engine import before_training
 from igcnas.cli.search_options import asked_workers
 from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.cli.common import Stop
     from igcnas.cli.progress.campaign import CampaignProgress
-    from igcnas.search.campaign import Training
-    from igcnas.search.evaluation import ProcessEvaluator, Slot
+    from igcnas.search.campaign import Campaign, Training
+    from igcnas.search.evaluation import Slot
     from igcnas.search.worker import WorkerSetup
     from igcnas.training.settings import TrainingSettings
+
+Result = TypeVar("Result")
 
 # A step must end before a checkpoint can be written; a second Ctrl-C does not wait.
 _STOP_SECONDS = 30.0
@@ -59,31 +64,44 @@ def slots_of(arguments: argparse.Namespace, missing: Sequence[Training[Any]], tr
     )
 
 
-def workers_line(slots: Sequence[Slot]) -> str:
-    """How many there are, for the plan of a command."""
-    return f"workers   {counted(len(slots), 'training')} at once on {', '.join(sorted({s.device for s in slots}))}"
+def train(
+    campaign: Campaign[Result],
+    setup: WorkerSetup,
+    slots: Sequence[Slot],
+    *,
+    stop: Stop,
+    progress: CampaignProgress,
+    run_folder: Path | None = None,
+) -> list[Result]:
+    """Train what is missing; the results of all. Raises Interrupted after `stop`.
 
-
-@contextmanager
-def working(
-    setup: WorkerSetup, slots: Sequence[Slot], *, stop: Stop, progress: CampaignProgress
-) -> Iterator[ProcessEvaluator]:
-    """The workers, and the progress of what they do. After `stop` whoever waits for them gets Interrupted."""
+    slots: of `slots_of`. setup: of the workers, but for what is captured. run_folder: where the run is recorded.
+    """
+    from igcnas.cli.common import recorded
     from igcnas.search.evaluation import ProcessEvaluator
     from igcnas.search.evaluation.mps import Mps
 
-    # The workers end before what they share their GPUs by.
-    with (
-        Mps(progress.note) as mps,
-        ProcessEvaluator(
-            setup,
-            slots=slots,
-            stop=stop,
-            stop_seconds=_STOP_SECONDS,
-            epoch_deadline=_EPOCH_SECONDS,
-            note=progress.note,
-        ) as evaluator,
-    ):
-        evaluator.keep(mps.share(slots))
-        with progress:
-            yield evaluator
+    engine, devices = setup.training.engine, [slot.device for slot in slots]
+    with ExitStack() as stack:
+        if slots:
+            at_once, where = counted(len(slots), "training"), ", ".join(dict.fromkeys(devices))
+            progress.note(f"workers   {at_once} at once on {where}")
+            output, kind = progress.display.output, devices[0].partition(":")[0]
+            capture = before_training(engine, asked=setup.device, device=kind, devices=devices, output=output)
+            setup = replace(setup, capture=capture)
+            if run_folder is not None:
+                stack.enter_context(recorded(run_folder, devices=devices, workers=len(slots), engine=engine))
+        mps = stack.enter_context(Mps(progress.note))  # the workers end before what they share their GPUs by
+        workers = stack.enter_context(
+            ProcessEvaluator(
+                setup,
+                slots=slots,
+                stop=stop,
+                stop_seconds=_STOP_SECONDS,
+                epoch_deadline=_EPOCH_SECONDS,
+                note=progress.note,
+            )
+        )
+        workers.keep(mps.share(slots))
+        stack.enter_context(progress)
+        return campaign.run(workers, progress)

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.cli.campaign import add_workers
+from igcnas.cli.campaign import add_workers, slots_of, train
 from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
-from igcnas.cli.engine import before_training
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.system.names import new_name, stays_inside
@@ -102,8 +101,7 @@ def _retrain(
     images: int,
 ) -> int:
     """images: of training and validation together."""
-    from igcnas.cli.campaign import slots_of, workers_line, working
-    from igcnas.cli.common import Stop, recorded
+    from igcnas.cli.common import Stop
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.retraining import guard, retraining, tabulate
     from igcnas.results.retraining.execution import expected_seconds
@@ -129,29 +127,14 @@ def _retrain(
         progress = CampaignProgress(output, campaign, expected, workers=len(slots))
         for text in notes:
             progress.note(text)
-        capture = None
         if missing:
             _announce(progress, folder, settings, study_epochs=study.training.epochs)
-            progress.note(workers_line(slots))
-            capture = before_training(
-                settings.training.engine,
-                asked=arguments.device,
-                device=slots[0].device.partition(":")[0],
-                devices=[slot.device for slot in slots],
-                output=output,
-            )
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
-            devices = [slot.device for slot in slots]
-            run = recorded(folder, devices=devices, workers=len(slots), engine=settings.training.engine)
-            stack.enter_context(run)
-        setup = WorkerSetup(
-            data=study.data, training=settings.training, device=arguments.device, images="all", capture=capture
-        )
+        setup = WorkerSetup(data=study.data, training=settings.training, device=arguments.device, images="all")
         said = "trainings; nothing is lost. To go on:"
         try:
-            with working(setup, slots, stop=stop, progress=progress) as workers:
-                results = campaign.run(workers, progress)
+            results = train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
         except Interrupted:
             progress.note(f"stopped with {len(campaign.results())} of {len(campaign.trainings)} {said}")
             progress.note(f"  {command_line()}")

@@ -161,13 +161,15 @@ class ProcessEvaluator:
 
     def _let_save(self) -> None:
         """Give what is in training the time to save how far it is."""
-        busy = [place.child for place in self._places if place.child is not None and place.task is not None]
+        if not self._stop_seconds:
+            return
         end = monotonic() + self._stop_seconds
-        if self._stop_seconds:
-            for child in busy:
-                child.ask_to_stop()
-            for child in busy:
-                child.has_ended(end - monotonic())
+        children = [place.child for place in self._places if place.child is not None and place.task is not None]
+        training = [child for child in children if child.ready]
+        for child in training:
+            child.ask_to_stop()
+        for child in training:
+            child.has_ended(end - monotonic())
 
     def _add(self, task: Task) -> None:
         self._waiting.add(task)
