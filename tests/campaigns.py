@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -15,6 +17,7 @@ from igcnas.errors import CaptureError
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
 from igcnas.network.grouping import Grouping, Interleaved
+from igcnas.results.audit.long import LongTraining
 from igcnas.results.retraining import Finalist, FinalistTraining, RetrainSettings
 from igcnas.search.campaign import Campaign, Training
 from igcnas.search.evaluation import Interrupted, Outcome
@@ -62,6 +65,14 @@ def retrain_settings(
         margin=margin,
         finalists=tuple(finalists),
     )
+
+
+def long_training(
+    folder: Path, architecture: Architecture, settings: TrainingSettings, *, number: int = 0
+) -> LongTraining:
+    """Of an audit."""
+    record: Any = SimpleNamespace(architecture=architecture, baseline=None, val_accuracy=50.0)
+    return LongTraining.of(folder, record, settings, number=number, repeat=0)
 
 
 class _Loaded:
@@ -127,6 +138,10 @@ def trained_alone(training: Training[Result], workers: Here) -> Result:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Uncaptured(FinalistTraining):
     """A training whose step a GPU could not capture."""
+
+    @staticmethod
+    def like(training: FinalistTraining) -> Uncaptured:
+        return Uncaptured(**{field.name: getattr(training, field.name) for field in dataclasses.fields(training)})
 
     def run(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> Any:
         if self.capture is not False:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from campaigns import Here, trained_alone
+from campaigns import Here, long_training, trained_alone
 
 from analysis.width_trial.networks import Entrant
 from analysis.width_trial.settings import TrialSettings
@@ -24,7 +24,6 @@ from igcnas.errors import CaptureError
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
 from igcnas.network.grouping import Interleaved
-from igcnas.results.audit.long import LongTraining
 from igcnas.results.retraining import Finalist, FinalistTraining, RetrainSettings
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.steps import EagerSteps
@@ -139,14 +138,12 @@ def retrain(folder: Path) -> object:
         data_name="digits", data_fingerprint=DIGITS.fingerprint(), budget_macs=30_000, training=SETTINGS,
         finalists=(finalist,), seeds=1, top=1, trials=None, margin=0.5,
     )  # fmt: skip
-    return trained_alone(
-        FinalistTraining(folder=folder, retrain=settings, finalist=finalist, repeat=0), Here(DIGITS, SETTINGS)
-    )
+    return trained_alone(FinalistTraining.of(folder, settings, finalist, 0), Here(DIGITS, SETTINGS))
 
 
 def audit(folder: Path) -> object:
     (folder / "trainings").mkdir(exist_ok=True)
-    training = LongTraining(folder=folder, number=0, repeat=0, network=NETWORK, long=SETTINGS, name="n", short=50.0)
+    training = long_training(folder, NETWORK, SETTINGS)
     return trained_alone(training, Here(DIGITS, SETTINGS, images="split"))
 
 
@@ -159,7 +156,7 @@ def width(folder: Path) -> object:
     entrant = Entrant(
         name="a", kind="igc", L=2, M=2, macs=0, params=0, deviation=0.0, width_share=1.0, architecture=NETWORK
     )  # fmt: skip
-    training = WidthTraining(folder=folder, trial=settings, entrant=entrant, rate=0.6, repeat=0)
+    training = WidthTraining.of(folder, settings, entrant, rate=0.6, repeat=0)
     return trained_alone(training, Here(DIGITS, SETTINGS, images="none"))
 
 

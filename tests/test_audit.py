@@ -136,9 +136,7 @@ def test_a_training_that_diverges_is_a_result_and_one_with_a_damaged_checkpoint_
 
 
 def long(record: Any, settings: Any, folder: Path, *, number: int = 0, repeat: int = 0) -> LongTraining:
-    return LongTraining(
-        folder=folder, number=number, repeat=repeat, network=record.architecture, long=settings, name="n", short=50.0
-    )
+    return LongTraining.of(folder, record, settings, number=number, repeat=repeat)
 
 
 def workers(study: Path, settings: Any, **how: Any) -> Here:

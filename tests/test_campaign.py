@@ -22,14 +22,14 @@ from campaigns import (
     Here,
     Silent,
     Uncaptured,
+    long_training,
     network,
     retrain_settings,
     trained_alone,
 )
 
 from igcnas.errors import IgcnasError, TrainingError
-from igcnas.results.audit.long import LongTraining
-from igcnas.results.retraining import FinalistTraining, RetrainSettings, guard, retraining
+from igcnas.results.retraining import FinalistTraining, guard, retraining
 from igcnas.search.campaign import Campaign, Training
 from igcnas.search.evaluation import Interrupted, Outcome, ProcessEvaluator, Slot, Told
 from igcnas.search.study import DataSettings
@@ -48,9 +48,8 @@ def two(**how: Any) -> ProcessEvaluator:
     return ProcessEvaluator(OFTEN, slots=[ONE_THREAD] * 2, **how)
 
 
-def training(folder: Path, place: int = 0, *, kind: type[FinalistTraining] = FinalistTraining, **changes: Any) -> Any:
-    chosen: RetrainSettings = retrain_settings(**changes)
-    return kind(folder=folder, retrain=chosen, finalist=PAIR[place], repeat=0)
+def training(folder: Path, place: int = 0, **changes: Any) -> FinalistTraining:
+    return FinalistTraining.of(folder, retrain_settings(**changes), PAIR[place], 0)
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -173,7 +172,7 @@ def test_a_step_that_cannot_be_captured_is_taken_eagerly_in_another_process(tmp_
     notes: list[str] = []
     with ProcessEvaluator(SETUP, note=notes.append) as workers:
         (tmp_path / "a").mkdir()
-        results = Campaign([training(tmp_path / "a", kind=Uncaptured)]).run(workers, Silent())
+        results = Campaign([Uncaptured.like(training(tmp_path / "a"))]).run(workers, Silent())
     assert notes == [
         f"trial 3, seed 0, {network(4).label()}, is trained by eager steps: CUDA could not capture the step of this "
         "network"
@@ -205,8 +204,7 @@ def test_a_training_that_no_worker_could_do_ends_a_retraining_in_one_line(tmp_pa
 
 def test_an_audit_leaves_such_a_training_out_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "trainings").mkdir()
-    facts: dict[str, Any] = {"repeat": 0, "network": network(4), "long": SHORT, "name": "n", "short": 50.0}
-    campaign = Campaign([LongTraining(folder=tmp_path, number=number, **facts) for number in range(2)])
+    campaign = Campaign([long_training(tmp_path, network(4), SHORT, number=number) for number in range(2)])
     results = campaign.run(Refusing(), Silent())
     assert [(one.number, one.failed, one.device) for one in results] == [
         (number, Refusing.reason, "a GPU") for number in range(2)

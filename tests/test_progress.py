@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import math
 from pathlib import Path
@@ -25,19 +24,19 @@ class Terminal(io.StringIO):
 
 def trainings(folder: Path) -> list[FinalistTraining]:
     chosen = retrain_settings(epochs=4)
-    return [FinalistTraining(folder=folder, retrain=chosen, finalist=one, repeat=0) for one in PAIR]
+    return [FinalistTraining.of(folder, chosen, one, 0) for one in PAIR]
 
 
 def begun(folder: Path) -> Campaign[Result]:
     """A campaign of three, of which the last is done."""
-    third = dataclasses.replace(trainings(folder)[0], repeat=1)
+    third = FinalistTraining.of(folder, retrain_settings(), PAIR[0], 1)
     third.write(result(third))
     return Campaign([*trainings(folder), third])
 
 
 def result(one: FinalistTraining, *, failed: str | None = None) -> Result:
     return Result(
-        network=one.finalist.name,
+        network=one.finalist,
         repeat=0,
         test_right=1,
         test_images=2,

@@ -226,7 +226,7 @@ def test_a_training_with_a_damaged_checkpoint_begins_again(tmp_path):
 
 
 def test_the_time_is_expected_from_the_study():
-    trainings = [FinalistTraining(folder=Path(), retrain=retrain_settings(), finalist=one, repeat=0) for one in PAIR]
+    trainings = [FinalistTraining.of(Path(), retrain_settings(), one, 0) for one in PAIR]
     known = {PAIR[0].architecture.id: 2.0, "another": 4.0}
     assert expected_seconds(trainings, known, factor=5.0) == {"trial-3-seed0": 10.0, "known-seed0": 15.0}
 

@@ -502,7 +502,7 @@ def training_of(
     folder: Path, chosen: TrialSettings, place: int = 0, *, rate: float = 0.6, repeat: int = 0
 ) -> WidthTraining:
     entrant = chosen.networks()[0][place]
-    return WidthTraining(folder=folder, trial=chosen, entrant=entrant, rate=rate, repeat=repeat)
+    return WidthTraining.of(folder, chosen, entrant, rate=rate, repeat=repeat)
 
 
 def train(training: WidthTraining, data: Dataset, **how) -> Outcome:
@@ -576,7 +576,7 @@ networks, _ = settings.networks()
 data = DataSettings.of(load_dataset("digits"), settings.training, spec="digits", data_dir=None, image_size=None)
 setup = WorkerSetup(data=data, training=settings.training, device="cpu", images="none", checkpoint_seconds=0.0)
 work = [
-    WidthTraining(folder=folder, trial=settings, entrant=networks[3], rate=0.6, repeat=repeat) for repeat in range(9)
+    WidthTraining.of(folder, settings, networks[3], rate=0.6, repeat=repeat) for repeat in range(9)
 ]
 with ProcessEvaluator(setup) as workers:
     Campaign(work).run(workers, Loud())

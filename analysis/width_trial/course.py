@@ -35,7 +35,7 @@ def outcomes(
     """
 
     def training(entrant: Entrant, rate: float, repeat: int, *, tuning: bool = False) -> WidthTraining:
-        return WidthTraining(folder=folder, trial=settings, entrant=entrant, rate=rate, repeat=repeat, tuning=tuning)
+        return WidthTraining.of(folder, settings, entrant, rate=rate, repeat=repeat, tuning=tuning)
 
     rates = {one.name: settings.rates[0] for one in networks}
     if len(settings.rates) > 1:

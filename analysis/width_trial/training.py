@@ -13,12 +13,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from igcnas.network.architecture import Architecture
 from igcnas.search.campaign import AGAIN, OtherTrainingError, Training
 from igcnas.system.reading import parse_json
-from igcnas.training.settings import TrainingSettings
 
 from .data import images_of, pooled
 from .networks import Entrant
@@ -61,36 +60,31 @@ class WidthTraining(Training[Outcome]):
     """One network at one learning rate; repeat counts from 0. tuning: it only helps to choose the rate."""
 
     trial: TrialSettings
-    entrant: Entrant
+    network: str
     rate: float
     repeat: int
-    tuning: bool = False
+    tuning: bool
 
-    @property
-    def stem(self) -> str:
-        """Name of its files."""
-        kind = "tuning" if self.tuning else "seed"
-        return f"{self.entrant.name.replace(' ', '-')}-rate{self.rate:g}-{kind}{self.repeat}"
-
-    @property
-    def title(self) -> str:
-        """The same."""
-        return self.stem
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network."""
-        return self.entrant.architecture
-
-    @property
-    def settings(self) -> TrainingSettings:
-        """Those of the trial, at this rate."""
-        return dataclasses.replace(self.trial.training, learning_rate=self.rate)
-
-    @property
-    def seed(self) -> int:
-        """The same for all networks of a repeat."""
-        return self.trial.training_seed(self.repeat, tuning=self.tuning)
+    @staticmethod
+    def of(
+        folder: Path, trial: TrialSettings, entrant: Entrant, *, rate: float, repeat: int, tuning: bool = False
+    ) -> WidthTraining:
+        """With the name of its files, and the seed of all networks of this repeat."""
+        kind = "tuning" if tuning else "seed"
+        stem = f"{entrant.name.replace(' ', '-')}-rate{rate:g}-{kind}{repeat}"
+        return WidthTraining(
+            folder=folder,
+            stem=stem,
+            title=stem,
+            architecture=entrant.architecture,
+            settings=dataclasses.replace(trial.training, learning_rate=rate),
+            seed=trial.training_seed(repeat, tuning=tuning),
+            trial=trial,
+            network=entrant.name,
+            rate=rate,
+            repeat=repeat,
+            tuning=tuning,
+        )
 
     def data(self, trainer: Trainer) -> TrainingData:
         """The training images of this repeat."""
@@ -108,7 +102,7 @@ class WidthTraining(Training[Outcome]):
         test = ImageTensors.of(self._images(trainer)[1], trainer.device)
         percent = accuracy(engine.network, test, data.normalize)
         return Outcome(
-            network=self.entrant.name,
+            network=self.network,
             rate=self.rate,
             repeat=self.repeat,
             right=round(percent / 100 * len(test)),
@@ -122,7 +116,7 @@ class WidthTraining(Training[Outcome]):
     def failed(self, reason: str, trainer: Trainer) -> Outcome:
         """None right."""
         return Outcome(
-            network=self.entrant.name,
+            network=self.network,
             rate=self.rate,
             repeat=self.repeat,
             right=0,

@@ -43,34 +43,18 @@ class OtherTrainingError(StudyError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training(Work, Generic[Result]):
-    """One training of a campaign, in this folder. Each kind says what it trains, and what its result is."""
+    """One training of a campaign, in this folder. Each kind says what it trains on, and what its result is.
+
+    stem: name of its files, which no other training of the campaign has; a part of a path where they lie deeper. title:
+    of it for the user. seed: of the first weights, and of all that is random in training.
+    """
 
     folder: Path
-
-    @property
-    @abstractmethod
-    def stem(self) -> str:
-        """Name of its files, which no other training of the campaign has; a part of a path where they lie deeper."""
-
-    @property
-    @abstractmethod
-    def title(self) -> str:
-        """What it is, for the user."""
-
-    @property
-    @abstractmethod
-    def architecture(self) -> Architecture:
-        """What it trains."""
-
-    @property
-    @abstractmethod
-    def settings(self) -> TrainingSettings:
-        """How it trains that."""
-
-    @property
-    @abstractmethod
-    def seed(self) -> int:
-        """Of the first weights, and of all that is random in training."""
+    stem: str
+    title: str
+    architecture: Architecture
+    settings: TrainingSettings
+    seed: int
 
     def data(self, trainer: Trainer) -> TrainingData:
         """What it trains on: those images that the worker has from the start."""

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.network.architecture import Architecture
 from igcnas.results.audit.folder import LongResult, Sample
 from igcnas.search.campaign import AGAIN, Campaign, Training
 from igcnas.search.records import TrialRecord
@@ -36,35 +35,25 @@ class LongTraining(Training[LongResult]):
 
     number: int
     repeat: int
-    network: Architecture
-    long: TrainingSettings
     name: str
     short: float
 
-    @property
-    def stem(self) -> str:
-        """Name of its files."""
-        return f"trainings/{self.number:05d}-{self.repeat}"
-
-    @property
-    def title(self) -> str:
-        """Network and seed."""
-        return f"network {self.number:>3}, seed {self.repeat}"
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network."""
-        return self.network
-
-    @property
-    def settings(self) -> TrainingSettings:
-        """As the study, with more epochs."""
-        return self.long
-
-    @property
-    def seed(self) -> int:
-        """None that the search has used."""
-        return self.long.network_seed(self.network.id, FIRST_REPEAT + self.repeat)
+    @staticmethod
+    def of(folder: Path, record: TrialRecord, settings: TrainingSettings, *, number: int, repeat: int) -> LongTraining:
+        """Of the network of this record, with a seed that the search has not used."""
+        network = record.architecture
+        return LongTraining(
+            folder=folder,
+            stem=f"trainings/{number:05d}-{repeat}",
+            title=f"network {number:>3}, seed {repeat}",
+            architecture=network,
+            settings=settings,
+            seed=settings.network_seed(network.id, FIRST_REPEAT + repeat),
+            number=number,
+            repeat=repeat,
+            name=record.baseline or network.label(),
+            short=record.val_accuracy or 0.0,
+        )
 
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> LongResult:
         """Its accuracy on the validation images, and how it came there."""
@@ -74,8 +63,8 @@ class LongTraining(Training[LongResult]):
         return LongResult(
             number=self.number,
             seed=self.repeat,
-            architecture_id=self.network.id,
-            epochs=self.long.epochs,
+            architecture_id=self.architecture.id,
+            epochs=self.settings.epochs,
             val_accuracy=accuracy,
             seconds=round(engine.seconds, 3),
             device=trainer.device_name,
@@ -91,8 +80,8 @@ class LongTraining(Training[LongResult]):
         return LongResult(
             number=self.number,
             seed=self.repeat,
-            architecture_id=self.network.id,
-            epochs=self.long.epochs,
+            architecture_id=self.architecture.id,
+            epochs=self.settings.epochs,
             failed=reason,
             device=device,
         )
@@ -126,15 +115,7 @@ def long_trainings(
     networks: of the study, by number. note: told of results that are damaged, whose networks are trained again.
     """
     trainings = [
-        LongTraining(
-            folder=folder,
-            number=member.number,
-            repeat=repeat,
-            network=networks[member.number].architecture,
-            long=settings,
-            name=networks[member.number].baseline or networks[member.number].architecture.label(),
-            short=networks[member.number].val_accuracy or 0.0,
-        )
+        LongTraining.of(folder, networks[member.number], settings, number=member.number, repeat=repeat)
         for repeat in range(seeds)
         for member in sample.members
     ]

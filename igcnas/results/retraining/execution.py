@@ -20,12 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from igcnas.network.architecture import Architecture
 from igcnas.results.retraining.plan import Finalist, RetrainSettings
 from igcnas.results.retraining.table import Result
 from igcnas.search.campaign import AGAIN, Campaign, OtherTrainingError, Training
 from igcnas.system.reading import parse_json
-from igcnas.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from igcnas.search.worker.trainer import Trainer
@@ -40,37 +38,29 @@ class _Identity(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalistTraining(Training[Result]):
-    """One training of one finalist; repeat counts from 0."""
+    """One training of one finalist; repeat counts from 0. data_name, data_fingerprint: of the images."""
 
-    retrain: RetrainSettings
-    finalist: Finalist
+    finalist: str
     repeat: int
+    data_name: str
+    data_fingerprint: str
 
-    @property
-    def stem(self) -> str:
-        """Name of its files."""
-        name = "".join(letter if letter.isalnum() else "-" for letter in self.finalist.name.lower())
-        return f"{name}-seed{self.repeat}"
-
-    @property
-    def title(self) -> str:
-        """Network and seed."""
-        return f"{self.finalist.name}, seed {self.repeat}"
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network."""
-        return self.finalist.architecture
-
-    @property
-    def settings(self) -> TrainingSettings:
-        """As the study, with more epochs."""
-        return self.retrain.training
-
-    @property
-    def seed(self) -> int:
-        """None that the search has used."""
-        return self.retrain.seed(self.finalist, self.repeat)
+    @staticmethod
+    def of(folder: Path, settings: RetrainSettings, finalist: Finalist, repeat: int) -> FinalistTraining:
+        """With the name of its files, and a seed that the search has not used."""
+        name = "".join(letter if letter.isalnum() else "-" for letter in finalist.name.lower())
+        return FinalistTraining(
+            folder=folder,
+            stem=f"{name}-seed{repeat}",
+            title=f"{finalist.name}, seed {repeat}",
+            architecture=finalist.architecture,
+            settings=settings.training,
+            seed=settings.seed(finalist, repeat),
+            finalist=finalist.name,
+            repeat=repeat,
+            data_name=settings.data_name,
+            data_fingerprint=settings.data_fingerprint,
+        )
 
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Result:
         """Test it, once, and write its weights."""
@@ -86,7 +76,7 @@ class FinalistTraining(Training[Result]):
         percent = accuracy(engine.network, test, data.normalize)
         self._write_weights(trainer, engine, data)
         return Result(
-            network=self.finalist.name,
+            network=self.finalist,
             repeat=self.repeat,
             test_right=round(percent / 100 * len(test)),
             test_images=len(test),
@@ -101,7 +91,7 @@ class FinalistTraining(Training[Result]):
     def failed(self, reason: str, trainer: Trainer) -> Result:
         """Counted, and named."""
         return Result(
-            network=self.finalist.name,
+            network=self.finalist,
             repeat=self.repeat,
             test_right=0,
             test_images=0,
@@ -134,8 +124,8 @@ class FinalistTraining(Training[Result]):
         from igcnas.training.runs.weights import Checkpoint
 
         facts: dict[str, Any] = {
-            "name": self.retrain.data_name,
-            "fingerprint": self.retrain.data_fingerprint,
+            "name": self.data_name,
+            "fingerprint": self.data_fingerprint,
             "streamed": False,
             "validation": None,
             "seed": self.settings.seed,
@@ -161,7 +151,7 @@ def retraining(
     note: told of results that are damaged, whose networks are trained again.
     """
     trainings = [
-        FinalistTraining(folder=folder, retrain=settings, finalist=finalist, repeat=repeat)
+        FinalistTraining.of(folder, settings, finalist, repeat)
         for repeat in range(settings.seeds)
         for finalist in settings.finalists
     ]
