@@ -68,6 +68,24 @@ def test_time_left_is_what_was_expected_at_the_pace_so_far_shared_by_the_workers
     assert clock.left() == "40 s"
 
 
+def test_long_trainings_tell_their_pace_before_the_first_has_ended(now: list[float]) -> None:
+    clock = ListClock({"a": 100.0, "b": 100.0})
+    clock.started("a", taken_up=False)
+    now[0] += 7  # a process starts
+    clock.reached("a", 0.1)
+    assert clock.left() == "3 min"  # 190 s
+    now[0] += 60
+    clock.reached("a", 0.4)  # 60 s for 30
+    assert clock.left() == "5 min"  # 320 s
+    equal = ListClock({"a": 1.0, "b": 1.0}, relative=True)
+    equal.started("a", taken_up=False)
+    assert equal.left() == "an unknown time"
+    for share in (0.25, 0.5):
+        now[0] += 10
+        equal.reached("a", share)
+    assert equal.left() == "60 s"
+
+
 def test_a_training_that_was_taken_up_says_nothing_of_the_pace(now: list[float]) -> None:
     clock = ListClock({"a": 10.0, "b": 20.0})
     clock.started("a", taken_up=True)

@@ -25,11 +25,6 @@ class Pace:
         self._begun: dict[Hashable, float] = {}
         self._spent, self._expected = 0.0, 0.0
 
-    @property
-    def known(self) -> bool:
-        """Whether any training has told of it."""
-        return self._expected > 0
-
     def begin(self, key: Hashable) -> None:
         """A training begins."""
         self._begun[key], self.through[key] = time.monotonic(), 0.0
@@ -46,9 +41,13 @@ class Pace:
             self._expected += expected
             self._spent += time.monotonic() - begun
 
-    def seconds(self, work: float, trainings: int) -> float:
-        """What so many trainings will take, of so many expected seconds together."""
-        pace = self._spent / self._expected if self._expected else 1.0
+    def seconds(self, work: float, trainings: int, *, usual: float = 1.0, also: tuple[float, float] = (0, 0)) -> float:
+        """What so many trainings will take, of so many expected seconds together.
+
+        usual: the pace before anything is known of it. also: seconds, and expected seconds, of what is not ended.
+        """
+        spent, expected = self._spent + also[0], self._expected + also[1]
+        pace = spent / expected if expected else usual
         return pace * max(0.0, work) / max(1, min(self.workers, trainings))
 
 
@@ -100,8 +99,10 @@ class ListClock:
     """
 
     def __init__(self, expected: Mapping[str, float], *, workers: int = 1, relative: bool = False) -> None:
-        self._expected, self._pace, self._relative = dict(expected), Pace(workers), relative
+        self._expected, self._pace, self._usual = dict(expected), Pace(workers), math.nan if relative else 1.0
         self._taken_up: set[str] = set()
+        self._heard: dict[str, tuple[float, float]] = {}  # when each was first heard of in this run, and how far it was
+        self._now: dict[str, float] = {}  # when it was last heard of
 
     def started(self, key: str, *, taken_up: bool) -> None:
         """A training begins; one that is taken up takes less than the whole, and says nothing of the pace."""
@@ -112,16 +113,22 @@ class ListClock:
     def reached(self, key: str, share: float) -> None:
         """So much of it is done."""
         self._pace.reach(key, share)
+        self._now[key] = time.monotonic()
+        self._heard.setdefault(key, (self._now[key], share))
 
     def finished(self, key: str) -> None:
         """It has ended."""
         expected = self._expected.pop(key)
+        self._heard.pop(key, None)
         self._pace.end(key, None if key in self._taken_up or math.isnan(expected) else expected)
 
     def left(self) -> str:
         """Time left, in words."""
         through = self._pace.through
         work = sum(seconds * (1 - through.get(key, 0.0)) for key, seconds in self._expected.items())
-        if math.isnan(work) or (self._relative and not self._pace.known):
-            return "an unknown time"
-        return duration(self._pace.seconds(work, len(self._expected)))
+        # From the first epoch that is heard of on: what came before is the start of a process.
+        heard = {key: one for key, one in self._heard.items() if key not in self._taken_up}
+        spent = sum(self._now[key] - when for key, (when, _) in heard.items())
+        done = sum(self._expected[key] * (through[key] - share) for key, (_, share) in heard.items())
+        seconds = self._pace.seconds(work, len(self._expected), usual=self._usual, also=(spent, done))
+        return "an unknown time" if math.isnan(work) or math.isnan(seconds) else duration(seconds)
