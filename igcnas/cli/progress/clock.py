@@ -124,11 +124,12 @@ class ListClock:
 
     def left(self) -> str:
         """Time left, in words."""
-        through = self._pace.through
-        work = sum(seconds * (1 - through.get(key, 0.0)) for key, seconds in self._expected.items())
+        # Of copies: a display asks in a thread of its own.
+        expected, through, heard = dict(self._expected), dict(self._pace.through), dict(self._heard)
+        work = sum(seconds * (1 - through.get(key, 0.0)) for key, seconds in expected.items())
         # From the first epoch that is heard of on: what came before is the start of a process.
-        heard = {key: one for key, one in self._heard.items() if key not in self._taken_up}
-        spent = sum(self._now[key] - when for key, (when, _) in heard.items())
-        done = sum(self._expected[key] * (through[key] - share) for key, (_, share) in heard.items())
-        seconds = self._pace.seconds(work, len(self._expected), usual=self._usual, also=(spent, done))
+        told = [key for key in heard.keys() & expected.keys() & through.keys() if key not in self._taken_up]
+        spent = sum(self._now[key] - heard[key][0] for key in told)
+        done = sum(expected[key] * (through[key] - heard[key][1]) for key in told)
+        seconds = self._pace.seconds(work, len(expected), usual=self._usual, also=(spent, done))
         return "an unknown time" if math.isnan(work) or math.isnan(seconds) else duration(seconds)
