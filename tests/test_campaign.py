@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
@@ -28,6 +29,7 @@ from campaigns import (
     trained_alone,
 )
 
+from igcnas.cli.campaign import slots_of
 from igcnas.errors import IgcnasError, TrainingError
 from igcnas.results.retraining import FinalistTraining, guard, retraining
 from igcnas.search.campaign import Campaign, Training
@@ -210,6 +212,30 @@ def test_an_audit_leaves_such_a_training_out_and_goes_on(tmp_path: Path) -> None
         (number, Refusing.reason, "a GPU") for number in range(2)
     ]
     assert list(campaign.results().values()) == results
+
+
+@pytest.mark.parametrize(
+    ("workers", "engine", "pixels", "slots"),
+    [
+        ("auto", "fast", 32, [ONE_THREAD] * 4),
+        ("auto", "eager", 8, [ONE_THREAD] * 4),  # one thread in any case
+        ("auto", "eager", 32, [Slot(device="cpu")]),  # which has half of the cores, and rounds as with these
+        ("2", "eager", 32, [ONE_THREAD] * 2),
+        ("9", "fast", 8, [ONE_THREAD] * 4),
+    ],
+)
+def test_workers_are_as_many_as_leave_every_bit_as_it_is_unless_a_number_is_given(
+    monkeypatch: pytest.MonkeyPatch, workers: str, engine: str, pixels: int, slots: list[Slot]
+) -> None:
+    monkeypatch.setattr("igcnas.search.evaluation.slots.usable_cores", lambda: 8)
+    monkeypatch.setattr("igcnas.training.device.usable_cores", lambda: 8)
+    monkeypatch.setattr("igcnas.search.evaluation.slots.available_memory_mb", lambda: None)
+    architecture = dataclasses.replace(network(4), input_shape=(1, pixels, pixels))
+    settings = dataclasses.replace(SHORT, engine=engine)
+    missing = [long_training(Path(), architecture, settings, number=number) for number in range(4)]
+    arguments = argparse.Namespace(workers=workers, device="cpu")
+    assert slots_of(arguments, missing, settings) == slots
+    assert slots_of(arguments, [], settings) == []
 
 
 def test_workers_that_cannot_read_the_data_say_so_in_one_line(
