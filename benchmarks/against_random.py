@@ -2,7 +2,7 @@
 
 python -m benchmarks.against_random --repeats 10 --networks 60 --workers 2 --work against-work --out benchmarks/results
 
-Both arms are `igcnas search` with its default settings and differ in --sampler alone: the same known networks first,
+Both arms are `igcnas search` with its default settings and differ in --sampler alone: the same baselines first,
 the same budget handling, the same repeats of the best, the same validation split in a pair. Compared are the test
 accuracy of the network that each search exports, read once, and the hypervolume of its networks at their mean
 validation accuracy. Studies resume, so that the benchmark can be stopped.
@@ -53,8 +53,8 @@ def search(work: Path, sampler: str, seed: int, networks: int, budget_mflops: fl
 
 def read_study(folder: Path, budget: int) -> dict[str, Any]:
     """Best mean validation accuracy, hypervolume at means, trainings, and their seconds."""
+    from igcnas.search.folder import open_study
     from igcnas.search.records import records
-    from igcnas.search.study import open_study
 
     ended = [record for record in records(open_study(folder)) if record.val_accuracy is not None]
     complete = [record for record in ended if record.state == "complete" and record.final_macs <= budget]

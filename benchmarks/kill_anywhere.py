@@ -28,13 +28,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from igcnas.search.folder import open_study, trial_folder
 from igcnas.search.records import champions, counted, records, repeats
-from igcnas.search.study import StudySettings, open_study, trial_folder
+from igcnas.search.settings import StudySettings
 
 KINDS = ("kill", "kill", "kill", "tear", "tear", "worker", "stop", "stop")
 _ROOT = Path(__file__).parents[1]
 # What a search decides and measures; seconds and memory are of the machine.
-_SEARCHED = ("number", "state", "canonical_id", "target_macs", "baseline", "seed", "repeat", "repeat_of", "macs")
+_SEARCHED = ("number", "state", "canonical_id", "target", "baseline", "seed", "repeat", "repeat_of", "macs")
 _MEASURED = ("params", "measured_macs", "measured_params", "val_accuracy", "curve", "pruned_at", "spared_at")
 
 
@@ -69,7 +70,7 @@ def fingerprint(folder: Path) -> dict[str, Any]:
             "files": sorted(path.name for path in trial_folder(folder, record.number).iterdir()),
         }
     found["front"] = [
-        (one.record.number, one.accuracies) for one in champions(every, settings.budget_macs, settings.objective)
+        (one.record.number, one.accuracies) for one in champions(every, settings.budget, settings.compares)
     ]
     return found
 

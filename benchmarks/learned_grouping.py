@@ -35,6 +35,7 @@ from igcnas.modules.layers import GatedConv, SalientConv
 from igcnas.modules.lowering import lower
 from igcnas.modules.reorganised import run_reorganised
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count, count_plan
 from igcnas.network.plan import plan
 from igcnas.network.width import widest
@@ -50,7 +51,7 @@ def architecture(kind: Kind, variant: Variant, budget_macs: int) -> Architecture
     network = variant.network or kind.network
     fit = widest(
         lambda n: (network if variant.refit else kind.network)(n * unit, sized.grouping(n * unit)),
-        budget_macs,
+        macs_budget(budget_macs),
         limit=10_000,
     )
     if fit is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import known_networks
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
 from igcnas.results.report.content import Axis, NetworkFacts, Picture, Report, Section, Table
 from igcnas.search.space import SearchSpace, load_space
@@ -22,7 +23,10 @@ IMAGE, CLASSES = (1, 8, 8), 10
 def made(networks: int, *, space: str = "igcv1", seed: int = 0, epochs: int = 15) -> Report:
     """A report of this many networks; those known in the literature come first."""
     draws = random.Random(seed)
-    known = [(k.name, k.fit.architecture) for k in known_networks(IMAGE, CLASSES, BUDGET, lowest_target=BUDGET // 8)]
+    known = [
+        (k.name, k.fit.architecture)
+        for k in known_networks(IMAGE, CLASSES, macs_budget(BUDGET), lowest_target=BUDGET // 8)
+    ]
     named = known[: max(0, networks - 1)]
     searched = [("", each) for each in _drawn(load_space(space), networks - len(named), draws)]
     facts = [_facts(number, name, a, draws, epochs) for number, (name, a) in enumerate([*named, *searched])]
@@ -32,7 +36,7 @@ def made(networks: int, *, space: str = "igcv1", seed: int = 0, epochs: int = 15
 def report_of(networks: Iterable[NetworkFacts]) -> Report:
     """These networks with a section of every kind of content."""
     table = Table(
-        caption="Against the known networks",
+        caption="Against the baselines",
         columns=("network", "accuracy, %", "MACs"),
         rows=(("ResNet-20", "95.86", "176,952"), ("1", "98.07", "199,548")),
         numeric=(False, True, True),
@@ -67,7 +71,7 @@ def _drawn(space: SearchSpace, networks: int, draws: random.Random) -> list[Arch
         family = draws.choice(space.families)
         parameters = {axis: draws.choice(options) for axis, options in space.axes(family).items()}
         structure = space.decode({"block": family.name} | parameters, IMAGE, CLASSES)
-        fit = structure.fit(round(BUDGET * 8 ** -draws.random()))
+        fit = structure.fit(macs_budget(round(BUDGET * 8 ** -draws.random())))
         if fit is not None:
             found.append(fit.architecture)
     return found

@@ -29,11 +29,11 @@ class CellDomain:
         """One operation for each edge."""
         return self.cells.suggest(trial)
 
-    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[str] | None:
+    def solve(self, parameters: Mapping[str, Any], target: int) -> Candidate[str] | None:
         """The cell, where it is within the target."""
         cell = self.cells.cell(parameters)
         macs = self.cells.macs[cell]
-        return Candidate(key=cell, macs=macs, network=cell) if macs <= target_macs else None
+        return Candidate(key=cell, macs=macs, network=cell) if macs <= target else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Known:
     """A network that is trained first and that the sampler does not see, as those of the literature are."""
 
     key: str
-    target_macs: int
+    target: int
 
 
 def play(
@@ -64,7 +64,7 @@ def play(
     budget = int(problem.budget) if math.isfinite(problem.budget) else max(problem.space.macs.values())
     proposer = Proposer(
         domain,
-        budget_macs=budget,
+        budget=budget,
         lowest_target=lowest_target,
         spread=spread,
         sampler=resolve_sampler(sampler),
@@ -73,11 +73,11 @@ def play(
     )
     observations: list[Observation] = []
 
-    def train(key: str, target_macs: int, parameters: Mapping[str, Any]) -> None:
+    def train(key: str, target: int, parameters: Mapping[str, Any]) -> None:
         observations.append(
             Observation(
                 parameters=parameters,
-                target_macs=target_macs,
+                target=target,
                 cost=problem.space.macs[key] if spread else budget,
                 accuracies=(problem.train(key),),
                 complete=True,
@@ -87,10 +87,10 @@ def play(
 
     try:
         for network in known:
-            train(network.key, network.target_macs, {})
+            train(network.key, network.target, {})
         while (proposal := proposer.propose(observations, problem.counts.keys())) is not None:
             problem.asked_so_far = proposer.tally.asked
-            train(proposal.candidate.key, proposal.target_macs, proposal.parameters)
+            train(proposal.candidate.key, proposal.target, proposal.parameters)
     except Finished:
         pass
     return proposer.tally

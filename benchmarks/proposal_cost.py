@@ -22,6 +22,7 @@ from pathlib import Path
 import optuna
 
 from benchmarks.summary import header
+from igcnas.network.budget import macs_budget
 from igcnas.search.proposals import SAMPLERS, Candidate, Observation, Proposer, SpaceDomain
 from igcnas.search.proposals.choices import draw
 from igcnas.search.space import load_space
@@ -36,14 +37,12 @@ _MOST_TRIES = 20
 
 def domain() -> SpaceDomain:
     """The default space."""
-    return SpaceDomain(space=load_space("all"), input_shape=SHAPE, num_classes=CLASSES)
+    return SpaceDomain(space=load_space("all"), input_shape=SHAPE, num_classes=CLASSES, budget=macs_budget(BUDGET))
 
 
 def proposer(sampler: str) -> Proposer:  # type: ignore[type-arg]
     """As a search makes it."""
-    return Proposer(
-        domain(), budget_macs=BUDGET, lowest_target=LOWEST, spread=True, sampler=sampler, seed=0, images=IMAGES
-    )
+    return Proposer(domain(), budget=BUDGET, lowest_target=LOWEST, spread=True, sampler=sampler, seed=0, images=IMAGES)
 
 
 def accuracy(key: str, macs: int) -> float:
@@ -59,18 +58,18 @@ def history(number: int) -> tuple[list[Observation], set[str]]:
     for _ in range(_MOST_TRIES * number):
         if len(found) == number:
             return found, keys
-        parameters, target_macs = draw(domain(), draws).parameters, spread(len(found))
-        candidate = solve(parameters, target_macs)
+        parameters, target = draw(domain(), draws).parameters, spread(len(found))
+        candidate = solve(parameters, target)
         if candidate is not None and candidate.key not in keys:
             keys.add(candidate.key)
-            found.append(_observation(parameters, target_macs, candidate))
+            found.append(_observation(parameters, target, candidate))
     raise SystemExit(f"found no more than {len(found)} networks; take fewer --networks than {number}")
 
 
-def _observation(parameters: dict, target_macs: int, candidate: Candidate) -> Observation:  # type: ignore[type-arg]
+def _observation(parameters: dict, target: int, candidate: Candidate) -> Observation:  # type: ignore[type-arg]
     return Observation(
         parameters=parameters,
-        target_macs=target_macs,
+        target=target,
         cost=candidate.macs,
         accuracies=(accuracy(candidate.key, candidate.macs),),
         complete=True,
@@ -88,7 +87,7 @@ def ours(sampler: str, past: list[Observation], keys: set[str]) -> Iterator[floa
         if proposal is None:
             return
         seen.add(proposal.candidate.key)
-        observations.append(_observation(proposal.parameters, proposal.target_macs, proposal.candidate))
+        observations.append(_observation(proposal.parameters, proposal.target, proposal.candidate))
 
 
 def plain(past: list[Observation]) -> Iterator[float]:

@@ -1,6 +1,6 @@
 """Our search on the table with learning curves: with the pruner and without, for the same number of epochs.
 
-The rule is that of the search: known networks are never pruned; a searched one compares at a rung with the searched
+The rule is that of the search: baselines are never pruned; a searched one compares at a rung with the searched
 ones before it; a share of what would be pruned is spared. Networks count as trained for the epochs they had.
 """
 
@@ -47,7 +47,7 @@ def play(
     done: list[Training] = []
     for known in space.known(spread=spread):
         curve = tuple(space.curve(run, known.key))
-        observations.append(_observation(space, known.key, {}, known.target_macs, curve, spread=spread, complete=True))
+        observations.append(_observation(space, known.key, {}, known.target, curve, spread=spread, complete=True))
         done.append(Training(key=known.key, epochs=len(curve), would_end=None, known=True))
     while sum(training.epochs for training in done) < epochs:
         proposal = proposer.propose(observations, {training.key for training in done})
@@ -62,7 +62,7 @@ def play(
         stops = end is not None and not is_spared(run, key)
         seen = curve[:end] if stops else curve
         observations.append(
-            _observation(space, key, proposal.parameters, proposal.target_macs, seen, spread=spread, complete=not stops)
+            _observation(space, key, proposal.parameters, proposal.target, seen, spread=spread, complete=not stops)
         )
         done.append(Training(key=key, epochs=len(seen), would_end=end, known=False))
     return [asdict(training) for training in done]
@@ -90,7 +90,7 @@ def _observation(
     space: TableSpace,
     key: str,
     parameters: dict[str, Any],
-    target_macs: int,
+    target: int,
     accuracies: tuple[float, ...],
     *,
     spread: bool,
@@ -98,7 +98,7 @@ def _observation(
 ) -> Observation:
     return Observation(
         parameters=parameters,
-        target_macs=target_macs,
+        target=target,
         cost=_cost(space, key, spread),
         accuracies=accuracies,
         complete=complete,

@@ -25,12 +25,13 @@ from igcnas.results.importance.analysis import JUDGED, RESAMPLINGS
 from igcnas.results.importance.keeping import keep
 from igcnas.results.report.composing import composition, write_figures
 from igcnas.results.report.page import render
-from igcnas.results.report.source import Source
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import InTurn, OnEpoch, Outcome
+from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import TrialRecord
+from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
-from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study
+from igcnas.search.study import Study
 from igcnas.training.engine import EpochReport
 from igcnas.training.settings import TrainingSettings
 
@@ -107,7 +108,7 @@ def measure(folder: Path) -> dict[str, float]:
         return now
 
     start = time.perf_counter()
-    source = Source.read(folder)
+    source = Study.read(folder)
     at = timed("read", start)
     composition(source, importance=False)
     at = timed("compose without importance", at)

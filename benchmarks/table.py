@@ -54,7 +54,7 @@ class Choice:
     """A network of the space: what was chosen, the MACs that its width was solved for, and the network."""
 
     parameters: Mapping[str, Any]
-    target_macs: int
+    target: int
     architecture: Architecture
 
 
@@ -66,7 +66,7 @@ def choices() -> dict[str, Choice]:
         for parameters in structures():
             fit = SPACE.decode(parameters, INPUT_SHAPE, CLASSES).fit(target)
             if fit is not None:
-                choice = Choice(parameters=parameters, target_macs=target, architecture=fit.architecture)
+                choice = Choice(parameters=parameters, target=target, architecture=fit.architecture)
                 found.setdefault(fit.architecture.id, choice)
     return found
 
@@ -137,7 +137,7 @@ def write(rows: Mapping[str, Row], path: Path, *, validation_images: int, test_i
     lines = []
     for name, choice in choices().items():
         row = rows[name]
-        line: dict[str, Any] = {"id": name, "target_macs": choice.target_macs, "macs": row.macs, "params": row.params}
+        line: dict[str, Any] = {"id": name, "target_macs": choice.target, "macs": row.macs, "params": row.params}
         line |= {"label": choice.architecture.label(), "validation_images": validation_images}
         line |= {"test_images": test_images}
         for seed in range(SEEDS):

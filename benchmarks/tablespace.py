@@ -102,7 +102,7 @@ class TableSpace:
         for name, level in _KNOWN if spread else _KNOWN[: len(_LITERATURE)]:
             key = self.at({"block": name} | _COMMON | _LITERATURE[name], level)
             if key != NONE:
-                found.append(Known(key=key, target_macs=table.TARGETS[level]))
+                found.append(Known(key=key, target=table.TARGETS[level]))
         return found
 
 
@@ -116,19 +116,19 @@ class TableDomain:
         """The choices of the space."""
         return table.SPACE.suggest(trial)
 
-    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[str] | None:
+    def solve(self, parameters: Mapping[str, Any], target: int) -> Candidate[str] | None:
         """The network of these choices at the level of this target."""
-        key = self.space.at(parameters, level_of(target_macs))
+        key = self.space.at(parameters, level_of(target))
         return None if key == NONE else Candidate(key=key, macs=self.space.macs[key], network=key)
 
 
-def level_of(target_macs: int) -> int:
+def level_of(target: int) -> int:
     """The quarter of the range, from the lowest target to the budget on a log scale, that a target lies in.
 
     >>> [level_of(macs) for macs in (25_000, 42_000, 43_000, 71_000, 118_000, 119_000, 200_000)]
     [0, 0, 1, 2, 2, 3, 3]
     """
-    share = math.log(target_macs / LOWEST) / math.log(BUDGET / LOWEST)
+    share = math.log(target / LOWEST) / math.log(BUDGET / LOWEST)
     return min(len(table.TARGETS) - 1, max(0, int(share * len(table.TARGETS))))
 
 

@@ -2,7 +2,7 @@
 
 python -m benchmarks.tabular --work tabular-work --out benchmarks/results
 
-Every run starts with the same known networks of the table (`tablespace.known`), which count as trainings; plain Optuna
+Every run starts with the same baselines of the table (`tablespace.known`), which count as trainings; plain Optuna
 is told them. A training observes one of three seeds, drawn by (run, network, how often it was trained); a network is
 worth its mean over the seeds. Runs are lines in the work folder, so that the benchmark can be stopped and strategies be
 added.
@@ -38,7 +38,7 @@ _PEERS = {
     },
     "front": front_peers.FRONT_PEERS,
 }
-NO_KNOWN = " without known networks"
+NO_KNOWN = " without baselines"
 MIN_EPOCHS = (None, 1, 2, 3, 5)
 
 

@@ -197,7 +197,7 @@ def test_the_verdict_says_what_the_numbers_say() -> None:
     assert verdict(result(as_bad))[0] == REVERSED
     word, sentence = verdict(result(simulated(n=60, seeds=2, noise=0.3, short_noise=99.0)))
     assert word == UNDECIDED
-    assert "ranks nothing" in sentence
+    assert "too few to tell" in sentence
 
 
 def test_what_cost_explains_is_in_the_tau_over_all_and_not_in_that_within_bands() -> None:

@@ -31,8 +31,9 @@ from igcnas.results.audit.rows import BASELINES, Row, first_trainings, rows, sco
 from igcnas.results.audit.table import Title, as_json, frame, page
 from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
 from igcnas.search.evaluation import Interrupted
+from igcnas.search.folder import open_study
 from igcnas.search.records import records
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.settings import StudySettings
 from igcnas.training.engine import EpochReport
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train

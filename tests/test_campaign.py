@@ -34,7 +34,7 @@ from igcnas.errors import IgcnasError, TrainingError
 from igcnas.results.retraining import FinalistTraining, guard, retraining
 from igcnas.search.campaign import Campaign, Training
 from igcnas.search.evaluation import Interrupted, Outcome, ProcessEvaluator, Slot, Told
-from igcnas.search.study import DataSettings
+from igcnas.search.settings import DataSettings
 from igcnas.search.worker import Work, WorkerSetup
 from igcnas.training.engine import EpochReport
 

@@ -14,6 +14,7 @@ from relabelled import assert_same_function
 
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.budget import macs_budget
 from igcnas.network.canonical import canonical_id, plan_id
 from igcnas.network.cost import count
 from igcnas.network.grouping import (
@@ -263,7 +264,7 @@ def test_duplicates_of_a_space_are_the_same_function(name):
         axes = space.axes(family).items()
         parameters = {"block": family.name} | {axis: draws.choice(options) for axis, options in axes}
         parameters |= {"growth": 1.0}
-        fit = space.decode(parameters, (1, 8, 8), 4).fit(draws.choice((20_000, 50_000)))
+        fit = space.decode(parameters, (1, 8, 8), 4).fit(macs_budget(draws.choice((20_000, 50_000))))
         if fit is None:
             continue
         known = first.setdefault(canonical_id(fit.architecture), fit.architecture)

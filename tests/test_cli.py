@@ -22,12 +22,14 @@ from igcnas.cli import main
 from igcnas.cli.common import duration, mega
 from igcnas.cli.count import _architecture
 from igcnas.cli.engine import begun_engine, chosen_engine
-from igcnas.cli.export import is_current
 from igcnas.cli.progress.clock import Clock
 from igcnas.cli.progress.search import SearchProgress
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import macs_budget
+from igcnas.results.best import is_current
+from igcnas.search.folder import open_study
 from igcnas.search.records import TrialRecord
-from igcnas.search.study import open_study
+from igcnas.search.study import Study
 from igcnas.training.engine import EpochReport
 
 ROOT = Path(__file__).parents[1]
@@ -93,7 +95,7 @@ def test_a_search_draws_tabulates_exports_and_says_when_it_is_complete(capfd: py
     assert main(["search", *TINY, "--networks", "3", "--json"]) == 0
     out = capfd.readouterr().out
     assert "already holds 3 trained networks" in out
-    assert re.search(r"the best of 3 with probability [01]\.\d\d; its true accuracy is expected at", out)
+    assert re.search(r"\d+ % sure that it is the best of the 3; on a rerun expect \d", out)
     result = json.loads(out.splitlines()[-1])
     assert result["trained"] == 3
     assert result["val_accuracy"] == max(float(row["val_accuracy"]) for row in rows)
@@ -101,9 +103,9 @@ def test_a_search_draws_tabulates_exports_and_says_when_it_is_complete(capfd: py
     assert len(states()) == 3
 
     exported = Path("studies/s/best/architecture.json")
-    assert is_current(Path("studies/s"))
+    assert is_current(Study.read(Path("studies/s")))
     exported.write_text(exported.read_text().replace("of 3 trained", "of 2 trained"))  # the best of an earlier total
-    assert not is_current(Path("studies/s"))
+    assert not is_current(Study.read(Path("studies/s")))
     Path("studies/s").rename("studies/t")
     assert main(["status", "t"]) == 0
     assert "3 trained, 0 failed, 0 running" in capfd.readouterr().out
@@ -479,7 +481,7 @@ def record(state: str = "complete", accuracy: float | None = 50.0) -> TrialRecor
         architecture=architecture,
         macs=9_000,
         params=9,
-        target_macs=9_000,
+        target=9_000,
         baseline=None,
         seed=1,
         epochs=2,
@@ -490,7 +492,7 @@ def record(state: str = "complete", accuracy: float | None = 50.0) -> TrialRecor
 
 
 def test_a_line_shows_each_epoch_once_even_where_a_training_was_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = SearchProgress(Clock(0, 2, 5.0, {}), None, 10**6)
+    progress = SearchProgress(Clock(0, 2, 5.0, {}), None, macs_budget(10**6))
     assert not progress.display.watched
     progress.started(record())
     for epoch, accuracy in ((1, 0.0), (2, 99.0), (1, 0.0), (2, 50.0)):
@@ -504,7 +506,7 @@ def test_a_line_shows_each_epoch_once_even_where_a_training_was_taken_up(capsys:
 
 
 def test_a_failed_network_has_a_line_and_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = SearchProgress(Clock(3, 5, 2.0, {}), None, 10**6)
+    progress = SearchProgress(Clock(3, 5, 2.0, {}), None, macs_budget(10**6))
     progress.started(record())
     progress.finished(record("failed", None))
     assert capsys.readouterr().out == "   3/5  network 0 failed: diverged\n"
@@ -513,7 +515,7 @@ def test_a_failed_network_has_a_line_and_does_not_count(capsys: pytest.CaptureFi
 def test_a_network_that_training_took_over_the_budget_is_marked_and_never_the_best(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    progress = SearchProgress(Clock(0, 2, 2.0, {}), None, 10_000)
+    progress = SearchProgress(Clock(0, 2, 2.0, {}), None, macs_budget(10_000))
     over = dataclasses.replace(record(), measured_macs=10_001)
     progress.started(over)
     progress.finished(over)
@@ -572,7 +574,7 @@ def test_time_left_is_shared_by_the_workers_and_less_what_is_done_of_the_trainin
 
 
 def test_lines_of_pruned_spared_and_repeated_networks_say_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = SearchProgress(Clock(0, 5, 2.0, {}, repeats=3), None, 10**6)
+    progress = SearchProgress(Clock(0, 5, 2.0, {}, repeats=3), None, macs_budget(10**6))
     for found, part in (
         (dataclasses.replace(record("pruned", 99.0), pruned_at=2), "  pruned after epoch 2  ("),
         (dataclasses.replace(record(), spared_at=1), "  to be pruned after epoch 1, finished to check, best so far  ("),

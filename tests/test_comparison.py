@@ -23,14 +23,18 @@ from igcnas.cli import main
 from igcnas.errors import StudyError
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
+from igcnas.network.budget import macs_budget
 from igcnas.network.grouping import Dense
-from igcnas.results.comparison import Comparison, Method, Searched, by_settings, compare, given, panels
+from igcnas.results.comparison import Comparison, Method, by_settings, compare, given, panels
 from igcnas.results.comparison.differences import searches_needed
 from igcnas.results.comparison.figure import mean_curve, mean_front, save
 from igcnas.results.comparison.progress import Scale, after, progress
+from igcnas.results.comparison.search import first
 from igcnas.results.comparison.table import comma_separated, markdown, plain, text, verdicts
+from igcnas.search.objective import FRONT
 from igcnas.search.records import TrialRecord
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
+from igcnas.search.study import Study
 from igcnas.statistics import permutation
 from igcnas.statistics.noise import Noise
 from igcnas.statistics.pareto import hypervolume
@@ -39,25 +43,27 @@ DATA = Path(__file__).parent / "data" / "studies" / "gp-4"
 SETTINGS = dataclasses.replace(StudySettings.read(DATA), seed=0)
 STAGE = Stage(block=BasicBlock(grouping=Dense()), width=4, repeats=1)
 NETWORK = Architecture(family="resnet", input_shape=(1, 8, 8), num_classes=10, stem_channels=4, stages=(STAGE,))
-SCALE = Scale(objective="front", limit_macs=200_000, reference_cost=400_000.0, reference_accuracy=80.0)
+SCALE = Scale(objective=FRONT, budget=macs_budget(200_000), reference_cost=400_000.0, reference_accuracy=80.0)
 
 
 def record(number: int, macs: int, accuracy: float | None, **other: Any) -> TrialRecord:
     values: dict[str, Any] = {"state": "failed" if accuracy is None else "complete", "seconds": 2.0, "device": "cpu"}
-    values |= {"architecture": NETWORK, "params": 9, "target_macs": macs, "baseline": None, "seed": 1, "epochs": 10}
+    values |= {"architecture": NETWORK, "params": 9, "target": macs, "baseline": None, "seed": 1, "epochs": 10}
     return TrialRecord(number=number, macs=macs, val_accuracy=accuracy, **(values | other))
 
 
-def search(name: str, records: Sequence[TrialRecord], *, seed: int = 0, **other: Any) -> Searched:
+def search(name: str, records: Sequence[TrialRecord], *, seed: int = 0, **other: Any) -> Study:
     """A search whose trainings ended one after the other, two seconds apart."""
     training = dataclasses.replace(SETTINGS.training, seed=seed, **other.pop("training", {}))
     data = dataclasses.replace(SETTINGS.data, **other.pop("data", {}))
     settings = dataclasses.replace(SETTINGS, seed=seed, training=training, data=data, **other)
     ended = {r.number: 2.0 * (place + 1) for place, r in enumerate(records) if r.state != "running"}
-    return Searched(name=name, settings=settings, records=tuple(records), ended=ended)
+    made = Study(folder=Path(name), settings=settings, trials=(), records=tuple(records))
+    vars(made)["ended"] = ended
+    return made
 
 
-def made(name: str, *, seed: int = 0, better: float = 0.0, count: int = 12, **other: Any) -> Searched:
+def made(name: str, *, seed: int = 0, better: float = 0.0, count: int = 12, **other: Any) -> Study:
     """A made search: accuracy grows with MACs, with noise of its seed."""
     generator = random.Random(f"{seed}")
     macs = [generator.randrange(20_000, 200_000) for _ in range(count)]
@@ -178,7 +184,8 @@ def test_hypervolume_over_networks_is_that_of_the_front_so_far() -> None:
 
 def test_time_on_the_clock_counts_networks_at_once_and_pauses_once() -> None:
     one = search("x", [record(0, 100_000, 90.0), record(1, 100_000, 91.0), record(2, 100_000, 92.0)])
-    at_once = dataclasses.replace(one, ended={0: 2.0, 1: 3.0, 2: 100.0})
+    at_once = dataclasses.replace(one)
+    vars(at_once)["ended"] = {0: 2.0, 1: 3.0, 2: 100.0}
     assert [step.busy for step in progress(at_once, SCALE)] == [2.0, 3.0, 5.0]
     assert progress(at_once, SCALE)[-1].seconds == 6.0
 
@@ -196,7 +203,7 @@ def test_pruned_networks_count_as_networks_and_failed_or_running_ones_do_not() -
     one = search("x", records)
     assert [step.networks for step in progress(one, SCALE)] == [1, 1, 2]
     assert one.running == 1
-    assert [r.number for r in one.first(1)] == [0]
+    assert [r.number for r in first(one, 1)] == [0]
 
 
 networks_drawn = st.lists(
@@ -215,7 +222,7 @@ def test_hypervolume_never_falls_and_ends_at_that_of_all_networks(drawn_networks
     ]
     volumes = [step.hypervolume for step in progress(search("x", records), SCALE)]
     assert all(later >= earlier - 1e-9 for earlier, later in pairwise([0.0, *volumes]))
-    fitting = [r for r in records if r.state == "complete" and r.within(SCALE.limit_macs)]
+    fitting = [r for r in records if r.state == "complete" and r.within(SCALE.budget)]
     whole = hypervolume(
         [r.macs for r in fitting],
         [r.val_accuracy or 0.0 for r in fitting],
@@ -229,11 +236,11 @@ def test_networks_over_the_smallest_budget_are_left_out() -> None:
     small = search("x", [record(0, 90_000, 90.0)], budget_macs=100_000)
     large = search("y", [record(0, 90_000, 89.0), record(1, 150_000, 99.0)], sampler="random")
     found = compared(by_settings([small, large]), reference_accuracy=80.0)
-    assert found.scale.limit_macs == 100_000
+    assert found.scale.budget == macs_budget(100_000)
     assert found.scale.reference_cost == 200_000
     assert [row.best.mean for row in found.rows] == [90.0, 89.0]
     assert found.rows[1].at_marks[-1] == 89.0
-    assert any("Budgets differ (0.1, 0.2 MFLOPs)" in note for note in found.notes)
+    assert any("Budgets differ (0.1 MFLOPs, 0.2 MFLOPs)" in note for note in found.notes)
 
 
 def test_searches_of_several_lengths_are_tested_at_the_common_one() -> None:

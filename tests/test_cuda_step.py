@@ -21,6 +21,7 @@ if sys.platform != "win32":
 from benchmarks import fake_cuda, step_operations
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual
+from igcnas.network.budget import macs_budget
 from igcnas.network.grouping import (
     Condensing,
     DynamicChannels,
@@ -59,11 +60,13 @@ def inverted(**grouping: Any) -> Block:
 
 def searched() -> dict[str, Architecture]:
     """A network of each family of the largest space."""
-    domain = SpaceDomain(space=load_space("all"), input_shape=(3, 16, 16), num_classes=10, fill=0.3)
+    domain = SpaceDomain(
+        space=load_space("all"), input_shape=(3, 16, 16), num_classes=10, budget=macs_budget(600_000), fill=0.3
+    )
     found: dict[str, Architecture] = {}
     for seed in range(6):
         proposer = Proposer(
-            domain, budget_macs=600_000, lowest_target=200_000, spread=False, sampler="random", seed=seed, images=100
+            domain, budget=600_000, lowest_target=200_000, spread=False, sampler="random", seed=seed, images=100
         )
         for candidate in proposer.samples(6):
             found.setdefault(f"searched {candidate.network.family}", candidate.network)

@@ -13,9 +13,10 @@ import pytest
 from benchmarks.fuzz.corpus import make
 from igcnas.cli import main
 from igcnas.errors import StudyError
+from igcnas.search.folder import open_study
 from igcnas.search.records import champions, records
 from igcnas.search.repeating import standing
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.settings import StudySettings
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,8 @@ def opened(folder: Path) -> str:
     settings = StudySettings.read(folder)
     try:
         every = records(open_study(folder))
-        champions(every, settings.budget_macs, settings.objective)
-        standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
+        champions(every, settings.budget, settings.compares)
+        standing(every, budget=settings.budget, images=settings.data.validation_images)
     except StudyError as error:
         said = str(error)
     else:

@@ -29,8 +29,9 @@ from igcnas.results.dashboard import Server
 from igcnas.results.dashboard.notes import network_note
 from igcnas.results.dashboard.pictures import Pictures
 from igcnas.results.dashboard.storage import ShownStorage
+from igcnas.search.folder import open_study
 from igcnas.search.records import networks, records
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.settings import StudySettings
 
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -74,7 +75,7 @@ def test_the_study_is_served_with_a_note_on_each_network(server: Server, folder:
     note = shown["trials"][network.record.number]["note"]["body"]
     assert f"mean {network.mean:.2f} %, sd {network.sd:.2f}, n = 5" in note
     assert all(f"| `{key}` | `{value}` |" in note for key, value in _parameters(folder, network.record.number).items())
-    assert "known network ResNet-20" in shown["trials"][0]["note"]["body"]
+    assert "baseline ResNet-20" in shown["trials"][0]["note"]["body"]
 
 
 def _parameters(folder: Path, number: int) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def test_pictures_of_a_network_are_those_of_the_drawing_on_white(server: Server,
 
 def test_what_a_running_search_adds_is_seen(folder: Path) -> None:
     settings = StudySettings.read(folder)
-    storage = ShownStorage(folder, settings, Pictures(folder, settings))
+    storage = ShownStorage(folder, settings, Pictures(folder))
     study = open_study(folder)
     known = study.trials[10]
     attributes = {**known.user_attrs, "baseline": None}
@@ -188,7 +189,7 @@ def test_whatever_would_change_the_study_is_refused(server: Server, folder: Path
 
 def test_neither_storage_nor_artifacts_can_be_written(folder: Path) -> None:
     settings = StudySettings.read(folder)
-    pictures = Pictures(folder, settings)
+    pictures = Pictures(folder)
     storage = ShownStorage(folder, settings, pictures)
     before = (folder / "journal.log").read_bytes()
     for write in (

@@ -13,7 +13,7 @@ from PIL import Image
 from igcnas.cli import export, main
 from igcnas.data.loading import load_dataset
 from igcnas.errors import ExportError
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
 from igcnas.training.runs.weights import Checkpoint
 
 SEARCH = ["search", "--budget-mflops", "0.03", "--epochs", "1", "--networks", "1", "--no-baselines", "--seeds", "1"]

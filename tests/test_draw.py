@@ -28,9 +28,10 @@ from igcnas.network.cost import count, count_plan
 from igcnas.network.grouping import DENSE, Condensing, KroneckerGrouping, LearnedGrouping, MultiSpectral
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import plan
+from igcnas.search.folder import guard_settings, open_study, trial_folder
 from igcnas.search.records import proposal_attributes
+from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
-from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study, trial_folder
 from igcnas.training.checkpoint import write_weights
 from igcnas.training.recipes import short_recipe
 from igcnas.training.runs.settings import RunDataSettings, RunSettings
@@ -90,7 +91,7 @@ def studies(tmp_path_factory) -> Path:
             architecture,
             macs=cost.macs,
             params=cost.params,
-            target_macs=cost.macs,
+            target=cost.macs,
             baseline=None,
             seed=TRAINING.network_seed(architecture.id),
             epochs=1,

@@ -22,6 +22,7 @@ from igcnas.execution.cpu.tiles import PIECE
 from igcnas.modules.build import build
 from igcnas.modules.layers import LEARNED, LearnedModule
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import macs_budget
 from igcnas.network.grouping import DynamicChannels
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.plan import Plan, plan
@@ -256,11 +257,13 @@ class Compared:
 
 def _searched(name: str) -> list[Architecture]:
     """Two networks of each block family of a space, drawn at random."""
-    domain = SpaceDomain(space=load_space(name), input_shape=(1, 8, 8), num_classes=5, fill=0.3)
+    domain = SpaceDomain(
+        space=load_space(name), input_shape=(1, 8, 8), num_classes=5, budget=macs_budget(150_000), fill=0.3
+    )
     found: dict[str, list[Architecture]] = {}
     for seed in range(12):
         proposer = Proposer(
-            domain, budget_macs=150_000, lowest_target=50_000, spread=False, sampler="random", seed=seed, images=100
+            domain, budget=150_000, lowest_target=50_000, spread=False, sampler="random", seed=seed, images=100
         )
         for candidate in proposer.samples(6):
             found.setdefault(candidate.network.family, []).append(candidate.network)

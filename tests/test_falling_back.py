@@ -25,9 +25,9 @@ from igcnas.search.controller import Search
 from igcnas.search.evaluation import Outcome, ProcessEvaluator, Slot, child, pool
 from igcnas.search.evaluation.place import Place, Task
 from igcnas.search.evaluation.waiting import Waiting
+from igcnas.search.folder import open_study
 from igcnas.search.observing import replay
 from igcnas.search.records import records
-from igcnas.search.study import open_study
 from igcnas.search.worker import Probe, read_result
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train

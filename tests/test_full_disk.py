@@ -20,9 +20,9 @@ from benchmarks.disk.works import TRAIN, search
 from igcnas.errors import IgcnasError, MachineError, StudyError, TrainingError
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import InTurn, Outcome, ProcessEvaluator
+from igcnas.search.folder import open_study
 from igcnas.search.records import records
 from igcnas.search.storage import lock_study
-from igcnas.search.study import open_study
 from igcnas.search.worker import Job, check_weights, messages, read_result
 from igcnas.search.worker.process import _farewell
 from igcnas.search.worker.trainer import Trainer

@@ -41,7 +41,7 @@ from igcnas.network.grouping import DENSE, Dense, DynamicChannels
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import plan
-from igcnas.search.study import DataSettings
+from igcnas.search.settings import DataSettings
 from igcnas.search.worker import Job, WorkerSetup
 from igcnas.search.worker.trainer import Trainer
 from igcnas.training import trainer

@@ -19,14 +19,17 @@ from igcnas.cli import main
 from igcnas.cli.importance import _EVALUATORS
 from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
+from igcnas.network.budget import macs_budget
 from igcnas.results.importance import EVALUATORS, Report, Sample, analyse, analysis, samples_of
 from igcnas.results.importance.effects import additive
 from igcnas.results.importance.evaluators import importances
 from igcnas.results.importance.figure import _ticks, compute_rows, position
 from igcnas.results.importance.samples import better_than_equals, fewer_percent
+from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import proposal_attributes
+from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import InvertedFamily, SearchSpace
-from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study
+from igcnas.search.study import Study
 from igcnas.training.settings import TrainingSettings
 
 SPACE = SearchSpace(
@@ -207,20 +210,20 @@ def study_of(folder: Path, samples: list[Sample]) -> None:
     guard_settings(folder, SETTINGS)
     study = open_study(folder, create_for=SETTINGS)
     for number, sample in enumerate(samples):
-        fit = SPACE.decode(sample.parameters, (1, 8, 8), 10).fit(int(sample.macs))
+        fit = SPACE.decode(sample.parameters, (1, 8, 8), 10).fit(macs_budget(int(sample.macs)))
         if fit is None:
             continue
         attributes = proposal_attributes(
             fit.architecture,
-            macs=fit.macs,
+            macs=fit.used,
             params=1,
-            target_macs=int(sample.macs),
+            target=int(sample.macs),
             baseline=None,
             seed=0,
             epochs=1,
             canonical_id=str(number),
         )
-        accuracy = max(0.0, 100.0 - 1000 * math.exp(truth(sample.parameters, fit.macs)))
+        accuracy = max(0.0, 100.0 - 1000 * math.exp(truth(sample.parameters, fit.used)))
         options: dict[str, Any] = {"mac_target": optuna.distributions.IntDistribution(1, 10**9)}
         for name, value in sample.parameters.items():
             options[name] = optuna.distributions.CategoricalDistribution([value])
@@ -229,7 +232,7 @@ def study_of(folder: Path, samples: list[Sample]) -> None:
                 params={"mac_target": int(sample.macs), **sample.parameters},
                 distributions=options,
                 user_attrs=attributes | {"val_accuracy": accuracy, "curve": [(1, 0.0, accuracy)]},
-                values=[accuracy, fit.macs],
+                values=[accuracy, fit.used],
             )
         )
 
@@ -262,13 +265,13 @@ def test_a_small_study_says_what_is_missing(tmp_path, capsys):
 def test_known_networks_and_repeats_are_not_samples(tmp_path):
     study_of(tmp_path / "s", made_up(60, truth))
     study = open_study(tmp_path / "s")
-    before = samples_of(study, SETTINGS)
+    before = samples_of(Study.read(tmp_path / "s"))
     first = study.get_trials()[0]
     attributes = first.user_attrs | {"baseline": "ResNet-20"}
     study.add_trial(optuna.trial.create_trial(user_attrs=attributes, values=first.values))
     attributes = first.user_attrs | {"repeat": 1, "repeat_of": 0, "val_accuracy": 0.0}
     study.add_trial(optuna.trial.create_trial(user_attrs=attributes, values=first.values))
-    after = samples_of(study, SETTINGS)
+    after = samples_of(Study.read(tmp_path / "s"))
     assert len(after) == len(before)
     assert after[0].log_errors > before[0].log_errors  # the mean over its trainings
     assert after[1:] == before[1:]

@@ -26,8 +26,8 @@ drawing imports system network modules
 export imports system network modules
 training imports system statistics network data modules execution drawing
 search imports system statistics network data modules training
-results imports system statistics network modules drawing training search
-cli imports system statistics network data modules execution drawing export training search results
+results imports system statistics network data modules drawing export training search
+cli imports system statistics network data modules execution drawing training search results
 """
 GROUND = {"igcnas", "errors", "units", "moved"}
 RULES = {line.split()[0]: set(line.split()[2:]) - {"nothing"} for line in SENTENCES.strip().splitlines()}

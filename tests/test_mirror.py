@@ -114,6 +114,6 @@ class _Heard(logging.Handler):
 
 
 def test_a_proposer_tells_its_mirror_before_anybody_asks_it() -> None:
-    asked = Proposer(Toy(), budget_macs=1_000, lowest_target=150, spread=True, sampler="nsga2", seed=0, images=10)
+    asked = Proposer(Toy(), budget=1_000, lowest_target=150, spread=True, sampler="nsga2", seed=0, images=10)
     knowing = asked._knowledge([trained(number, 50.0) for number in range(41)])
     assert knowing.mirror().generations == 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from igcnas.cli import main
 from igcnas.cli.common import study_to_search
 from igcnas.errors import StudyError
-from igcnas.search.study import find_study
+from igcnas.search.folder import find_study
 from igcnas.system import names
 from igcnas.system.names import joined, new_name, shown, stays_inside
 

@@ -14,7 +14,8 @@ from real_studies import NAMES, unpack
 
 from igcnas.errors import StudyError
 from igcnas.search import records
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.folder import open_study
+from igcnas.search.settings import StudySettings
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "pandas.md"
@@ -91,7 +92,7 @@ def test_networks_are_those_of_the_front_with_their_seeds(studies: Path) -> None
     assert list(frame["mean"]) == [network.mean for network in known.values()]
     assert list(frame["n"]) == [network.n for network in known.values()]
     assert frame["sd"].isna().sum() == sum(network.n == 1 for network in known.values())
-    front = {network.record.number for network in records.champions(every, settings.budget_macs)}
+    front = {network.record.number for network in records.champions(every, settings.budget)}
     assert set(frame.loc[frame["on_front"], "number"]) == front
     assert frame["seconds"].sum() == pytest.approx(sum(record.seconds or 0 for record in every))
 

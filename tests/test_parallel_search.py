@@ -15,15 +15,18 @@ from test_search import BUDGET, SMALL, Quiet, raising
 
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import macs_budget
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Interrupted, InTurn, Outcome, Told
+from igcnas.search.folder import open_study
+from igcnas.search.objective import FRONT
 from igcnas.search.observing import observations, replay
 from igcnas.search.proposals import SAMPLERS
 from igcnas.search.pruning import rule_for
 from igcnas.search.records import TrialRecord, counted, records, repeats
 from igcnas.search.repeating import Repeating
 from igcnas.search.report import Summary
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.settings import StudySettings
 
 
 class AtOnce(InTurn):
@@ -68,12 +71,12 @@ def test_every_proposal_of_three_workers_can_be_replayed_from_the_records(tmp_pa
     assert evaluator.most == 3
     assert any(len(record.pending) == 2 for record in found(tmp_path / "s"))
     search = make(tmp_path / "s", AtOnce(Curves()), sampler=sampler, baselines=True)  # everything opened anew
-    again = list(replay(search.study, search.proposer, search.settings.objective))
+    again = list(replay(search.study, search.proposer, search.settings.compares))
     assert len(again) == 20 - len(search.known_networks())
     for record, proposal in again:
         assert proposal is not None
         assert proposal.candidate.network == record.architecture
-        assert proposal.target_macs == record.target_macs
+        assert proposal.target == record.target
         assert proposal.origin == record.origin != ""
 
 
@@ -86,7 +89,7 @@ def test_networks_in_training_are_neither_proposed_again_nor_what_is_like_them_f
     search = make(tmp_path / "s", AtOnce(Curves()), sampler="gp")
     last = every[-1]
     assert last.pending
-    known = observations(search.study, "front", known_to=last)
+    known = observations(search.study, FRONT, known_to=last)
     assert sum(network.pending for network in known) == len(last.pending)
     asked = []
     for told in (known, [network for network in known if not network.pending]):
@@ -143,7 +146,7 @@ def test_repeats_wait_for_every_first_training_and_then_keep_the_slots_busy(tmp_
 def test_a_repeat_in_training_counts_as_if_it_had_its_expected_accuracy(tmp_path: Path) -> None:
     run(tmp_path / "s", 12, AtOnce(Curves()))
     every = found(tmp_path / "s")
-    racing = Repeating(budget_macs=BUDGET, images=362, seeds=2, allowance=9)
+    racing = Repeating(budget=macs_budget(BUDGET), images=362, seeds=2, allowance=9)
     chosen = []
     while (found_next := racing.next(every)) is not None:
         first, repeat = found_next
@@ -167,7 +170,7 @@ def test_a_decision_to_prune_follows_from_what_was_known_when_the_network_was_pr
     every = found(tmp_path / "s")
     assert sum(record.state == "pruned" for record in every) > 5
     for record in every:
-        judge = search.proposer.judge(observations(search.study, "front", known_to=record))
+        judge = search.proposer.judge(observations(search.study, FRONT, known_to=record))
         rule = rule_for(record, every, judge, settings)
         ends = [epoch for epoch, accuracy in enumerate(record.accuracies, 1) if rule.ends(epoch, accuracy)]
         if record.state == "pruned":
@@ -212,7 +215,7 @@ def test_a_study_goes_on_with_another_number_of_workers(tmp_path: Path) -> None:
     search = make(tmp_path / "s", AtOnce(Curves()), sampler="tpe")
     assert all(
         proposal is not None and proposal.candidate.network == record.architecture
-        for record, proposal in replay(search.study, search.proposer, "front")
+        for record, proposal in replay(search.study, search.proposer, FRONT)
     )
     assert counted(found(tmp_path / "s")) == 16
 

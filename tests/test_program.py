@@ -33,7 +33,9 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[bytes]
 
 
 def coded(code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return run(sys.executable, "-c", f"import os, signal, sys, time\nfrom igcnas import program\n{code}", **environment)
+    return run(
+        sys.executable, "-c", f"import os, signal, sys, time\nfrom igcnas.system import program\n{code}", **environment
+    )
 
 
 SAYING = (
@@ -82,7 +84,12 @@ def test_closed_descriptors_are_no_error(closed: str) -> None:
 def test_a_descriptor_that_was_closed_is_not_given_to_a_file() -> None:
     code = "def work():\n    os.write(2, str(os.open(os.devnull, 0)).encode()); return 0\nprogram.run(work)"
     ended = run(
-        "sh", "-c", 'exec "$0" "$@" >&- <&-', sys.executable, "-c", f"import os\nfrom igcnas import program\n{code}"
+        "sh",
+        "-c",
+        'exec "$0" "$@" >&- <&-',
+        sys.executable,
+        "-c",
+        f"import os\nfrom igcnas.system import program\n{code}",
     )
     assert int(ended.stderr) > 2
 
@@ -113,7 +120,7 @@ def test_long_work_goes_on_without_a_reader_and_says_so_once(tmp_path: Path) -> 
         '"$0" "$@" | head -2; exit ${PIPESTATUS[0]}',
         sys.executable,
         "-c",
-        f"import sys\nfrom igcnas import program\n{code}",
+        f"import sys\nfrom igcnas.system import program\n{code}",
     )
     assert ended.returncode == 0
     assert ended.stdout == b"line 0\nline 1\n"

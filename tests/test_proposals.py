@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from toy import BUDGET, Toy, known, trained
 
 from igcnas.errors import IgcnasError
+from igcnas.network.budget import macs_budget
 from igcnas.search import proposals
 from igcnas.search.proposals import (
     SAMPLERS,
@@ -52,7 +53,7 @@ def proposer(
     sampler: str, *, budget: int = BUDGET, spread: bool = False, seed: int = 0, tails: str = "xy"
 ) -> Proposer[str]:
     return Proposer(
-        Toy(tails), budget_macs=budget, lowest_target=150, spread=spread, sampler=sampler, seed=seed, images=1_000
+        Toy(tails), budget=budget, lowest_target=150, spread=spread, sampler=sampler, seed=seed, images=1_000
     )
 
 
@@ -65,7 +66,7 @@ def observed(proposal: Any, *, complete: bool = True) -> Observation:
     final = accuracy(proposal.candidate.key)
     return Observation(
         parameters=proposal.parameters,
-        target_macs=proposal.target_macs,
+        target=proposal.target,
         cost=proposal.candidate.macs,
         accuracies=(final / 2, final) if complete else (final / 2,),
         complete=complete,
@@ -98,8 +99,8 @@ def test_every_proposal_is_new_and_keeps_its_target(sampler: str, spread: bool) 
     proposals = run(sampler, 30, spread=spread)
     assert len({proposal.candidate.key for proposal in proposals}) == 30
     for proposal in proposals:
-        assert proposal.candidate.macs <= proposal.target_macs <= BUDGET
-        assert spread or proposal.target_macs == BUDGET
+        assert proposal.candidate.macs <= proposal.target <= BUDGET
+        assert spread or proposal.target == BUDGET
         assert "mac_target" not in proposal.parameters
 
 
@@ -113,7 +114,7 @@ def test_a_small_space_is_searched_to_its_last_network_and_then_ends(sampler: st
 @pytest.mark.parametrize("sampler", NAMES)
 def test_a_proposer_made_anew_for_each_network_proposes_the_same(sampler: str) -> None:
     at_once, in_pieces = run(sampler, 28, spread=True), run(sampler, 28, spread=True, fresh=True)
-    assert [(p.candidate.key, p.target_macs) for p in at_once] == [(p.candidate.key, p.target_macs) for p in in_pieces]
+    assert [(p.candidate.key, p.target) for p in at_once] == [(p.candidate.key, p.target) for p in in_pieces]
 
 
 @pytest.mark.parametrize("sampler", NAMES)
@@ -214,9 +215,7 @@ def test_targets_are_spread_evenly_from_the_lowest_to_the_budget() -> None:
 
 
 def test_targets_leave_no_stretch_of_cost_out_however_many_networks_are_searched() -> None:
-    asked = Proposer(
-        Toy(), budget_macs=10**12, lowest_target=10**6, spread=True, sampler="random", seed=0, images=1_000
-    )
+    asked = Proposer(Toy(), budget=10**12, lowest_target=10**6, spread=True, sampler="random", seed=0, images=1_000)
     shares = [math.log(asked.target(number) / 10**6) / math.log(10**6) for number in range(100)]
     for count in range(2, 101):
         least, *others = sorted(shares[:count])
@@ -249,8 +248,8 @@ def test_samplers_that_learn_find_good_networks_sooner_than_chance(sampler: str)
 
 def test_a_network_that_leaves_much_of_its_target_unused_is_proposed_only_where_nothing_else_is_left() -> None:
     space = dataclasses.replace(load_space("igcv1"), depths=(1,), growths=(1.0,), final_sizes=(8,))
-    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=10, fill=0.8)
-    asked = Proposer(domain, budget_macs=60_000, lowest_target=1, spread=False, sampler="random", seed=0, images=100)
+    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=10, budget=macs_budget(BUDGET), fill=0.8)
+    asked = Proposer(domain, budget=60_000, lowest_target=1, spread=False, sampler="random", seed=0, images=100)
     seen: dict[str, bool] = {}
     while (proposal := asked.propose([], seen.keys())) is not None:
         candidate = proposal.candidate
@@ -262,14 +261,14 @@ def test_a_network_that_leaves_much_of_its_target_unused_is_proposed_only_where_
 
 def test_a_network_as_wide_as_its_space_lets_it_be_fills_any_target() -> None:
     space = dataclasses.replace(load_space("igcv1"), max_width=8)
-    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=10, fill=0.8)
+    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=10, budget=macs_budget(BUDGET), fill=0.8)
     candidate = domain.solve(draw(domain, random.Random(0)).parameters, 10**12)
     assert candidate is not None
     assert candidate.fills
 
 
 def test_any_network_within_its_target_fills_it_where_no_share_is_asked_for() -> None:
-    domain = SpaceDomain(space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10)
+    domain = SpaceDomain(space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10, budget=macs_budget(BUDGET))
     candidate = domain.solve(draw(domain, random.Random(0)).parameters, 3_000_000)
     assert candidate is not None
     assert (candidate.macs < 3_000_000, candidate.fills) == (True, True)
@@ -279,11 +278,11 @@ def test_a_network_that_leaves_its_target_unused_comes_from_the_last_resort_alon
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Roomy(Toy):
-        def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Any:
-            found = super().solve(parameters, target_macs)
+        def solve(self, parameters: Mapping[str, Any], target: int) -> Any:
+            found = super().solve(parameters, target)
             return found and replace(found, fills=False)
 
-    asked = Proposer(Roomy(), budget_macs=BUDGET, lowest_target=150, spread=False, sampler="random", seed=0, images=10)
+    asked = Proposer(Roomy(), budget=BUDGET, lowest_target=150, spread=False, sampler="random", seed=0, images=10)
     assert asked.propose([], set()) is not None
     tally = asked.tally
     assert (tally.misfits, tally.fallbacks) == (tally.asked - 1, 1)  # whoever was asked before had misfits alone
@@ -292,7 +291,9 @@ def test_a_network_that_leaves_its_target_unused_comes_from_the_last_resort_alon
 
 
 def test_a_network_that_uses_just_the_share_of_its_target_that_is_asked_for_fills_it() -> None:
-    domain = SpaceDomain(space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10, fill=1.0)
+    domain = SpaceDomain(
+        space=load_space("igcv1"), input_shape=(1, 8, 8), num_classes=10, budget=macs_budget(BUDGET), fill=1.0
+    )
     parameters = draw(domain, random.Random(0)).parameters
     roomy = domain.solve(parameters, 3_000_000)
     assert roomy is not None
@@ -310,7 +311,7 @@ def test_who_has_nothing_new_is_followed_by_changes_and_those_by_random_structur
     order = [stage for stage, _ in itertools.groupby(stage for stage, _ in stages)]
     assert order == [Stage.SAMPLER, Stage.CHANGES, Stage.RANDOM, Stage.ANYWHERE]
     here = asked.target(12)
-    assert known.target_macs == here
+    assert known.target == here
     assert all(targets == {here} for stage, targets in stages if stage is not Stage.ANYWHERE)
     elsewhere = set().union(*(targets for stage, targets in stages if stage is Stage.ANYWHERE))
     assert min(elsewhere) < 200 < 800 < max(elsewhere)
@@ -320,7 +321,7 @@ def test_who_has_nothing_new_is_followed_by_changes_and_those_by_random_structur
 
 
 def test_a_lowest_target_above_the_budget_is_the_budget() -> None:
-    asked = Proposer(Toy(), budget_macs=100, lowest_target=150, spread=True, sampler="random", seed=0, images=10)
+    asked = Proposer(Toy(), budget=100, lowest_target=150, spread=True, sampler="random", seed=0, images=10)
     assert {asked.target(number) for number in range(20)} == {100}
 
 
@@ -445,7 +446,7 @@ def test_neighbours_of_ordered_choices_are_next_to_them() -> None:
 
 
 def seen_once(parameters: Mapping[str, Any], accuracy: float) -> Observation:
-    return Observation(parameters=parameters, target_macs=1, cost=1, accuracies=(accuracy,), complete=True, known=False)
+    return Observation(parameters=parameters, target=1, cost=1, accuracies=(accuracy,), complete=True, known=False)
 
 
 def test_local_search_tries_every_neighbour_before_it_starts_anew() -> None:
@@ -501,7 +502,7 @@ def test_nsga2_is_asked_after_more_generations_than_python_may_go_deep() -> None
     told = [
         Observation(
             parameters=draw(Toy(), random.Random(number)).parameters,
-            target_macs=500,
+            target=500,
             cost=100.0 + number % 7,
             accuracies=(float(number % 90),),
             complete=True,
@@ -523,10 +524,10 @@ def test_the_generation_of_a_trial_is_where_optuna_looks_for_it() -> None:
 
 def test_the_default_sampler_begins_with_every_block_type_of_the_space() -> None:
     space = load_space("all")
-    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=10)
+    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=10, budget=macs_budget(BUDGET))
     for seed in range(3):
         asked = Proposer(
-            domain, budget_macs=400_000, lowest_target=200_000, spread=True, sampler="gp", seed=seed, images=100
+            domain, budget=400_000, lowest_target=200_000, spread=True, sampler="gp", seed=seed, images=100
         )
         told, seen = [], set()
         for _ in space.families:
@@ -536,7 +537,7 @@ def test_the_default_sampler_begins_with_every_block_type_of_the_space() -> None
             told.append(
                 Observation(
                     parameters=proposal.parameters,
-                    target_macs=proposal.target_macs,
+                    target=proposal.target,
                     cost=proposal.candidate.macs,
                     accuracies=(50.0,),
                     complete=True,

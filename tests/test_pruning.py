@@ -1,4 +1,4 @@
-"""Pruning, repeats and known networks in a search with a stand-in for training."""
+"""Pruning, repeats and baselines in a search with a stand-in for training."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from test_search import BUDGET, DATA, SMALL, TRAINING, Quiet, raising, results_o
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import known_networks
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
+from igcnas.search.folder import open_study
 from igcnas.search.limits import check_pruner
 from igcnas.search.proposals import Judge, is_spared
 from igcnas.search.pruning import rule_for
 from igcnas.search.records import TrialRecord, best, champions, counted, networks, records, repeats
 from igcnas.search.repeating import standing
 from igcnas.search.report import Summary
+from igcnas.search.settings import StudySettings
 from igcnas.search.spared import audit_spared
 from igcnas.search.storage import JournalBackend
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.study import Study
 from igcnas.training.engine import EpochReport
 from igcnas.training.settings import TrainingSettings
 
@@ -65,6 +68,11 @@ def settings_of(**other: Any) -> StudySettings:
     values |= {"pruner": "halving", "min_epochs": 1} | other
     values |= {"space": SMALL.to_dict(), "space_path": "small", "data": DATA}
     return StudySettings(budget_macs=BUDGET, training=TrainingSettings(epochs=EPOCHS), **values)
+
+
+def opened(folder: Path, settings: StudySettings) -> Study:
+    """The study of a folder that holds a journal alone."""
+    return Study.of(folder, settings, open_study(folder).get_trials(deepcopy=False))
 
 
 def run(
@@ -126,10 +134,10 @@ def test_a_tenth_of_those_behind_is_finished_and_marked(tmp_path: Path) -> None:
         if record.spared_at is not None:
             assert is_spared(0, record.canonical_id)
             assert len(record.curve) == EPOCHS
-    audit = audit_spared(open_study(tmp_path / "s"), settings_of())
+    audit = audit_spared(opened(tmp_path / "s", settings_of()))
     assert audit is not None
     assert (audit.pruned, audit.spared) == (sum(r.state == "pruned" for r in every), len(spared))
-    front = {one.record.number for one in champions(every, BUDGET)}
+    front = {one.record.number for one in champions(every, macs_budget(BUDGET))}
     assert audit.on_front == sum(record.number in front for record in spared)
     assert audit.above_median_interval is not None
     low, high = audit.above_median_interval
@@ -142,7 +150,7 @@ def test_known_networks_are_never_pruned_and_nothing_is_without_a_pruner(tmp_pat
     run(tmp_path / "t", 20, pruner="none", min_epochs=0)
     every = records(open_study(tmp_path / "t"))
     assert all(record.state == "complete" and record.spared_at is None for record in every)
-    assert audit_spared(open_study(tmp_path / "t"), settings_of(pruner="none", min_epochs=0)) is None
+    assert audit_spared(opened(tmp_path / "t", settings_of(pruner="none", min_epochs=0))) is None
 
 
 def test_a_decision_knows_only_networks_of_lower_numbers(tmp_path: Path) -> None:
@@ -301,7 +309,7 @@ def test_contenders_are_repeated_with_other_seeds_within_the_allowance(tmp_path:
         assert one.accuracies[0] == one.record.val_accuracy
         assert one.n == 1 + sum(record.repeat_of == one.record.number for record in again)
         assert (one.sd is None) == (one.n == 1)
-    leader = standing(every, budget_macs=BUDGET, images=DATA.validation_images)
+    leader = standing(every, budget=macs_budget(BUDGET), images=DATA.validation_images)
     assert leader is not None
     assert leader.race.trainings == len(every)
 
@@ -318,7 +326,7 @@ def test_a_study_with_repeats_grows_as_one_without(tmp_path: Path) -> None:
 
     def searched(name: str) -> list[Any]:
         every = records(open_study(tmp_path / name))
-        return [(r.architecture.id, r.target_macs, r.state, r.curve) for r in every if r.repeat == 0]
+        return [(r.architecture.id, r.target, r.state, r.curve) for r in every if r.repeat == 0]
 
     assert len(repeats(records(open_study(tmp_path / "s")))) > 0
     assert searched("s") == searched("t")
@@ -342,7 +350,7 @@ def test_the_mean_over_seeds_decides_which_is_best() -> None:
         values: dict[str, Any] = {
             "macs": 100,
             "params": 1,
-            "target_macs": 100,
+            "target": 100,
             "baseline": None,
             "seed": 1,
             "epochs": 2,
@@ -352,26 +360,26 @@ def test_the_mean_over_seeds_decides_which_is_best() -> None:
             **(values | other),
         )  # fmt: skip
 
-    known = known_networks(DATA.input_shape, 10, BUDGET)
+    known = known_networks(DATA.input_shape, 10, macs_budget(BUDGET))
     lucky, steady = record(0, 95.0), record(1, 94.0, macs=101)
     every = [lucky, steady, record(2, 85.0, repeat=1, repeat_of=0), record(3, 94.0, macs=101, repeat=1, repeat_of=1)]
-    assert best(every[:2], 200) == lucky
-    assert best(every, 200) == steady
+    assert best(every[:2], macs_budget(200)) == lucky
+    assert best(every, macs_budget(200)) == steady
     found = {one.record.number: (one.mean, one.n) for one in networks(every)}
     assert found == {0: (90.0, 2), 1: (94.0, 2)}
 
 
-# Known networks
+# Baselines
 
 
 def test_known_networks_lie_over_the_range_of_a_front_and_at_the_budget_of_one() -> None:
-    wide = known_networks((3, 32, 32), 10, 40_000_000, lowest_target=4_000_000)
+    wide = known_networks((3, 32, 32), 10, macs_budget(40_000_000), lowest_target=4_000_000)
     assert len(wide) == 8
-    assert [known.target_macs for known in wide] == [40_000_000] * 4 + [12_649_110] * 2 + [4_000_000] * 2
+    assert [known.target for known in wide] == [40_000_000] * 4 + [12_649_110] * 2 + [4_000_000] * 2
     assert {known.name for known in wide[4:]} == {known.name for known in wide[:4]}
-    assert all(known.fit.macs <= known.target_macs for known in wide)
-    assert [known.target_macs for known in known_networks((3, 32, 32), 10, 40_000_000)] == [40_000_000] * 4
-    tiny = known_networks(DATA.input_shape, 10, 25_000, lowest_target=21_000)
+    assert all(known.fit.used <= known.target for known in wide)
+    assert [known.target for known in known_networks((3, 32, 32), 10, macs_budget(40_000_000))] == [40_000_000] * 4
+    tiny = known_networks(DATA.input_shape, 10, macs_budget(25_000), lowest_target=21_000)
     assert len({known.fit.architecture.id for known in tiny}) == len(tiny)
 
 
@@ -379,5 +387,5 @@ def test_a_front_trains_the_known_networks_of_all_targets_first(tmp_path: Path) 
     trainings = Curves()
     run(tmp_path / "s", 8, trainings, baselines=True)
     lowest = BUDGET // 10
-    expected = known_networks(DATA.input_shape, 10, BUDGET, lowest_target=lowest)
+    expected = known_networks(DATA.input_shape, 10, macs_budget(BUDGET), lowest_target=lowest)
     assert [ident for ident, _ in trainings.trained][: len(expected)] == [k.fit.architecture.id for k in expected]

@@ -15,8 +15,9 @@ from msgspec import Meta
 from real_studies import unpack
 
 from igcnas.errors import ArchitectureError, DataError, IgcnasError, StudyError
+from igcnas.search.folder import flatten
 from igcnas.search.provenance import runs
-from igcnas.search.study import StudySettings, flatten
+from igcnas.search.settings import StudySettings
 from igcnas.system.reading import as_kind, plain_json, read_json, read_text
 from igcnas.training.settings import TrainingSettings
 

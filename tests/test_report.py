@@ -24,6 +24,7 @@ from igcnas.cli.search_options import study_settings
 from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
 from igcnas.network.grouping import Dense, Interleaved
 from igcnas.results.audit.reading import read_audit
@@ -56,16 +57,18 @@ from igcnas.results.report.sections.chance import chance_drawings, chance_sectio
 from igcnas.results.report.sections.known import known_sentence
 from igcnas.results.report.sections.spending import spending_section
 from igcnas.results.report.sections.summary import verdict_words
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import tied
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import InTurn, OnEpoch, Outcome
-from igcnas.search.observing import observations
+from igcnas.search.folder import guard_settings, open_study
+from igcnas.search.objective import FRONT
+from igcnas.search.observing import observed
 from igcnas.search.proposals import Judge
-from igcnas.search.records import TrialRecord, champions, networks, records
+from igcnas.search.records import TrialRecord, champions, networks
+from igcnas.search.settings import StudySettings
 from igcnas.search.space import known_spaces, load_space
 from igcnas.search.storage import lock_study
-from igcnas.search.study import StudySettings, guard_settings, open_study
+from igcnas.search.study import Study
 from igcnas.statistics.pareto import hypervolume
 from igcnas.training.engine import EpochReport
 from igcnas.training.settings import TrainingSettings
@@ -128,12 +131,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def source(folder: Path) -> Source:
-    return Source.read(folder)
+def source(folder: Path) -> Study:
+    return Study.read(folder)
 
 
 @pytest.fixture(scope="module")
-def numbers(source: Source) -> Numbers:
+def numbers(source: Study) -> Numbers:
     return measure(source, importance=False)
 
 
@@ -142,24 +145,24 @@ def numbers(source: Source) -> Numbers:
 
 def record(number: int, macs: int, accuracy: float | None, **other: Any) -> TrialRecord:
     values: dict[str, Any] = {"architecture": small_network(Interleaved(L=2, M=2)), "baseline": None}
-    values |= {"state": "failed" if accuracy is None else "complete", "params": 9, "target_macs": macs, "seed": 1}
+    values |= {"state": "failed" if accuracy is None else "complete", "params": 9, "target": macs, "seed": 1}
     values |= {"epochs": 2, "canonical_id": str(number)}
     return TrialRecord(number=number, macs=macs, val_accuracy=accuracy, **(values | other))
 
 
-def source_of(every: Sequence[TrialRecord], **other: Any) -> Source:
+def source_of(every: Sequence[TrialRecord], **other: Any) -> Study:
     """A source of these records, without a folder: trainings follow each other, a second each."""
     start = datetime(2026, 1, 1)
     at = {one.number: start + timedelta(seconds=place) for place, one in enumerate(every)}
-    return Source(
+    made = Study(
         folder=Path("studies/made"),
         settings=settings_of(**{"pruner": "none", "min_epochs": 0} | other),
-        study=None,  # type: ignore[arg-type]
-        every=every,
-        parameters={one.number: {} for one in every},
-        times={number: (begun, begun + timedelta(seconds=1)) for number, begun in at.items()},
-        in_use=False,
+        trials=(),
+        records=every,
     )
+    vars(made)["parameters"] = {one.number: {} for one in every}
+    vars(made)["times"] = {number: (begun, begun + timedelta(seconds=1)) for number, begun in at.items()}
+    return made
 
 
 def repeated(first: TrialRecord, *accuracies: float, number: int) -> list[TrialRecord]:
@@ -249,22 +252,22 @@ def test_what_was_left_unfinished_counts_as_stopped_unless_a_search_runs():
 
 
 def test_a_search_that_holds_the_lock_is_running(folder):
-    assert not Source.read(folder).in_use
+    assert not Study.read(folder).in_use
     with lock_study(folder):
-        assert Source.read(folder).in_use
+        assert Study.read(folder).in_use
         assert "A search is running now" in compose_text(folder)
-    assert not Source.read(folder).in_use
+    assert not Study.read(folder).in_use
 
 
 def compose_text(folder: Path) -> str:
-    return " ".join(composition(Source.read(folder), importance=False).report.summary.paragraphs)
+    return " ".join(composition(Study.read(folder), importance=False).report.summary.paragraphs)
 
 
 # Networks and front
 
 
 def test_networks_stand_where_the_figure_has_them(source, numbers):
-    figure = compute_front(source.every, budget_macs=BUDGET, validation_images=IMAGES)
+    figure = compute_front(source.records, budget=macs_budget(BUDGET), validation_images=IMAGES)
     complete = [one for one in numbers.networks if one.state == "complete"]
     searched = [(one.cost, one.accuracy) for one in complete if one.kind == "searched"]
     assert sorted(searched) == sorted(point for points in figure.searched.values() for point in points)
@@ -279,7 +282,7 @@ def test_networks_stand_where_the_figure_has_them(source, numbers):
 
 
 def test_a_network_has_all_its_trainings_with_their_curves_and_seconds(source, numbers):
-    trainings = {one.record.number: one for one in networks(source.every)}
+    trainings = {one.record.number: one for one in networks(source.records)}
     several = [one for one in numbers.networks if one.n > 1]
     assert several
     for one in several:
@@ -287,7 +290,7 @@ def test_a_network_has_all_its_trainings_with_their_curves_and_seconds(source, n
         assert [curve[-1][2] for curve in one.curves] == pytest.approx(one.accuracies)
         assert one.seconds == pytest.approx(0.5 * EPOCHS * one.n)
     assert sum(len(one.curves) for one in numbers.networks) == sum(
-        record.state in ("complete", "pruned") for record in source.every
+        record.state in ("complete", "pruned") for record in source.records
     )
 
 
@@ -303,7 +306,7 @@ def test_a_network_without_a_latency_has_no_place_on_a_front_of_latencies():
     assert [(one.number, one.cost) for one in facts_of(source_of(every, objective="accuracy,latency"))] == [(0, 1.5)]
 
 
-# Known networks
+# Baselines
 
 
 def known_study() -> list[TrialRecord]:
@@ -338,7 +341,7 @@ def test_where_only_accuracy_counts_whatever_keeps_the_budget_is_a_rival():
     assert words.startswith("At equal or fewer MACs, the search has found no network that is shown to be better")
     assert "Still better than what the search has found: network 2 (60.00 %" in words
     words = known_sentence((alone,), source_of(every, objective="accuracy"))
-    assert words.startswith("Within the budget, the search has found a better network than the one known network")
+    assert words.startswith("Within the budget, the search has found a better network than the one baseline")
     assert "network 1 (90.00 %) against ResNet-20 of 9e-05 MFLOPs (70.00 %) +20.00 points (+1" in words
 
 
@@ -350,7 +353,7 @@ def test_the_summary_says_what_was_won_against_each_known_network():
     found = source_of([*known, dear, best])
     (words,) = [known_sentence(compare_known(found), found)]
     assert words.startswith(
-        "At equal or fewer MACs, the search has found a better network than 4 of the 5 known networks that were "
+        "At equal or fewer MACs, the search has found a better network than 4 of the 5 baselines that were "
         "trained alike: network 5 (95.20 %) against Plain-0 of 0.01 MFLOPs (85.00 %) +10.20 points (+"
     )
     assert all(f"against Plain-{n} of 0.01 MFLOPs" in words for n in range(4))
@@ -366,7 +369,9 @@ def test_of_many_known_networks_the_rest_is_told_by_its_range():
     known = [record(n, 10_000, 80.0 - n, baseline=f"Plain-{n}") for n in range(9)]
     found = source_of([*known, record(9, 9_000, 95.0)])
     words = known_sentence(compare_known(found), found)
-    assert words.startswith("At equal or fewer MACs, the search has found a better network than each of the 9 known")
+    assert words.startswith(
+        "At equal or fewer MACs, the search has found a better network than each of the 9 baselines"
+    )
     assert "3 more by +21.00 to +23.00 points" in words
 
 
@@ -390,19 +395,19 @@ def test_nothing_reaches_a_known_network_that_is_better_than_all():
 
 def test_random_networks_are_those_whose_record_says_so(source, numbers):
     scored = {one.number: score for one, score in score_searched(source)}
-    drawn = {one.number for one in source.every if one.origin == RANDOM and one.number in scored}
+    drawn = {one.number for one in source.records if one.origin == RANDOM and one.number in scored}
     found = numbers.chance.comparison
     assert found is not None
     assert sorted(found.random.scores) == sorted(scored[number] for number in drawn)
     assert found.later.n == len(scored) - len(drawn)
     assert numbers.chance.unknown == 0
-    assert numbers.chance.pruned == sum(one.state == "pruned" for one in source.every if one.searched)
+    assert numbers.chance.pruned == sum(one.state == "pruned" for one in source.records if one.searched)
 
 
 def test_a_pruned_network_is_scored_beside_the_known_ones_at_its_epoch(source):
-    judge = Judge.of(observations(source.study, "front"), images=IMAGES)
+    judge = Judge.of(observed(source.records, source.parameters, FRONT), images=IMAGES)
     scored = {one.number: score for one, score in score_searched(source)}
-    pruned = [one for one in source.every if one.state == "pruned"]
+    pruned = [one for one in source.records if one.state == "pruned"]
     assert pruned
     for one in pruned:
         early = judge.score(one.accuracies[-1], one.macs, epoch=one.pruned_at)
@@ -411,10 +416,12 @@ def test_a_pruned_network_is_scored_beside_the_known_ones_at_its_epoch(source):
 
 
 def test_a_study_of_before_says_that_it_does_not_know_and_one_at_random_has_nothing_to_compare(source):
-    before = dataclasses.replace(source, every=[dataclasses.replace(one, origin="") for one in source.every])
+    before = dataclasses.replace(source, records=[dataclasses.replace(one, origin="") for one in source.records])
     found = compare_random(before)
     assert (found.random, found.comparison) == (None, None)
-    assert found.unknown == sum(one.searched and bool(one.accuracies) for one in source.every if one.state != "failed")
+    assert found.unknown == sum(
+        one.searched and bool(one.accuracies) for one in source.records if one.state != "failed"
+    )
     at_random = dataclasses.replace(before, settings=dataclasses.replace(source.settings, sampler="random"))
     found = compare_random(at_random)
     assert found.random is not None
@@ -469,7 +476,9 @@ def test_a_search_that_is_better_than_random_draws_is_shown_to_be_and_one_that_i
 
 def test_the_history_ends_at_the_front_of_first_trainings(source, numbers):
     history = numbers.history
-    firsts = [one for one in source.every if one.state == "complete" and one.repeat == 0 and one.within(BUDGET)]
+    firsts = [
+        one for one in source.records if one.state == "complete" and one.repeat == 0 and one.within(macs_budget(BUDGET))
+    ]
     last = history.moments[-1]
     assert last.networks == numbers.state.networks
     assert last.best == max(one.val_accuracy for one in firsts)
@@ -502,7 +511,7 @@ def test_the_last_gain_is_the_last_time_that_the_best_rose():
 
 def test_every_training_that_ended_was_for_one_purpose_and_shares_add_up(source, numbers):
     spending = numbers.spending
-    ended = [one for one in source.every if one.state != "running"]
+    ended = [one for one in source.records if one.state != "running"]
     assert sum(one.trainings for one in spending.purposes) == len(ended)
     assert sum(one.share for one in spending.purposes) == pytest.approx(1.0)
     assert sum(one.seconds for one in spending.purposes) == pytest.approx(spending.seconds)
@@ -511,8 +520,8 @@ def test_every_training_that_ended_was_for_one_purpose_and_shares_add_up(source,
         sum(one.seconds for one in spending.purposes if one.key in ("failed", "over budget"))
     )
     assert spending.devices == (("stand-in", len(ended) - 1),)  # the failed one had no time to say
-    assert spending.peak_memory_mb == max(one.peak_memory_mb or 0 for one in source.every)
-    pruned = [one for one in source.every if one.state == "pruned"]
+    assert spending.peak_memory_mb == max(one.peak_memory_mb or 0 for one in source.records)
+    pruned = [one for one in source.records if one.state == "pruned"]
     assert spending.saved == pytest.approx(sum(0.5 * (EPOCHS - one.pruned_at) for one in pruned))
 
 
@@ -530,12 +539,12 @@ records_of_any_end = st.builds(
 
 
 def test_what_trained_is_told_where_it_is_known(source):
-    every = [one for one in source.every if one.device is not None]
+    every = [one for one in source.records if one.device is not None]
     before = spending_of(source)  # a study of before, which does not say
     assert before.steps == ()
     assert f"Trained on stand-in ({len(every)} trainings)." in " ".join(spending_section(before, None).paragraphs)
     said = [dataclasses.replace(one, steps="eager" if one.number == every[0].number else "graph") for one in every]
-    found = spending_of(dataclasses.replace(source, every=tuple(said)))
+    found = spending_of(dataclasses.replace(source, records=tuple(said)))
     assert found.steps == (("graph", len(every) - 1), ("eager", 1))
     where = f"by steps captured in a graph ({len(every) - 1}) and eager steps (1)"
     assert where in " ".join(spending_section(found, None).paragraphs)
@@ -550,7 +559,7 @@ def test_shares_of_any_study_add_up(every):
     assert sum(one.seconds for one in found.purposes) == pytest.approx(found.seconds)
     assert sum(one.share for one in found.purposes) == pytest.approx(1.0 if found.seconds else 0.0)
     assert 0 <= found.wasted_share <= 1 + 1e-9
-    assert {purpose_of(one, BUDGET) for one in ended} == {one.key for one in found.purposes}
+    assert {purpose_of(one, macs_budget(BUDGET)) for one in ended} == {one.key for one in found.purposes}
     assert {key for key, _, waste in PURPOSES if waste} == {"over budget", "failed"}
 
 
@@ -568,30 +577,30 @@ def test_an_analysis_is_made_once_for_the_same_networks(tmp_path, monkeypatch):
     from igcnas.results.importance import analyse, samples_of
 
     folder = made(tmp_path / "s", 22, baselines=False, sampler="random", pruner="none", min_epochs=0)
-    source = Source.read(folder)
-    report = analyse(samples_of(source.study, source.settings), resamplings=2, judged=1)
+    source = Study.read(folder)
+    report = analyse(samples_of(source), resamplings=2, judged=1)
     made_of: list[int] = []
     monkeypatch.setattr(matters, "analyse", lambda samples: made_of.append(len(samples)) or report)
-    first, again = (importance_of(Source.read(folder)) for _ in range(2))
+    first, again = (importance_of(Study.read(folder)) for _ in range(2))
     assert len(made_of) == 1
     assert repr(again) == repr(first)  # NaN is not equal to itself
     path = folder / "importance.json"
     path.write_text(path.read_text()[:100])
-    importance_of(Source.read(folder))
+    importance_of(Study.read(folder))
     assert len(made_of) == 2  # what is torn does not count
     path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": "of other networks"}))
-    importance_of(Source.read(folder))
+    importance_of(Study.read(folder))
     assert len(made_of) == 3
     monkeypatch.setattr(matters, "MADE", 20)
-    assert repr(importance_of(Source.read(folder))) == repr(first)  # also of a large study, as it was kept
+    assert repr(importance_of(Study.read(folder))) == repr(first)  # also of a large study, as it was kept
     path.unlink()
-    found = importance_of(Source.read(folder))
+    found = importance_of(Study.read(folder))
     assert isinstance(found, str)
     assert found.startswith("Not made yet")
 
 
 def test_of_few_networks_nothing_is_said_to_matter(tmp_path):
-    found = importance_of(Source.read(made(tmp_path / "s", 6)))
+    found = importance_of(Study.read(made(tmp_path / "s", 6)))
     assert isinstance(found, str)
     assert "from 20 on" in found
 
@@ -729,7 +738,7 @@ def test_the_command_of_a_study_means_its_settings(words):
 
 
 def test_who_may_be_the_best_comes_after_the_front_with_what_to_run_next(folder):
-    source = Source.read(folder)
+    source = Study.read(folder)
     report = composition(source, importance=False).report
     first = report.sections[0]
     assert (first.key, report.summary.tables, report.summary.commands) == ("candidates", (), ())
@@ -740,7 +749,7 @@ def test_who_may_be_the_best_comes_after_the_front_with_what_to_run_next(folder)
 
 
 def test_every_table_has_a_cell_for_each_column_and_every_section_a_name_of_its_own(folder):
-    found = composition(Source.read(folder), importance=False).report
+    found = composition(Study.read(folder), importance=False).report
     sections = (found.summary, *found.sections)
     assert len({section.key for section in sections}) == len(sections)
     for section in sections:
@@ -789,7 +798,7 @@ def test_a_study_without_a_trained_network_is_one_line(tmp_path, capsys):
 
 
 def test_a_study_of_one_network_has_a_report(tmp_path):
-    found = composition(Source.read(made(tmp_path / "s", 1, baselines=False)), importance=False)
+    found = composition(Study.read(made(tmp_path / "s", 1, baselines=False)), importance=False)
     assert found.report.summary.paragraphs[0].startswith("Only one network that keeps the budget was trained")
     assert len(found.report.networks) == 1
     assert found.report.first == 0
@@ -838,7 +847,7 @@ def test_tying_numbers_to_units_changes_spaces_alone(text):
 
 
 def test_a_front_of_the_records_is_that_of_the_report(source, numbers):
-    line = {one.record.number for one in champions(records(source.study), BUDGET)}
+    line = {one.record.number for one in champions(source.records, macs_budget(BUDGET))}
     assert line == {one.number for one in numbers.networks if one.on_front}
 
 

@@ -36,9 +36,10 @@ from igcnas.results.retraining import (
 )
 from igcnas.results.retraining.execution import expected_seconds
 from igcnas.search.evaluation import Interrupted
+from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import proposal_attributes, records
+from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
-from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study
 from igcnas.training.runs.weights import Checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -361,7 +362,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def add(folder: Path, architecture: Architecture, accuracy: float | None, *, measured: int | None = None) -> None:
     cost = count(architecture)
-    costs = {"macs": cost.macs, "params": cost.params, "target_macs": 30_000}
+    costs = {"macs": cost.macs, "params": cost.params, "target": 30_000}
     attributes = proposal_attributes(architecture, **costs, baseline=None, seed=0, epochs=2)
     macs = measured or cost.macs
     attributes |= {"val_accuracy": accuracy, "measured_macs": macs, "measured_params": cost.params, "seconds": 0.5}

@@ -87,7 +87,7 @@ def test_a_structure_in_training_promises_less_than_before() -> None:
     pool = some_pool()
     before = model(known, pool).improvement()
     best = int(before.argmax())
-    pending = replace(trained(40 + best, complete=False, pending=True), target_macs=known.target_macs)
+    pending = replace(trained(40 + best, complete=False, pending=True), target=known.target)
     assert model(replace(known, pending=(pending,)), pool).improvement()[best] < 0.9 * before[best]
 
 
@@ -241,5 +241,5 @@ def test_the_default_sampler_gives_its_pool_the_most_promising_first_and_before_
 
 @pytest.mark.parametrize(("name", "objectives"), [("nsga2", 2), ("tpe-mo", 2), ("tpe", 1)])
 def test_samplers_of_a_front_hear_of_accuracy_and_cost_and_choose_the_target(name: str, objectives: int) -> None:
-    asked = Proposer(Toy(), budget_macs=1_000, lowest_target=150, spread=True, sampler=name, seed=0, images=10)
+    asked = Proposer(Toy(), budget=1_000, lowest_target=150, spread=True, sampler=name, seed=0, images=10)
     assert len(asked._knowledge([]).mirror().study.directions) == objectives

@@ -193,8 +193,8 @@ def test_our_table_gives_a_target_the_level_of_its_quarter(space: tablespace.Tab
 
 
 def test_known_networks_of_the_table_are_at_the_budget_and_along_a_front(space: tablespace.TableSpace) -> None:
-    assert [known.target_macs for known in space.known(spread=False)] == [200_000] * 4
-    assert sorted({known.target_macs for known in space.known(spread=True)}) == [25_000, 50_000, 200_000]
+    assert [known.target for known in space.known(spread=False)] == [200_000] * 4
+    assert sorted({known.target for known in space.known(spread=True)}) == [25_000, 50_000, 200_000]
     assert len({known.key for known in space.known(spread=True)}) == 8
 
 

@@ -19,17 +19,20 @@ from igcnas.data.loading import load_dataset
 from igcnas.errors import BudgetError, IgcnasError, TrainingError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import baselines
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
+from igcnas.search.folder import open_study
 from igcnas.search.limits import check_budget
+from igcnas.search.objective import OBJECTIVES
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Judge
 from igcnas.search.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
 from igcnas.search.repeating import Repeating
 from igcnas.search.report import Summary
+from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import BasicFamily, InterleavedFamily, InvertedFamily, SearchSpace, load_space
-from igcnas.search.study import DataSettings, StudySettings, open_study
 from igcnas.training.engine import EpochReport
 from igcnas.training.settings import TrainingSettings
 
@@ -56,7 +59,7 @@ ONE = SearchSpace(
     max_width=1,
 )
 BUDGET = 60_000
-NO_REPEATS = Repeating(budget_macs=BUDGET, images=1)
+NO_REPEATS = Repeating(budget=macs_budget(BUDGET), images=1)
 
 
 def settings_of(space: SearchSpace, budget: int = BUDGET, **other: Any) -> StudySettings:
@@ -167,7 +170,7 @@ def test_no_network_over_the_budget_is_ever_trained(tmp_path: Path, space: str, 
 
 def test_a_front_is_searched_from_a_tenth_of_the_budget_to_the_budget(tmp_path: Path) -> None:
     run(tmp_path / "study", 20)
-    targets = [record.target_macs for record in records(open_study(tmp_path / "study"))]
+    targets = [record.target for record in records(open_study(tmp_path / "study"))]
     assert all(BUDGET // 10 <= target <= BUDGET for target in targets)
     assert min(targets) < 0.4 * BUDGET
     assert max(targets) > 0.6 * BUDGET
@@ -177,7 +180,7 @@ def test_networks_for_accuracy_are_as_wide_as_the_budget_lets_them(tmp_path: Pat
     run(tmp_path / "study", 6, objective="accuracy")
     for trial in open_study(tmp_path / "study").trials:
         structure = SMALL.decode(trial.params, DATA.input_shape, 10)
-        fit = structure.fit(BUDGET)
+        fit = structure.fit(macs_budget(BUDGET))
         assert fit is not None
         assert fit.architecture.id == trial.user_attrs["architecture_id"]
         assert count(structure.at(fit.n + 1)).macs > BUDGET
@@ -224,8 +227,8 @@ def test_a_network_whose_learned_groups_came_out_over_the_budget_is_on_no_front(
     assert [trial.user_attrs["within_budget"] for trial in study.trials] == [False, True, True]
     assert every[0].val_accuracy == 99.0
     assert study.trials[0].values == [99.0, BUDGET + 1]
-    assert every[0] not in front(every, BUDGET)
-    champion = best(every, BUDGET)
+    assert every[0] not in front(every, macs_budget(BUDGET))
+    champion = best(every, macs_budget(BUDGET))
     assert champion is not None
     assert champion.number != 0
 
@@ -271,14 +274,14 @@ def test_a_search_that_reached_its_number_is_not_exhausted(tmp_path: Path) -> No
 
 
 def test_known_networks_are_trained_first_and_only_those_that_fit(tmp_path: Path) -> None:
-    known = baselines(DATA.input_shape, 10, BUDGET)
+    known = baselines(DATA.input_shape, 10, macs_budget(BUDGET))
     assert 1 < len(known) < 4
     trainings = Trainings()
     run(tmp_path / "study", len(known) + 2, trainings, baselines=True)
     every = records(open_study(tmp_path / "study"))
     assert [record.baseline for record in every] == [*known, None, None]
     assert [n.id for n in trainings.networks[: len(known)]] == [fit.architecture.id for fit in known.values()]
-    assert all(record.target_macs == BUDGET for record in every[: len(known)])
+    assert all(record.target == BUDGET for record in every[: len(known)])
 
 
 def test_samplers_and_seeds_propose_different_networks(tmp_path: Path) -> None:
@@ -433,7 +436,7 @@ def test_the_record_of_a_network_is_all_that_training_it_again_needs(tmp_path: P
     assert proposed
     for trial in proposed:  # Optuna's parameters are those the network was made from
         structure = SMALL.decode(trial.params, DATA.input_shape, 10)
-        fit = structure.fit(trial.user_attrs["target_macs"])
+        fit = structure.fit(macs_budget(trial.user_attrs["target_macs"]))
         assert fit is not None
         assert fit.architecture.id == trial.user_attrs["architecture_id"]
 
@@ -469,8 +472,8 @@ def test_the_dashboard_opens_the_study(tmp_path: Path) -> None:
 def test_where_only_accuracy_counts_no_network_gains_by_being_cheap(tmp_path: Path) -> None:
     run(tmp_path / "accuracy", 8, objective="accuracy", baselines=True)
     run(tmp_path / "front", 8, objective="front", baselines=True)
-    at_budget = observations(open_study(tmp_path / "accuracy"), "accuracy")
-    on_front = observations(open_study(tmp_path / "front"), "front")
+    at_budget = observations(open_study(tmp_path / "accuracy"), OBJECTIVES["accuracy"])
+    on_front = observations(open_study(tmp_path / "front"), OBJECTIVES["front"])
     assert len({network.cost for network in at_budget}) == 1
     assert len({network.cost for network in on_front}) > 1
     judge = Judge.of(at_budget, images=362)

@@ -19,7 +19,7 @@ from igcnas.network.cost import count, count_plan
 from igcnas.network.grouping import DENSE, Interleaved, MultiSpectral
 from igcnas.network.plan import plan
 from igcnas.search.evaluation import ProcessEvaluator
-from igcnas.search.study import DataSettings
+from igcnas.search.settings import DataSettings
 from igcnas.search.worker import WorkerSetup
 from igcnas.training.measuring import measure_gates
 from igcnas.training.metrics import accuracy

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from igcnas.errors import SpaceError
 from igcnas.modules.build import build
 from igcnas.network.blocks import Bottleneck
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
 from igcnas.network.grouping import SparseProduct
 from igcnas.network.plan import plan
@@ -87,12 +88,12 @@ def test_macs_never_fall_as_n_grows_where_l_carries_the_growth(M, growth):
 @settings(max_examples=200)
 def test_fit_is_the_widest_network_at_or_under_the_target(structure, exponent):
     target = int(10**exponent)
-    fit = structure.fit(target)
+    fit = structure.fit(macs_budget(target))
     if fit is None:
         assert macs(structure, 1) > target
     else:
         assert fit.architecture == structure.at(fit.n)
-        assert count(fit.architecture).macs == fit.macs <= target
+        assert count(fit.architecture).macs == fit.used <= target
         assert fit.n == structure.limit or macs(structure, fit.n + 1) > target
 
 
@@ -100,8 +101,8 @@ def test_fit_is_the_widest_network_at_or_under_the_target(structure, exponent):
 @settings(max_examples=100)
 def test_fit_is_never_over_the_target(structure, exponent):
     target = int(10**exponent)
-    fit = structure.fit(target)
-    assert macs(structure, 1) > target if fit is None else count(fit.architecture).macs == fit.macs <= target
+    fit = structure.fit(macs_budget(target))
+    assert macs(structure, 1) > target if fit is None else count(fit.architecture).macs == fit.used <= target
 
 
 @given(structures(), st.integers(1, 30))

@@ -16,11 +16,13 @@ from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
+from igcnas.network.budget import macs_budget
 from igcnas.network.grouping import Dense, Interleaved
 from igcnas.results.figures import compute_front, save_front
+from igcnas.search.folder import guard_settings, open_study, trial_folder
 from igcnas.search.records import TrialRecord, best, front, standard_error, to_frame, trained
+from igcnas.search.settings import DataSettings, StudySettings, study_names
 from igcnas.search.space import load_space
-from igcnas.search.study import DataSettings, StudySettings, guard_settings, open_study, study_names, trial_folder
 from igcnas.training.settings import TrainingSettings
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -51,7 +53,7 @@ LEARNED = network(Interleaved(L=2, M=2, learned=True))
 
 def record(number: int, macs: int, accuracy: float | None, **other: Any) -> TrialRecord:
     values: dict[str, Any] = {"architecture": FIXED, "state": "failed" if accuracy is None else "complete"}
-    values |= {"params": 9, "target_macs": macs, "baseline": None, "seed": 1, "epochs": 2}
+    values |= {"params": 9, "target": macs, "baseline": None, "seed": 1, "epochs": 2}
     return TrialRecord(number=number, macs=macs, val_accuracy=accuracy, **(values | other))
 
 
@@ -200,17 +202,17 @@ def test_folders_of_networks_sort_by_number(tmp_path: Path) -> None:
 
 
 def test_a_front_leaves_out_what_is_beaten_failed_or_over_the_budget() -> None:
-    assert [r.number for r in front(RECORDS, 200)] == [1, 0, 5]
-    assert [r.number for r in front(RECORDS, 201)] == [1, 0, 5, 4]
-    champion = best(RECORDS, 200)
+    assert [r.number for r in front(RECORDS, macs_budget(200))] == [1, 0, 5]
+    assert [r.number for r in front(RECORDS, macs_budget(201))] == [1, 0, 5, 4]
+    champion = best(RECORDS, macs_budget(200))
     assert champion is not None
     assert champion.number == 5
-    assert best(RECORDS, 40) is None
+    assert best(RECORDS, macs_budget(40)) is None
     assert [r.number for r in trained(RECORDS)] == [0, 1, 2, 4, 5]
 
 
 def test_of_equally_accurate_networks_the_cheapest_is_the_best() -> None:
-    champion = best([record(0, 30, 70.0), record(1, 20, 70.0), record(2, 20, 70.0)], 100)
+    champion = best([record(0, 30, 70.0), record(1, 20, 70.0), record(2, 20, 70.0)], macs_budget(100))
     assert champion is not None
     assert champion.number == 1
 
@@ -218,8 +220,8 @@ def test_of_equally_accurate_networks_the_cheapest_is_the_best() -> None:
 def test_measured_macs_stand_for_the_expected_ones_once_there_are_any() -> None:
     assert RECORDS[5].final_macs == 150
     assert RECORDS[0].final_macs == 100
-    assert RECORDS[5].within(150)
-    assert not RECORDS[4].within(200)
+    assert RECORDS[5].within(macs_budget(150))
+    assert not RECORDS[4].within(macs_budget(200))
 
 
 def test_the_standard_error_is_the_binomial_one() -> None:
@@ -246,7 +248,7 @@ def test_the_table_has_a_row_for_each_network_and_a_column_for_each_parameter() 
 
 
 def test_the_figure_shows_known_networks_families_the_front_and_its_errors() -> None:
-    figure = compute_front(RECORDS, budget_macs=200, validation_images=400)
+    figure = compute_front(RECORDS, budget=macs_budget(200), validation_images=400)
     assert figure.baselines == [("ResNet-20", 1e-4, 80.0)]
     assert figure.searched == {
         "igcv1": [(60e-6, 55.0), (201e-6, 99.0), (150e-6, 90.0)],

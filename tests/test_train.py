@@ -29,9 +29,9 @@ from igcnas.network.blocks import InvertedResidual
 from igcnas.network.grouping import LearnedGrouping
 from igcnas.network.literature import family
 from igcnas.network.plan import plan
+from igcnas.search.folder import open_study
 from igcnas.search.records import records, standard_error
 from igcnas.search.storage import lock_study
-from igcnas.search.study import open_study
 from igcnas.training.engine import Engine
 from igcnas.training.metrics import Scores, score
 from igcnas.training.runs.run import measured_cost

@@ -562,7 +562,7 @@ from analysis.width_trial.training import WidthTraining
 from igcnas.data.loading import load_dataset
 from igcnas.search.campaign import Campaign
 from igcnas.search.evaluation import ProcessEvaluator
-from igcnas.search.study import DataSettings
+from igcnas.search.settings import DataSettings
 from igcnas.search.worker import WorkerSetup
 
 class Loud:

@@ -29,7 +29,7 @@ from igcnas.network.grouping import Interleaved
 from igcnas.network.plan import plan
 from igcnas.search.evaluation import Interrupted, ProcessEvaluator
 from igcnas.search.records import RESULT_ATTRIBUTES
-from igcnas.search.study import DataSettings
+from igcnas.search.settings import DataSettings
 from igcnas.search.worker import Probe, WorkerSetup, read_result, searching, trainer
 from igcnas.training.engine import EpochReport
 from igcnas.training.settings import TrainingSettings

@@ -32,20 +32,20 @@ class Toy:
         chosen["tail"] = trial.suggest_categorical("tail", self.tails)
         return chosen
 
-    def solve(self, parameters: Mapping[str, Any], target_macs: int) -> Candidate[str] | None:
+    def solve(self, parameters: Mapping[str, Any], target: int) -> Candidate[str] | None:
         macs = 100 * parameters["depth"] + 50 * parameters.get("a.groups", 3)
         name = ",".join(f"{key}={value}" for key, value in sorted(parameters.items()))
-        return Candidate(key=name, macs=macs, network=name) if macs <= target_macs else None
+        return Candidate(key=name, macs=macs, network=name) if macs <= target else None
 
 
 def known(cost: float, *accuracies: float) -> Observation:
-    return Observation(parameters={}, target_macs=BUDGET, cost=cost, accuracies=accuracies, complete=True, known=True)
+    return Observation(parameters={}, target=BUDGET, cost=cost, accuracies=accuracies, complete=True, known=True)
 
 
 def trained(number: int, *accuracies: float, complete: bool = True, pending: bool = False) -> Observation:
     return Observation(
         parameters=draw(Toy(), random.Random(number)).parameters,
-        target_macs=500,
+        target=500,
         cost=400.0 + number,
         accuracies=accuracies,
         complete=complete,
@@ -65,7 +65,7 @@ def knowledge(*scores: float | None, number: int = 7, seed: int = 0, target: int
         scored=scored,
         pending=(),
         number=number,
-        target_macs=target,
+        target=target,
         targets=(150, BUDGET),
         seed=seed,
         mirror=lambda: Mirror(Toy(), targets=None),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from igcnas.cli.common import Stop
     from igcnas.data.dataset import Dataset
     from igcnas.search.campaign import Campaign
-    from igcnas.search.study import DataSettings
+    from igcnas.search.settings import DataSettings
 
     from .settings import TrialSettings
     from .training import Outcome
@@ -107,8 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.cli.search_options import asked_workers
     from igcnas.data.loading import load_dataset
     from igcnas.search.evaluation import Interrupted
+    from igcnas.search.settings import DataSettings
     from igcnas.search.storage import lock_study
-    from igcnas.search.study import DataSettings
     from igcnas.system.files import going_on, make_folder, write_text
     from igcnas.training.device import resolve_device
 

@@ -16,9 +16,10 @@ import numpy as np
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count
 from igcnas.network.literature import FAMILIES
+from igcnas.search.folder import open_study
 from igcnas.search.records.trial import proposal_attributes
+from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
-from igcnas.search.study import DataSettings, StudySettings, open_study
 from igcnas.training.recipes import short_recipe
 from igcnas.training.settings import TrainingSettings
 
@@ -135,7 +136,7 @@ def _trials(folder: Path, settings: StudySettings, networks: list[Architecture])
             network,
             macs=cost.macs,
             params=cost.params,
-            target_macs=cost.macs,
+            target=cost.macs,
             baseline="IGC" if number == 0 else None,
             seed=number,
             epochs=2,

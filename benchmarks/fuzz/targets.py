@@ -33,6 +33,7 @@ from igcnas.errors import IgcnasError
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count_plan
 from igcnas.network.exported import read_exported
 from igcnas.network.literature import FAMILIES
@@ -40,11 +41,12 @@ from igcnas.network.plan import plan
 from igcnas.results.audit.reading import read_audit
 from igcnas.results.importance.table import from_dict
 from igcnas.results.retraining.plan import read_settings
+from igcnas.search.folder import find_study, open_study
 from igcnas.search.provenance import runs
 from igcnas.search.records import champions, records
 from igcnas.search.repeating import standing
+from igcnas.search.settings import StudySettings
 from igcnas.search.space import load_space
-from igcnas.search.study import StudySettings, find_study, open_study
 from igcnas.system import harmless
 from igcnas.training.recipes import RECIPES
 from igcnas.training.recipes.own import read_recipe
@@ -134,8 +136,8 @@ class Targets:
         self._file("s/journal.log", content)
         settings = StudySettings.read(self.folder / "s")
         every = records(open_study(self.folder / "s"))
-        champions(every, settings.budget_macs, settings.objective)
-        standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
+        champions(every, settings.budget, settings.compares)
+        standing(every, budget=settings.budget, images=settings.data.validation_images)
 
     def read_status(self, random: Random) -> None:
         """A study with a damaged journal, through the command line."""
@@ -302,7 +304,7 @@ class Targets:
             chosen[random.choice([*chosen, "x"])] = random.choice(EXTREMES)
         if random.random() < 0.5:
             chosen.pop(random.choice(list(chosen)))
-        space.decode(chosen, (1, 8, 8), 10).fit(10**6)
+        space.decode(chosen, (1, 8, 8), 10).fit(macs_budget(10**6))
 
     def read_text(self, random: Random) -> None:
         """Names of classes in a terminal, Markdown, CSV and Python source."""

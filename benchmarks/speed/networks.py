@@ -15,6 +15,7 @@ from igcnas.network import literature
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.baselines import baselines
 from igcnas.network.blocks import BasicBlock, InvertedResidual
+from igcnas.network.budget import macs_budget
 from igcnas.network.canonical import canonical_id
 from igcnas.network.cost import count
 from igcnas.network.grouping import Dense, Group, Interleaved, SparseProduct
@@ -67,13 +68,13 @@ def known(shape: tuple[int, int, int], classes: int, budget: int) -> list[Named]
         return [_named(name, build()) for name, build in published().items()]
     channels, height, width = shape
     image = {"size": min(height, width), "channels": channels, "classes": classes}
-    found = {name: fit.architecture for name, fit in baselines(shape, classes, budget).items()}
+    found = {name: fit.architecture for name, fit in baselines(shape, classes, macs_budget(budget)).items()}
     more: dict[str, Callable[[int], Architecture]] = {
         "IGCV3-D, half the blocks": lambda n: literature.igcv3(width=n / 256, repeats=_HALF, scale_head=True, **image),
         "IGCV2": lambda n: literature.igcv2(width=8 * n, **image),
     }
     for name, build in more.items():
-        fit = widest(build, budget, limit=1 << 12)
+        fit = widest(build, macs_budget(budget), limit=1 << 12)
         if fit is not None:
             found[name] = fit.architecture
     return [_named(name, architecture) for name, architecture in found.items()]
@@ -90,11 +91,11 @@ def sample(
         if len(found) == number:
             break
         target = round(budget * draws.uniform(_LEAST, 1.0))
-        fit = chosen.decode(_parameters(chosen, draws), shape, classes).fit(target)
-        if fit is None or fit.macs < _LEAST * budget:
+        fit = chosen.decode(_parameters(chosen, draws), shape, classes).fit(macs_budget(target))
+        if fit is None or fit.used < _LEAST * budget:
             continue
         name = f"random {len(found) + 1} {fit.architecture.family}"
-        found.setdefault(canonical_id(fit.architecture), Named(name=name, architecture=fit.architecture, macs=fit.macs))
+        found.setdefault(canonical_id(fit.architecture), Named(name=name, architecture=fit.architecture, macs=fit.used))
     if len(found) < number:
         raise BudgetError(
             f"found no more than {len(found)} networks up to {budget:,} MACs; ask for fewer, or for more MACs"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from igcnas.results.audit.folder import AuditSettings, LongResult, Sample
     from igcnas.results.audit.rows import Row
     from igcnas.search.records import TrialRecord
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
 
 _LONGER = 10  # times the epochs of the study
 EPILOG = """Run the same command again and it goes on where it stopped; with more --seeds it trains those that are new.
@@ -71,8 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise IgcnasError(f"--{name} {value} must be at least 1")
     asked_workers(arguments)
     from igcnas.results.audit.rows import first_trainings
+    from igcnas.search.folder import open_study
     from igcnas.search.records import records
-    from igcnas.search.study import StudySettings, open_study
+    from igcnas.search.settings import StudySettings
 
     study = study_folder(arguments)
     settings = StudySettings.read(study)

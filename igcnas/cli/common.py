@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from igcnas.cli.engine import engine_in_words
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.network.budget import LIMITS
 from igcnas.system import bounds, names
 from igcnas.system.checks import shown
 from igcnas.system.harmless import line
@@ -43,10 +44,10 @@ _MOST = {
     "workers": bounds.WORKERS,
     "port": 65535,
     "seed": bounds.SEED,
-    "budget_mflops": bounds.MACS / 1e6,
     "memory_limit_gb": 1e6,
+    **{f"budget_{limit.option}": bounds.MACS / limit.size for limit in LIMITS.values()},
 }
-_LEAST = {"budget_mflops": 1e-6, "seed": 0}  # one multiply-accumulate
+_LEAST = {**{f"budget_{limit.option}": 1 / limit.size for limit in LIMITS.values()}, "seed": 0}
 _FOREVER = ("checkpoint_seconds",)  # may be infinite
 
 
@@ -105,7 +106,7 @@ def add_studies_dir(parser: argparse.ArgumentParser) -> None:
 
 def study_folder(arguments: argparse.Namespace) -> Path:
     """Folder of the study that was named."""
-    from igcnas.search.study import find_study
+    from igcnas.search.folder import find_study
 
     return find_study(arguments.study, arguments.studies_dir)
 

@@ -11,7 +11,8 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
-    from igcnas.results.comparison import Comparison, Searched
+    from igcnas.results.comparison import Comparison
+    from igcnas.search.study import Study
 
 EPILOG = """Studies that differ in nothing but their seed are repeats of one method; what is tested is the method.
 
@@ -104,8 +105,8 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _searches(arguments: argparse.Namespace) -> list[Searched]:
-    from igcnas.search.study import find_study
+def _searches(arguments: argparse.Namespace) -> list[Study]:
+    from igcnas.search.folder import find_study
 
     folders = [find_study(name, arguments.studies_dir) for name in arguments.studies]
     if len(folders) < 2:
@@ -117,9 +118,9 @@ def _searches(arguments: argparse.Namespace) -> list[Searched]:
             again = "is given twice" if names[real.name] == real else f"is also {names[real.name]}"
             raise IgcnasError(f"study {real.name!r} {again}; studies are told apart by the names of their folders")
         names[real.name] = real
-    from igcnas.results.comparison import read
+    from igcnas.search.study import Study
 
-    return [read(folder) for folder in folders]
+    return [Study.read(folder) for folder in folders]
 
 
 def _write(folder: Path, found: list[Comparison], title: str) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from igcnas.data.examination import Examined
     from igcnas.data.origin import LeftOut
-    from igcnas.search.study import DataSettings
+    from igcnas.search.settings import DataSettings
     from igcnas.training.runs.data import RunData
 
 _KINDS = 5  # of what is left out, in a line

@@ -47,16 +47,16 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.results.importance.figure import save_importance
     from igcnas.results.importance.keeping import keep
     from igcnas.results.importance.table import to_dict, to_frame
-    from igcnas.search.study import StudySettings, open_study
+    from igcnas.search.study import Study
     from igcnas.system.files import write_text
     from igcnas.system.harmless import cells
 
     folder = study_folder(arguments)
-    settings = StudySettings.read(folder)
-    samples = samples_of(open_study(folder), settings)
+    study = Study.read(folder)
+    samples = samples_of(study)
     report = analyse(samples, evaluator=arguments.evaluator, seed=arguments.seed)
     table = folder / "importance.csv"
-    title = f"{folder.name}: what matters among {report.n} searched networks on {settings.data.name}"
+    title = f"{folder.name}: what matters among {report.n} searched networks on {study.settings.data.name}"
     pictures = save_importance(folder / "importance.png", report, title=title)
     write_text(table, cells(to_frame(report)).to_csv(index=False, lineterminator="\n"))
     keep(folder, samples, report)

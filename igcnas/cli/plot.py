@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_study_argument, study_folder
+
+if TYPE_CHECKING:
+    from igcnas.search.study import Study
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,24 +25,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the files."""
-    for path in write(study_folder(arguments)):
+    from igcnas.search.study import Study
+
+    for path in write(Study.read(study_folder(arguments))):
         print(path)
     return 0
 
 
-def write(folder: Path) -> list[Path]:
+def write(study: Study) -> list[Path]:
     """pareto.png, pareto.svg and trials.csv of a study; their paths."""
     from igcnas.results.figures import save_front
-    from igcnas.search.records import records, to_frame
-    from igcnas.search.study import StudySettings, open_study
+    from igcnas.search.records import to_frame
     from igcnas.system.files import write_text
     from igcnas.system.harmless import cells
 
-    settings = StudySettings.read(folder)
-    study = open_study(folder)
-    every = records(study)
-    table = folder / "trials.csv"
-    parameters = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
-    write_text(table, cells(to_frame(every, parameters)).to_csv(index=False, lineterminator="\n"))
-    pictures = save_front(folder / "pareto.png", every, settings, title=folder.name)
+    table = study.folder / "trials.csv"
+    write_text(table, cells(to_frame(study.records, study.parameters)).to_csv(index=False, lineterminator="\n"))
+    pictures = save_front(study.folder / "pareto.png", study.records, study.settings, title=study.folder.name)
     return [*pictures, table]

@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "report",
         help="write what a study found, and how far that can be believed, as one page",
         description="Writes report.html into the folder of the study, one file that needs no network: the verdict with "
-        "its uncertainty, the front, known networks and random search beside the search, what mattered, audits, cost, "
+        "its uncertainty, the front, baselines and random search beside the search, what mattered, audits, cost, "
         "provenance. Writes its figures as PNG and SVG into figures/. Works while the search runs. See docs/report.md.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -46,18 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.results.report.numbers import plain
     from igcnas.results.report.numbers.matters import takes_time
     from igcnas.results.report.page import render
-    from igcnas.results.report.source import Source
+    from igcnas.search.study import Study
     from igcnas.system.files import write_text
 
     folder = study_folder(arguments)
-    source, importance = Source.read(folder), not arguments.no_importance
-    if importance and takes_time(source):
+    study, importance = Study.read(folder), not arguments.no_importance
+    if importance and takes_time(study):
         print(
             "analysing what mattered, once for these networks: up to a minute; --no-importance leaves it out",
             file=sys.stderr,
             flush=True,
         )
-    found = composition(source, importance=importance)
+    found = composition(study, importance=importance)
     page = arguments.out or folder / "report.html"
     files = [page]
     write_text(page, render(found.report))

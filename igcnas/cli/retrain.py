@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.retraining import RetrainSettings
     from igcnas.search.records import TrialRecord
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
 
 _LONGER = 4  # times the epochs of the study
 EPILOG = """Run the same command again and it goes on where it stopped.
@@ -72,8 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     trials = _trials(arguments)
     asked_workers(arguments)
     study_path = study_folder(arguments)
+    from igcnas.search.folder import open_study
     from igcnas.search.records import records
-    from igcnas.search.study import StudySettings, open_study
+    from igcnas.search.settings import StudySettings
 
     study = StudySettings.read(study_path)
     every = records(open_study(study_path))
@@ -214,6 +215,7 @@ def _settings(
         data_name=study.data.name,
         data_fingerprint=study.data.fingerprint,
         budget_macs=study.budget_macs,
+        limits=study.limits,
         training=dataclasses.replace(study.training, epochs=epochs),
         seeds=arguments.seeds,
         top=top,

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from igcnas.data.examination import Examined
     from igcnas.search.evaluation import Slot
     from igcnas.search.report import Summary
+    from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
-    from igcnas.search.study import StudySettings
 
 UNREAD = "the search goes on, see igcnas status; to stop it: Ctrl-C, and the same command goes on later"
 
@@ -79,21 +79,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     limits = check_budget(space, settings)
     check_pruner(settings)
-    slots = _slots(arguments, settings)
+    slots = _slots(arguments, settings, space)
     make_folder(folder, advice="give another --studies-dir")
     with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
-        from igcnas.search.study import guard_settings, open_study
+        from igcnas.search.folder import guard_settings, open_study
         from igcnas.training.device import resolve_device
 
         guard_settings(folder, settings)
         print(f"study     {folder}", flush=True)
-        if limits.largest < settings.budget_macs:
-            largest = f"{limits.largest / 1e6:g}"
-            print(
-                f"warning: no network of space {space.name!r} costs more than {largest} MFLOPs; "
-                "the budget cannot be filled"
-            )
+        if limits.largest < settings.budget.most:
+            largest = settings.budget.first.show(limits.largest)
+            print(f"warning: no network of space {space.name!r} costs more than {largest}; the budget cannot be filled")
         device = resolve_device(arguments.device).type
         capture = before_training(
             settings.training.engine,
@@ -120,7 +117,7 @@ def _dataset(arguments: argparse.Namespace, *, own_validation: bool = True) -> D
 
 def _uses_own_validation(folder: Path) -> bool:
     """False for a study that was begun when a validation split still joined the training data: its splits stay."""
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
 
     if not is_file(folder / "settings.json"):
         return True
@@ -136,17 +133,19 @@ def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder:
     return replace(settings, training=replace(settings.training, engine=engine))
 
 
-def _slots(arguments: argparse.Namespace, settings: StudySettings) -> list[Slot]:
+def _slots(arguments: argparse.Namespace, settings: StudySettings, space: SearchSpace) -> list[Slot]:
     """Where the workers run."""
+    from igcnas.network.cost import count
     from igcnas.search.evaluation import slots_for
 
+    classes = len(settings.data.classes)
     return slots_for(
         asked_workers(arguments),
         device=arguments.device,
-        macs=settings.budget_macs,
+        macs=settings.budget.get("macs") or count(space.largest(settings.data.input_shape, classes)).macs,
         batch_size=settings.training.batch_size,
         networks=arguments.networks,
-        undisturbed=settings.objective == "accuracy,latency",
+        undisturbed=settings.compares.timed,
     )
 
 
@@ -178,8 +177,9 @@ def _search(
         training=settings.training,
         device=arguments.device,
         prunes=settings.pruner != "none",
-        latency=settings.objective == "accuracy,latency",
+        latency=settings.compares.timed,
         capture=capture,
+        limits=tuple(name for name in settings.budget.limits if name not in ("macs", "params")),
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
     # The workers end before what they share their GPUs by.
@@ -195,7 +195,7 @@ def _search(
             clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
-        shown = SearchProgress(clock, best(every, settings.budget_macs), settings.budget_macs)
+        shown = SearchProgress(clock, best(every, settings.budget), settings.budget)
         devices = [slot.device for slot in slots]
         run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)
         with run, shown as progress:

@@ -10,14 +10,16 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError, unknown_name
+from igcnas.network.budget import LIMITS, Budget
+from igcnas.search.objective import OBJECTIVES
+from igcnas.search.settings import PRUNERS
 from igcnas.search.space import known_spaces
-from igcnas.search.study import OBJECTIVES, PRUNERS
 from igcnas.system.names import joined
 
 if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
+    from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
-    from igcnas.search.study import StudySettings
 
 EPILOG = """Run the same command again and it goes on where it stopped, up to the same total.
 
@@ -42,14 +44,8 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define every option."""
     add = parser.add_argument
-    add(
-        "--budget-mflops",
-        type=float,
-        required=True,
-        metavar="N",
-        help="most a network may cost for one image, in millions of multiply-accumulates of convolutions and linear "
-        "layers (one multiply-accumulate counts once; batch norm and activations are free)",
-    )
+    for limit in LIMITS.values():
+        add(f"--budget-{limit.option}", type=float, metavar="N", help=f"most that a network may have: {limit.words}")
     add(
         "--space",
         default="all",
@@ -68,9 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--objective",
         default="front",
         metavar="NAME",
-        help="front: accuracy against MACs, at targets spread from a tenth of the budget to the budget; accuracy: "
-        "every network at the budget; accuracy,params or accuracy,latency: as front, compared at equal parameters or "
-        "at equal measured milliseconds for one image on --device (default: %(default)s)",
+        help="; ".join(f"{one.name}: {one.words}" for one in OBJECTIVES.values()).replace("%", "%%")
+        + " (default: %(default)s)",
     )
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
@@ -79,17 +74,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="N",
         help="networks trained at once, each in a process of its own; auto: on a CPU one a core, on CUDA 1 to 8 a GPU, "
-        "more where networks and batches are small; as many as there is memory for. With 1 the same seed proposes the "
-        "same networks each time; with more it depends on which training ends first (default: auto)",
+        "more where networks and batches are small; as many as there is memory for. With 1 a search is "
+        "reproducible; with more it depends on which training ends first (default: auto)",
     )
     add_engine(parser)
     add(
         "--sampler",
         default="auto",
         metavar="NAME",
-        help="who proposes structures: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
-        "of the best), nsga2 and tpe-mo (on accuracy and cost; choose the MAC target themselves; without pruning), "
-        "auto (what our benchmarks favour). The budget fixes the width with each of them (default: %(default)s)",
+        help="search algorithm: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
+        "of the best), nsga2 and tpe-mo (on accuracy and cost; they also choose how much of the budget to "
+        "use; not with pruning), auto (what our benchmarks favour). The width always follows from the budget "
+        "(default: %(default)s)",
     )
     add(
         "--pruner",
@@ -117,8 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-baselines",
         action="store_true",
-        help="do not train the known networks first: the four at the budget and, unless --objective is accuracy, two "
-        "at the middle and two at the lowest of the targets; they also lay the curve that others are judged by",
+        help="do not train the baselines first: four published networks at the budget and, unless --objective is "
+        "accuracy, two at the middle and two at the lowest of the targets; every network is scored against them at "
+        "equal cost",
     )
     add(
         "--seed", type=int, default=0, metavar="N", help="of proposals, trainings and the validation split (default: 0)"
@@ -131,8 +128,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check_arguments(arguments: argparse.Namespace) -> None:
     """Refuse what no study can have, in one line."""
-    if not 0 < arguments.budget_mflops < math.inf:
-        raise IgcnasError(f"--budget-mflops {arguments.budget_mflops:g} must be a positive number, as in 0.2")
+    asked_budget(arguments)
     for name, least in (("networks", 1), ("seeds", 1), ("repeats", 0), ("min_epochs", 1)):
         value = getattr(arguments, name)
         if value is not None and value < least:
@@ -142,6 +138,12 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value not in known:
             raise IgcnasError(unknown_name(name, value, known))
+
+
+def asked_budget(arguments: argparse.Namespace) -> Budget:
+    """What the options allow; BudgetError where they allow nothing, or limit nothing."""
+    given = {limit.name: getattr(arguments, f"budget_{limit.option}") for limit in LIMITS.values()}
+    return Budget({name: LIMITS[name].read(number) for name, number in given.items() if number is not None})
 
 
 def asked_workers(arguments: argparse.Namespace) -> int | str:
@@ -164,9 +166,10 @@ def allowed_repeats(arguments: argparse.Namespace) -> int:
 def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> StudySettings:
     """What the options mean for this space and this data; the training follows from the number of images."""
     from igcnas.search.proposals import resolve_sampler
-    from igcnas.search.study import DataSettings, StudySettings
+    from igcnas.search.settings import DataSettings, StudySettings
     from igcnas.training.recipes import short_settings
 
+    limits = dict(asked_budget(arguments).limits)
     training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
     min_epochs = arguments.min_epochs or 0
     if arguments.pruner != "none" and arguments.min_epochs is None:
@@ -174,7 +177,8 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
     return StudySettings(
         space=space.to_dict(),
         space_path=arguments.space,
-        budget_macs=round(arguments.budget_mflops * 1e6),
+        budget_macs=limits.pop("macs", None),
+        limits=limits,
         objective=arguments.objective,
         sampler=resolve_sampler(arguments.sampler),
         baselines=not arguments.no_baselines,
@@ -195,7 +199,7 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
 
 def default_name(settings: StudySettings) -> str:
     """Name of a study from data, space, budget and objective."""
-    parts = [settings.data.name, settings.space["name"], f"{settings.budget_macs / 1e6:g}M"]
+    parts = [settings.data.name, settings.space["name"], settings.budget.letters()]
     if settings.objective != "front":
         parts.append(settings.objective)
     return joined(parts)

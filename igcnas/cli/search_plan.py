@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from igcnas import units
-from igcnas.cli.common import mega
 from igcnas.cli.data_lines import balance_lines, drawn_by_seed, split_lines
 from igcnas.cli.progress.clock import Clock
 from igcnas.cli.search_options import allowed_repeats
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from igcnas.search.controller import Search
     from igcnas.search.evaluation import ProcessEvaluator
     from igcnas.search.records import TrialRecord
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
     from igcnas.search.worker import Probed
 
 
@@ -57,9 +56,9 @@ def announce(
     for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data)):
         print(line)
     print(
-        f"space     {settings.space['name']}, {mega(search.lowest_target)} to {mega(settings.budget_macs)} MFLOPs"
-        if settings.spread
-        else f"space     {settings.space['name']}, networks at {mega(settings.budget_macs)} MFLOPs"
+        f"space     {settings.space['name']}, {_range(search)}"
+        if settings.compares.spread
+        else f"space     {settings.space['name']}, networks at {settings.budget.words()}"
     )
     pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
     earlier = f" ({done} are there)" if done else ""
@@ -68,7 +67,7 @@ def announce(
         f"{units.counted(settings.training.epochs, 'epoch')}{pruned}{earlier}; sampler "
         f"{settings.sampler}; {_again(again)}"
     )
-    print(f"known     {_names(search)}")
+    print(f"baselines {_names(search)}")
     print(f"workers   {_workers(evaluator)}")
     print(
         f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of "
@@ -91,9 +90,9 @@ def _workers(evaluator: ProcessEvaluator) -> str:
     """How many networks are trained at once, and where."""
     count, where = evaluator.slots, ", ".join(sorted(evaluator.devices))
     if count == 1:
-        return f"1 on {where}: the same seed proposes the same networks"
+        return f"1 on {where}: the same seed gives the same search"
     where += " under MPS" if any(place.mps for place in evaluator.places) else ""
-    return f"{count} on {where}: what is proposed depends on which training ends first; --workers 1 repeats itself"
+    return f"{count} on {where}: the search depends on which training ends first; --workers 1 is reproducible"
 
 
 def _again(most: int) -> str:
@@ -102,8 +101,19 @@ def _again(most: int) -> str:
 
 
 def _names(search: Search) -> str:
-    """The known networks at each target."""
+    """The baselines at each target, in the unit of the budget."""
+    first = search.settings.budget.first
     targets: dict[int, list[str]] = {}
     for known in search.known_networks():
-        targets.setdefault(known.target_macs, []).append(known.name)
-    return "; ".join(f"{', '.join(names)} at {mega(target)}" for target, names in targets.items()) or "none"
+        targets.setdefault(known.target, []).append(known.name)
+    return (
+        "; ".join(f"{', '.join(names)} at {target / first.shown_size:.3g}" for target, names in targets.items())
+        or "none"
+    )
+
+
+def _range(search: Search) -> str:
+    """From the lowest target to the budget, in the unit of its first limit; then what else is limited."""
+    budget = search.settings.budget
+    first = budget.first
+    return f"{search.lowest_target / first.shown_size:.3g} to {budget.words()}"

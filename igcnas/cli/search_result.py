@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from igcnas.cli.common import Stop
     from igcnas.data.examination import Examined
     from igcnas.search.report import Summary
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
+    from igcnas.search.study import Study
 
 
 def finish(
@@ -39,17 +40,19 @@ def finish(
 
     What was found is said before anything is written: no disk and no signal takes it away.
     """
-    from igcnas.search.records import records
-    from igcnas.search.repeating import standing
     from igcnas.search.spared import audit_spared
-    from igcnas.search.study import open_study
+    from igcnas.search.study import Study
 
     tally = summary.tally
     if tally.asked:
         print(
-            f"proposals {counted(tally.asked, 'structure')}; {tally.misfits} that do not fit and "
-            f"{counted(tally.repeats, 'repeat')} cost no "
-            f"training; {counted(tally.fallbacks, 'network')} came from elsewhere when the sampler had nothing new"
+            f"proposals {counted(tally.asked, 'candidate')}: {tally.misfits} outside the budget and "
+            f"{counted(tally.repeats, 'duplicate')}, not trained"
+            + (
+                f"; {counted(tally.fallbacks, 'network')} drawn at random, the sampler having no new one"
+                if tally.fallbacks
+                else ""
+            )
         )
     if summary.interrupted:
         held = summary.trained + summary.pruned
@@ -59,14 +62,14 @@ def finish(
     if summary.exhausted:
         held = summary.trained + summary.pruned
         print(f"the space holds no further network for this budget; the search ends with {held}")
-    study = open_study(folder)
-    leader = standing(records(study), budget_macs=settings.budget_macs, images=settings.data.validation_images)
+    study = Study.read(folder)
+    leader = study.standing
     if leader is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
-    audit = audit_spared(study, settings)
+    audit = audit_spared(study)
     for line in (*audit_lines(audit), *standing_lines(leader), *balance_lines(settings.data)):
         print(line, flush=True)
-    status, faults = _write(folder, exports=not arguments.no_export, stop=stop)
+    status, faults = _write(study, exports=not arguments.no_export, stop=stop)
     if not status:
         print(f"next      igcnas report {folder} puts all of this on one page")
     if arguments.json:
@@ -82,14 +85,15 @@ def finish(
     return status
 
 
-def _write(folder: Path, *, exports: bool, stop: Stop) -> tuple[int, list[str]]:
+def _write(study: Study, *, exports: bool, stop: Stop) -> tuple[int, list[str]]:
     """The figure, the table, the export. The status, of a signal, which cuts it off, or of a step that failed; why."""
     from igcnas.cli import export, plot
+    from igcnas.results.best import is_current
 
-    steps: dict[str, Callable[[], list[Path]]] = {"plot": lambda: plot.write(folder)}
+    steps: dict[str, Callable[[], list[Path]]] = {"plot": lambda: plot.write(study)}
     if exports:
-        steps["export"] = lambda: [] if export.is_current(folder) else [export.write(folder, None)]
-    left = [f"igcnas {name} {shlex.quote(str(folder))}" for name in steps]
+        steps["export"] = lambda: [] if is_current(study) else [export.write(study, None)]
+    left = [f"igcnas {name} {shlex.quote(str(study.folder))}" for name in steps]
     status = 0
     faults: list[str] = []
     for number, (name, step) in enumerate(steps.items()):

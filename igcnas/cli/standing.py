@@ -20,7 +20,7 @@ _SHOWN = 3
 
 
 def standing_lines(standing: Standing) -> list[str]:
-    """The best network, its probability of being that, who else may be, and what picking the highest flatters."""
+    """The best network, how sure that is, who else may be better, and how much of the best result was luck."""
     first, race = standing.first, standing.race
     record = first.record
     name = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
@@ -28,21 +28,20 @@ def standing_lines(standing: Standing) -> list[str]:
     if race.networks < 2:
         return lines
     lines.append(
-        f"          the best of {race.networks} with probability {race.first.probability:.2f}; its true accuracy is "
-        f"expected at {race.first.expected:.2f} +- {race.first.uncertainty:.2f} % (mean over many seeds on these "
-        "images, sd)"
+        f"          {100 * race.first.probability:.0f} % sure that it is the best of the {race.networks}; on a rerun "
+        f"expect {race.first.expected:.2f} +- {race.first.uncertainty:.2f} % (mean over many seeds, sd)"
     )
     others = list(zip(standing.runners_up, race.runners_up, strict=True))
     if others:
         shown = "; ".join(
-            f"network {network.record.number} {_accuracy(network)}, {contender.probability:.2f}"
+            f"network {network.record.number} {_accuracy(network)}, {100 * contender.probability:.0f} %"
             for network, contender in others[:_SHOWN]
         )
         more = f"; and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-        lines.append(f"          may be the best, too: {shown}{more}")
+        lines.append(f"          may be better: {shown}{more}")
     lines.append(
-        f"optimism  the highest single training overstates its network by {race.optimism:.2f} points here, by "
-        f"{race.typical_optimism:.2f} on average; {seed_words(race.seed_sd, race.seed_degrees)}"
+        f"luck      expect {race.optimism:.2f} points less than the best single training showed "
+        f"({race.typical_optimism:.2f} in a typical search like this); {seed_words(race.seed_sd, race.seed_degrees)}"
     )
     return lines
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from igcnas.cli.common import add_studies_dir, mega, study_folder
 from igcnas.cli.data_lines import balance_lines
 from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
+from igcnas.search.objective import MACS
 
 if TYPE_CHECKING:
-    from igcnas.search.records import TrialRecord
-    from igcnas.search.study import StudySettings
+    from igcnas.search.study import Study
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,42 +32,39 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    from igcnas.search.study import study_names
+    from igcnas.search.settings import study_names
 
     if arguments.study is None:
         names = study_names(arguments.studies_dir)
         print(json.dumps(names) if arguments.json else "\n".join(names) or f"no study in {arguments.studies_dir}")
         return 0
 
-    from igcnas.search.records import exports_of, records
-    from igcnas.search.repeating import standing
+    from igcnas.search.records import exports_of
     from igcnas.search.spared import audit_spared
-    from igcnas.search.study import StudySettings, open_study
+    from igcnas.search.study import Study
 
     folder = study_folder(arguments)
-    settings = StudySettings.read(folder)
-    study = open_study(folder)
-    every = records(study)
-    leader = standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
-    audit = audit_spared(study, settings)
-    counts = _counts(every, settings.budget_macs)
+    study = Study.read(folder)
+    settings, every, leader = study.settings, study.records, study.standing
+    audit = audit_spared(study)
+    counts = _counts(study)
     if arguments.json:
-        found: dict[str, Any] = {"study": folder.name, "budget_macs": settings.budget_macs, **counts}
+        found: dict[str, Any] = {"study": folder.name, **_limits(study), **counts}
         found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
-        found |= {"front": _front(every, settings), "standing": standing_json(leader), "spared": audit_json(audit)}
+        found |= {"front": _front(study), "standing": standing_json(leader), "spared": audit_json(audit)}
         found |= {"tested": [asdict(one) for one in exports_of(folder)]}
         print(json.dumps(found))
         return 0
     print(
-        f"study {folder.name}: budget {mega(settings.budget_macs)} MFLOPs, data {settings.data.name}, objective "
+        f"study {folder.name}: budget {study.budget.words()}, data {settings.data.name}, objective "
         f"{settings.objective}, sampler {settings.sampler}"
     )
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:
         print(f"{counts['over_budget']} trained came out over the budget: training chose their MACs; not in the front")
-    for row in _front(every, settings):
+    for row in _front(study):
         spread = "" if row["sd"] is None else f" (sd {row['sd']:.2f}, n = {row['n']})"
-        cost = "" if settings.objective in ("front", "accuracy") else f"  {_cost(row['cost'], settings.objective)}"
+        cost = "" if settings.compares.axis is MACS else f"  {settings.compares.axis.show(row['cost'])}"
         print(
             f"  {row['number']:>4}  {mega(row['macs']):>7} MFLOPs{cost}  {row['val_accuracy']:6.2f} %{spread}  "
             f"{row['baseline'] or row['label']}"
@@ -86,8 +83,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _counts(every: list[TrialRecord], budget_macs: int) -> dict[str, int]:
+def _limits(study: Study) -> dict[str, int]:
+    return {f"budget_{name}": most for name, most in study.budget.limits.items()}
+
+
+def _counts(study: Study) -> dict[str, int]:
     from igcnas.search.records import repeats, trained
+
+    every = study.records
 
     return {
         "trained": len(trained(every)),
@@ -95,21 +98,19 @@ def _counts(every: list[TrialRecord], budget_macs: int) -> dict[str, int]:
         "running": sum(r.state == "running" for r in every),
         "pruned": sum(r.state == "pruned" for r in every),
         "repeats": sum(r.state == "complete" for r in repeats(every)),
-        "over_budget": sum(not r.within(budget_macs) for r in trained(every)),
+        "over_budget": sum(not r.within(study.budget) for r in trained(every)),
     }
 
 
-def _front(every: list[TrialRecord], settings: StudySettings) -> list[dict[str, Any]]:
+def _front(study: Study) -> list[dict[str, Any]]:
     """The front by the mean over seeds, cheapest first."""
-    from igcnas.search.records import champions
-
     return [
         {
             "number": one.record.number,
             "macs": one.record.final_macs,
             "params": one.record.final_params,
             "latency_ms": one.record.latency_ms,
-            "cost": one.record.cost(settings.objective),
+            "cost": study.objective.cost(one.record),
             "val_accuracy": one.mean,
             "sd": one.sd,
             "n": one.n,
@@ -119,9 +120,5 @@ def _front(every: list[TrialRecord], settings: StudySettings) -> list[dict[str, 
             "baseline": one.record.baseline,
             "steps": one.record.steps,
         }
-        for one in champions(every, settings.budget_macs, settings.objective)
+        for one in study.front
     ]
-
-
-def _cost(cost: float, objective: str) -> str:
-    return f"{cost:.3f} ms" if objective == "accuracy,latency" else f"{cost:,.0f} parameters"

@@ -1,4 +1,4 @@
-"""The known networks, scaled in width to a budget and trained first: no search ends below the literature.
+"""The baselines, scaled in width to a budget and trained first: no search ends below the literature.
 
 Where a search covers a range of MACs, they also lay the curve that its networks are judged by, and so stand at several
 places of that range.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from igcnas.network import literature
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import Budget
 from igcnas.network.width import Fit, widest
 
 # n is the width of ResNet-20's stem, L of IGC-L(n)M2, and 1/256 of the width of the inverted residual networks.
@@ -30,47 +31,49 @@ _AT_A_LOWER_TARGET = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A known network, solved to a target."""
+class Baseline:
+    """A baseline, solved to a target."""
 
     name: str
-    target_macs: int
+    target: int
     fit: Fit
 
 
 def known_networks(
-    input_shape: tuple[int, int, int], num_classes: int, budget_macs: int, *, lowest_target: int | None = None
-) -> tuple[Known, ...]:
-    """The known networks that a search trains first: those that fit at the budget; eight at most.
+    input_shape: tuple[int, int, int], num_classes: int, budget: Budget, *, lowest_target: int | None = None
+) -> tuple[Baseline, ...]:
+    """The baselines that a search trains first: those that fit at the budget; eight at most.
 
     With a lowest target also two of them there, and two, if they fit others, at the geometric middle of both.
     """
-    at_budget = baselines(input_shape, num_classes, budget_macs)
-    found = [Known(name=name, target_macs=budget_macs, fit=fit) for name, fit in at_budget.items()]
-    if lowest_target is None or lowest_target >= budget_macs:
+    at_budget = baselines(input_shape, num_classes, budget)
+    found = [Baseline(name=name, target=budget.most, fit=fit) for name, fit in at_budget.items()]
+    if lowest_target is None or lowest_target >= budget.most:
         return tuple(found)
-    low = _some(input_shape, num_classes, lowest_target, _LOW)
+    low = _some(input_shape, num_classes, budget.below(lowest_target), _LOW)
     names = [known.name for known in low]
     order = (*(name for name in reversed(_LOW) if name not in names), *names)
-    middle = _some(input_shape, num_classes, math.isqrt(lowest_target * budget_macs), order)
-    different: dict[str, Known] = {}
+    middle = _some(input_shape, num_classes, budget.below(math.isqrt(lowest_target * budget.most)), order)
+    different: dict[str, Baseline] = {}
     for known in (*found, *middle, *low):
         different.setdefault(known.fit.architecture.id, known)
     return tuple(different.values())
 
 
-def _some(input_shape: tuple[int, int, int], num_classes: int, target_macs: int, order: tuple[str, ...]) -> list[Known]:
-    """The first two of this order that fit the target."""
-    fits = baselines(input_shape, num_classes, target_macs)
+def _some(
+    input_shape: tuple[int, int, int], num_classes: int, budget: Budget, order: tuple[str, ...]
+) -> list[Baseline]:
+    """The first two of this order that keep the budget."""
+    fits = baselines(input_shape, num_classes, budget)
     names = [name for name in order if name in fits][:_AT_A_LOWER_TARGET]
-    return [Known(name=name, target_macs=target_macs, fit=fits[name]) for name in names]
+    return [Baseline(name=name, target=budget.most, fit=fits[name]) for name in names]
 
 
-def baselines(input_shape: tuple[int, int, int], num_classes: int, budget_macs: int) -> dict[str, Fit]:
-    """Each known network at the largest width that fits the budget; those that fit at no width are left out."""
+def baselines(input_shape: tuple[int, int, int], num_classes: int, budget: Budget) -> dict[str, Fit]:
+    """Each baseline at the largest width that fits the budget; those that fit at no width are left out."""
     fits = {}
     for name, builder in _BUILDERS.items():
-        fit = widest(_at_shape(builder, input_shape, num_classes), budget_macs, limit=_LIMIT)
+        fit = widest(_at_shape(builder, input_shape, num_classes), budget, limit=_LIMIT)
         if fit is not None:
             fits[name] = fit
     return fits

@@ -1,4 +1,4 @@
-"""The budget fixes the width: the widest network of a structure whose MACs are at or under a target."""
+"""The budget fixes the width: the widest network of a structure that keeps it."""
 
 from __future__ import annotations
 
@@ -6,35 +6,37 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from igcnas.network.architecture import Architecture
-from igcnas.network.cost import count
+from igcnas.network.budget import Budget
+from igcnas.network.plan import plan
 
 
 class Fit(NamedTuple):
-    """The largest n whose network fits, that network, and its MACs."""
+    """The largest n whose network fits, that network, and what it uses of the first limit of the budget."""
 
     n: int
     architecture: Architecture
-    macs: int
+    used: int
 
 
-def widest(build: Callable[[int], Architecture], target_macs: int, *, limit: int) -> Fit | None:
-    """Largest n in 1..limit with macs(build(n)) <= target_macs; None where n = 1 does not fit.
+def widest(build: Callable[[int], Architecture], budget: Budget, *, limit: int) -> Fit | None:
+    """Largest n in 1..limit whose network keeps the budget; None where n = 1 does not.
 
-    The MACs of build(n) must not fall as n grows. About 2 log2(n) networks are counted, of which none is built.
+    What build(n) costs must not fall as n grows, in any limit. About 2 log2(n) networks are counted, of which none is
+    built.
     """
-    best = _try(build, 1, target_macs)
+    best = _try(build, 1, budget)
     if best is None:
         return None
     low, high = 1, 2
     while high <= limit:  # double until it no longer fits
-        fit = _try(build, high, target_macs)
+        fit = _try(build, high, budget)
         if fit is None:
             break
         best, low, high = fit, high, high * 2
     high = min(high, limit + 1)
     while high - low > 1:
         middle = (low + high) // 2
-        fit = _try(build, middle, target_macs)
+        fit = _try(build, middle, budget)
         if fit is None:
             high = middle
         else:
@@ -42,7 +44,7 @@ def widest(build: Callable[[int], Architecture], target_macs: int, *, limit: int
     return best
 
 
-def _try(build: Callable[[int], Architecture], n: int, target_macs: int) -> Fit | None:
+def _try(build: Callable[[int], Architecture], n: int, budget: Budget) -> Fit | None:
     architecture = build(n)
-    macs = count(architecture).macs
-    return Fit(n, architecture, macs) if macs <= target_macs else None
+    network = plan(architecture)
+    return Fit(n, architecture, budget.first.of(network)) if budget.keeps(network) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from igcnas.drawing.connections import Connections
-    from igcnas.search.records import TrialRecord
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
 
 WHAT = ("block", "network", "connections", "all")
 _IMAGES = 1000  # of the validation split, over which shares are taken
@@ -61,7 +59,7 @@ def find(
         return _of_literature(name, words, what, stage)
     if (studies / name / "settings.json").is_file():
         return _of_folder(studies / name, words, trial)
-    from igcnas.search.study import study_names
+    from igcnas.search.settings import study_names
 
     known = study_names(studies)
     if trial is not None:
@@ -151,28 +149,17 @@ def _of_run(folder: Path) -> Source:
 
 
 def _of_study(folder: Path, trial: int | None) -> Source:
-    from igcnas.search.records import records
-    from igcnas.search.repeating import standing
-    from igcnas.search.study import StudySettings, open_study, trial_folder
+    from igcnas.search.study import Study
     from igcnas.training.runs.weights import read_state
 
-    settings = StudySettings.read(folder)
-    every = records(open_study(folder))
-    record: TrialRecord | None
-    if trial is None:
-        leader = standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
-        record = None if leader is None else leader.first.record
-    else:
-        record = next((found for found in every if found.number == trial), None)
-    if record is None:
-        wanted = "no trained network" if trial is None else f"no network of number {trial}"
-        raise StudyError(f"study {folder.name!r} holds {wanted}; see igcnas status {shlex.quote(str(folder))}")
+    study = Study.read(folder)
+    record = study.record(trial)
     name = f"{folder.name}-{record.number:05d}"
-    weights = trial_folder(folder, record.number) / "weights.safetensors"
+    weights = study.weights_of(record)
     if not weights.is_file():
         note = f"Network {record.number} ({record.state}) left no weights: counts are planned."
         return Source(name=name, architecture=record.architecture, note=note)
-    return _trained(name, record.architecture, read_state(weights), record.seed, settings)
+    return _trained(name, record.architecture, read_state(weights), record.seed, study.settings)
 
 
 def _trained(

@@ -1,6 +1,6 @@
-"""What a search trains next: known networks, then proposals, then repeats, decided anew from the records each time.
+"""What a search trains next: baselines, then proposals, then repeats, decided anew from the records each time.
 
-With several workers the phases still follow each other. Proposals need not wait for the last known networks, except
+With several workers the phases still follow each other. Proposals need not wait for the last baselines, except
 where the study prunes: these lay the curve by which others are ended. Repeats wait until every first training has
 ended: until then it is not known who may be the best.
 """
@@ -12,18 +12,18 @@ from collections.abc import Container
 import optuna
 
 from igcnas.network.architecture import Architecture
-from igcnas.network.baselines import Known
+from igcnas.network.baselines import Baseline
 from igcnas.network.canonical import canonical_id
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Proposer
 from igcnas.search.queue import Queue
 from igcnas.search.records import TrialRecord, counted, records
 from igcnas.search.repeating import Repeating
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
 
 
 class Agenda:
-    """Finds the next training of a study and enters it there. known: the known networks, in order."""
+    """Finds the next training of a study and enters it there. known: the baselines, in order."""
 
     def __init__(
         self,
@@ -31,13 +31,13 @@ class Agenda:
         settings: StudySettings,
         queue: Queue,
         proposer: Proposer[Architecture],
-        known: tuple[Known, ...],
+        known: tuple[Baseline, ...],
     ) -> None:
         self.study, self.settings, self.queue, self.proposer, self.known = study, settings, queue, proposer, known
         self._exhausted = False
 
     def next(self, networks: int, racing: Repeating, training: Container[int]) -> optuna.Trial | None:
-        """The next training: left or queued by an earlier run, a known network, a proposal, a repeat.
+        """The next training: left or queued by an earlier run, a baseline, a proposal, a repeat.
 
         None where there is nothing to begin: at the end, or until one of those in training (their numbers) has ended.
         """
@@ -62,14 +62,14 @@ class Agenda:
         return self.study.ask()
 
     def _add_known(self, seen: set[str], firsts: list[TrialRecord]) -> bool:
-        """Queue the next known network; False where there is no other."""
+        """Queue the next baseline; False where there is no other."""
         for known in self.known:
             key = canonical_id(known.fit.architecture)
             if key not in seen:
                 self.queue.add(
                     known.fit.architecture,
                     canonical_id=key,
-                    target_macs=known.target_macs,
+                    target=known.target,
                     baseline=known.name,
                     pending=_numbers(firsts),
                 )
@@ -78,14 +78,14 @@ class Agenda:
 
     def _add_proposal(self, seen: set[str], firsts: list[TrialRecord]) -> bool:
         """Queue a proposal; False where the space holds no other network."""
-        proposal = self.proposer.propose(observations(self.study, self.settings.objective), seen)
+        proposal = self.proposer.propose(observations(self.study, self.settings.compares), seen)
         if proposal is None:
             return False
         found = proposal.candidate
         self.queue.add(
             found.network,
             canonical_id=found.key,
-            target_macs=proposal.target_macs,
+            target=proposal.target,
             parameters=proposal.parameters,
             origin=proposal.origin,
             pending=_numbers(firsts),

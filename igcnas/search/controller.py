@@ -15,10 +15,12 @@ import optuna
 from igcnas import units
 from igcnas.errors import IgcnasError, MachineError, TrainingError
 from igcnas.network.architecture import Architecture
-from igcnas.network.baselines import Known, known_networks
+from igcnas.network.baselines import Baseline, known_networks
+from igcnas.network.plan import plan
 from igcnas.search.agenda import Agenda
 from igcnas.search.evaluation import Evaluator, Interrupted, Outcome
 from igcnas.search.flight import Flight
+from igcnas.search.folder import trial_folder
 from igcnas.search.limits import check_budget, check_pruner
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Proposer, SpaceDomain, resolve_sampler
@@ -27,8 +29,8 @@ from igcnas.search.queue import Queue
 from igcnas.search.records import TrialRecord, counted, records, repeats, trained
 from igcnas.search.repeating import Repeating
 from igcnas.search.report import Progress, Summary
+from igcnas.search.settings import StudySettings
 from igcnas.search.space import SearchSpace
-from igcnas.search.study import StudySettings, trial_folder
 from igcnas.training.engine import EpochReport
 
 _MAX_FAILURES_IN_A_ROW = 10
@@ -54,26 +56,28 @@ class Search:
         self.evaluator, self.progress, self.stop = evaluator, progress, stop
         self.limits = check_budget(space, settings)
         check_pruner(settings)
-        self.lowest_target = self.limits.lowest_target(settings.budget_macs)
+        self.lowest_target = self.limits.lowest_target
         shape, classes = settings.data.input_shape, len(settings.data.classes)
-        fill = 0.0 if settings.spread else _FILL
-        self.domain = SpaceDomain(space=space, input_shape=shape, num_classes=classes, fill=fill)
+        fill = 0.0 if settings.compares.spread else _FILL
+        self.domain = SpaceDomain(
+            space=space, input_shape=shape, num_classes=classes, budget=settings.budget, fill=fill
+        )
         self.proposer = Proposer(
             self.domain,
-            budget_macs=settings.budget_macs,
+            budget=settings.budget.most,
             lowest_target=self.lowest_target,
-            spread=settings.spread,
+            spread=settings.compares.spread,
             sampler=resolve_sampler(settings.sampler),
             seed=settings.seed,
             images=settings.data.validation_images,
         )
         self.queue = Queue(study, settings, lambda text: self.progress.note(text))
-        lowest = self.lowest_target if settings.spread else None
-        known = known_networks(shape, classes, settings.budget_macs, lowest_target=lowest)
+        lowest = self.lowest_target if settings.compares.spread else None
+        known = known_networks(shape, classes, settings.budget, lowest_target=lowest)
         self.agenda = Agenda(study, settings, self.queue, self.proposer, known if settings.baselines else ())
 
-    def known_networks(self) -> tuple[Known, ...]:
-        """The known networks of this study, in the order in which they are trained."""
+    def known_networks(self) -> tuple[Baseline, ...]:
+        """The baselines of this study, in the order in which they are trained."""
         return self.agenda.known
 
     def samples(self, number: int) -> tuple[Architecture, ...]:
@@ -134,7 +138,7 @@ class Search:
 
     def _racing(self, seeds: int, repeats: int) -> Repeating:
         images = self.settings.data.validation_images
-        return Repeating(budget_macs=self.settings.budget_macs, images=images, seeds=seeds, allowance=repeats)
+        return Repeating(budget=self.settings.budget, images=images, seeds=seeds, allowance=repeats)
 
     def _summary(self, networks: int, *, interrupted: bool) -> Summary:
         every = records(self.study)
@@ -153,9 +157,9 @@ class Search:
         record = self.queue.record(trial.number)
         if record.searched:
             self.domain.suggest(trial)  # records the queued values as Optuna's parameters
-        if record.macs > self.settings.budget_macs:  # the promise of this program, held at its last gate
-            raise AssertionError(f"network {record.number} of {record.macs} MACs is over the budget")
-        judge = self.proposer.judge(observations(self.study, self.settings.objective, known_to=record))
+        if not self.settings.budget.keeps(plan(record.architecture)):  # the promise of this program, at its last gate
+            raise AssertionError(f"network {record.number} is over the budget of {self.settings.budget.words()}")
+        judge = self.proposer.judge(observations(self.study, self.settings.compares, known_to=record))
         rule = rule_for(record, records(self.study), judge, self.settings)
         # Last: what the controller does is no start of a training.
         flight = Flight(self.study, self.settings, trial, record, rule, folder / "checkpoint.pt")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -11,7 +14,7 @@ from igcnas.search.evaluation import Outcome
 from igcnas.search.pruning import Rule
 from igcnas.search.queue import Attempt
 from igcnas.search.records import TrialRecord
-from igcnas.search.study import OBJECTIVES, StudySettings
+from igcnas.search.settings import StudySettings
 from igcnas.training.engine import EpochReport
 
 
@@ -58,8 +61,11 @@ class Flight:
             self._study.tell(trial, state=TrialState.PRUNED)
             return
         trial.set_user_attr("spared_at", self._rule.spared_at(accuracies))
-        trial.set_user_attr("within_budget", results["measured_macs"] <= self._settings.budget_macs)
-        cost = OBJECTIVES[self._settings.objective]
-        measured = {"macs": "measured_macs", "params": "measured_params"}
-        values = [results["val_accuracy"]] + ([] if cost is None else [results[measured.get(cost, cost)]])
-        self._study.tell(trial, values)
+        trial.set_user_attr("within_budget", self._within(results))
+        self._study.tell(trial, self._settings.compares.values(results))
+
+    def _within(self, results: Mapping[str, Any]) -> bool:
+        """Whether the trained network keeps the budget."""
+        measured = {"measured_macs": results["measured_macs"], "measured_params": results["measured_params"]}
+        ended = replace(self.record, **measured, measured_limits=results.get("measured_limits", {}))
+        return ended.within(self._settings.budget)

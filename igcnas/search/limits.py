@@ -1,15 +1,16 @@
-"""Settings that cannot work, refused before anything is trained; and the range of MACs that a search covers."""
+"""Settings that cannot work, refused before anything is trained; and the range of costs that a search covers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from igcnas.errors import BudgetError, IgcnasError, unknown_name
-from igcnas.network.cost import count
+from igcnas.network.budget import limit_named
+from igcnas.network.plan import plan
 from igcnas.search.proposals import resolve_sampler
 from igcnas.search.proposals.samplers import sampler_named
+from igcnas.search.settings import PRUNERS, StudySettings
 from igcnas.search.space import SearchSpace
-from igcnas.search.study import PRUNERS, StudySettings
 from igcnas.units import counted
 
 # A front is searched between this share of the budget and the budget.
@@ -17,31 +18,42 @@ _LOWEST_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What the budget means in a space: the cheapest and the most expensive network, in MACs."""
+class Range:
+    """What the first limit of the budget means in a space: the networks that use least and most of it.
+
+    lowest_target: where the front begins, a tenth of the budget, or the smallest network of the space.
+    """
 
     smallest: int
     largest: int
-
-    def lowest_target(self, budget_macs: int) -> int:
-        """Where the front begins: a tenth of the budget, or the smallest network of the space."""
-        return max(self.smallest, int(budget_macs * _LOWEST_SHARE))
+    lowest_target: int
 
 
-def check_budget(space: SearchSpace, settings: StudySettings) -> Limits:
-    """Refuse a budget below the smallest network of the space."""
+def check_budget(space: SearchSpace, settings: StudySettings) -> Range:
+    """Refuse a budget that no network of the space keeps."""
     shape, classes = settings.data.input_shape, len(settings.data.classes)
-    limits = Limits(
-        smallest=count(space.smallest(shape, classes)).macs,
-        largest=count(space.largest(shape, classes)).macs,
-    )
-    if settings.budget_macs < limits.smallest:
+    budget = settings.budget
+    for name, most in budget.limits.items():
+        limit = limit_named(name)
+        least = limit.of(plan(space.smallest(shape, classes, limit)))
+        if most < least:
+            raise BudgetError(
+                f"budget {limit.show_exactly(most)} is below the smallest network of space {space.name!r} "
+                f"for {shape[0]}x{shape[1]}x{shape[2]} images, {limit.show_exactly(least)}; raise "
+                f"--budget-{limit.option} or take another --space"
+            )
+    if not any(budget.keeps(plan(network)) for network in space.narrowest(shape, classes)):
         raise BudgetError(
-            f"budget {settings.budget_macs / 1e6:.12g} MFLOPs is below the smallest network of space {space.name!r} "
-            f"for {shape[0]}x{shape[1]}x{shape[2]} images, {limits.smallest / 1e6:.12g} MFLOPs; raise --budget-mflops "
-            "or take another --space"
+            f"no network of space {space.name!r} for {shape[0]}x{shape[1]}x{shape[2]} images keeps {budget.words()}, "
+            "although each limit alone can be kept; raise one of them or take another --space"
         )
-    return limits
+    first = budget.first
+    smallest = first.of(plan(space.smallest(shape, classes, first)))
+    return Range(
+        smallest=smallest,
+        largest=first.of(plan(space.largest(shape, classes, first))),
+        lowest_target=max(smallest, int(budget.most * _LOWEST_SHARE)),
+    )
 
 
 def check_pruner(settings: StudySettings) -> None:
@@ -61,12 +73,12 @@ def check_pruner(settings: StudySettings) -> None:
             f"{counted(settings.training.epochs, 'epoch')} of "
             "a training"
         )
-    if settings.objective == "accuracy,latency":
+    if settings.compares.planned is None:
         raise IgcnasError(
-            "--pruner halving needs the cost before the training, and latency is measured after it; "
-            "use --pruner none with --objective accuracy,latency"
+            f"--pruner halving needs the cost before the training, and {settings.compares.axis.equal} is measured "
+            f"after it; use --pruner none with --objective {settings.objective}"
         )
-    if settings.spread and sampler_named(sampler).chooses_target:
+    if settings.compares.spread and sampler_named(sampler).chooses_target:
         raise IgcnasError(
             f"--pruner halving does not go with --sampler {sampler}, which learns from full trainings only; "
             "use --pruner none, or --sampler tpe"

@@ -6,24 +6,39 @@ training (`pending`). Proposals and pruning depend on that alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import optuna
 
 from igcnas.network.architecture import Architecture
+from igcnas.search.objective import Objective
 from igcnas.search.proposals import Observation, Proposal, Proposer
 from igcnas.search.records import TrialRecord, records
 
 
-def observations(study: optuna.Study, objective: str, *, known_to: TrialRecord | None = None) -> list[Observation]:
+def observations(
+    study: optuna.Study, objective: Objective, *, known_to: TrialRecord | None = None
+) -> list[Observation]:
     """Every network that was trained, pruned or failed, or is in training; or what was known to one when proposed."""
-    parameters = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
-    every = records(study) if known_to is None else known_records(records(study), known_to)
-    return [_observation(record, parameters[record.number], objective) for record in every if record.repeat == 0]
+    trials = study.get_trials(deepcopy=False)
+    return observed(records(study), {trial.number: trial.params for trial in trials}, objective, known_to=known_to)
 
 
-def known_records(every: list[TrialRecord], known_to: TrialRecord) -> list[TrialRecord]:
+def observed(
+    every: Sequence[TrialRecord],
+    parameters: Mapping[int, Mapping[str, Any]],
+    objective: Objective,
+    *,
+    known_to: TrialRecord | None = None,
+) -> list[Observation]:
+    """The same of records that are already read."""
+    known = every if known_to is None else known_records(every, known_to)
+    return [_observation(record, parameters[record.number], objective) for record in known if record.repeat == 0]
+
+
+def known_records(every: Sequence[TrialRecord], known_to: TrialRecord) -> list[TrialRecord]:
     """The records of lower numbers as they were when this network was proposed: some still in training."""
     return [
         replace(record, state="running") if record.number in known_to.pending else record
@@ -32,22 +47,14 @@ def known_records(every: list[TrialRecord], known_to: TrialRecord) -> list[Trial
     ]
 
 
-def compared_cost(record: TrialRecord, objective: str) -> float:
-    """The cost at which a network is judged: that of the front; where only accuracy counts, the same for all.
-
-    Else a network would gain by leaving a part of the budget unused.
-    """
-    return 1.0 if objective == "accuracy" else record.cost(objective)
-
-
-def _observation(record: TrialRecord, parameters: dict[str, object], objective: str) -> Observation:
+def _observation(record: TrialRecord, parameters: Mapping[str, Any], objective: Objective) -> Observation:
     pending = record.state == "running"
     if pending:  # what came out later is not known yet
         record = replace(record, measured_macs=None, measured_params=None, latency_ms=None)
     return Observation(
         parameters=parameters,
-        target_macs=record.target_macs,
-        cost=compared_cost(record, objective),
+        target=record.target,
+        cost=objective.judged_cost(record),
         accuracies=() if pending or record.state == "failed" else record.accuracies,
         complete=record.state == "complete",
         known=record.baseline is not None,
@@ -56,7 +63,7 @@ def _observation(record: TrialRecord, parameters: dict[str, object], objective: 
 
 
 def replay(
-    study: optuna.Study, proposer: Proposer[Architecture], objective: str
+    study: optuna.Study, proposer: Proposer[Architecture], objective: Objective
 ) -> Iterator[tuple[TrialRecord, Proposal[Architecture] | None]]:
     """Each searched network, and what the proposer proposes from what was known when it was proposed: the same."""
     every = records(study)

@@ -28,7 +28,7 @@ from igcnas.system.resources import usable_cores
 
 _LOGGER = logging.getLogger(__name__)
 _FILE = "runs.jsonl"
-_ROOT = Path(__file__).resolve().parent
+_ROOT = Path(__file__).resolve().parents[1]
 # What decides the bits of a training and of a proposal.
 _PACKAGES = ("torch", "numba", "numpy", "scipy", "optuna", "scikit-learn", "pillow")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from igcnas.search.observing import known_records
 from igcnas.search.proposals import Halving, Judge, is_spared
 from igcnas.search.records import TrialRecord
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Rule:
 
 
 def rule_for(record: TrialRecord, before: Sequence[TrialRecord], judge: Judge, settings: StudySettings) -> Rule:
-    """The rule for this training. Known networks and repeats are never pruned.
+    """The rule for this training. Baselines and repeats are never pruned.
 
     before: every record; those of higher numbers, and those that were in training when this one was proposed, do not
     count. Costs are the planned ones, which are known at any time.
@@ -56,16 +56,11 @@ def rule_for(record: TrialRecord, before: Sequence[TrialRecord], judge: Judge, s
     peers = [r for r in known_records(list(before), record) if r.searched and r.state in ("complete", "pruned")]
     others = {
         epoch: [
-            judge.score(peer.accuracies[epoch - 1], _planned(peer, settings), epoch=epoch)
+            judge.score(peer.accuracies[epoch - 1], settings.compares.planned_cost(peer), epoch=epoch)
             for peer in peers
             if len(peer.curve) >= epoch
         ]
         for epoch in (halving.rungs(record.epochs) if prunes else ())
     }
     spared = is_spared(settings.seed, record.canonical_id)
-    return Rule(halving=halving, judge=judge, cost=_planned(record, settings), others=others, spared=spared)
-
-
-def _planned(record: TrialRecord, settings: StudySettings) -> float:
-    planned = {"accuracy": 1.0, "accuracy,params": float(record.params)}
-    return planned.get(settings.objective, float(record.macs))
+    return Rule(halving=halving, judge=judge, cost=settings.compares.planned_cost(record), others=others, spared=spared)

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count
 from igcnas.search.records import TrialRecord, proposal_attributes, record_of
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
 
 # A training that kills its run this often without getting any further is closed.
 _MAX_STARTS = 5
@@ -60,7 +60,7 @@ class Queue:
         architecture: Architecture,
         *,
         canonical_id: str,
-        target_macs: int,
+        target: int,
         parameters: Mapping[str, Any] | None = None,
         baseline: str | None = None,
         origin: str = "",
@@ -76,7 +76,8 @@ class Queue:
             architecture,
             macs=cost.macs,
             params=cost.params,
-            target_macs=target_macs,
+            target=target,
+            target_of=self.settings.budget.first.name,
             baseline=baseline,
             seed=training.network_seed(architecture.id),
             epochs=training.epochs,
@@ -92,7 +93,8 @@ class Queue:
             first.architecture,
             macs=first.macs,
             params=first.params,
-            target_macs=first.target_macs,
+            target=first.target,
+            target_of=first.target_of,
             baseline=first.baseline,
             seed=self.settings.training.network_seed(first.architecture.id, repeat),
             epochs=first.epochs,

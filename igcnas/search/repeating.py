@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from igcnas.network.budget import Budget
 from igcnas.search.records import Network, TrialRecord, networks, repeats
 from igcnas.statistics import racing
 
@@ -19,7 +20,7 @@ from igcnas.statistics import racing
 class Repeating:
     """seeds: most trainings of a network. allowance: most repeats of the study, earlier runs included."""
 
-    budget_macs: int
+    budget: Budget
     images: int
     seeds: int = 1
     allowance: int = 0
@@ -30,7 +31,7 @@ class Repeating:
         A network of which a repeat has failed is not repeated again.
         """
         done = repeats(every)
-        contenders = _contenders(every, self.budget_macs)
+        contenders = _contenders(every, self.budget)
         failed = {r.repeat_of for r in done if r.state == "failed"}
         named = {name: one for name, one in contenders.items() if one.record.number not in failed}
         if self.seeds < 2 or len(done) >= self.allowance or len(contenders) < 2 or not named:
@@ -57,12 +58,12 @@ class Standing:
     runners_up: tuple[Network, ...]
 
 
-def standing(every: Sequence[TrialRecord], *, budget_macs: int, images: int) -> Standing | None:
+def standing(every: Sequence[TrialRecord], *, budget: Budget, images: int) -> Standing | None:
     """The network of the highest expected accuracy within the budget; None where none was trained.
 
     Expected: a single high accuracy counts for less than a mean over seeds. Of equal ones the cheapest is first.
     """
-    named = _contenders(every, budget_macs)
+    named = _contenders(every, budget)
     if not named:
         return None
     race = racing.standing({name: one.accuracies for name, one in named.items()}, images=images)
@@ -71,10 +72,10 @@ def standing(every: Sequence[TrialRecord], *, budget_macs: int, images: int) -> 
     )
 
 
-def _contenders(every: Sequence[TrialRecord], budget_macs: int) -> Mapping[str, Network]:
+def _contenders(every: Sequence[TrialRecord], budget: Budget) -> Mapping[str, Network]:
     """By a name that sorts by cost, then by age: of equal networks `racing` takes the first."""
     return {
         f"{one.record.final_macs:015d}/{one.record.number:09d}": one
         for one in networks(every)
-        if one.record.within(budget_macs)
+        if one.record.within(budget)
     }

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import optuna
-
-from igcnas.search.observing import compared_cost, observations
+from igcnas.search.observing import observed
 from igcnas.search.proposals import Judge
-from igcnas.search.records import TrialRecord, front, records, trained
-from igcnas.search.study import StudySettings
+from igcnas.search.records import trained
+from igcnas.search.study import Study
 from igcnas.statistics.intervals import wilson_interval
 
 
@@ -31,25 +28,21 @@ class SparedAudit:
     on_front_interval: tuple[float, float] | None
 
 
-def audit_spared(study: optuna.Study, settings: StudySettings) -> SparedAudit | None:
+def audit_spared(study: Study) -> SparedAudit | None:
     """The audit of a study; None of one that does not prune."""
-    if settings.pruner == "none":
+    if study.settings.pruner == "none":
         return None
-    every = records(study)
-    judge = Judge.of(observations(study, settings.objective), images=settings.data.validation_images)
-    return _audit(every, judge, settings)
-
-
-def _audit(every: Sequence[TrialRecord], judge: Judge, settings: StudySettings) -> SparedAudit:
+    every = study.records
+    judge = Judge.of(observed(every, study.parameters, study.objective), images=study.images)
     scores = {
-        record.number: judge.score(record.accuracies[-1], compared_cost(record, settings.objective))
+        record.number: judge.score(record.accuracies[-1], study.objective.judged_cost(record))
         for record in trained(every)
         if record.searched
     }
     spared = [record.number for record in trained(every) if record.spared_at is not None]
     kept = [score for number, score in scores.items() if number not in spared]
     median = statistics.median(kept) if kept else float("inf")
-    champions = {record.number for record in front(every, settings.budget_macs, settings.objective)}
+    champions = {network.record.number for network in study.front}
     above = sum(scores[number] > median for number in spared)
     on_front = sum(number in champions for number in spared)
     return SparedAudit(

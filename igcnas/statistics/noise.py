@@ -46,8 +46,10 @@ def arcsine(accuracy_percent: float, images: int) -> float:
 def seed_words(sd: float, degrees: int) -> str:
     """How the spread of a seed is said, with what it was told by."""
     if not degrees:
-        return f"nothing was trained twice, so that the binomial error, {sd:.2f}, stands in for the sd of a seed"
-    return f"a seed has sd {sd:.2f} (pooled over repeats, {counted(degrees, 'degree')} of freedom)"
+        return f"nothing was trained twice; reruns are taken to vary by the binomial error, sd {sd:.2f}"
+    return (
+        f"reruns with another seed vary by sd {sd:.2f} (pooled over repeats, {counted(degrees, 'degree')} of freedom)"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ seen.
 Three things keep it honest:
 
 - While little is repeated, the noise cannot be seen. It then is the binomial error of `images` validation images, give
-  or take: log-normal around it, as sure as `_PRIOR_DEGREES` further trainings of known networks would make it.
+  or take: log-normal around it, as sure as `_PRIOR_DEGREES` further trainings of baselines would make it.
 - Searched networks are not normal: few are far below the others. The prior is fitted to the upper half by first seed;
   of the lower half only its place is used (a censored likelihood, as of Tobin 1958).
 - The spread between networks never vanishes (penalty of Chung et al. 2013), and is weakly bounded.

@@ -29,7 +29,7 @@ from igcnas.system.reading import parse_json, read_json
 # How the proof ends where it could find nothing out: the GPU is busy or full. Its last line says why.
 NOT_NOW = 75
 _PACKAGE = Path(__file__).resolve().parents[1]
-_SOURCES = ("training", "layers")
+_SOURCES = ("training", "modules/layers")
 _MOST_STATUS = 255
 # Signals that others send; they say nothing of the steps. -9 is most often that of a system without memory.
 _FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGTERM", "SIGKILL")

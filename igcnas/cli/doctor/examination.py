@@ -24,7 +24,7 @@ from igcnas.cli.doctor.finding import NOTE, OK, PROBLEM, Finding, Probe
 from igcnas.cli.doctor.gpu import gpu_findings, steps_findings, steps_probe
 from igcnas.system import folders, resources, streams
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 _NEED_MB = 700  # of a worker, as in evaluation.slots, which loads torch
 _LITTLE_DISK, _NO_DISK = 1_000_000_000, 50_000_000
 _FEW_FILES = 256

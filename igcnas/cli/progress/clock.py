@@ -54,7 +54,7 @@ class Pace:
 class Clock:
     """Of a search.
 
-    `each` is the seconds that a searched network is expected to take, `known` those of the known networks still to be
+    `each` is the seconds that a searched network is expected to take, `known` those of the baselines still to be
     trained, by architecture id, `repeats` how many repeats may follow.
     """
 

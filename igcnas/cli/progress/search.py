@@ -12,6 +12,7 @@ from igcnas.cli.progress.display import Display, Shown, sparkline
 from igcnas.units import counted
 
 if TYPE_CHECKING:
+    from igcnas.network.budget import Budget
     from igcnas.search.records import TrialRecord
     from igcnas.training.engine import EpochReport
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class SearchProgress(AbstractContextManager["SearchProgress"]):
     """The search's Progress. curves: of those in training."""
 
-    def __init__(self, clock: Clock, best: TrialRecord | None, budget_macs: int) -> None:
-        self.clock, self.best, self.budget_macs = clock, best, budget_macs
+    def __init__(self, clock: Clock, best: TrialRecord | None, budget: Budget) -> None:
+        self.clock, self.best, self.budget = clock, best, budget
         self.training: dict[int, TrialRecord] = {}
         self.curves: dict[int, list[float]] = {}
         self.display = Display(sys.stdout, self._shown)
@@ -50,7 +51,7 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
     def finished(self, record: TrialRecord) -> None:
         """Print the network and what is left."""
         self.clock.finished(record)
-        if record.state == "complete" and record.repeat == 0 and record.within(self.budget_macs):
+        if record.state == "complete" and record.repeat == 0 and record.within(self.budget):
             assert record.val_accuracy is not None
             if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
                 self.best = record
@@ -71,7 +72,7 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
     def _mark(self, record: TrialRecord) -> str:
         if record.state == "pruned":
             return f"  pruned after epoch {record.pruned_at}"
-        if not record.within(self.budget_macs):
+        if not record.within(self.budget):
             return f"  OVER BUDGET: {mega(record.macs)} MFLOPs expected"
         if record.spared_at is not None:
             return f"  to be pruned after epoch {record.spared_at}, finished to check" + (
@@ -100,6 +101,6 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
 
 
 def _name(record: TrialRecord) -> str:
-    """What is trained: a known network's name, and which seed of which network where it is a repeat."""
+    """What is trained: a baseline's name, and which seed of which network where it is a repeat."""
     label = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
     return f"seed {record.repeat + 1} of network {record.repeat_of}: {label}" if record.repeat else label

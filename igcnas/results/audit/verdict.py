@@ -32,8 +32,8 @@ def verdict(result: AuditResult) -> tuple[str, str]:
     beside = "" if not scope.over_macs.low > 0 else ", and it ranks better than MACs alone"
     if not short.known or not short.low > 0:
         return UNDECIDED, (
-            f"Undecided: {head}, whose interval does not exclude that short training ranks nothing; more networks "
-            "would tell."
+            f"Undecided: {counted(scope.n, 'network')} are too few to tell whether short training ranks at all "
+            f"({head}); audit more networks."
         )
     if scope.ceiling is None or scope.behind_ceiling is None:
         return (

@@ -8,6 +8,5 @@ figure: words and pictures of them.
 from igcnas.results.comparison.agreement import panels
 from igcnas.results.comparison.methods import Method, by_settings, given
 from igcnas.results.comparison.result import Comparison, compare
-from igcnas.results.comparison.search import Searched, read
 
-__all__ = ["Comparison", "Method", "Searched", "by_settings", "compare", "given", "panels", "read"]
+__all__ = ["Comparison", "Method", "by_settings", "compare", "given", "panels"]

@@ -16,20 +16,20 @@ from typing import Any
 
 from igcnas.errors import StudyError
 from igcnas.results.comparison.methods import Method
-from igcnas.results.comparison.search import Searched
+from igcnas.search.study import Study
 from igcnas.training.settings import flatten
 
 _NO_DIFFERENCE = ("training.seed", "training.engine")
 _SHOWN = 4
 
 
-def terms(search: Searched) -> dict[str, Any]:
+def terms(search: Study) -> dict[str, Any]:
     """What must agree, by the names of settings.json."""
     settings = search.settings
     found = flatten({"training": asdict(settings.training)})
     found = {key: value for key, value in found.items() if key not in _NO_DIFFERENCE}
     found |= {"data.fingerprint": settings.data.fingerprint, "objective": settings.objective}
-    if settings.objective == "accuracy,latency":
+    if settings.compares.timed:
         found["device"] = ", ".join(sorted({r.device for r in search.records if r.device})) or "none yet"
     return found
 
@@ -41,7 +41,7 @@ def panels(methods: Sequence[Method], *, apart: bool) -> list[list[Method]]:
     """
     divided: dict[str, list[Method]] = {}
     for method in methods:
-        kinds: dict[str, list[Searched]] = {}
+        kinds: dict[str, list[Study]] = {}
         for search in method.searches:
             kinds.setdefault(str(sorted(terms(search).items())), []).append(search)
         for kind, some in kinds.items():

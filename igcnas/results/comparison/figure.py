@@ -20,7 +20,6 @@ from igcnas.drawing.palette import colours
 from igcnas.drawing.style import own_style
 from igcnas.results.comparison.progress import Step
 from igcnas.results.comparison.result import Comparison, Curve
-from igcnas.results.comparison.table import unit
 from igcnas.results.figures.scale import frame, from_scale, to_scale
 from igcnas.statistics.intervals import mean, t_interval
 from igcnas.system import harmless
@@ -64,7 +63,8 @@ def _step(places: Sequence[float], values: Sequence[float], at: float) -> float:
 
 def draw_fronts(found: Comparison, axes: Axes) -> None:
     """Best accuracy at or under each cost."""
-    size, name = unit(found.scale.objective)
+    axis = found.scale.objective.axis
+    size, name = axis.size, axis.unit
     until = found.scale.reference_cost / 2
     for colour, marker, _, curves in _looks(found):
         alone = len(curves) == 1
@@ -190,7 +190,8 @@ def _label(method: str, searches: int) -> str:
 
 
 def _subtitle(found: Comparison) -> str:
-    size, name = unit(found.scale.objective)
+    axis = found.scale.objective.axis
+    size, name = axis.size, axis.unit
     several = max(found.methods.values()) > 1
     if several:
         bars = "bands: 95 % intervals of the mean over searches"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from igcnas.errors import StudyError, unknown_name
-from igcnas.results.comparison.search import Searched
 from igcnas.search.proposals import resolve_sampler
+from igcnas.search.study import Study
 from igcnas.training.settings import flatten
 from igcnas.units import counted
 
@@ -33,16 +33,16 @@ class Method:
     """Searches that are repeats of each other, in the order in which they were given."""
 
     name: str
-    searches: tuple[Searched, ...]
+    searches: tuple[Study, ...]
 
 
-def by_settings(searches: Sequence[Searched]) -> list[Method]:
+def by_settings(searches: Sequence[Study]) -> list[Method]:
     """Methods in the order in which their first search was given.
 
     A method with one search is called as its study; one with several by the settings in which it differs from the
     others, or by what the names of its studies begin with.
     """
-    groups: dict[str, list[Searched]] = {}
+    groups: dict[str, list[Study]] = {}
     for search in searches:
         groups.setdefault(str(sorted(_settings(search).items())), []).append(search)
     settings = [_settings(group[0]) for group in groups.values()]
@@ -55,7 +55,7 @@ def by_settings(searches: Sequence[Searched]) -> list[Method]:
     return [Method(name=name, searches=tuple(group)) for name, group in zip(names, groups.values(), strict=True)]
 
 
-def given(searches: Sequence[Searched], groups: Mapping[str, Sequence[str]]) -> list[Method]:
+def given(searches: Sequence[Study], groups: Mapping[str, Sequence[str]]) -> list[Method]:
     """Methods as the user groups them, by the names of the studies; the others by their settings."""
     known = {search.name: search for search in searches}
     taken: set[str] = set()
@@ -77,13 +77,13 @@ def given(searches: Sequence[Searched], groups: Mapping[str, Sequence[str]]) -> 
     return found
 
 
-def _settings(search: Searched) -> dict[str, Any]:
+def _settings(search: Study) -> dict[str, Any]:
     flat = flatten(search.settings.to_dict())
     found = {key: value for key, value in flat.items() if key not in _NO_METHOD}
     return found | {"sampler": resolve_sampler(search.settings.sampler)}
 
 
-def _name(group: Sequence[Searched], keys: set[str]) -> str:
+def _name(group: Sequence[Study], keys: set[str]) -> str:
     if len(group) == 1:
         return group[0].name
     settings = group[0].settings
@@ -92,14 +92,14 @@ def _name(group: Sequence[Searched], keys: set[str]) -> str:
         "sampler": resolve_sampler(settings.sampler),
         "pruner": f"pruner {settings.pruner}",
         "objective": f"objective {settings.objective}",
-        "budget_macs": f"{settings.budget_macs / 1e6:.3g} MFLOPs",
-        "baselines": "known networks first" if settings.baselines else "no known networks",
+        "budget_macs": settings.budget.words(),
+        "baselines": "baselines first" if settings.baselines else "no baselines",
         "training.epochs": f"{counted(settings.training.epochs, 'epoch')}",
     }
     return ", ".join(word for key, word in words.items() if key in keys) or _common(group)
 
 
-def _common(group: Sequence[Searched]) -> str:
+def _common(group: Sequence[Study]) -> str:
     """What the names of the studies begin with, without the end of a number."""
     names = [search.name for search in group]
     same = 0

@@ -15,17 +15,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from igcnas.results.comparison.search import Searched
+from igcnas.network.budget import Budget
+from igcnas.search.objective import Objective
 from igcnas.search.records import networks
+from igcnas.search.study import Study
 from igcnas.statistics.pareto import hypervolume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """What every search is measured by. Costs are in units of the objective; networks over limit_macs do not count."""
+    """What every search is measured by. Costs are in units of the objective; networks over the budget do not count."""
 
-    objective: str
-    limit_macs: int
+    objective: Objective
+    budget: Budget
     reference_cost: float
     reference_accuracy: float
 
@@ -41,7 +43,7 @@ class Step:
     hypervolume: float
 
 
-def progress(search: Searched, scale: Scale) -> list[Step]:
+def progress(search: Study, scale: Scale) -> list[Step]:
     """A step for each training that ended, in that order."""
     means = {n.record.number: n.mean for n in networks(search.records)}
     costs: list[float] = []
@@ -55,14 +57,9 @@ def progress(search: Searched, scale: Scale) -> list[Step]:
         end = search.ended[record.number]
         spans = _merged([*spans, (end - took, end)])
         count += record.repeat == 0 and record.state in ("complete", "pruned")
-        cost = record.cost(scale.objective)
+        cost = scale.objective.cost(record)
         mean = means.get(record.number)
-        if (
-            mean is not None
-            and record.within(scale.limit_macs)
-            and cost > 0
-            and not _beaten(cost, mean, costs, accuracies)
-        ):
+        if mean is not None and record.within(scale.budget) and cost > 0 and not _beaten(cost, mean, costs, accuracies):
             costs.append(cost)
             accuracies.append(mean)
             volume = volume_of(costs, accuracies, scale)

@@ -23,10 +23,11 @@ from igcnas.errors import StudyError
 from igcnas.results.comparison.differences import Difference, differences
 from igcnas.results.comparison.methods import Method
 from igcnas.results.comparison.progress import Scale, Step, after, progress, volume_of
-from igcnas.results.comparison.search import Searched, costs_and_means
+from igcnas.results.comparison.search import common_budget, costs_and_means, first
+from igcnas.search.objective import Objective
 from igcnas.search.records import Network, TrialRecord, champions, counted, networks
 from igcnas.search.repeating import Standing, standing
-from igcnas.search.study import OBJECTIVES
+from igcnas.search.study import Study
 from igcnas.statistics import intervals as statistics
 from igcnas.statistics.noise import Noise
 
@@ -158,32 +159,32 @@ def compare(methods: Sequence[Method], *, reference_accuracy: float | None = Non
     )
 
 
-def _scale(searches: Sequence[Searched], reference_accuracy: float | None) -> Scale:
-    limit = min(search.settings.budget_macs for search in searches)
-    objective = searches[0].settings.objective
-    fronts = [champions(search.records, limit, objective) for search in searches]
+def _scale(searches: Sequence[Study], reference_accuracy: float | None) -> Scale:
+    budget = common_budget(searches)
+    objective = searches[0].settings.compares
+    fronts = [champions(search.records, budget, objective) for search in searches]
     for search, front in zip(searches, fronts, strict=True):
         if not front:
             raise StudyError(
-                f"study {search.name!r} holds no trained network within {limit / 1e6:.3g} MFLOPs, the smallest budget "
+                f"study {search.name!r} holds no trained network within {budget.words()}, the smallest budget "
                 "of all; leave it out, or search further"
             )
-    in_macs = OBJECTIVES[objective] in ("macs", None)
-    largest = float(limit) if in_macs else max(n.record.cost(objective) for front in fronts for n in front)
+    limit = budget.get(objective.axis.limit)
+    largest = max(objective.cost(n.record) for front in fronts for n in front) if limit is None else float(limit)
     if reference_accuracy is None:
         reference_accuracy = _reached_by_all(fronts, largest, objective)
     return Scale(
         objective=objective,
-        limit_macs=limit,
+        budget=budget,
         reference_cost=2 * largest,
         reference_accuracy=reference_accuracy,
     )
 
 
-def _reached_by_all(fronts: Sequence[Sequence[Network]], largest: float, objective: str) -> float:
+def _reached_by_all(fronts: Sequence[Sequence[Network]], largest: float, objective: Objective) -> float:
     """What every search reaches with a quarter of the largest cost, or from where each has a network."""
     for octaves in (4, 2):
-        within = [[n.mean for n in front if n.record.cost(objective) <= largest / octaves] for front in fronts]
+        within = [[n.mean for n in front if objective.cost(n.record) <= largest / octaves] for front in fronts]
         if all(within):
             break
     else:
@@ -193,23 +194,23 @@ def _reached_by_all(fronts: Sequence[Sequence[Network]], largest: float, objecti
 
 def _marks(scale: Scale) -> tuple[float, ...]:
     """Costs at which accuracies are told: an eighth, a quarter and a half of the largest that counts, and it."""
-    octaves = (1,) if OBJECTIVES[scale.objective] is None else _OCTAVES
+    octaves = (1,) if not scale.objective.spread else _OCTAVES
     return tuple(scale.reference_cost / 2 / octave for octave in octaves)
 
 
-def _leader(search: Searched, every: list[TrialRecord], scale: Scale) -> Standing:
+def _leader(search: Study, every: list[TrialRecord], scale: Scale) -> Standing:
     images = search.settings.data.validation_images
-    found = standing(every, budget_macs=scale.limit_macs, images=images)
+    found = standing(every, budget=scale.budget, images=images)
     if found is None:
         raise StudyError(
             f"of the first networks of study {search.name!r} none was trained to the end within "
-            f"{scale.limit_macs / 1e6:.3g} MFLOPs; leave it out, or search further"
+            f"{scale.budget.words()}; leave it out, or search further"
         )
     return found
 
 
 def _row(
-    search: Searched,
+    search: Study,
     method: str,
     scale: Scale,
     marks: Sequence[float],
@@ -217,7 +218,7 @@ def _row(
     leader: Standing,
     common: int,
 ) -> Row:
-    costs, means = costs_and_means(list(search.records), limit_macs=scale.limit_macs, objective=scale.objective)
+    costs, means = costs_and_means(list(search.records), budget=scale.budget, objective=scale.objective)
     last = steps[-1]
     at_marks = [max((m for c, m in zip(costs, means, strict=True) if c <= mark), default=None) for mark in marks]
     return Row(
@@ -234,17 +235,17 @@ def _row(
         at_marks=tuple(at_marks),
         hypervolume=volume_of(costs, means, scale),
         common_hypervolume=after(steps, common),
-        common_best=_leader(search, search.first(common), scale).race.first.expected,
+        common_best=_leader(search, first(search, common), scale).race.first.expected,
     )
 
 
-def _best(leader: Standing, objective: str) -> Best:
+def _best(leader: Standing, objective: Objective) -> Best:
     network, race = leader.first, leader.race.first
     record = network.record
     return Best(
         number=record.number,
         name=record.baseline or record.architecture.label(),
-        cost=record.cost(objective),
+        cost=objective.cost(record),
         mean=network.mean,
         sd=network.sd,
         n=network.n,
@@ -265,20 +266,20 @@ def _two(first: Method, second: Method, leaders: Mapping[str, Standing]) -> Two:
     )
 
 
-def _curve(search: Searched, method: str, scale: Scale, steps: Sequence[Step]) -> Curve:
-    front = champions(search.records, scale.limit_macs, scale.objective)
+def _curve(search: Study, method: str, scale: Scale, steps: Sequence[Step]) -> Curve:
+    front = champions(search.records, scale.budget, scale.objective)
     noise = _noise(search)
     return Curve(
         study=search.name,
         method=method,
-        costs=tuple(network.record.cost(scale.objective) for network in front),
+        costs=tuple(scale.objective.cost(network.record) for network in front),
         means=tuple(network.mean for network in front),
         errors=tuple(noise.error(network.mean, network.n) for network in front),
         steps=tuple(steps),
     )
 
 
-def _noise(search: Searched) -> Noise:
+def _noise(search: Study) -> Noise:
     """What the accuracies of a search may be off, from all its repeats."""
     found = networks(search.records)
     return Noise.of((network.accuracies for network in found), search.settings.data.validation_images)
@@ -295,13 +296,12 @@ def _same_seeds(methods: Sequence[Method]) -> list[str]:
     ]
 
 
-def _notes(searches: Sequence[Searched], common: int) -> list[str]:
+def _notes(searches: Sequence[Study], common: int) -> list[str]:
     """What a reader must know of how these studies were made."""
     notes = []
-    budgets = sorted({search.settings.budget_macs for search in searches})
+    budgets = list(dict.fromkeys(search.budget.words() for search in searches))
     if len(budgets) > 1:
-        listed = ", ".join(f"{budget / 1e6:.3g}" for budget in budgets)
-        notes.append(f"Budgets differ ({listed} MFLOPs): networks over the smallest are left out.")
+        notes.append(f"Budgets differ ({', '.join(budgets)}): networks over the smallest are left out.")
     lengths = {counted(search.records) for search in searches}
     if len(lengths) > 1:
         notes.append(f"Searches differ in length: tests are of the first {units.counted(common, 'network')} of each.")

@@ -11,20 +11,15 @@ from typing import Any
 
 from igcnas.results.columns import columns, pipes
 from igcnas.results.comparison.differences import LEVEL, MEASURES, Difference, searches_needed
+from igcnas.results.comparison.progress import Scale
 from igcnas.results.comparison.result import Comparison, Row
 from igcnas.statistics.intervals import deviation, mean
 from igcnas.system.harmless import cell
 from igcnas.system.harmless import markdown as words
 from igcnas.units import counted
 
-_UNITS = {"accuracy,params": (1e3, "k params"), "accuracy,latency": (1.0, "ms")}
 _METHODS = ("method", "searches", "hypervolume", "sd", "best %", "sd", "s", "busy s")
 _TESTED = ("first", "second", "of", "n", "difference", "95 % interval", "won", "p", "p (Holm)", "verdict")
-
-
-def unit(objective: str) -> tuple[float, str]:
-    """What one unit of the printed cost is, and its name."""
-    return _UNITS.get(objective, (1e6, "MFLOPs"))
 
 
 def text(found: Comparison) -> str:
@@ -60,7 +55,7 @@ def comma_separated(comparisons: Sequence[Comparison]) -> str:
 
 def plain(found: Comparison) -> dict[str, Any]:
     """For JSON, in which nothing is infinite: such a bound is null. The curves are in it."""
-    data: dict[str, Any] = _finite(asdict(found))
+    data: dict[str, Any] = _finite({**asdict(found), "scale": _plain_scale(found.scale)})
     return data | {"verdicts": verdicts(found), "notes": notes(found)}
 
 
@@ -107,11 +102,12 @@ def verdicts(found: Comparison) -> list[str]:
 
 def notes(found: Comparison) -> list[str]:
     """What a reader must know to judge the tables."""
-    size, name = unit(found.scale.objective)
+    axis = found.scale.objective.axis
+    size, name = axis.size, axis.unit
     return [
         f"Hypervolume: points of accuracy above {found.scale.reference_accuracy:g} %, times octaves of cost below "
         f"{found.scale.reference_cost / size:.3g} {name}; the same reference for all. Fronts are of means over seeds, "
-        "known networks included; the highest of many means is lucky, so it is what a search believes, and more than "
+        "baselines included; the highest of many means is lucky, so it is what a search believes, and more than "
         "its networks are worth.",
         "best: the accuracy that is expected of the leader, once luck is taken off; its mean, sd and n are beside it.",
         f"Tested are hypervolume and best after the first {counted(found.common_networks, 'network')} of each "
@@ -130,7 +126,8 @@ def _repeated(found: Comparison) -> bool:
 
 
 def _head(found: Comparison) -> tuple[str, ...]:
-    size, name = unit(found.scale.objective)
+    axis = found.scale.objective.axis
+    size, name = axis.size, axis.unit
     marks = [f"at {mark / size:.3g}" for mark in found.marks]
     marks[-1] += f" {name}"
     return (
@@ -217,8 +214,14 @@ def _flat(row: Row, found: Comparison, panel: int) -> dict[str, Any]:
     line = {key: value for key, value in asdict(row).items() if key not in ("best", "at_marks")}
     line |= {f"best_{key}": value for key, value in asdict(row.best).items()}
     line |= {f"at_{mark:g}": accuracy for mark, accuracy in zip(found.marks, row.at_marks, strict=True)}
-    scale = asdict(found.scale)
+    scale = _plain_scale(found.scale)
     return {"panel": panel} | line | scale | {"common_networks": found.common_networks}
+
+
+def _plain_scale(scale: Scale) -> dict[str, Any]:
+    limits = {f"limit_{name}": most for name, most in scale.budget.limits.items()}
+    references = {"reference_cost": scale.reference_cost, "reference_accuracy": scale.reference_accuracy}
+    return {"objective": scale.objective.name, **limits, **references}
 
 
 def _finite(value: Any) -> Any:

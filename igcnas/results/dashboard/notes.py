@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from igcnas import units
-from igcnas.search.records import Network, TrialRecord, champions, counted, repeats
-from igcnas.search.repeating import Standing
-from igcnas.search.study import StudySettings
+from igcnas.network.budget import Budget
+from igcnas.search.records import Network, TrialRecord, counted, repeats
+from igcnas.search.settings import StudySettings
+from igcnas.search.study import Study
 from igcnas.system.harmless import code, markdown
 
 _MOST_EPOCHS = 20  # in the table of a curve; all are among the intermediate values
@@ -43,11 +44,12 @@ def network_note(
     return "\n\n".join(filter(None, parts))
 
 
-def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: Standing | None) -> str:
+def study_note(study: Study) -> str:
     """The study: what was searched on what, the front, who leads and how sure that is."""
+    every, settings, leader = study.records, study.settings, study.standing
     training, data = settings.training, settings.data
     lines = [
-        f"Space {code(settings.space['name'])} under {settings.budget_macs / 1e6:.3g} MFLOPs, objective "
+        f"Space {code(settings.space['name'])} under {settings.budget.words()}, objective "
         f"`{settings.objective}`, sampler {code(settings.sampler)}, pruner `{settings.pruner}`, seed {settings.seed}. "
         f"Data {markdown(data.name)}, {data.validation_images:,} validation images, "
         f"{units.counted(training.epochs, 'epoch')} a training. "
@@ -68,7 +70,7 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
             str(one.n),
             markdown(one.record.baseline or one.record.architecture.label()),
         )
-        for one in champions(every, settings.budget_macs, settings.objective)
+        for one in study.front
     ]
     if front:
         lines += ["**The front**, by the mean over seeds:"]
@@ -83,14 +85,14 @@ def study_note(every: Sequence[TrialRecord], settings: StudySettings, leader: St
 def _kind(record: TrialRecord) -> str:
     if record.repeat:
         return f"seed {record.repeat + 1} of network {record.repeat_of}"
-    return "searched" if record.baseline is None else f"known network {markdown(record.baseline)}"
+    return "searched" if record.baseline is None else f"baseline {markdown(record.baseline)}"
 
 
 def _cost(record: TrialRecord, settings: StudySettings) -> str:
-    over = "" if record.within(settings.budget_macs) else ", **over the budget**"
+    over = "" if record.within(settings.budget) else ", **over the budget**"
     latency = "" if record.latency_ms is None else f", {record.latency_ms:.3f} ms"
     return (
-        f"{record.final_macs / 1e6:.3g} MFLOPs ({record.final_macs:,} MACs, budget {settings.budget_macs:,}){over}, "
+        f"{record.final_macs / 1e6:.3g} MFLOPs ({record.final_macs:,} MACs, budget {_limits(settings.budget)}){over}, "
         f"{record.final_params:,} parameters{latency}"
     )
 
@@ -112,3 +114,7 @@ def _training(record: TrialRecord) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = ["---"] * len(head)
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+
+
+def _limits(budget: Budget) -> str:
+    return " and ".join(f"{most:,}" if name == "macs" else f"{most:,} {name}" for name, most in budget.limits.items())

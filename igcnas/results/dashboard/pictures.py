@@ -19,8 +19,8 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.network.architecture import Architecture
 from igcnas.results.figures import front_figure, png_of
-from igcnas.search.records import TrialRecord, records
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.records import TrialRecord
+from igcnas.search.study import Study
 
 _FRONT = "pareto.png"
 # File names of the pictures of a network, and what draws them.
@@ -31,8 +31,8 @@ _OTHERS = ("trials", "best", "figures")  # folders without figures, or with thos
 class Pictures:
     """An artifact store, as Optuna's protocol has it. Ids follow from what is shown, so that they stay the same."""
 
-    def __init__(self, folder: Path, settings: StudySettings) -> None:
-        self._folder, self._settings = folder, settings
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._files: dict[str, Path] = {}
         self._networks: dict[str, tuple[str, Architecture]] = {}
         self._drawing = threading.Lock()
@@ -78,8 +78,8 @@ class Pictures:
         with self._drawing:
             size = (self._folder / "journal.log").stat().st_size
             if self._front[0] != size:
-                every, title = records(open_study(self._folder)), self._folder.resolve().name
-                self._front = (size, png_of(front_figure(every, self._settings, title=title)))
+                study = Study.read(self._folder)
+                self._front = (size, png_of(front_figure(study.records, study.settings, title=study.name)))
             return self._front[1]
 
 

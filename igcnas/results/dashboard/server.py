@@ -16,7 +16,8 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from igcnas.errors import IgcnasError
-from igcnas.search.study import StudySettings, open_study
+from igcnas.search.folder import open_study
+from igcnas.search.settings import StudySettings
 from igcnas.system.extras import extra
 
 HOST = "127.0.0.1"
@@ -91,7 +92,7 @@ def _application(folder: Path, settings: StudySettings) -> Application:
     from igcnas.results.dashboard.pictures import Pictures
     from igcnas.results.dashboard.storage import ShownStorage
 
-    pictures = Pictures(folder, settings)
+    pictures = Pictures(folder)
     application: Application = wsgi(ShownStorage(folder, settings, pictures), artifact_store=pictures)
     return application
 

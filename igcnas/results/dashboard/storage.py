@@ -22,10 +22,10 @@ from optuna.trial import FrozenTrial, TrialState
 from igcnas.errors import StudyError
 from igcnas.results.dashboard.notes import network_note, study_note
 from igcnas.results.dashboard.pictures import Pictures
-from igcnas.search.records import networks, record_of, records_of
-from igcnas.search.repeating import standing
+from igcnas.search.records import record_of
+from igcnas.search.settings import StudySettings
 from igcnas.search.storage import JournalBackend
-from igcnas.search.study import StudySettings
+from igcnas.search.study import Study
 
 _LONG = ("architecture", "curve")  # told in the note
 
@@ -50,7 +50,7 @@ class ShownStorage(JournalStorage):
 
     def __init__(self, folder: Path, settings: StudySettings, pictures: Pictures) -> None:
         super().__init__(ReadOnly(folder / "journal.log"))
-        self._settings, self._pictures = settings, pictures
+        self._folder, self._settings, self._pictures = folder, settings, pictures
         self._making = threading.Lock()
         self._shown: dict[int, tuple[tuple[Any, ...], FrozenTrial]] = {}
         self._notes: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}
@@ -108,12 +108,11 @@ class ShownStorage(JournalStorage):
             return self._of_study[1]
 
     def _made(self, study_id: int, trials: list[FrozenTrial], pictures: dict[str, str]) -> dict[str, Any]:
-        every = records_of(trials)
         settings = self._settings
-        with_seeds = {network.record.number: network for network in networks(every)}
-        leader = standing(every, budget_macs=settings.budget_macs, images=settings.data.validation_images)
+        study = Study.of(self._folder, settings, trials)
+        with_seeds = {network.record.number: network for network in study.networks}
         shown = _shown(f"/artifacts/{study_id}", pictures)
-        found = _note("", f"{study_note(every, settings, leader)}\n\n{shown}") | _artifacts(pictures)
+        found = _note("", f"{study_note(study)}\n\n{shown}") | _artifacts(pictures)
         for trial in trials:
             record = record_of(trial)
             if record is None:

@@ -1,4 +1,4 @@
-"""Figures of a study: the front, the axes that it shares with others, and figures as files."""
+"""Figures of a study: the front, and figures as files."""
 
 from igcnas.results.figures.files import new_figure, page_svg, png_of, save, svg_of, write
 from igcnas.results.figures.front import (
@@ -10,14 +10,11 @@ from igcnas.results.figures.front import (
     noise_of,
     save_front,
 )
-from igcnas.results.figures.scale import CostAxis, cost_axis
 
 __all__ = [
-    "CostAxis",
     "FrontFigure",
     "block_type",
     "compute_front",
-    "cost_axis",
     "draw_front",
     "front_figure",
     "new_figure",

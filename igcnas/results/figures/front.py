@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas import units
 from igcnas.drawing.style import own_style
+from igcnas.network.budget import Budget
 from igcnas.results.figures.files import new_figure, save
 from igcnas.results.figures.look import looks
-from igcnas.results.figures.scale import cost_axis, from_scale, limits, ticks, to_scale
+from igcnas.results.figures.scale import from_scale, limits, ticks, to_scale
+from igcnas.search.objective import FRONT, Objective
 from igcnas.search.records import TrialRecord, champions, counted, networks, repeats
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
 from igcnas.statistics.noise import Noise
 
 if TYPE_CHECKING:
@@ -46,40 +48,40 @@ class FrontFigure:
     front: list[tuple[float, float]]
     front_errors: list[float]
     noise: Noise
-    objective: str
+    objective: Objective
     budget: float | None
     validation_images: int
 
 
 def compute_front(
-    every: Sequence[TrialRecord], *, budget_macs: int, validation_images: int, objective: str = "front"
+    every: Sequence[TrialRecord], *, budget: Budget, validation_images: int, objective: Objective = FRONT
 ) -> FrontFigure:
     """What the figure shows of a study's records."""
-    axis = cost_axis(objective)
+    axis = objective.axis
     searched: dict[str, list[tuple[float, float]]] = {}
     known: list[tuple[str, float, float]] = []
     for network in networks(every):
-        cost = network.record.cost(objective) / axis.size
+        cost = objective.cost(network.record) / axis.size
         if network.record.baseline is not None:
             known.append((network.record.baseline, cost, network.mean))
         else:
             searched.setdefault(block_type(network.record), []).append((cost, network.mean))
-    line = champions(every, budget_macs, objective)
+    line = champions(every, budget, objective)
     noise = noise_of(every, validation_images)
     return FrontFigure(
         searched=dict(sorted(searched.items())),
         baselines=known,
         # The latency of a pruned network was never measured.
         pruned=[
-            (r.cost(objective) / axis.size, r.accuracies[-1])
+            (objective.cost(r) / axis.size, r.accuracies[-1])
             for r in every
-            if r.state == "pruned" and not math.isnan(r.cost(objective))
+            if r.state == "pruned" and not math.isnan(objective.cost(r))
         ],
-        front=[(network.record.cost(objective) / axis.size, network.mean) for network in line],
+        front=[(objective.cost(network.record) / axis.size, network.mean) for network in line],
         front_errors=[noise.error(network.mean, network.n) for network in line],
         noise=noise,
         objective=objective,
-        budget=budget_macs / axis.size if axis.limited else None,
+        budget=None if (most := budget.get(axis.limit)) is None else most / axis.size,
         validation_images=validation_images,
     )
 
@@ -102,7 +104,7 @@ def block_type(record: TrialRecord) -> str:
 
 
 def draw_front(figure: FrontFigure, axes: Axes) -> None:
-    """Networks by block type, known networks, and the front with its standard errors."""
+    """Networks by block type, baselines, and the front with its standard errors."""
     look_of = looks(figure.searched)
     for name, points in figure.searched.items():
         colour, marker = look_of[name]
@@ -124,7 +126,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
         }
         axes.annotate(name, (cost, accuracy), fontsize=7.5, zorder=5, **offset)
     if figure.baselines:
-        axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="known network, same training")
+        axes.scatter([], [], s=110, c="white", edgecolors="black", marker="*", label="baseline, same training")
     if figure.front:
         xs, ys = [cost for cost, _ in figure.front], [accuracy for _, accuracy in figure.front]
         end = xs[-1] if figure.budget is None else figure.budget
@@ -143,7 +145,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
     axes.set_ylim(low, high)
     marks = ticks(low, high)
     axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
-    axes.set_xlabel(cost_axis(figure.objective).title)
+    axes.set_xlabel(figure.objective.axis.title)
     axes.set_ylabel(
         f"validation accuracy (%, {units.counted(figure.validation_images, 'image')}), spaced by error rate"
     )
@@ -165,9 +167,9 @@ def front_figure(every: Sequence[TrialRecord], settings: StudySettings, *, title
 
     numbers = compute_front(
         every,
-        budget_macs=settings.budget_macs,
+        budget=settings.budget,
         validation_images=settings.data.validation_images,
-        objective=settings.objective,
+        objective=settings.compares,
     )
     figure = new_figure(10.5, 5.6)
     axes = figure.add_subplot()

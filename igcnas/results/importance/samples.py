@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from igcnas.errors import StudyError
 from igcnas.search.proposals.reference import log_errors
-from igcnas.search.records import networks, records
 
 if TYPE_CHECKING:
-    import optuna
+    from igcnas.search.study import Study
 
-    from igcnas.search.study import StudySettings
 
 # Below this nothing can be said of a choice: half of its values would have been tried a handful of times.
 LEAST = 20
@@ -34,20 +32,18 @@ class Sample:
     log_errors: float
 
 
-def samples_of(study: optuna.Study, settings: StudySettings) -> list[Sample]:
+def samples_of(study: Study) -> list[Sample]:
     """The searched networks of a study that were trained to the end. Raises StudyError where they are too few."""
-    images = settings.data.validation_images
-    parameters = {trial.number: trial.params for trial in study.get_trials(deepcopy=False)}
-    known_axes = _axes(settings.space)
+    known_axes = _axes(study.settings.space)
     found = []
-    for network in networks(records(study)):
-        chosen = {key: value for key, value in parameters[network.record.number].items() if key in known_axes}
+    for network in study.networks:
+        chosen = {key: value for key, value in study.parameters[network.record.number].items() if key in known_axes}
         if network.record.searched and chosen:
-            logs = [log_errors(accuracy, images) for accuracy in network.accuracies]
+            logs = [log_errors(accuracy, study.images) for accuracy in network.accuracies]
             found.append(
                 Sample(parameters=chosen, macs=network.record.final_macs, log_errors=math.fsum(logs) / len(logs))
             )
-    require_enough(found, study.study_name)
+    require_enough(found, study.name)
     return found
 
 

@@ -1,6 +1,6 @@
 """The report of a study: what it found and how far that can be believed, on one page that needs nothing else.
 
-content: what a report says, as plain data, for whoever shows it (`page`). source: the study, read once. verdict,
+content: what a report says, as plain data, for whoever shows it (`page`). study: the study, read once. verdict,
 networks, known, chance, matters, trust, history, spending, provenance: its parts as numbers; `numbers` holds all.
 summary, audits, retrainings and *_section: the same in words, tables and pictures; `composing` puts them in order. gap:
 the difference of two networks. words: how numbers are said.
@@ -18,6 +18,6 @@ __all__ = ["Axis", "NetworkFacts", "Picture", "Report", "Section", "Table", "com
 def compose(folder: Path) -> Report:
     """The report of the study in this folder. Raises StudyError where nothing was trained yet."""
     from igcnas.results.report.composing import composition
-    from igcnas.results.report.source import Source
+    from igcnas.search.study import Study
 
-    return composition(Source.read(folder)).report
+    return composition(Study.read(folder)).report

@@ -23,10 +23,9 @@ from igcnas.results.report.sections.provenance import provenance_section
 from igcnas.results.report.sections.retrainings import retraining_drawings, retraining_section
 from igcnas.results.report.sections.spending import spending_section
 from igcnas.results.report.sections.summary import candidates_sections, summary
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, tied
+from igcnas.search.study import Study
 from igcnas.system.files import make_folder
-from igcnas.units import mega
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,33 +37,33 @@ class Composition:
     drawings: tuple[Drawing, ...]
 
 
-def composition(source: Source, *, importance: bool = True) -> Composition:
+def composition(study: Study, *, importance: bool = True) -> Composition:
     """The report, its numbers and its figures. Raises StudyError where nothing was trained yet."""
-    if not source.networks:
+    if not study.networks:
         raise StudyError(
-            f"study {source.name!r} holds no trained network yet; see what became of it with: "
-            f"{source.command('status {}')}"
+            f"study {study.name!r} holds no trained network yet; see what became of it with: "
+            f"{study.command('status {}')}"
         )
-    found = measure(source, importance=importance)
-    chance = chance_drawings(source, found.chance)
-    matters = importance_drawings(source, found.importance)
-    audits = audit_drawings(source, found.trust)
-    retrainings = retraining_drawings(source, found.trust)
-    history = history_drawings(source, found.history)
+    found = measure(study, importance=importance)
+    chance = chance_drawings(study, found.chance)
+    matters = importance_drawings(study, found.importance)
+    audits = audit_drawings(study, found.trust)
+    retrainings = retraining_drawings(study, found.trust)
+    history = history_drawings(study, found.history)
     sections = (
-        *candidates_sections(source, found.verdict, found.state),
-        front_section(source, found.networks),
-        known_section(source, found.known),
-        chance_section(source, found.chance, chance),
-        importance_section(source, found.importance, matters),
-        audit_section(source, found.trust, audits),
-        retraining_section(source, found.trust, retrainings, found.tested),
-        history_section(source, found.history, history),
+        *candidates_sections(study, found.verdict, found.state),
+        front_section(study, found.networks),
+        known_section(study, found.known),
+        chance_section(study, found.chance, chance),
+        importance_section(study, found.importance, matters),
+        audit_section(study, found.trust, audits),
+        retraining_section(study, found.trust, retrainings, found.tested),
+        history_section(study, found.history, history),
         spending_section(found.spending, found.spared),
-        provenance_section(source, found.provenance),
+        provenance_section(study, found.provenance),
     )
     first = summary(
-        source,
+        study,
         found.verdict,
         found.state,
         found.known,
@@ -72,21 +71,21 @@ def composition(source: Source, *, importance: bool = True) -> Composition:
         trust=trust_sentence(found.trust),
         exports=found.tested,
     )
-    axis, budget = source.axis, source.settings.budget_macs
+    axis, budget = study.axis, study.budget.get(study.axis.limit)
     report = Report(
-        title=source.name,
-        subtitle=_subtitle(source, found),
+        title=study.name,
+        subtitle=_subtitle(study, found),
         summary=_tied(first),
-        axis=Axis(title=axis.title, unit=axis.unit, budget=budget / axis.size if axis.limited else None),
-        validation_images=source.images,
+        axis=Axis(title=axis.title, unit=axis.unit, budget=None if budget is None else budget / axis.size),
+        validation_images=study.images,
         networks=found.networks,
         sections=tuple(map(_tied, sections)),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
-        study=source.reference,
+        study=study.reference,
         first=None if found.verdict is None else found.verdict.first.number,
     )
-    drawings = (_front(source), *chance, *matters, *audits, *retrainings, *history)
+    drawings = (_front(study), *chance, *matters, *audits, *retrainings, *history)
     return Composition(report=report, numbers=found, drawings=drawings)
 
 
@@ -107,24 +106,24 @@ def _tied(section: Section) -> Section:
     )
 
 
-def _subtitle(source: Source, found: Numbers) -> str:
-    settings = source.settings
+def _subtitle(study: Study, found: Numbers) -> str:
+    settings = study.settings
     again = f" and {counted(found.state.repeats, 'repeat')}" if found.state.repeats else ""
     return (
         f"{counted(found.state.networks, 'network')}{again} on {settings.data.name}, at most "
-        f"{mega(settings.budget_macs)} MFLOPs each; {counted(settings.training.epochs, 'epoch')} each, seed "
+        f"{study.budget.words()} each; {counted(settings.training.epochs, 'epoch')} each, seed "
         f"{settings.seed}"
     )
 
 
-def _front(source: Source) -> Drawing:
+def _front(study: Study) -> Drawing:
     from igcnas.results.figures import front_figure
 
     return Drawing(
         name="pareto",
         caption="The front",
         alt="Accuracy of every network against its cost, and the front.",
-        figure=front_figure(source.every, source.settings, title=source.name),
+        figure=front_figure(study.records, study.settings, title=study.name),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +18,9 @@ from msgspec import Meta
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import baselines
+from igcnas.network.budget import Budget
 from igcnas.search.records import TrialRecord
-from igcnas.search.study import StudySettings
+from igcnas.search.settings import StudySettings
 from igcnas.statistics.intervals import mean
 from igcnas.system import bounds
 from igcnas.system.files import write_text
@@ -53,13 +54,20 @@ class RetrainSettings:
 
     data_name: str
     data_fingerprint: str
-    budget_macs: bounds.Macs
+    budget_macs: bounds.Macs | None
     training: TrainingSettings
     seeds: bounds.Networks
     top: bounds.Networks | None
     trials: tuple[bounds.Networks, ...] | None
     margin: float
     finalists: tuple[Finalist, ...]
+    limits: Mapping[str, bounds.Macs] = field(default_factory=dict)
+
+    @property
+    def budget(self) -> Budget:
+        """That of the study."""
+        macs = {} if self.budget_macs is None else {"macs": self.budget_macs}
+        return Budget({**macs, **self.limits})
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
@@ -130,12 +138,13 @@ class _Written:
 
     data_name: str
     data_fingerprint: str
-    budget_macs: bounds.Macs
+    budget_macs: bounds.Macs | None
     training: TrainingSettings
     seeds: bounds.Networks
     top: bounds.Networks | None
     trials: tuple[bounds.Networks, ...] | None
     margin: float
+    limits: Mapping[str, bounds.Macs] = field(default_factory=dict)
     finalists: Annotated[tuple[_Listed, ...], Meta(min_length=1, max_length=bounds.NETWORKS)]
 
 
@@ -152,13 +161,13 @@ def choose_finalists(
         if record.state != "complete" or record.val_accuracy is None:
             continue
         groups.setdefault(record.architecture.id, []).append(record)
-    published = baselines(study.data.input_shape, len(study.data.classes), study.budget_macs)
+    published = baselines(study.data.input_shape, len(study.data.classes), study.budget)
     known = {fit.architecture.id for fit in published.values()}
     if trials is None:
         fitting = [
             group
             for key, group in groups.items()
-            if key not in known and group[0].baseline is None and group[0].within(study.budget_macs)
+            if key not in known and group[0].baseline is None and group[0].within(study.budget)
         ]
         fitting.sort(key=lambda group: (-_accuracy(group), group[0].final_macs, group[0].number))
         chosen = fitting[:top]

@@ -92,7 +92,7 @@ def notes(table: Table, settings: RetrainSettings) -> list[str]:
     over = [f"{row.finalist.name} {row.over_budget} of {len(row.accuracies)}" for row in table.rows if row.over_budget]
     if over:
         said.append(
-            f"Above the budget of {settings.budget_macs / 1e6:.3g} MFLOPs, which training can bring about where it "
+            f"Above the budget of {settings.budget.words()}, which training can bring about where it "
             f"chooses the groups, are trainings of {', '.join(over)}."
         )
     if len(table.devices) > 1:

@@ -117,7 +117,7 @@ def tabulate(settings: RetrainSettings, results: Sequence[Result]) -> Table | No
         own = [result for result in good if result.network == finalist.name]
         failed = sum(result.network == finalist.name and result.failed is not None for result in results)
         if own:
-            over = sum(result.macs > settings.budget_macs for result in own)
+            over = sum(not settings.budget.allows(_used(result, settings)) for result in own)
             rows[finalist.name] = _row(finalist, own, over, failed, resolution)
     searched = [row for row in rows.values() if not row.finalist.published]
     published = [row for row in rows.values() if row.finalist.published]
@@ -184,3 +184,9 @@ def _verdict(difference: float, p: float, equivalence: float) -> str:
     if p < LEVEL:
         return "better" if difference > 0 else "worse"
     return "equivalent" if equivalence < LEVEL else "undecided"
+
+
+def _used(result: Result, settings: RetrainSettings) -> dict[str, int]:
+    """What the trained network uses of each limit; of those that are not recorded none is exceeded."""
+    counted = {"macs": result.macs, "params": result.params}
+    return {name: counted.get(name, 0) for name in settings.budget.limits}

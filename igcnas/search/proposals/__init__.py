@@ -1,6 +1,6 @@
 """Which network to train next, and which training to end early.
 
-    proposer = Proposer(SpaceDomain(...), budget_macs=..., ...)
+    proposer = Proposer(SpaceDomain(...), budget=..., ...)
     proposal = proposer.propose(observations, seen)      # None: the space holds no further network
 
 domain: what is searched. observation: what is known of a network. reference: how good it is for its cost. samplers: who

@@ -1,4 +1,4 @@
-"""What is known of a study, in memory, as a sampler should see it: scores instead of accuracies, no known networks.
+"""What is known of a study, in memory, as a sampler should see it: scores instead of accuracies, no baselines.
 
 A sampler can be asked here and its answer dropped without a trace in the real study. And since values in Optuna never
 change once told, it is here, not in the study, that accuracies become scores.
@@ -93,7 +93,7 @@ class Mirror:
         self._domain.suggest(recorded)
         distributions = dict(recorded.distributions)
         if self._targets is not None:
-            parameters[TARGET] = network.target_macs
+            parameters[TARGET] = network.target
             distributions[TARGET] = IntDistribution(*self._targets, log=True)
         return parameters, distributions
 

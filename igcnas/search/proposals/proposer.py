@@ -50,7 +50,7 @@ class Proposal(Generic[NetworkT]):
     """
 
     parameters: dict[str, Any]
-    target_macs: int
+    target: int
     candidate: Candidate[NetworkT]
     origin: str
 
@@ -66,7 +66,7 @@ class Tally:
 
 
 class Proposer(Generic[NetworkT]):
-    """Proposes networks of a domain within a budget.
+    """Proposes networks of a domain within a budget: the highest target.
 
     spread: targets are drawn from lowest_target to the budget, evenly on a log scale; else all are at the budget.
     images: how many an accuracy is measured on.
@@ -76,19 +76,19 @@ class Proposer(Generic[NetworkT]):
         self,
         domain: Domain[NetworkT],
         *,
-        budget_macs: int,
+        budget: int,
         lowest_target: int,
         spread: bool,
         sampler: str,
         seed: int,
         images: int,
     ) -> None:
-        self.domain, self.budget_macs, self.spread, self.seed, self.images = domain, budget_macs, spread, seed, images
-        self.lowest_target = min(lowest_target, budget_macs)
+        self.domain, self.budget, self.spread, self.seed, self.images = domain, budget, spread, seed, images
+        self.lowest_target = min(lowest_target, budget)
         self.sampler = sampler_named(sampler)
         self.tally = Tally()
         chooses_target = spread and self.sampler.chooses_target
-        self._mirror = Mirror(domain, targets=(self.lowest_target, budget_macs) if chooses_target else None)
+        self._mirror = Mirror(domain, targets=(self.lowest_target, budget) if chooses_target else None)
 
     def judge(self, observations: Sequence[Observation]) -> Judge:
         """Who scores these networks."""
@@ -109,7 +109,7 @@ class Proposer(Generic[NetworkT]):
                 else:
                     self.tally.fallbacks += stage is not Stage.SAMPLER
                     origin = "random" if starts and stage is Stage.SAMPLER else _ORIGINS[stage]
-                    return Proposal(parameters=parameters, target_macs=target, candidate=candidate, origin=origin)
+                    return Proposal(parameters=parameters, target=target, candidate=candidate, origin=origin)
         return None
 
     def _knowledge(self, observations: Sequence[Observation]) -> Knowledge:
@@ -130,8 +130,8 @@ class Proposer(Generic[NetworkT]):
             scored=scored,
             pending=[network for network in searched if network.pending],
             number=len(searched),
-            target_macs=self.target(len(searched)),
-            targets=(self.lowest_target, self.budget_macs),
+            target=self.target(len(searched)),
+            targets=(self.lowest_target, self.budget),
             seed=self.seed,
             mirror=mirror,
         )
@@ -139,7 +139,7 @@ class Proposer(Generic[NetworkT]):
     def target(self, number: int) -> int:
         """MACs that searched network `number`, counted from 0, is solved for."""
         if not self.spread:
-            return self.budget_macs
+            return self.budget
         start = random.Random(f"{self.seed}/targets").random()
         return self._between((start + number * _GOLDEN) % 1.0)
 
@@ -152,27 +152,27 @@ class Proposer(Generic[NetworkT]):
     def _asks(self, known: Knowledge) -> Iterator[tuple[Stage, dict[str, Any], Iterable[int]]]:
         """Choices, and the targets to try them at; those of the last stage hardly run dry."""
         for parameters in islice(self.sampler.asks(known), _SAMPLER):
-            yield Stage.SAMPLER, parameters, (int(parameters.pop(TARGET, known.target_macs)),)
+            yield Stage.SAMPLER, parameters, (int(parameters.pop(TARGET, known.target)),)
         for parameters in islice(best_few(known), _CHANGES):
-            yield Stage.CHANGES, parameters, (known.target_macs,)
+            yield Stage.CHANGES, parameters, (known.target,)
         structures, draws = at_random(known), known.draws("targets")
         for parameters in islice(structures, _RANDOM):
-            yield Stage.RANDOM, parameters, (known.target_macs,)
+            yield Stage.RANDOM, parameters, (known.target,)
         for parameters in islice(structures, _ANYWHERE):
             yield Stage.ANYWHERE, parameters, self._others(draws)
 
     def _others(self, draws: random.Random) -> Iterator[int]:
         """Other targets: what does not fit one, or is known there, may be new at another."""
         if not self.spread:
-            yield self.budget_macs
+            yield self.budget
             return
         for _ in range(_TARGETS_EACH):
             yield self._between(draws.random())
 
     def _between(self, share: float) -> int:
         """The budget at 0, the lowest target at 1, evenly on a log scale."""
-        low, high = math.log(self.lowest_target), math.log(self.budget_macs)
-        return min(self.budget_macs, max(self.lowest_target, round(math.exp(high - share * (high - low)))))
+        low, high = math.log(self.lowest_target), math.log(self.budget)
+        return min(self.budget, max(self.lowest_target, round(math.exp(high - share * (high - low)))))
 
 
 def _reached(network: Observation) -> int | None:

@@ -1,8 +1,8 @@
-"""A network is judged by its errors beside those of the known networks at the same cost.
+"""A network is judged by its errors beside those of the baselines at the same cost.
 
 score = log(errors of the reference at this cost) - log(errors of the network), at the same epoch of the same schedule:
-0 is as good as the known networks, log 2 = 0.69 half of their errors. So one study serves all MAC targets: a cheap
-network is not bad for being cheap. The reference is a line of log errors over log cost, through the known networks,
+0 is as good as the baselines, log 2 = 0.69 half of their errors. So one study serves all MAC targets: a cheap
+network is not bad for being cheap. The reference is a line of log errors over log cost, through the baselines,
 which are trained first; without them, through the first networks of the search. Then it is fixed: scores do not move.
 """
 
@@ -16,7 +16,7 @@ from igcnas.search.proposals.domain import Observation
 
 # Searched networks that lay the reference where there are too few known ones; samplers draw at random until then.
 LAYING = 10
-# Known networks that lie within this factor of cost say nothing about a slope.
+# Baselines that lie within this factor of cost say nothing about a slope.
 _LEAST_RANGE = 1.2
 
 
@@ -57,7 +57,7 @@ class Judge:
     def of(observations: Sequence[Observation], *, images: int) -> Judge:
         """The reference that these networks lay, in the order in which they were trained.
 
-        Known networks that were trained to the end; where they are fewer than two, the first searched ones.
+        Baselines that were trained to the end; where they are fewer than two, the first searched ones.
         """
         layers = laying(observations)
         epochs = min((len(network.accuracies) for network in layers), default=0)

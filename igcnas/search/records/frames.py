@@ -60,13 +60,13 @@ def networks_frame(study: str | Path) -> pandas.DataFrame:
     """
     import pandas
 
-    from igcnas.search.study import StudySettings
+    from igcnas.search.settings import StudySettings
 
     folder = _folder(study)
     settings = StudySettings.read(folder)
     trials = _trials(folder)
     every = records_of(trials)
-    front = {one.record.number for one in champions(every, settings.budget_macs, settings.objective)}
+    front = {one.record.number for one in champions(every, settings.budget, settings.compares)}
     seconds: dict[int, float] = {}
     for record in every:
         first = record.number if record.repeat_of is None else record.repeat_of
@@ -90,7 +90,7 @@ def networks_frame(study: str | Path) -> pandas.DataFrame:
                 "sd": one.sd,
                 "n": one.n,
                 "seconds": seconds[record.number],
-                "within_budget": record.within(settings.budget_macs),
+                "within_budget": record.within(settings.budget),
                 "on_front": record.number in front,
             }
             | {f"param_{key}": value for key, value in sorted(parameters[record.number].items())}
@@ -100,13 +100,13 @@ def networks_frame(study: str | Path) -> pandas.DataFrame:
 
 
 def _folder(study: str | Path) -> Path:
-    from igcnas.search.study import find_study
+    from igcnas.search.folder import find_study
 
     return find_study(study)
 
 
 def _trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
-    from igcnas.search.study import open_study
+    from igcnas.search.folder import open_study
 
     return open_study(folder).get_trials(deepcopy=False)
 
@@ -144,6 +144,9 @@ def to_frame(all_records: Iterable[TrialRecord], parameters: Mapping[int, Mappin
     for record in all_records:
         row = asdict(record)
         del row["architecture"], row["curve"]
+        row = {_target_column(record) if key == "target" else key: value for key, value in row.items()}
+        del row["target_of"]
+        row |= {f"measured_{name}": value for name, value in row.pop("measured_limits").items()}
         row |= {
             "architecture_id": record.architecture.id,
             "family": record.architecture.family,
@@ -154,3 +157,7 @@ def to_frame(all_records: Iterable[TrialRecord], parameters: Mapping[int, Mappin
         row |= {f"param_{key}": value for key, value in sorted(parameters.get(record.number, {}).items())}
         rows.append(row)
     return pandas.DataFrame(rows)
+
+
+def _target_column(record: TrialRecord) -> str:
+    return f"target_{record.target_of}"

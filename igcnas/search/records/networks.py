@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from igcnas.network.budget import Budget
+from igcnas.search.objective import FRONT, Objective
 from igcnas.search.records.trial import TrialRecord
 from igcnas.statistics.pareto import pareto_front
 
@@ -64,22 +66,22 @@ def networks(all_records: Iterable[TrialRecord]) -> list[Network]:
     return found
 
 
-def champions(all_records: Iterable[TrialRecord], budget_macs: int, objective: str = "front") -> list[Network]:
+def champions(all_records: Iterable[TrialRecord], budget: Budget, objective: Objective = FRONT) -> list[Network]:
     """The Pareto front by mean accuracy of the networks that keep the budget, cheapest first."""
-    fitting = [n for n in networks(all_records) if n.record.within(budget_macs)]
-    fitting = [n for n in fitting if not math.isnan(n.record.cost(objective))]
-    chosen = pareto_front([n.record.cost(objective) for n in fitting], [n.mean for n in fitting])
+    fitting = [n for n in networks(all_records) if n.record.within(budget)]
+    fitting = [n for n in fitting if not math.isnan(objective.cost(n.record))]
+    chosen = pareto_front([objective.cost(n.record) for n in fitting], [n.mean for n in fitting])
     return [fitting[index] for index in chosen]
 
 
-def front(all_records: Iterable[TrialRecord], budget_macs: int, objective: str = "front") -> list[TrialRecord]:
+def front(all_records: Iterable[TrialRecord], budget: Budget, objective: Objective = FRONT) -> list[TrialRecord]:
     """The first trainings of the `champions`."""
-    return [network.record for network in champions(all_records, budget_macs, objective)]
+    return [network.record for network in champions(all_records, budget, objective)]
 
 
-def best(all_records: Iterable[TrialRecord], budget_macs: int) -> TrialRecord | None:
+def best(all_records: Iterable[TrialRecord], budget: Budget) -> TrialRecord | None:
     """The first training of the most accurate network (by the mean) in the budget; of equal ones the cheapest."""
-    chosen = front(all_records, budget_macs)
+    chosen = front(all_records, budget)
     return chosen[-1] if chosen else None
 
 

@@ -6,8 +6,8 @@ training of a network that the study holds, with another seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from msgspec import UNSET, UnsetType
 
 from igcnas.errors import ArchitectureError, StudyError
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import Budget, limit_named
+from igcnas.network.plan import plan
 from igcnas.system import bounds
 from igcnas.system.reading import as_kind
 
@@ -30,6 +32,7 @@ class TrialRecord:
     """One training of a network. macs and params are expected before training; measured_* hold after it.
 
     The two differ only where training chose groups of unequal sizes. curve holds (epoch, training loss, accuracy).
+    target: what it was solved for, of the limit target_of. measured_limits: as measured_*, of other limits by name.
     state is complete, pruned (ended after epoch pruned_at; val_accuracy is of that epoch), failed or running. repeat is
     0 for the first training of a network; for others repeat_of is the number of the first. spared_at: the epoch after
     which it would have been pruned, had it not been finished to see whether pruning is right. Equal networks have equal
@@ -45,17 +48,19 @@ class TrialRecord:
     architecture: Architecture
     macs: int
     params: int
-    target_macs: int
+    target: int
     baseline: str | None
     seed: int
     epochs: int
     canonical_id: str = ""
+    target_of: str = "macs"
     repeat: int = 0
     repeat_of: int | None = None
     pending: tuple[int, ...] = ()
     origin: str = ""
     measured_macs: int | None = None
     measured_params: int | None = None
+    measured_limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     val_accuracy: float | None = None
     seconds: float | None = None
     device: str | None = None
@@ -80,7 +85,7 @@ class TrialRecord:
 
     @property
     def searched(self) -> bool:
-        """Whether a sampler proposed it: neither a known network nor a repeat."""
+        """Whether a sampler proposed it: neither a baseline nor a repeat."""
         return self.baseline is None and self.repeat == 0
 
     @property
@@ -94,17 +99,14 @@ class TrialRecord:
             return curve
         return (*curve[:-1], self.val_accuracy)
 
-    def cost(self, objective: str) -> float:
-        """What the front of this objective compares at: parameters, milliseconds, else MACs; NaN while not measured."""
-        if objective == "accuracy,params":
-            return float(self.final_params)
-        if objective == "accuracy,latency":
-            return float("nan") if self.latency_ms is None else self.latency_ms
-        return float(self.final_macs)
+    def used(self, limit: str) -> int:
+        """What the network as it would run uses of a limit of a budget; as planned where that was not measured."""
+        known = {"macs": self.final_macs, "params": self.final_params, **self.measured_limits}
+        return known[limit] if limit in known else limit_named(limit).of(plan(self.architecture))
 
-    def within(self, budget_macs: int) -> bool:
+    def within(self, budget: Budget) -> bool:
         """Whether the trained network keeps the budget."""
-        return self.final_macs <= budget_macs
+        return budget.allows({name: self.used(name) for name in budget.limits})
 
 
 def proposal_attributes(
@@ -112,7 +114,7 @@ def proposal_attributes(
     *,
     macs: int,
     params: int,
-    target_macs: int,
+    target: int,
     baseline: str | None,
     seed: int,
     epochs: int,
@@ -121,23 +123,27 @@ def proposal_attributes(
     repeat_of: int | None = None,
     origin: str = "",
     pending: Sequence[int] = (),
+    target_of: str = "macs",
 ) -> dict[str, Any]:
     """User attributes of a trial before it is trained: all that is needed to train it again."""
-    return {
-        "architecture": architecture.to_json(),
-        "architecture_id": architecture.id,
-        "canonical_id": canonical_id,
-        "family": architecture.family,
-        "label": architecture.label(),
-        "macs": macs,
-        "params": params,
-        "target_macs": target_macs,
-        "baseline": baseline,
-        "seed": seed,
-        "epochs": epochs,
-        "repeat": repeat,
-        "repeat_of": repeat_of,
-    } | {key: value for key, value in (("origin", origin), ("pending", list(pending))) if value}
+    return (
+        {
+            "architecture": architecture.to_json(),
+            "architecture_id": architecture.id,
+            "canonical_id": canonical_id,
+            "family": architecture.family,
+            "label": architecture.label(),
+            "macs": macs,
+            "params": params,
+            "baseline": baseline,
+            "seed": seed,
+            "epochs": epochs,
+            "repeat": repeat,
+            "repeat_of": repeat_of,
+        }
+        | ({"target_macs": target} if target_of == "macs" else {"target": target, "target_of": target_of})
+        | {key: value for key, value in (("origin", origin), ("pending", list(pending))) if value}
+    )
 
 
 RESULT_ATTRIBUTES = (
@@ -152,7 +158,7 @@ RESULT_ATTRIBUTES = (
     "latency_iqr_ms",
     "curve",
 )
-_PROPOSED = ("macs", "params", "target_macs", "baseline", "seed", "epochs")
+_PROPOSED = ("macs", "params", "baseline", "seed", "epochs", "target_of")
 _ADVICE = "restore its journal from a copy, or search again under another --study name"
 
 
@@ -162,7 +168,10 @@ class _Attributes:
 
     macs: bounds.Positive
     params: bounds.Count
-    target_macs: bounds.Positive
+    target_macs: bounds.Positive | None = None
+    target: bounds.Positive | None = None
+    target_of: str = "macs"
+    measured_limits: Mapping[str, bounds.Count] = field(default_factory=dict)
     baseline: str | None
     seed: bounds.Seed
     epochs: bounds.Epochs
@@ -205,6 +214,13 @@ def _attributes(trial: optuna.trial.FrozenTrial) -> tuple[_Attributes, Architect
         raise StudyError(f"{where} is damaged ({error}); {_ADVICE}") from None
 
 
+def _target(found: _Attributes, number: int) -> int:
+    target = found.target_macs if found.target is None else found.target
+    if target is None:
+        raise StudyError(f"network {number} of the study is damaged (it has no target_macs); {_ADVICE}")
+    return target
+
+
 def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     """The record of one trial; None for a trial that was asked for and killed before it had a network."""
     if "architecture" not in trial.user_attrs:
@@ -226,6 +242,8 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         spared_at=found.spared_at if state == "complete" else None,
         reason=found.reason,
         curve=found.curve,
+        target=_target(found, trial.number),
+        measured_limits=found.measured_limits if ended else {},
         **{key: getattr(found, key) for key in _PROPOSED},
         **results,
     )

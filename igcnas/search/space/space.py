@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.errors import ArchitectureError, SpaceError
 from igcnas.network.architecture import Architecture, Stage
-from igcnas.network.cost import count
+from igcnas.network.budget import MACS, Budget, Limit
+from igcnas.network.plan import plan
 from igcnas.network.width import Fit, widest
 from igcnas.search.space.families import Axes, BlockFamily
 from igcnas.system.checks import shown
@@ -63,9 +64,9 @@ class Structure:
             preactivation=self.family.preactivation,
         )
 
-    def fit(self, target_macs: int) -> Fit | None:
-        """The widest network at or under the target; None where even n = 1 costs more."""
-        return widest(self.at, target_macs, limit=self.limit)
+    def fit(self, budget: Budget) -> Fit | None:
+        """The widest network that keeps the budget; None where even n = 1 does not."""
+        return widest(self.at, budget, limit=self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,15 +158,19 @@ class SearchSpace:
             num_classes=num_classes,
         )
 
-    def smallest(self, input_shape: tuple[int, int, int], num_classes: int) -> Architecture:
-        """The network of the fewest MACs."""
-        structures = self._extremes(input_shape, num_classes, depth=min(self.depths), growth=min(self.growths))
-        return min((structure.at(1) for structure in structures), key=lambda network: count(network).macs)
+    def smallest(self, input_shape: tuple[int, int, int], num_classes: int, limit: Limit = MACS) -> Architecture:
+        """The network that uses least of a limit."""
+        return min(self.narrowest(input_shape, num_classes), key=lambda network: limit.of(plan(network)))
 
-    def largest(self, input_shape: tuple[int, int, int], num_classes: int) -> Architecture:
-        """The network of the most MACs."""
+    def narrowest(self, input_shape: tuple[int, int, int], num_classes: int) -> Iterator[Architecture]:
+        """The shallowest and narrowest network of each combination of other choices."""
+        for structure in self._extremes(input_shape, num_classes, depth=min(self.depths), growth=min(self.growths)):
+            yield structure.at(1)
+
+    def largest(self, input_shape: tuple[int, int, int], num_classes: int, limit: Limit = MACS) -> Architecture:
+        """The network that uses most of a limit."""
         structures = self._extremes(input_shape, num_classes, depth=max(self.depths), growth=max(self.growths))
-        return max((structure.at(structure.limit) for structure in structures), key=lambda network: count(network).macs)
+        return max((structure.at(structure.limit) for structure in structures), key=lambda one: limit.of(plan(one)))
 
     def _extremes(
         self, input_shape: tuple[int, int, int], num_classes: int, *, depth: int, growth: float

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from igcnas.search.study import DataSettings
+from igcnas.search.settings import DataSettings
 from igcnas.training.settings import TrainingSettings
 
 # Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a reason, a
@@ -32,6 +32,7 @@ class WorkerSetup:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
     more is an out-of-memory error of its own. None: all. capture: as in `training.train`. images: which are on the
     device from the start: 'split' as `training` says, 'all' to train on, 'none' where each training has its own.
+    limits: what is measured of a trained network beside MACs and parameters, by the names of limits.
     """
 
     data: DataSettings
@@ -44,6 +45,7 @@ class WorkerSetup:
     memory_fraction: float | None = None
     capture: bool | None = None
     images: Literal["split", "all", "none"] = "split"
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class _Finished(_Stored):
 
     measured_macs: int
     measured_params: int
+    measured_limits: NotRequired[dict[str, int]]
     weights_sha256: NotRequired[str]
 
 

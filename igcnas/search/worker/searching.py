@@ -13,6 +13,7 @@ import torch
 
 from igcnas.modules.lowering import lower
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import limit_named
 from igcnas.network.cost import count_plan
 from igcnas.network.plan import Plan, plan
 from igcnas.search.worker.messages import Probed
@@ -80,6 +81,9 @@ def train_network(
     lowered = lower(network, result.network)
     measured = count_plan(lowered.plan)
     outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
+    if trainer.setup.limits:
+        limits = {name: limit_named(name).of(lowered.plan) for name in trainer.setup.limits}
+        outcome |= {"measured_limits": limits}
     outcome |= _latency(trainer, lowered.plan, lowered.state)
     metadata = {"architecture": architecture.to_json()}
     outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)

@@ -20,9 +20,9 @@ from igcnas.results.report.numbers.provenance import Provenance, provenance_of
 from igcnas.results.report.numbers.spending import Spending, spending_of
 from igcnas.results.report.numbers.trust import Trust, trust_of
 from igcnas.results.report.numbers.verdict import State, Verdict, state_of, verdict_of
-from igcnas.results.report.source import Source
 from igcnas.search.records import Tested, exports_of
 from igcnas.search.spared import SparedAudit, audit_spared
+from igcnas.search.study import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +46,22 @@ class Numbers:
     tested: tuple[Tested, ...]
 
 
-def measure(source: Source, *, importance: bool = True) -> Numbers:
+def measure(study: Study, *, importance: bool = True) -> Numbers:
     """Everything that a report says, as numbers."""
-    trust = trust_of(source)
+    trust = trust_of(study)
     return Numbers(
-        state=state_of(source),
-        verdict=verdict_of(source),
-        networks=facts_of(source),
-        known=compare_known(source),
-        chance=compare_random(source),
-        importance=importance_of(source) if importance else None,
+        state=state_of(study),
+        verdict=verdict_of(study),
+        networks=facts_of(study),
+        known=compare_known(study),
+        chance=compare_random(study),
+        importance=importance_of(study) if importance else None,
         trust=trust,
-        history=history_of(source),
-        spending=spending_of(source),
-        spared=audit_spared(source.study, source.settings),
-        provenance=provenance_of(source, trust),
-        tested=exports_of(source.folder),
+        history=history_of(study),
+        spending=spending_of(study),
+        spared=audit_spared(study),
+        provenance=provenance_of(study, trust),
+        tested=exports_of(study.folder),
     )
 
 

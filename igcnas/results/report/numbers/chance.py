@@ -1,8 +1,8 @@
 """What the search has added to drawing networks at random, judged at equal cost on the networks of one study.
 
-A network's score is log(errors of the known networks at its cost) minus log(its errors), as samplers see it
+A network's score is log(errors of the baselines at its cost) minus log(its errors), as samplers see it
 (`proposals.Judge`): so networks of all costs are compared. One that was pruned counts with the score at the epoch that
-it reached, beside the known networks at the same epoch: left out, the survivors would flatter both groups. Of a network
+it reached, beside the baselines at the same epoch: left out, the survivors would flatter both groups. Of a network
 that was trained several times the first training counts, as for all others.
 
 Drawn at random are the networks whose record says so; the others were proposed from what was known. What the best of as
@@ -16,8 +16,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from igcnas.results.report.source import Source
 from igcnas.search.records import TrialRecord
+from igcnas.search.study import Study
 from igcnas.statistics.intervals import (
     Interval,
     bootstrap_interval,
@@ -88,10 +88,10 @@ class Chance:
     pruned: int
 
 
-def compare_random(source: Source) -> Chance:
+def compare_random(study: Study) -> Chance:
     """Of the searched networks of a study."""
-    scored = score_searched(source)
-    origins = {record.number: _origin(source, record) for record, _ in scored}
+    scored = score_searched(study)
+    origins = {record.number: _origin(study, record) for record, _ in scored}
     random = [(record.number, score) for record, score in scored if origins[record.number] == RANDOM]
     later = [(record.number, score) for record, score in scored if origins[record.number] not in (RANDOM, "")]
     enough = min(len(random), len(later)) >= LEAST
@@ -104,25 +104,25 @@ def compare_random(source: Source) -> Chance:
     )
 
 
-def score_searched(source: Source) -> list[tuple[TrialRecord, float]]:
+def score_searched(study: Study) -> list[tuple[TrialRecord, float]]:
     """Every searched network that has an accuracy, with its score."""
-    from igcnas.search.observing import compared_cost, observations
+    from igcnas.search.observing import observed
     from igcnas.search.proposals import Judge
 
-    judge = Judge.of(observations(source.study, source.settings.objective), images=source.images)
+    judge = Judge.of(observed(study.records, study.parameters, study.objective), images=study.images)
     found = []
-    for record in source.every:
+    for record in study.records:
         if record.searched and record.state in ("complete", "pruned") and record.accuracies:
-            cost = compared_cost(record, source.settings.objective)
+            cost = study.objective.judged_cost(record)
             if not math.isnan(cost):
                 reached = None if record.state == "complete" else len(record.accuracies)
                 found.append((record, judge.score(record.accuracies[-1], cost, epoch=reached)))
     return found
 
 
-def _origin(source: Source, record: TrialRecord) -> str:
+def _origin(study: Study, record: TrialRecord) -> str:
     """What the record tells; a study with the random sampler needs no record."""
-    return RANDOM if source.settings.sampler == RANDOM else record.origin
+    return RANDOM if study.settings.sampler == RANDOM else record.origin
 
 
 def group(scored: Sequence[tuple[int, float]]) -> Group:

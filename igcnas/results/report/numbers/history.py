@@ -6,7 +6,7 @@ curve flatters; the table of finalists does not.
 
 Hypervolume: accuracy above guessing (100 / classes), integrated over octaves of cost up to twice the budget: a network
 at the budget then counts for one octave. Where the front compares parameters or latency, up to twice the highest cost
-of a known network, or of any where there is none.
+of a baseline, or of any where there is none.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from igcnas.results.report.source import Source
 from igcnas.search.records import TrialRecord
+from igcnas.search.study import Study
 from igcnas.statistics.pareto import hypervolume, pareto_front
 
 
@@ -70,22 +70,22 @@ def _last_rise(moments: tuple[Moment, ...], value: Callable[[Moment], float | No
     return found
 
 
-def history_of(source: Source) -> History:
+def history_of(study: Study) -> History:
     """In the order in which networks ended."""
-    settings = source.settings
-    reference = _reference_cost(source) if settings.spread else None
+    settings = study.settings
+    reference = _reference_cost(study) if settings.compares.spread else None
     guess = 100.0 / len(settings.data.classes)
-    began = min((start for start, _ in source.times.values() if start is not None), default=None)
+    began = min((start for start, _ in study.times.values() if start is not None), default=None)
     moments: list[Moment] = []
     line: list[tuple[float, float]] = []
     best: float | None = None
     volume = 0.0
-    for record in _ended(source):
+    for record in _ended(study):
         accuracy = None
-        if record.state == "complete" and record.val_accuracy is not None and record.within(settings.budget_macs):
+        if record.state == "complete" and record.val_accuracy is not None and record.within(study.budget):
             accuracy = record.val_accuracy
             best = accuracy if best is None else max(best, accuracy)
-            cost = source.cost(record)
+            cost = study.cost(record)
             if reference is not None and not math.isnan(cost):
                 every = [*line, (cost, accuracy)]
                 kept = pareto_front([c for c, _ in every], [a for _, a in every])
@@ -97,13 +97,13 @@ def history_of(source: Source) -> History:
                         reference_macs=reference,
                         reference_accuracy=guess,
                     )
-        end = source.times[record.number][1]
+        end = study.times[record.number][1]
         moments.append(
             Moment(
                 networks=len(moments) + 1,
                 number=record.number,
                 seconds=None if end is None or began is None else (end - began).total_seconds(),
-                kind=_kind(source, record),
+                kind=_kind(study, record),
                 accuracy=accuracy,
                 best=best,
                 hypervolume=None if reference is None else volume,
@@ -112,27 +112,27 @@ def history_of(source: Source) -> History:
     return History(moments=tuple(moments), reference_cost=reference, reference_accuracy=guess)
 
 
-def _ended(source: Source) -> list[TrialRecord]:
+def _ended(study: Study) -> list[TrialRecord]:
     """First trainings that ended, in that order; where a journal has no times, by number."""
-    firsts = [record for record in source.every if record.repeat == 0 and record.state in ("complete", "pruned")]
-    ends = {record.number: source.times[record.number][1] for record in firsts}
+    firsts = [record for record in study.records if record.repeat == 0 and record.state in ("complete", "pruned")]
+    ends = {record.number: study.times[record.number][1] for record in firsts}
     return sorted(
         firsts,
         key=lambda record: (end.timestamp() if (end := ends[record.number]) else math.inf, record.number),
     )
 
 
-def _kind(source: Source, record: TrialRecord) -> str:
+def _kind(study: Study, record: TrialRecord) -> str:
     if record.baseline is not None:
         return "known"
-    if source.settings.sampler == "random" or record.origin == "random":
+    if study.settings.sampler == "random" or record.origin == "random":
         return "random"
     return "proposed" if record.origin else "searched"
 
 
-def _reference_cost(source: Source) -> float:
-    if source.axis.limited:
-        return 2 * source.settings.budget_macs / source.axis.size
-    costs = [(one.record.baseline is not None, source.cost(one.record)) for one in source.networks]
+def _reference_cost(study: Study) -> float:
+    if (most := study.budget.get(study.axis.limit)) is not None:
+        return 2 * most / study.axis.size
+    costs = [(one.record.baseline is not None, study.cost(one.record)) for one in study.networks]
     known = [cost for is_known, cost in costs if is_known and not math.isnan(cost)]
     return 2 * max(known or [cost for _, cost in costs if not math.isnan(cost)] or [1.0])

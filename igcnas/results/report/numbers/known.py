@@ -1,4 +1,4 @@
-"""The known networks against the best of the search at or under their cost, all trained alike.
+"""The baselines against the best of the search at or under their cost, all trained alike.
 
 The searched network is the one of the highest mean accuracy among those that cost as much or less: chosen among many
 by the accuracies that are compared, which flatters it. Where it was trained again, its further seeds alone are free of
@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import fewer_errors
 from igcnas.search.records import Network
+from igcnas.search.study import Study
 from igcnas.statistics.intervals import Difference, mean
 
 # A better searched network, none that can be told apart, only a worse one, none as cheap.
@@ -40,7 +40,7 @@ class Rival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownNetwork:
-    """One known network. rival: None where no searched network is as cheap.
+    """One baseline. rival: None where no searched network is as cheap.
 
     reached_by, reached_cost: the cheapest searched network that is at least as accurate, None where none is. times:
     how many times cheaper that is.
@@ -71,23 +71,23 @@ class KnownNetwork:
         return None if self.reached_cost is None else self.cost / self.reached_cost
 
 
-def compare_known(source: Source) -> tuple[KnownNetwork, ...]:
-    """Every known network that was trained, the most accurate first."""
-    fitting = [one for one in source.networks if one.record.within(source.settings.budget_macs)]
-    fitting = [one for one in fitting if source.cost(one.record) == source.cost(one.record)]  # NaN: not measured
+def compare_known(study: Study) -> tuple[KnownNetwork, ...]:
+    """Every baseline that was trained, the most accurate first."""
+    fitting = [one for one in study.networks if one.record.within(study.budget)]
+    fitting = [one for one in fitting if study.cost(one.record) == study.cost(one.record)]  # NaN: not measured
     searched = [one for one in fitting if one.record.searched]
     known = [one for one in fitting if not one.record.searched]
-    found = [_compared(source, one, searched) for one in known]
+    found = [_compared(study, one, searched) for one in known]
     return tuple(sorted(found, key=lambda one: (-one.accuracy, one.number)))
 
 
-def _compared(source: Source, known: Network, searched: list[Network]) -> KnownNetwork:
-    cost = source.cost(known.record)
+def _compared(study: Study, known: Network, searched: list[Network]) -> KnownNetwork:
+    cost = study.cost(known.record)
     # Where only accuracy counts, every network is to use the budget, and whatever keeps it is a rival.
-    cheaper = [one for one in searched if source.cost(one.record) <= cost or not source.settings.spread]
-    rival = max(cheaper, key=lambda one: (one.mean, -source.cost(one.record)), default=None)
+    cheaper = [one for one in searched if study.cost(one.record) <= cost or not study.objective.spread]
+    rival = max(cheaper, key=lambda one: (one.mean, -study.cost(one.record)), default=None)
     reached = min(
-        (one for one in searched if one.mean >= known.mean), key=lambda one: source.cost(one.record), default=None
+        (one for one in searched if one.mean >= known.mean), key=lambda one: study.cost(one.record), default=None
     )
     return KnownNetwork(
         number=known.record.number,
@@ -96,20 +96,20 @@ def _compared(source: Source, known: Network, searched: list[Network]) -> KnownN
         macs=known.record.final_macs,
         accuracy=known.mean,
         n=known.n,
-        rival=None if rival is None else _rival(source, rival, known),
+        rival=None if rival is None else _rival(study, rival, known),
         reached_by=None if reached is None else reached.record.number,
-        reached_cost=None if reached is None else source.cost(reached.record),
+        reached_cost=None if reached is None else study.cost(reached.record),
     )
 
 
-def _rival(source: Source, rival: Network, known: Network) -> Rival:
+def _rival(study: Study, rival: Network, known: Network) -> Rival:
     return Rival(
         number=rival.record.number,
-        cost=source.cost(rival.record),
+        cost=study.cost(rival.record),
         macs=rival.record.final_macs,
         accuracy=rival.mean,
         n=rival.n,
-        gap=source.noise.difference(rival.accuracies, known.accuracies),
+        gap=study.noise.difference(rival.accuracies, known.accuracies),
         fewer_errors=fewer_errors(rival.mean, known.mean),
         further=mean(rival.accuracies[1:]) - known.mean if rival.n > 1 else None,
     )

@@ -15,20 +15,20 @@ from igcnas.results.importance.figure import importance_figure
 from igcnas.results.importance.keeping import keep, kept
 from igcnas.results.report.content import Section, Table
 from igcnas.results.report.figure import Drawing
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, listed, share
+from igcnas.search.study import Study
 
 MADE = 100  # networks up to which a report makes the analysis itself
 _TITLE = "What mattered"
 
 
-def importance_of(source: Source) -> Report | str:
+def importance_of(study: Study) -> Report | str:
     """The analysis, or why there is none."""
     try:
-        samples = samples_of(source.study, source.settings)
+        samples = samples_of(study)
     except StudyError as error:
         return f"Nothing is shown: {error}."
-    found = kept(source.folder, samples)
+    found = kept(study.folder, samples)
     if found is None:
         if len(samples) > MADE:
             return (
@@ -37,20 +37,20 @@ def importance_of(source: Source) -> Report | str:
                 "below, then this report again."
             )
         found = analyse(samples)
-        keep(source.folder, samples, found)
+        keep(study.folder, samples, found)
     return found
 
 
-def takes_time(source: Source) -> bool:
+def takes_time(study: Study) -> bool:
     """Whether `importance_of` makes an analysis."""
     try:
-        samples = samples_of(source.study, source.settings)
+        samples = samples_of(study)
     except StudyError:
         return False
-    return len(samples) <= MADE and kept(source.folder, samples) is None
+    return len(samples) <= MADE and kept(study.folder, samples) is None
 
 
-def importance_drawings(source: Source, found: Report | str | None) -> list[Drawing]:
+def importance_drawings(study: Study, found: Report | str | None) -> list[Drawing]:
     """The figure of `igcnas importance`."""
     if not isinstance(found, Report):
         return []
@@ -67,9 +67,9 @@ def importance_drawings(source: Source, found: Report | str | None) -> list[Draw
     ]
 
 
-def importance_section(source: Source, found: Report | str | None, drawings: list[Drawing]) -> Section:
+def importance_section(study: Study, found: Report | str | None, drawings: list[Drawing]) -> Section:
     """Words, a table of what was shown, the picture."""
-    command = (source.command("importance {}"),)
+    command = (study.command("importance {}"),)
     if found is None:
         text = "Left out of this page (--no-importance)."
         return Section(key="importance", title=_TITLE, paragraphs=(text,), commands=command)

@@ -8,22 +8,21 @@ from collections.abc import Sequence
 from igcnas.results.figures import block_type
 from igcnas.results.importance.names import label, value_label
 from igcnas.results.report.content import NetworkFacts, Section, Table
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted
-from igcnas.search.records import Network, TrialRecord, champions, repeats
+from igcnas.search.records import Network, TrialRecord, repeats
+from igcnas.search.study import Study
 from igcnas.units import mega
 
 
-def facts_of(source: Source) -> tuple[NetworkFacts, ...]:
+def facts_of(study: Study) -> tuple[NetworkFacts, ...]:
     """The networks that were trained or pruned, in the order of their numbers: the points of the figure of the front.
 
     Those whose latency was not measured, where the front compares it, have no place there and are left out.
     """
-    settings = source.settings
-    line = {one.record.number: one for one in champions(source.every, settings.budget_macs, settings.objective)}
-    trainings = _trainings(source.every)
-    found = [_complete(source, one, line, trainings.get(one.record.number, [])) for one in source.networks]
-    found += [_pruned(source, record) for record in source.every if record.state == "pruned" and record.accuracies]
+    line = {one.record.number: one for one in study.front}
+    trainings = _trainings(study.records)
+    found = [_complete(study, one, line, trainings.get(one.record.number, [])) for one in study.networks]
+    found += [_pruned(study, record) for record in study.records if record.state == "pruned" and record.accuracies]
     return tuple(sorted((one for one in found if not math.isnan(one.cost)), key=lambda one: one.number))
 
 
@@ -35,30 +34,28 @@ def _trainings(every: Sequence[TrialRecord]) -> dict[int, list[TrialRecord]]:
     return found
 
 
-def _complete(
-    source: Source, network: Network, line: dict[int, Network], further: Sequence[TrialRecord]
-) -> NetworkFacts:
+def _complete(study: Study, network: Network, line: dict[int, Network], further: Sequence[TrialRecord]) -> NetworkFacts:
     record = network.record
     on_front = record.number in line
     every = [record, *further]
     return _facts(
-        source,
+        study,
         record,
         accuracies=network.accuracies,
         sd=network.sd,
-        error=source.noise.error(network.mean, network.n) if on_front else None,
+        error=study.noise.error(network.mean, network.n) if on_front else None,
         on_front=on_front,
         trainings=every,
     )
 
 
-def _pruned(source: Source, record: TrialRecord) -> NetworkFacts:
+def _pruned(study: Study, record: TrialRecord) -> NetworkFacts:
     accuracies = record.accuracies[-1:]
-    return _facts(source, record, accuracies=accuracies, sd=None, error=None, on_front=False, trainings=[record])
+    return _facts(study, record, accuracies=accuracies, sd=None, error=None, on_front=False, trainings=[record])
 
 
 def _facts(
-    source: Source,
+    study: Study,
     record: TrialRecord,
     *,
     accuracies: tuple[float, ...],
@@ -67,7 +64,7 @@ def _facts(
     on_front: bool,
     trainings: Sequence[TrialRecord],
 ) -> NetworkFacts:
-    parameters = source.parameters[record.number] if record.searched else {}
+    parameters = study.parameters[record.number] if record.searched else {}
     return NetworkFacts(
         number=record.number,
         state=record.state,
@@ -76,7 +73,7 @@ def _facts(
         label=record.architecture.label(),
         block=block_type(record),
         architecture=record.architecture,
-        cost=source.cost(record),
+        cost=study.cost(record),
         macs=record.final_macs,
         params=record.final_params,
         latency_ms=record.latency_ms,
@@ -85,7 +82,7 @@ def _facts(
         sd=sd,
         error=error,
         on_front=on_front,
-        over_budget=not record.within(source.settings.budget_macs),
+        over_budget=not record.within(study.budget),
         origin=record.origin,
         seconds=math.fsum(one.seconds or 0.0 for one in trainings),
         curves=tuple(one.curve for one in trainings),
@@ -93,7 +90,7 @@ def _facts(
     )
 
 
-def front_section(source: Source, networks: Sequence[NetworkFacts]) -> Section:
+def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
     """The front as a table: what the interactive figure shows, for readers and printers without it."""
     line = sorted((one for one in networks if one.on_front), key=lambda one: one.cost)
     latency = any(one.latency_ms is not None for one in line)
@@ -116,8 +113,8 @@ def front_section(source: Source, networks: Sequence[NetworkFacts]) -> Section:
     over = sum(one.over_budget for one in networks)
     paragraphs = [
         f"{counted(len(line), 'network')} of {len(networks)} stand on the front: no other is at least as accurate for "
-        f"fewer or as many {source.axis.equal}{belong}. Accuracies are means over the trainings of a network. The "
-        f"error is the standard error of that mean as an accuracy on new images: {source.noise.words()}. A front of "
+        f"fewer or as many {study.axis.equal}{belong}. Accuracies are means over the trainings of a network. The "
+        f"error is the standard error of that mean as an accuracy on new images: {study.noise.words()}. A front of "
         "noisy accuracies is too high: each of its networks was chosen for a high one."
     ]
     if pruned:
@@ -142,5 +139,5 @@ def front_section(source: Source, networks: Sequence[NetworkFacts]) -> Section:
         title="The front as a table",
         paragraphs=tuple(paragraphs),
         tables=(table,) if rows else (),
-        commands=(source.command("plot {}"), source.command("export {} --trial NUMBER")),
+        commands=(study.command("plot {}"), study.command("export {} --trial NUMBER")),
     )

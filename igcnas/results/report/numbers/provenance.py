@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from igcnas.network.budget import Budget
 from igcnas.results.report.numbers.trust import Trust
-from igcnas.results.report.source import Source
 from igcnas.search.provenance import Run, runs
 from igcnas.search.records import counted, exports_of
+from igcnas.search.study import Study
 
 SEARCH = "search"
 
@@ -42,7 +43,7 @@ class Provenance:
     classes: int
     validation_images: int
     validation_share: float | None
-    budget_macs: int
+    budget: Budget
     objective: str
     sampler: str
     pruner: str
@@ -53,11 +54,11 @@ class Provenance:
     command: str
 
 
-def provenance_of(source: Source, trust: Trust) -> Provenance:
+def provenance_of(study: Study, trust: Trust) -> Provenance:
     """Of a study and of what was made to check it."""
-    settings = source.settings
+    settings = study.settings
     readings = trust.test_readings
-    exports = exports_of(source.folder)
+    exports = exports_of(study.folder)
     if exports:
         best = {"export of the best network": 1} if exports[0].folder == "best" else {}
         others = {f"export of network {one.number}": 1 for one in exports if one.folder != "best"}
@@ -72,15 +73,15 @@ def provenance_of(source: Source, trust: Trust) -> Provenance:
         classes=len(settings.data.classes),
         validation_images=settings.data.validation_images,
         validation_share=None if settings.data.own_validation else settings.training.validation_fraction,
-        budget_macs=settings.budget_macs,
+        budget=settings.budget,
         objective=settings.objective,
         sampler=settings.sampler,
         pruner=settings.pruner,
         seed=settings.seed,
         training=asdict(settings.training),
-        runs=tuple(_recorded(source, trust)),
+        runs=tuple(_recorded(study, trust)),
         test_readings=readings,
-        command=command_of(source),
+        command=command_of(study),
     )
 
 
@@ -108,28 +109,28 @@ def structures(space: Mapping[str, Any]) -> int | None:
     return total
 
 
-def _recorded(source: Source, trust: Trust) -> Iterator[tuple[str, Run]]:
+def _recorded(study: Study, trust: Trust) -> Iterator[tuple[str, Run]]:
     """The runs of the search, then those of each audit and retraining, with the name of what they made."""
-    yield from ((SEARCH, run) for run in runs(source.folder))
+    yield from ((SEARCH, run) for run in runs(study.folder))
     for folder in (*(one.folder for one in trust.audits), *(one.folder for one in trust.retrainings)):
         yield from ((folder.name, run) for run in runs(folder))
 
 
-def command_of(source: Source) -> str:
+def command_of(study: Study) -> str:
     """A command that searches with the settings of this study; the numbers of networks are what it holds."""
-    settings, training = source.settings, source.settings.training
-    words = ["igcnas", "search", "--budget-mflops", f"{settings.budget_macs / 1e6:.12g}", "--data", settings.data.spec]
+    settings, training = study.settings, study.settings.training
+    words = ["igcnas", "search", *settings.budget.options(), "--data", settings.data.spec]
     if settings.data.data_dir is not None:
         words += ["--data-dir", settings.data.data_dir]
     if settings.data.image_size is not None:
         words += ["--image-size", str(settings.data.image_size)]
     words += ["--space", settings.space_path, "--objective", settings.objective, "--sampler", settings.sampler]
-    words += ["--networks", str(counted(source.every)), "--epochs", str(training.epochs), "--seed", str(settings.seed)]
+    words += ["--networks", str(counted(study.records)), "--epochs", str(training.epochs), "--seed", str(settings.seed)]
     if settings.pruner != "none":
         words += ["--pruner", settings.pruner, "--min-epochs", str(settings.min_epochs)]
     if not settings.baselines:
         words.append("--no-baselines")
-    return shlex.join([*words, "--engine", training.engine, "--study", source.name, *_place(source.folder)])
+    return shlex.join([*words, "--engine", training.engine, "--study", study.name, *_place(study.folder)])
 
 
 def _place(folder: Path) -> list[str]:

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from igcnas.results.report.source import Source
+from igcnas.network.budget import Budget
 from igcnas.search.records import TrialRecord
+from igcnas.search.study import Study
 
 # In the order of the table: key, words, whether it is waste.
 PURPOSES = (
     ("searched", "searched networks, first training", False),
-    ("known", "known networks, first training", False),
+    ("known", "baselines, first training", False),
     ("repeat", "repeats with further seeds", False),
     ("spared", "finished only to check the pruner", False),
     ("pruned", "pruned early", False),
@@ -73,11 +74,11 @@ class Spending:
         return self.seconds / self.clock if self.clock else None
 
 
-def spending_of(source: Source) -> Spending:
+def spending_of(study: Study) -> Spending:
     """Of all trainings that ended."""
-    ended = [record for record in source.every if record.state in ("complete", "pruned", "failed")]
-    purposes = {record.number: purpose_of(record, source.settings.budget_macs) for record in ended}
-    seconds = {record.number: _seconds(source, record) for record in ended}
+    ended = [record for record in study.records if record.state in ("complete", "pruned", "failed")]
+    purposes = {record.number: purpose_of(record, study.budget) for record in ended}
+    seconds = {record.number: _seconds(study, record) for record in ended}
     total = math.fsum(seconds.values())
     found = []
     for key, words, waste in PURPOSES:
@@ -86,7 +87,7 @@ def spending_of(source: Source) -> Spending:
             spent = math.fsum(seconds[number] for number in own)
             part = spent / total if total else 0.0
             found.append(Purpose(key=key, words=words, waste=waste, trainings=len(own), seconds=spent, share=part))
-    spans = [(start, end) for start, end in (source.times[r.number] for r in ended) if start and end]
+    spans = [(start, end) for start, end in (study.times[r.number] for r in ended) if start and end]
     return Spending(
         purposes=tuple(found),
         seconds=total,
@@ -94,18 +95,18 @@ def spending_of(source: Source) -> Spending:
         saved=math.fsum(map(_saved, ended)),
         clock=open_seconds(spans),
         span=(max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds() if spans else 0.0,
-        in_training=sum(record.state == "running" for record in source.every),
+        in_training=sum(record.state == "running" for record in study.records),
         devices=_numbers(record.device for record in ended),
         steps=_numbers(record.steps for record in ended),
         peak_memory_mb=max((r.peak_memory_mb for r in ended if r.peak_memory_mb is not None), default=None),
     )
 
 
-def purpose_of(record: TrialRecord, budget_macs: int) -> str:
+def purpose_of(record: TrialRecord, budget: Budget) -> str:
     """The one purpose of a training that ended."""
     if record.state in ("failed", "pruned"):
         return record.state
-    if not record.within(budget_macs):
+    if not record.within(budget):
         return "over budget"
     if record.repeat:
         return "repeat"
@@ -138,10 +139,10 @@ def _numbers(words: Iterable[str | None]) -> tuple[tuple[str, int], ...]:
     return tuple(Counter(word for word in words if word is not None).most_common())
 
 
-def _seconds(source: Source, record: TrialRecord) -> float:
+def _seconds(study: Study, record: TrialRecord) -> float:
     if record.seconds is not None:
         return record.seconds
-    start, end = source.times[record.number]
+    start, end = study.times[record.number]
     return (end - start).total_seconds() if start is not None and end is not None else 0.0
 
 

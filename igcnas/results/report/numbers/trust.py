@@ -8,11 +8,11 @@ from pathlib import Path
 from igcnas.errors import StudyError
 from igcnas.results.audit.reading import Audit, read_audit
 from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE, verdict
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted
 from igcnas.results.retraining.plan import FILE, RetrainSettings, read_settings
 from igcnas.results.retraining.table import Table as Tests
 from igcnas.results.retraining.table import tabulate
+from igcnas.search.study import Study
 
 _FOUND = {
     AS_GOOD: "found that the short training of this search ranks networks of equal cost as well as seed noise allows",
@@ -53,12 +53,12 @@ class Trust:
         }
 
 
-def trust_of(source: Source) -> Trust:
+def trust_of(study: Study) -> Trust:
     """Everything in the folder of the study; what is damaged is named and left out."""
     audits: list[Audit] = []
     retrainings: list[Retraining] = []
     damaged: list[str] = []
-    for path in sorted(source.folder.glob(f"*/{FILE}")):
+    for path in sorted(study.folder.glob(f"*/{FILE}")):
         try:
             if path.parent.name.startswith("audit-"):
                 audits.append(read_audit(path.parent))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from igcnas.results.report.source import Source
 from igcnas.search.records import Network, TrialRecord, counted, repeats
+from igcnas.search.study import Study
 from igcnas.statistics.racing import Contender
 
 CLEAR = 0.95  # probability of being the best that settles it; racing repeats networks until it is reached
@@ -74,18 +74,18 @@ class Verdict:
         return self.first.probability >= CLEAR
 
 
-def state_of(source: Source) -> State:
+def state_of(study: Study) -> State:
     """Counts of a study."""
-    every = source.every
+    every = study.records
     return State(
         networks=counted(every),
-        trained=len(source.networks),
+        trained=len(study.networks),
         pruned=_count(every, "pruned"),
         failed=_count(every, "failed"),
         running=_count(every, "running"),
         repeats=_count(repeats(every), "complete"),
-        over_budget=sum(not one.record.within(source.settings.budget_macs) for one in source.networks),
-        in_use=source.in_use,
+        over_budget=sum(not one.record.within(study.budget) for one in study.networks),
+        in_use=study.in_use,
     )
 
 
@@ -93,16 +93,16 @@ def _count(every: Sequence[TrialRecord], state: str) -> int:
     return sum(record.state == state for record in every)
 
 
-def verdict_of(source: Source) -> Verdict | None:
+def verdict_of(study: Study) -> Verdict | None:
     """Who leads; None where no trained network keeps the budget."""
-    standing = source.standing
+    standing = study.standing
     if standing is None:
         return None
     race = standing.race
     pairs = zip(standing.runners_up, race.runners_up, strict=True)
     return Verdict(
-        first=_candidate(source, standing.first, race.first),
-        others=tuple(_candidate(source, network, contender) for network, contender in pairs),
+        first=_candidate(study, standing.first, race.first),
+        others=tuple(_candidate(study, network, contender) for network, contender in pairs),
         contenders=race.networks,
         trainings=race.trainings,
         optimism=race.optimism,
@@ -112,13 +112,13 @@ def verdict_of(source: Source) -> Verdict | None:
     )
 
 
-def _candidate(source: Source, network: Network, contender: Contender) -> Candidate:
+def _candidate(study: Study, network: Network, contender: Contender) -> Candidate:
     record = network.record
     return Candidate(
         number=record.number,
         name=record.baseline or "",
         label=record.architecture.label(),
-        cost=source.cost(record),
+        cost=study.cost(record),
         macs=record.final_macs,
         mean=network.mean,
         sd=network.sd,

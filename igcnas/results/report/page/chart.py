@@ -22,7 +22,7 @@ _KNOWN, _PRUNED = "known", "pruned"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A network. bar: top and bottom of its error bar. name: where its name stands, for known networks."""
+    """A network. bar: top and bottom of its error bar. name: where its name stands, for baselines."""
 
     network: NetworkFacts
     x: float
@@ -33,7 +33,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """What one entry of the legend shows and hides: a block type, the known networks, or the pruned ones."""
+    """What one entry of the legend shows and hides: a block type, the baselines, or the pruned ones."""
 
     key: str
     name: str
@@ -119,7 +119,7 @@ def _groups(points: Sequence[Point], budget: float | None) -> tuple[Group, ...]:
     groups.append(
         Group(
             key=_KNOWN,
-            name="known network, same training",
+            name="baseline, same training",
             colour="",
             shape="star",
             points=_named(known, points, budget),
@@ -129,7 +129,7 @@ def _groups(points: Sequence[Point], budget: float | None) -> tuple[Group, ...]:
 
 
 def _named(known: Sequence[Point], every: Sequence[Point], budget: float | None) -> tuple[Point, ...]:
-    """Known networks with places for their names."""
+    """Baselines with places for their names."""
     names = place_names([(p.network.name, p.x, p.y) for p in known], [(p.x, p.y) for p in every], budget=budget)
     return tuple(dataclasses.replace(point, name=name) for point, name in zip(known, names, strict=True))
 

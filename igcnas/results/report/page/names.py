@@ -1,4 +1,4 @@
-"""Where the names of known networks stand beside their marks: where they hide the fewest marks and no other name.
+"""Where the names of baselines stand beside their marks: where they hide the fewest marks and no other name.
 
 Reckoned for a plot of a usual size in pixels. On a phone some may still touch; leave the plot they should not there
 either.

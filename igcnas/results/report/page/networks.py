@@ -23,7 +23,7 @@ COLUMNS = {
     "origin": False,
     "remarks": False,
 }
-_KNOWN = "known network"
+_KNOWN = "baseline"
 
 
 def best(report: Report) -> NetworkFacts | None:

@@ -10,12 +10,12 @@ from igcnas.results.audit.verdict import verdict
 from igcnas.results.report.content import Section, Table
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.trust import Trust
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted
+from igcnas.search.study import Study
 from igcnas.units import duration
 
 
-def audit_drawings(source: Source, trust: Trust) -> list[Drawing]:
+def audit_drawings(study: Study, trust: Trust) -> list[Drawing]:
     """The figure of every audit that is done."""
     from igcnas.results.audit.figure import audit_figure
     from igcnas.results.audit.table import Title
@@ -25,11 +25,11 @@ def audit_drawings(source: Source, trust: Trust) -> list[Drawing]:
         if audit.result is None:
             continue
         title = Title(
-            study=source.name,
-            data=source.settings.data.name,
+            study=study.name,
+            data=study.settings.data.name,
             short_epochs=audit.short_epochs,
             long_epochs=audit.long_epochs,
-            validation_images=source.images,
+            validation_images=study.images,
             device=", ".join(audit.devices),
             seconds=audit.seconds,
             command="",
@@ -47,7 +47,7 @@ def audit_drawings(source: Source, trust: Trust) -> list[Drawing]:
     return drawings
 
 
-def audit_section(source: Source, trust: Trust, drawings: Sequence[Drawing]) -> Section:
+def audit_section(study: Study, trust: Trust, drawings: Sequence[Drawing]) -> Section:
     """The verdict of every audit, its table of agreement, its picture."""
     paragraphs: list[str] = []
     tables: list[Table] = []
@@ -62,7 +62,7 @@ def audit_section(source: Source, trust: Trust, drawings: Sequence[Drawing]) -> 
             paragraphs.append(f"{audit.folder.name} ({done}): {verdict(audit.result)[1]}")
             tables.append(_audit_table(audit))
     if not trust.audits:
-        epochs = source.settings.training.epochs
+        epochs = study.settings.training.epochs
         paragraphs.append(
             f"Whether a training of {counted(epochs, 'epoch')} ranks these networks as a long training would has not "
             f"been checked for this "
@@ -75,7 +75,7 @@ def audit_section(source: Source, trust: Trust, drawings: Sequence[Drawing]) -> 
         paragraphs=tuple(paragraphs),
         tables=tuple(tables),
         pictures=tuple(drawing.picture() for drawing in drawings),
-        commands=(source.command("audit {}"),),
+        commands=(study.command("audit {}"),),
     )
 
 

@@ -13,8 +13,8 @@ from igcnas.results.importance.samples import fewer_percent
 from igcnas.results.report.content import Section, Table
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.chance import LEAST, Chance, Group, RandomComparison
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, errors, fewer_span, p_value, share, share_interval
+from igcnas.search.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,19 +43,19 @@ def chance_sentence(chance: Chance, equal: str) -> str:
     )
 
 
-def chance_section(source: Source, chance: Chance, drawings: list[Drawing]) -> Section:
+def chance_section(study: Study, chance: Chance, drawings: list[Drawing]) -> Section:
     """Words, a table, and the picture where there is one."""
-    equal = source.axis.equal
+    equal = study.axis.equal
     how = (
-        f"Networks are compared by their errors relative to those of the known networks at equal {equal}, the scale "
+        f"Networks are compared by their errors relative to those of the baselines at equal {equal}, the scale "
         "on which the samplers work."
     )
-    if not source.settings.baselines:
+    if not study.settings.baselines:
         how = (
             f"Networks are compared by their errors at equal {equal}, relative to a line through the first searched "
             "networks, the scale on which the samplers work."
         )
-    if source.settings.objective == "accuracy":
+    if not study.objective.spread:
         how = "All networks are at the budget; they are compared by their errors."
     if chance.pruned:
         how += (
@@ -66,7 +66,7 @@ def chance_section(source: Source, chance: Chance, drawings: list[Drawing]) -> S
     if chance.comparison is not None:
         paragraphs = [how, *_compared(chance.comparison, equal)]
     else:
-        paragraphs = [_nothing(source, chance)]
+        paragraphs = [_nothing(study, chance)]
         if chance.random is not None and chance.random.n > 1:
             paragraphs += [how, _alone(chance.random)]
     tables = () if chance.comparison is None else (_table(chance.comparison),)
@@ -74,8 +74,8 @@ def chance_section(source: Source, chance: Chance, drawings: list[Drawing]) -> S
     return Section(key="random", title=_TITLE, paragraphs=tuple(paragraphs), tables=tables, pictures=pictures)
 
 
-def _nothing(source: Source, chance: Chance) -> str:
-    if source.settings.sampler == "random":
+def _nothing(study: Study, chance: Chance) -> str:
+    if study.settings.sampler == "random":
         return "The whole search drew at random (--sampler random), so there is nothing to set beside it."
     if chance.unknown:
         return (
@@ -144,7 +144,7 @@ def _table(found: RandomComparison) -> Table:
 
 
 @own_style()
-def chance_drawings(source: Source, chance: Chance) -> list[Drawing]:
+def chance_drawings(study: Study, chance: Chance) -> list[Drawing]:
     """Each network of both groups as a point, with the means and the expected best of random draws."""
     found = chance.comparison
     if found is None:
@@ -152,8 +152,8 @@ def chance_drawings(source: Source, chance: Chance) -> list[Drawing]:
     figure = new_figure(9.0, 2.7)
     axes = figure.add_subplot()
     draw_chance(found, axes)
-    reference = "known networks" if source.settings.baselines else "first searched networks"
-    axes.set_xlabel(f"errors against those of the {reference} at equal {source.axis.equal}   (right: fewer)")
+    reference = "baselines" if study.settings.baselines else "first searched networks"
+    axes.set_xlabel(f"errors against those of the {reference} at equal {study.axis.equal}   (right: fewer)")
     gain = errors(fewer_percent(found.difference))
     return [
         Drawing(

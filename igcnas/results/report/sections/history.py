@@ -10,24 +10,24 @@ from igcnas.results.figures.scale import from_scale, limits, ticks, to_scale
 from igcnas.results.report.content import Section, Table
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.history import History
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, name_of
+from igcnas.search.study import Study
 from igcnas.units import duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _KINDS = (
-    ("known", "#000000", "*", "known network"),
+    ("known", "#000000", "*", "baseline"),
     ("random", "#777777", "o", "drawn at random"),
     ("proposed", "#0072B2", "o", "proposed"),
     ("searched", "#0072B2", "o", "searched"),
 )
 
 
-def history_section(source: Source, history: History, drawings: list[Drawing]) -> Section:
+def history_section(study: Study, history: History, drawings: list[Drawing]) -> Section:
     """Words, the networks that raised the best accuracy, the picture."""
-    names = {record.number: record for record in source.every}
+    names = {record.number: record for record in study.records}
     rises = [
         moment
         for before, moment in zip((None, *history.moments), history.moments, strict=False)
@@ -57,7 +57,7 @@ def history_section(source: Source, history: History, drawings: list[Drawing]) -
     if history.reference_cost is not None:
         paragraphs.append(
             f"Hypervolume: the accuracy of the front above guessing ({history.reference_accuracy:.3g} %), in points, "
-            f"summed over octaves of cost up to {history.reference_cost:.3g} {source.axis.unit}. It grows when the "
+            f"summed over octaves of cost up to {history.reference_cost:.3g} {study.axis.unit}. It grows when the "
             "front does at any cost."
         )
     rows = tuple(
@@ -93,14 +93,14 @@ def _th(number: int) -> str:
 
 
 @own_style()
-def history_drawings(source: Source, history: History) -> list[Drawing]:
+def history_drawings(study: Study, history: History) -> list[Drawing]:
     """Every network, the best so far, and the hypervolume."""
     if sum(moment.accuracy is not None for moment in history.moments) < 2:
         return []
     both = history.reference_cost is not None
     figure = new_figure(10.0 if both else 6.5, 3.6)
     panels = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
-    draw_best(history, panels[0], images=source.images)
+    draw_best(history, panels[0], images=study.images)
     if both:
         draw_hypervolume(history, panels[1])
     figure.legend(loc="outside upper left", ncols=5, fontsize=8, frameon=False)

@@ -1,25 +1,25 @@
-"""The known networks against those of the search, in words and as a table."""
+"""The baselines against those of the search, in words and as a table."""
 
 from __future__ import annotations
 
 from igcnas.results.report.content import Section, Table
 from igcnas.results.report.numbers.known import KnownNetwork
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, interval, listed, points
+from igcnas.search.study import Study
 from igcnas.units import mega
 
 _SAID = 6  # differences of a kind that the summary spells out
-_DEARER = 1.1  # times the cost from which a known network is called dearer
+_DEARER = 1.1  # times the cost from which a baseline is called dearer
 
 
-def known_sentence(known: tuple[KnownNetwork, ...], source: Source) -> str:
-    """What was won against each known network, for the summary; '' where there is nothing to say."""
+def known_sentence(known: tuple[KnownNetwork, ...], study: Study) -> str:
+    """What was won against each baseline, for the summary; '' where there is nothing to say."""
     matched = [one for one in known if one.rival is not None]
     if not matched:
         return ""
     of = {verdict: [one for one in matched if one.verdict == verdict] for verdict in ("beaten", "open", "ahead")}
-    where = f"At equal or fewer {source.axis.equal}" if source.settings.spread else "Within the budget"
-    total = counted(len(known), "known network")
+    where = f"At equal or fewer {study.axis.equal}" if study.objective.spread else "Within the budget"
+    total = counted(len(known), "baseline")
     if len(of["beaten"]) == len(known):
         won = f"a better network than {_all(len(known))}"
     elif of["beaten"]:
@@ -28,33 +28,33 @@ def known_sentence(known: tuple[KnownNetwork, ...], source: Source) -> str:
         won = f"no network that is shown to be better than any of the {total}"
     parts = [
         f"{where}, the search has found {won} that {'was' if len(known) == 1 else 'were'} trained alike"
-        + (f": {_differences(of['beaten'], source)}" if of["beaten"] else "")
+        + (f": {_differences(of['beaten'], study)}" if of["beaten"] else "")
     ]
     if of["open"]:
-        parts.append(f"Not told apart by these trainings: {_differences(of['open'], source)}")
+        parts.append(f"Not told apart by these trainings: {_differences(of['open'], study)}")
     if of["ahead"]:
-        parts.append(f"Still better than what the search has found: {_differences(of['ahead'], source)}")
+        parts.append(f"Still better than what the search has found: {_differences(of['ahead'], study)}")
     alone = [one for one in known if one.rival is None]
     if alone:
         parts.append(f"Nothing as cheap was searched as {_named(alone)}")
     return f"{'. '.join(parts)}. In brackets: 95 % intervals, for one pair at a time."
 
 
-def _differences(some: list[KnownNetwork], source: Source) -> str:
+def _differences(some: list[KnownNetwork], study: Study) -> str:
     """By how much each differs from the best searched network that costs no more; the dearest first."""
     ordered = sorted(some, key=lambda one: (-one.cost, one.name))
-    said = [_difference(one, source) for one in ordered[:_SAID]]
+    said = [_difference(one, study) for one in ordered[:_SAID]]
     if len(ordered) > _SAID:
         rest = [one.rival.gap.difference for one in ordered[_SAID:] if one.rival is not None]
         said.append(f"{len(rest)} more by {points(min(rest))} to {points(max(rest))} points")
     return "; ".join(said)
 
 
-def _difference(one: KnownNetwork, source: Source) -> str:
+def _difference(one: KnownNetwork, study: Study) -> str:
     rival = one.rival
     assert rival is not None
     by = f"network {rival.number} ({rival.accuracy:.2f} %"
-    if source.settings.spread and one.cost >= _DEARER * rival.cost:
+    if study.objective.spread and one.cost >= _DEARER * rival.cost:
         by += f", {one.cost / rival.cost:.1f} times cheaper"
     gap = rival.gap
     return (
@@ -63,21 +63,21 @@ def _difference(one: KnownNetwork, source: Source) -> str:
     )
 
 
-def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
+def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
     """Words and a table."""
-    title, equal = "Against known networks", source.axis.equal
-    rivals = f"of as many or fewer {equal}" if source.settings.spread else "within the budget"
+    title, equal = "Against baselines", study.axis.equal
+    rivals = f"of as many or fewer {equal}" if study.objective.spread else "within the budget"
     if not known:
         reason = (
             "None of them was trained to the end yet."
-            if source.settings.baselines
+            if study.settings.baselines
             else "The search was run with --no-baselines."
         )
-        text = f"This study has no known network to compare with. {reason}"
+        text = f"This study has no baseline to compare with. {reason}"
         return Section(key="known", title=title, paragraphs=(text,))
-    epochs = source.settings.training.epochs
+    epochs = study.settings.training.epochs
     paragraphs = [
-        f"Known networks of the literature were trained in this study by the same short recipe "
+        f"Baselines of the literature were trained in this study by the same short recipe "
         f"({counted(epochs, 'epoch')}, the "
         "same images, the same engine) at widths that fit the budget. Their published accuracies come from longer "
         f"recipes and are not compared with anything here. Each is set beside the best searched network {rivals}."
@@ -95,32 +95,35 @@ def known_section(source: Source, known: tuple[KnownNetwork, ...]) -> Section:
             f"none as cheap as {_named(alone)}" if alone else "",
         ]
         said = listed([part for part in parts if part])
-        paragraphs.append(f"Of {counted(len(known), 'known network')}, the search has {said}.")
-    paragraphs.append(_how(source))
+        paragraphs.append(f"Of {counted(len(known), 'baseline')}, the search has {said}.")
+    paragraphs.append(_how(study))
     reached = [(one, times) for one in known if (times := one.times) is not None and times > 1]
     if reached:
         most, times = max(reached, key=lambda pair: pair[1])
         paragraphs.append(
-            f"The accuracy of {most.name} of {source.axis.show(most.cost * source.axis.size)} is reached with "
+            f"The accuracy of {most.name} of {study.axis.show(most.cost * study.axis.size)} is reached with "
             f"{times:.1f} times fewer {equal}, by network {most.reached_by}."
         )
     return Section(
-        key="known", title=title, paragraphs=tuple(paragraphs), tables=(_table(known, spread=source.settings.spread),)
+        key="known",
+        title=title,
+        paragraphs=tuple(paragraphs),
+        tables=(_table(known, spread=study.objective.spread),),
     )
 
 
 def _all(number: int) -> str:
-    return "the one known network" if number == 1 else f"each of the {number} known networks"
+    return "the one baseline" if number == 1 else f"each of the {number} baselines"
 
 
 def _named(some: list[KnownNetwork]) -> str:
     return listed([f"{one.name} ({mega(one.macs)} MFLOPs)" for one in some])
 
 
-def _how(source: Source) -> str:
+def _how(study: Study) -> str:
     return (
         "Intervals are from the standard errors of both accuracies as accuracies on new images, all made alike: "
-        f"{source.noise.words()}. Networks share the images, which makes intervals too wide rather than too narrow. "
+        f"{study.noise.words()}. Networks share the images, which makes intervals too wide rather than too narrow. "
         "They hold for one pair at a time, and do not know that the searched network was chosen for its accuracy, "
         "which flatters it: where it was trained again, its further seeds alone are free of that choice."
     )
@@ -145,7 +148,7 @@ def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
         cells.append("-" if one.times is None else f"{one.times:.2f}")
         rows.append(tuple(cells))
     return Table(
-        caption=f"Known networks and the best searched network {'that costs no more' if spread else 'in the budget'}",
+        caption=f"Baselines and the best searched network {'that costs no more' if spread else 'in the budget'}",
         columns=(
             "known (MFLOPs)",
             "% (n)",
@@ -160,6 +163,6 @@ def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
         rows=tuple(rows),
         numeric=(False, True, False, True, True, True, True, True, True),
         note="n: trainings. Further: the difference by the further seeds of the searched network alone. Cheaper: the "
-        "cost of the known network over that of the cheapest searched network of at least its accuracy; below 1 it "
+        "cost of the baseline over that of the cheapest searched network of at least its accuracy; below 1 it "
         "takes more, a dash: none is as accurate.",
     )

@@ -7,18 +7,19 @@ from dataclasses import asdict
 from typing import Any
 
 from igcnas import __version__
+from igcnas.network.budget import Budget
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.results.report.content import Section, Table
 from igcnas.results.report.numbers.provenance import SEARCH, Provenance
-from igcnas.results.report.source import Source
 from igcnas.results.report.words import counted, listed, often
+from igcnas.search.study import Study
 from igcnas.system.harmless import without_folders
-from igcnas.units import duration, mega
+from igcnas.units import duration
 
 _MACHINES = ("x86_64", "AMD64", "aarch64", "arm64", "ppc64le", "riscv64", "i686")
 
 
-def provenance_section(source: Source, found: Provenance) -> Section:
+def provenance_section(study: Study, found: Provenance) -> Section:
     """Words, settings, runs, and the commands that make everything again."""
     tables = [_settings_table(found)]
     if found.runs:
@@ -28,7 +29,7 @@ def provenance_section(source: Source, found: Provenance) -> Section:
         title="Where the numbers come from",
         paragraphs=(_runs_words(found), _test_words(found), _again_words(found)),
         tables=tuple(tables),
-        commands=_commands(source, found),
+        commands=_commands(study, found),
     )
 
 
@@ -82,10 +83,10 @@ def _again_words(found: Provenance) -> str:
     )
 
 
-def _commands(source: Source, found: Provenance) -> tuple[str, ...]:
+def _commands(study: Study, found: Provenance) -> tuple[str, ...]:
     given = [run.command for _, run in found.runs] or [found.command]
     again = ("status {}", "plot {}", "importance {}", "audit {}", "retrain {}", "report {}")
-    made = (*dict.fromkeys(given), *(source.command(words) for words in again))
+    made = (*dict.fromkeys(given), *(study.command(words) for words in again))
     return tuple(dict.fromkeys(without_folders(command) for command in made))
 
 
@@ -108,7 +109,7 @@ def _settings_table(found: Provenance) -> Table:
                 else f" ({100 * found.validation_share:g} %), drawn by the seed"
             ),
         ),
-        ("budget", f"{mega(found.budget_macs)} MFLOPs (multiply-accumulates of convolutions and linear layers)"),
+        ("budget", _budget(found.budget)),
         ("objective", found.objective),
         ("sampler", found.sampler),
         ("pruner", found.pruner),
@@ -142,3 +143,8 @@ def _runs_table(found: Provenance) -> Table:
         rows=rows,
         numeric=(False, False, True, True, False, False, False),
     )
+
+
+def _budget(budget: Budget) -> str:
+    explained = " (multiply-accumulates of convolutions and linear layers)"
+    return budget.words().replace("MFLOPs", f"MFLOPs{explained}", 1)

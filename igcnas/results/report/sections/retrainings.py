@@ -8,12 +8,12 @@ from igcnas.results.report.content import Section, Table
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers.trust import Trust
 from igcnas.results.report.sections.summary import export_sentence
-from igcnas.results.report.source import Source
 from igcnas.search.records import Tested
+from igcnas.search.study import Study
 from igcnas.units import counted
 
 
-def retraining_drawings(source: Source, trust: Trust) -> list[Drawing]:
+def retraining_drawings(study: Study, trust: Trust) -> list[Drawing]:
     """The figure of every retraining that has an accuracy."""
     from igcnas.results.retraining.figure import accuracies_figure
 
@@ -28,13 +28,13 @@ def retraining_drawings(source: Source, trust: Trust) -> list[Drawing]:
                     alt=f"{counted(len(one.tests.rows), 'network')} by test accuracy; the highest mean is "
                     f"{best.mean:.2f} %, of "
                     f"{best.finalist.name}.",
-                    figure=accuracies_figure(one.tests, one.settings, title=source.name),
+                    figure=accuracies_figure(one.tests, one.settings, title=study.name),
                 )
             )
     return drawings
 
 
-def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing], exports: Sequence[Tested]) -> Section:
+def retraining_section(study: Study, trust: Trust, drawings: Sequence[Drawing], exports: Sequence[Tested]) -> Section:
     """What exports measured; every retraining with its tests, and what a reader must know to judge them."""
     from igcnas.results.retraining.report import COMPARED, HEAD, cells, compared, families, notes
 
@@ -68,7 +68,7 @@ def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing]
     if not trust.retrainings:
         paragraphs.append(
             "The finalists have not been trained again from scratch and tested: accuracies of the search are on the "
-            "validation images that chose the networks. The command below trains them and the known networks with "
+            "validation images that chose the networks. The command below trains them and the baselines with "
             "several seeds, and reads the test split once for each."
         )
     return Section(
@@ -77,5 +77,5 @@ def retraining_section(source: Source, trust: Trust, drawings: Sequence[Drawing]
         paragraphs=tuple(paragraphs),
         tables=tuple(tables),
         pictures=tuple(drawing.picture() for drawing in drawings),
-        commands=(source.command("retrain {}"),),
+        commands=(study.command("retrain {}"),),
     )

@@ -87,7 +87,7 @@ def _waste(spending: Spending) -> str:
     wasted = [one for one in spending.purposes if one.waste]
     if not wasted:
         return (
-            "Nothing was wasted: no training failed, and every trained network keeps the budget. Known networks and "
+            "Nothing was wasted: no training failed, and every trained network keeps the budget. Baselines and "
             "repeats find nothing new; they are the price of knowing how good the found networks are."
         )
     parts = [f"{counted(one.trainings, 'training')} that {one.words} ({share(one.share)})" for one in wasted]

@@ -12,8 +12,8 @@ from igcnas.results.report.numbers.known import KnownNetwork
 from igcnas.results.report.numbers.verdict import Candidate, State, Verdict
 from igcnas.results.report.sections.chance import chance_sentence
 from igcnas.results.report.sections.known import known_sentence
-from igcnas.results.report.source import Source
 from igcnas.search.records import Tested
+from igcnas.search.study import Study
 from igcnas.statistics.noise import seed_words
 from igcnas.statistics.racing import SPLIT_NOTE
 from igcnas.units import counted, mega
@@ -35,7 +35,7 @@ def verdict_words(verdict: Verdict | None, state: State) -> str:
         if first.sd is None
         else f"the mean of {counted(first.n, 'training')} with different seeds (sd {first.sd:.2f})"
     )
-    who = f"{first.name}, a known network" if first.name else f"network {first.number}"
+    who = f"{first.name}, a baseline" if first.name else f"network {first.number}"
     found = (
         f"It costs {mega(first.macs)} MFLOPs and reaches {first.mean:.2f} % validation accuracy, {spread}. It is "
         f"{first.label}."
@@ -63,7 +63,7 @@ def _probability(candidate: Candidate) -> str:
 
 
 def summary(
-    source: Source,
+    study: Study,
     verdict: Verdict | None,
     state: State,
     known: tuple[KnownNetwork, ...],
@@ -75,15 +75,15 @@ def summary(
     """The verdict, then what it rests on. trust: what audits say of the short training, in one sentence."""
     paragraphs = [verdict_words(verdict, state)]
     expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
-    beside = [expected, known_sentence(known, source), chance_sentence(chance, source.axis.equal), trust]
+    beside = [expected, known_sentence(known, study), chance_sentence(chance, study.axis.equal), trust]
     beside.append(export_sentence(exports[:1]))
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
-    paragraphs.append(_progress(source, verdict, state))
+    paragraphs.append(_progress(study, verdict, state))
     return Section(
         key="summary",
         title="Summary",
         paragraphs=tuple(paragraph for paragraph in paragraphs if paragraph),
-        commands=() if _chosen(verdict) else (source.command("status {}"),),
+        commands=() if _chosen(verdict) else (study.command("status {}"),),
     )
 
 
@@ -108,7 +108,7 @@ def _expected(verdict: Verdict) -> str:
     )
 
 
-def candidates_sections(source: Source, verdict: Verdict | None, state: State) -> tuple[Section, ...]:
+def candidates_sections(study: Study, verdict: Verdict | None, state: State) -> tuple[Section, ...]:
     """Who else may be the best, and how far single accuracies are believed; none without a choice."""
     if not _chosen(verdict):
         return ()
@@ -116,7 +116,7 @@ def candidates_sections(source: Source, verdict: Verdict | None, state: State) -
         f"The highest of so many single trainings flatters: here it overstates its network by {verdict.optimism:.2f} "
         f"points ({verdict.typical_optimism:.2f} would be usual); "
         f"{seed_words(verdict.seed_sd, verdict.seed_degrees)}. So those that may be the best were trained again with "
-        f"other seeds, as far as the study allowed it. Accuracies are on the {source.images:,} validation images, not "
+        f"other seeds, as far as the study allowed it. Accuracies are on the {study.images:,} validation images, not "
         f"on the test split; {SPLIT_NOTE}."
     )
     return (
@@ -125,12 +125,12 @@ def candidates_sections(source: Source, verdict: Verdict | None, state: State) -
             title="Which network is the best",
             paragraphs=(paragraph,),
             tables=(_table(verdict),) if verdict.others else (),
-            commands=_next(source, state),
+            commands=_next(study, state),
         ),
     )
 
 
-def _progress(source: Source, verdict: Verdict | None, state: State) -> str:
+def _progress(study: Study, verdict: Verdict | None, state: State) -> str:
     held = (
         f"The study holds {words.counted(state.networks, 'network')} ({state.trained} trained to the end"
         f"{f', {state.pruned} pruned' if state.pruned else ''}) and "
@@ -180,8 +180,8 @@ def _table(verdict: Verdict) -> Table:
     )
 
 
-def _next(source: Source, state: State) -> tuple[str, ...]:
+def _next(study: Study, state: State) -> tuple[str, ...]:
     """What to run next."""
     if state.in_use:
-        return (source.command("status {}"),)
-    return (source.command("retrain {}"), source.command("audit {}"), source.command("export {}"))
+        return (study.command("status {}"),)
+    return (study.command("retrain {}"), study.command("audit {}"), study.command("export {}"))

@@ -87,10 +87,10 @@ class _Model:
         ranks = rankdata([scored.score for scored in told])
         scores = norm.ppf((ranks - 0.5) / len(ranks))
         uncertainty = np.array([1.0 if scored.network.complete else _PRUNED_NOISE for scored in told])
-        structures = self._encode(asked, [scored.network.target_macs for scored in told])
+        structures = self._encode(asked, [scored.network.target for scored in told])
         self._process = GaussianProcess.fit(structures, scores / scores.std(), uncertainty)
         if running:
-            at = [network.target_macs for network in known.pending]
+            at = [network.target for network in known.pending]
             self._process = self._process.believing(self._encode(running, at))
 
     def improvement(self) -> Array:
@@ -101,7 +101,7 @@ class _Model:
         return np.asarray(spread * (gain * norm.cdf(gain) + norm.pdf(gain)))
 
     def _at_target(self, structures: Sequence[Asked]) -> tuple[Array, Array]:
-        return self._process.predict(self._encode(structures, [self._known.target_macs] * len(structures)))
+        return self._process.predict(self._encode(structures, [self._known.target] * len(structures)))
 
     def _encode(self, structures: Sequence[Asked], targets: Sequence[int]) -> Encoded:
         plain = encode([asked.parameters for asked in structures], self._axes, self._codes)

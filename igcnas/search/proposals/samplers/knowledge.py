@@ -32,7 +32,7 @@ class Knowledge:
     scored: Sequence[Scored]
     pending: Sequence[Observation]
     number: int
-    target_macs: int
+    target: int
     targets: tuple[int, int]
     seed: int
     mirror: Callable[[], Mirror]

@@ -1,0 +1,158 @@
+"""What a network may cost: a set of limits, each a function of the plan that does not fall as the network gets wider.
+
+To add a limit, add it to LIMITS: its option, the width solver, and what commands say of it follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from igcnas.errors import BudgetError, unknown_name
+from igcnas.network.cost import count_plan
+from igcnas.network.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Limit:
+    """One thing of which a budget allows so much.
+
+    Attributes:
+        name: by which settings and records know it.
+        option: its option, behind `--budget-`.
+        size: what one unit of the option is.
+        words: what it limits, for the help of the option.
+        unit: behind a number that people read, and
+        shown_size: what one of these is.
+        letter: the unit in the name of a study.
+        of: the value of a plan, a whole number that does not fall with the width.
+    """
+
+    name: str
+    option: str
+    size: float
+    words: str
+    unit: str
+    shown_size: float
+    letter: str
+    of: Callable[[Plan], int]
+
+    def show(self, value: float) -> str:
+        """A value with its unit, in three significant digits."""
+        return f"{value / self.shown_size:.3g} {self.unit}"
+
+    def show_exactly(self, value: float) -> str:
+        """A value with its unit, in as many digits as it has."""
+        return f"{value / self.shown_size:.12g} {self.unit}"
+
+    def read(self, number: float) -> int:
+        """The value that a number behind the option means."""
+        if not 0 < number < math.inf:
+            raise BudgetError(f"--budget-{self.option} {number:g} must be a positive number, as in {self._example}")
+        if (value := round(number * self.size)) < 1:
+            raise BudgetError(f"--budget-{self.option} {number:g} allows no {self.name}; raise it")
+        return value
+
+    @property
+    def _example(self) -> str:
+        return "0.2" if self.size > 1 else "200000"
+
+
+MACS = Limit(
+    name="macs",
+    option="mflops",
+    size=1e6,
+    words="millions of multiply-accumulates of convolutions and linear layers for one image (one multiply-accumulate "
+    "counts once; batch norm and activations are free)",
+    unit="MFLOPs",
+    shown_size=1e6,
+    letter="M",
+    of=lambda network: count_plan(network).macs,
+)
+PARAMS = Limit(
+    name="params",
+    option="params",
+    size=1.0,
+    words="parameters: weights and biases, and scale and shift of batch norm",
+    unit="k params",
+    shown_size=1e3,
+    letter="kparams",
+    of=lambda network: count_plan(network).params,
+)
+# In the order in which they are named. The first that a budget has is what networks are spread over.
+LIMITS: dict[str, Limit] = {limit.name: limit for limit in (MACS, PARAMS)}
+
+
+def limit_named(name: str) -> Limit:
+    """The limit of this name; BudgetError names those known."""
+    if name not in LIMITS:
+        raise BudgetError(unknown_name("limit", name, tuple(LIMITS)))
+    return LIMITS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that a network may cost, by the names of the limits.
+
+    >>> Budget({"macs": 200_000, "params": 20_000}).words()
+    '0.2 MFLOPs and 20 k params'
+    """
+
+    limits: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if not self.limits:
+            options = " or ".join(f"--budget-{limit.option} N" for limit in LIMITS.values())
+            raise BudgetError(f"a budget limits something; give {options}")
+        ordered = sorted(self.limits, key=lambda name: list(LIMITS).index(limit_named(name).name))
+        object.__setattr__(self, "limits", {name: self.limits[name] for name in ordered})
+
+    @property
+    def first(self) -> Limit:
+        """The limit that networks of a front are spread over: MACs where they are limited."""
+        return limit_named(next(iter(self.limits)))
+
+    @property
+    def most(self) -> int:
+        """The most that the first limit allows."""
+        return self.limits[self.first.name]
+
+    def below(self, target: int) -> Budget:
+        """The same, but with the first limit at a target."""
+        return Budget({**self.limits, self.first.name: target})
+
+    def keeps(self, network: Plan) -> bool:
+        """Whether a network of this plan keeps every limit."""
+        return all(LIMITS[name].of(network) <= most for name, most in self.limits.items())
+
+    def allows(self, values: Mapping[str, int]) -> bool:
+        """Whether these values, by the names of limits, keep every limit."""
+        return all(values[name] <= most for name, most in self.limits.items())
+
+    def get(self, name: str | None) -> int | None:
+        """What it allows of the limit of this name; None where it does not limit it."""
+        return None if name is None else self.limits.get(name)
+
+    def words(self) -> str:
+        """All limits, for people."""
+        return " and ".join(limit_named(name).show(most) for name, most in self.limits.items())
+
+    def letters(self) -> str:
+        """All limits, for the name of a study."""
+        return "-".join(
+            f"{most / (limit := limit_named(name)).shown_size:g}{limit.letter}" for name, most in self.limits.items()
+        )
+
+    def options(self) -> list[str]:
+        """The options of a command line that mean this budget."""
+        words = []
+        for name, most in self.limits.items():
+            limit = limit_named(name)
+            words += [f"--budget-{limit.option}", f"{most / limit.size:.12g}"]
+        return words
+
+
+def macs_budget(macs: int) -> Budget:
+    """A budget that limits multiply-accumulates alone."""
+    return Budget({MACS.name: macs})

@@ -1,0 +1,129 @@
+"""The best network of a study, or any other of it, as a folder that anyone can use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from igcnas.network.exported import exported_in
+from igcnas.search.records import TrialRecord, standard_error, trained
+from igcnas.search.study import Study
+from igcnas.system.files import restore_folder
+from igcnas.units import counted
+
+if TYPE_CHECKING:
+    from igcnas.data.dataset import Dataset
+
+BEST = "best"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written, and how well it answers.
+
+    Attributes:
+        folder: where it is.
+        parity: the largest relative difference of each form to the trained network.
+        accuracies: of each form on the test images, in percent.
+        images: test images.
+        always: what answering one class always would score, where the test images are unbalanced; else None.
+    """
+
+    folder: Path
+    parity: Mapping[str, float]
+    accuracies: Mapping[str, float]
+    images: int
+    always: str | None
+
+
+def export_of(study: Study, number: int | None = None) -> Exported:
+    """Export the leader, into best/, or the network of this number, into the folder of its first training.
+
+    The test split is read once.
+
+    Raises:
+        StudyError: there is no such network, its weights are damaged, or the data have changed.
+    """
+    from igcnas.data.examination import is_unbalanced, largest_class
+    from igcnas.export.folder import export_network
+    from igcnas.search.worker import check_weights
+    from igcnas.training.runs.weights import read_state
+
+    # Of a network with repeats the first training is exported: all have one architecture.
+    record = study.trained_record(number)
+    target = study.folder / BEST if number is None else study.folder_of(record) / "export"
+    check_weights(study.folder_of(record), record.architecture)
+    state = read_state(study.weights_of(record))
+    dataset = study.data
+    mean, std = _normalisation(study, dataset)
+    test = dataset.load_test()
+    label, share = largest_class(test.labels)
+    always = f"answering {dataset.classes[label]!r} always would score {100 * share:.2f} % of the test images"
+    unbalanced = is_unbalanced(share, dataset.num_classes)
+    settings = study.settings
+    report = export_network(
+        folder=target,
+        architecture=record.architecture,
+        state=state,
+        mean=mean,
+        std=std,
+        classes=dataset.classes,
+        test=(test.images, test.labels),
+        facts=_facts(study, record) | ({"largest class": always} if unbalanced else {}),
+        data={
+            "name": settings.data.name,
+            "fingerprint": settings.data.fingerprint,
+            "streamed": False,
+            "validation": settings.training.validation_fraction,
+            "seed": settings.training.seed,
+            "own_validation": settings.data.own_validation,
+            "skip_bad": settings.data.skip_bad,
+        },
+    )
+    return Exported(
+        folder=target,
+        parity=report.parity,
+        accuracies=report.accuracies,
+        images=len(test.labels),
+        always=always if unbalanced else None,
+    )
+
+
+def is_current(study: Study) -> bool:
+    """Whether best/ holds the leader of all that the study holds: then the test split need not be read again."""
+    restore_folder(study.folder / BEST)
+    found = exported_in(study.folder / BEST)
+    leader = study.leader
+    return found is not None and leader is not None and found.facts.get("network") == _chosen(study, leader)
+
+
+def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
+    settings, accuracy = study.settings, record.val_accuracy or 0.0
+    error = standard_error(accuracy, study.images)
+    return {
+        "study": study.folder.name,
+        "network": _chosen(study, record),
+        "budget": study.budget.words(),
+        "data": settings.data.name,
+        "validation accuracy": f"{accuracy:.2f} % +- {error:.2f} (one standard error, "
+        f"{counted(study.images, 'image')}; chosen by it among "
+        f"{counted(len(trained(study.records)), 'network')}, so it is optimistic)",
+        "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
+        f"{record.seconds:.1f} s on {record.device}",
+    }
+
+
+def _chosen(study: Study, record: TrialRecord) -> str:
+    return f"number {record.number} of {len(trained(study.records))} trained"
+
+
+def _normalisation(study: Study, dataset: Dataset) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, as the training normalised with."""
+    import torch
+
+    from igcnas.training.tensors import TrainingData
+
+    data = TrainingData.of(dataset, study.settings.training, torch.device("cpu"))
+    return data.mean.tolist(), data.std.tolist()

@@ -1,0 +1,95 @@
+"""The folder of a study: a plain Optuna storage, the settings that guard a resume, and a folder for each network.
+
+studies/NAME/settings.json       what was searched, on what, how trained
+             journal.log         Optuna storage: optuna.load_study and optuna-dashboard open it
+             lock                held by the one controller
+             trials/00012/       result.json, weights.safetensors, while it runs checkpoint.pt
+             pareto.png, trials.csv, best/
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from igcnas.errors import StudyError, unknown_name
+from igcnas.search.settings import StudySettings, study_names
+from igcnas.system.files import read_back, write_text
+from igcnas.system.names import shown, stays_inside
+
+if TYPE_CHECKING:
+    import optuna
+
+_DIRECTIONS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
+
+
+def find_study(name: str | Path, root: Path = Path("studies")) -> Path:
+    """The folder of a study, given as a path or as a name in `root`; StudyError names those known if there is none."""
+    inside = [root / name] if stays_inside(str(name)) else []
+    for folder in (Path(name), *inside):
+        try:
+            if str(name).strip() and (folder / "settings.json").is_file():
+                return folder
+        except (OSError, ValueError):  # too long, a loop of links, a NUL
+            continue
+    known = study_names(root)
+    if not known:
+        raise StudyError(f"no study {shown(str(name))}, and none in {root}; give the path of its folder")
+    raise StudyError(f"{unknown_name('study', str(name), known)} (in {root})")
+
+
+def trial_folder(folder: Path, number: int) -> Path:
+    """Where the files of one network are."""
+    return folder / "trials" / f"{number:05d}"
+
+
+def guard_settings(folder: Path, settings: StudySettings) -> None:
+    """Write the settings of a study, which may hold new paths; refuse to resume one that was started with others."""
+    path = folder / "settings.json"
+    if path.exists():
+        begun = StudySettings.read(folder)
+        found = begun.differences(settings)
+        if found:
+            shown = "; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else "")
+            advice = begun.data.advice() if begun.data.fingerprint != settings.data.fingerprint else ""
+            raise StudyError(
+                f"study {folder.name!r} was started with other settings ({shown}); "
+                f"{advice or 'go back to those, or start another with --study NAME'}"
+            )
+    text = json.dumps(settings.to_dict(), indent=2) + "\n"
+    if read_back(path) != text.encode():
+        write_text(path, text)
+
+
+def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optuna.Study:
+    """The Optuna study of a folder; with settings it is made if it is not there yet."""
+    import optuna
+
+    from igcnas.search.storage import open_storage
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if create_for is None:
+        if not (folder / "journal.log").exists():
+            raise StudyError(f"study {folder.name!r} has no journal yet; run the search first")
+        names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
+        if not names:
+            raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again")
+        return optuna.load_study(study_name=names[0], storage=storage)
+    names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
+    metrics = create_for.compares.metrics
+    study = optuna.create_study(
+        study_name=names[0] if names else folder.name,  # a folder may have been renamed; its study was not
+        storage=storage,
+        directions=_DIRECTIONS[: len(metrics)],
+        load_if_exists=True,
+    )
+    if not study.metric_names:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # experimental since 3.2
+            study.set_metric_names(metrics)
+        for name, most in create_for.budget.limits.items():
+            study.set_user_attr(f"budget_{name}", most)
+        study.set_user_attr("data", create_for.data.name)
+    return study

@@ -1,0 +1,222 @@
+"""The settings of a study: all that decides which networks it proposes, and how it trains them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from igcnas.errors import StudyError, unknown_name
+from igcnas.network.budget import Budget
+from igcnas.search.objective import OBJECTIVES, Objective, objective_named
+from igcnas.system import bounds
+from igcnas.system.reading import as_kind, read_json
+from igcnas.training.settings import TrainingSettings, flatten, with_first_engine
+
+if TYPE_CHECKING:
+    from igcnas.data.dataset import Dataset
+
+PRUNERS = ("none", "halving")
+_FORMAT = 2
+_READING = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Which data: how to load it again, and what it was. The path may change between runs, the content may not.
+
+    own_validation: the data bring their validation split; False in studies from before that was looked at, which let it
+    join the training data, and still do. majority: name and share, in percent, of the largest class of the validation
+    images; "" where it is not stored. reading: how pixels are read, 1 before orientation and grey by pixels.
+    """
+
+    spec: str
+    data_dir: str | None
+    image_size: bounds.Pixels | None
+    name: str
+    fingerprint: str
+    input_shape: tuple[bounds.Channels, bounds.Pixels, bounds.Pixels]
+    classes: Annotated[tuple[bounds.Text, ...], Meta(min_length=1, max_length=bounds.CLASSES)]
+    validation_images: bounds.Count
+    own_validation: bool = False
+    skip_bad: bool = False
+    majority_class: str = ""
+    majority: float = 0.0
+    reading: int = 1
+
+    @staticmethod
+    def of(
+        dataset: Dataset,
+        training: TrainingSettings,
+        *,
+        spec: str,
+        data_dir: Path | None,
+        image_size: int | None,
+        skip_bad: bool = False,
+    ) -> DataSettings:
+        """Settings of a loaded data set; paths become absolute."""
+        from igcnas.data.examination import largest_class
+
+        kind, separator, place = spec.partition(":")
+        _, validation = dataset.split(fraction=training.validation_fraction, seed=training.seed)
+        largest, share = largest_class(validation.labels)
+        return DataSettings(
+            spec=f"{kind}:{Path(place).expanduser().absolute()}" if separator else spec,
+            data_dir=None if data_dir is None else str(data_dir.expanduser().absolute()),
+            image_size=image_size,
+            name=dataset.name,
+            fingerprint=dataset.fingerprint(),
+            input_shape=dataset.input_shape,
+            classes=dataset.classes,
+            validation_images=len(validation.labels),
+            own_validation=dataset.own_validation > 0,
+            skip_bad=skip_bad,
+            majority_class=dataset.classes[largest],
+            majority=round(100 * share, 2),
+            reading=_READING,
+        )
+
+    def load(self) -> Dataset:
+        """Read the data set again."""
+        from igcnas.data.loading import load_dataset
+
+        data_dir = None if self.data_dir is None else Path(self.data_dir)
+        return load_dataset(
+            self.spec,
+            data_dir=data_dir,
+            image_size=self.image_size,
+            skip_bad=self.skip_bad,
+            own_validation=self.own_validation,
+        )
+
+    def load_same(self, study: str) -> Dataset:
+        """Read the data set again; StudyError where its content is another than when this study was made."""
+        dataset = self.load()
+        if dataset.fingerprint() != self.fingerprint:
+            raise StudyError(
+                f"the data of study {study!r} has changed since it was searched; {self.advice() or 'restore it'}"
+            )
+        return dataset
+
+    def advice(self) -> str:
+        """What to do where the data differ and the study was made when pictures were read otherwise; else ""."""
+        if self.reading >= _READING or not self.spec.startswith(("imagefolder:", "npz:")):
+            return ""
+        return (
+            "they were changed, or it is an older study and igcnas now reads pictures otherwise (turned as EXIF says, "
+            "transparency on white, grey by their pixels: docs/data.md); restore them, or search again with another "
+            "--study NAME; report, status and plot still open this one"
+        )
+
+    @property
+    def unbalanced(self) -> bool:
+        """Whether the largest class is so large that an accuracy should be read beside it."""
+        return self.majority > 120 / max(1, len(self.classes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Family:
+    """What every block family of a space says of itself."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Space:
+    """What a report reads of the space of a study; block families have more of their own."""
+
+    name: str
+    families: tuple[_Family, ...]
+    stages: Annotated[int, Meta(ge=1, le=64)]
+    depths: tuple[bounds.Positive, ...]
+    growths: tuple[float, ...]
+    final_sizes: tuple[bounds.Positive, ...]
+    head_ratios: tuple[bounds.Count, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """All that decides which networks a study proposes and how it trains them.
+
+    min_epochs: the first epoch after which the pruner may end a training; 0 where there is none. budget_macs, limits:
+    the budget; limits holds all that is limited but MACs, by the names of the limits.
+    """
+
+    space: Mapping[str, Any]
+    space_path: str
+    objective: str
+    sampler: str
+    baselines: bool
+    seed: bounds.Seed
+    data: DataSettings
+    training: TrainingSettings
+    pruner: str = "none"
+    min_epochs: bounds.Epoch = 0
+    budget_macs: bounds.Macs | None = None
+    limits: Mapping[str, bounds.Macs] = field(default_factory=dict)
+
+    @property
+    def budget(self) -> Budget:
+        """What a network may cost."""
+        macs = {} if self.budget_macs is None else {"macs": self.budget_macs}
+        return Budget({**macs, **self.limits})
+
+    @property
+    def compares(self) -> Objective:
+        """What its networks are compared by."""
+        return objective_named(self.objective)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for settings.json."""
+        plain: dict[str, Any] = json.loads(json.dumps({"format": _FORMAT, **asdict(self)}))
+        return plain
+
+    @staticmethod
+    def read(folder: Path) -> StudySettings:
+        """Settings of the study in this folder."""
+        path = folder / "settings.json"
+        if not path.is_file():
+            known = ", ".join(study_names(folder.parent)) or "none"
+            raise StudyError(f"no study in {folder}; studies there: {known}")
+        advice = "restore it, or use a new --study name"
+        data = read_json(path, dict[str, Any], advice=advice)
+        _refuse_others(path, data)
+        data["training"] = with_first_engine(data.get("training"))
+        settings = as_kind(data, StudySettings, where=str(path), advice=advice)
+        as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
+        named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}
+        for what, (name, choices) in named.items():
+            if name not in choices:
+                raise StudyError(f"{path} is damaged ({unknown_name(what, name, choices)}); {advice}")
+        return settings
+
+    def differences(self, other: StudySettings) -> list[str]:
+        """Each setting that differs, as 'name: this -> other'; paths do not count."""
+        mine, theirs = flatten(self.to_dict()), flatten(other.to_dict())
+        ignored = ["space_path", "data.spec", "data.data_dir"]
+        ignored += ["data.classes", "data.majority", "data.majority_class", "data.reading"]  # the fingerprint has them
+        keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
+        return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def _refuse_others(path: Path, data: Mapping[str, Any]) -> None:
+    """StudyError for settings that are not those of a study of this version; a format says nothing of what has it."""
+    if "finalists" in data:
+        raise StudyError(f"{path.parent} is a retraining, not a study; name the study that it lies in")
+    if "recipe" in data and "architecture" in data:
+        raise StudyError(
+            f"{path.parent} is one training by igcnas train, not a study; its best weights are best.safetensors there, "
+            "and igcnas evaluate tells its accuracy"
+        )
+    if data.get("format") != _FORMAT:
+        raise StudyError(f"{path} was written by another version of igcnas; use a new --study name")
+
+
+def study_names(root: Path) -> list[str]:
+    """Names of the studies under a folder."""
+    return sorted(path.parent.name for path in root.glob("*/settings.json"))
