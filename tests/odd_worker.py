@@ -43,10 +43,10 @@ def main(descriptor: int, text: str) -> None:
     import torch
 
     from igcnas.errors import CaptureError, TrainingError
-    from igcnas.search.worker import process, trainer
+    from igcnas.search.worker import Job, process, searching, trainer
 
     odd = json.loads(text)
-    plain_run, plain_train = trainer.Trainer.run, trainer.train
+    plain_run, plain_train = Job.run, searching.train
     whole: list[bool] = []
 
     def among(kind: str, ident: str) -> bool:
@@ -58,8 +58,8 @@ def main(descriptor: int, text: str) -> None:
         os.write(file, line)
         os.close(file)
 
-    def run(self: trainer.Trainer, job: Any, on_epoch: Any) -> Any:
-        whole[:] = [self.setup.memory_fraction is None]
+    def run(job: Job, owner: trainer.Trainer, on_epoch: Any) -> Any:
+        whole[:] = [owner.setup.memory_fraction is None]
         tell(
             at="begin",
             network=job.architecture.id,
@@ -67,7 +67,7 @@ def main(descriptor: int, text: str) -> None:
             checkpoint=(Path(job.folder) / "checkpoint.pt").exists(),
         )
         try:
-            return plain_run(self, job, on_epoch)
+            return plain_run(job, owner, on_epoch)
         finally:
             tell(at="end", network=job.architecture.id, pid=os.getpid())
 
@@ -88,7 +88,7 @@ def main(descriptor: int, text: str) -> None:
         result = plain_train(architecture, data, settings, on_epoch=told, capture=capture, **other)
         return dataclasses.replace(result, steps="eager" if capture is False else "graph")
 
-    trainer.Trainer.run, trainer.train = run, train  # type: ignore[method-assign]
+    Job.run, searching.train = run, train  # type: ignore[method-assign]
     if odd["gpu"] is not None:
         trainer.resolve_device = lambda _name: torch.device("cpu")
         trainer.describe = lambda _device: odd["gpu"]

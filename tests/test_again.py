@@ -9,16 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from campaigns import Here, long_training, trained_alone
 
-from analysis.width_trial import training as width_trial
-from analysis.width_trial.data import pooled
 from analysis.width_trial.networks import Entrant
 from analysis.width_trial.settings import TrialSettings
+from analysis.width_trial.training import WidthTraining
 from igcnas.cli import main
 from igcnas.data.dataset import take
 from igcnas.data.loading import load_dataset
@@ -26,14 +24,11 @@ from igcnas.errors import CaptureError
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
 from igcnas.network.grouping import Interleaved
-from igcnas.results.audit.long import train_long
-from igcnas.results.retraining import Finalist, Retraining, RetrainSettings
+from igcnas.results.retraining import Finalist, FinalistTraining, RetrainSettings
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.steps import EagerSteps
-from igcnas.training.tensors import TrainingData
 
 ROOT = Path(__file__).resolve().parent.parent
-CPU = torch.device("cpu")
 WHOLE = load_dataset("digits")
 DIGITS = dataclasses.replace(WHOLE, train=take(WHOLE.train, np.arange(340)))
 SETTINGS = TrainingSettings(epochs=1, engine="eager")
@@ -137,31 +132,19 @@ def test_a_training_loses_no_step_that_its_checkpoint_has(tmp_path: Path) -> Non
     assert f"steps {16 - 9}" in ended.stdout
 
 
-class Silent:
-    """An observer of a retraining."""
-
-    def started(self, _training: Any) -> None:
-        pass
-
-    def epoch(self, _report: Any) -> None:
-        pass
-
-    def finished(self, _training: Any, _result: Any) -> None:
-        pass
-
-
 def retrain(folder: Path) -> object:
     finalist = Finalist(name="Known", published=True, number=None, architecture=NETWORK, val_accuracy=None, trainings=0)
     settings = RetrainSettings(
         data_name="digits", data_fingerprint=DIGITS.fingerprint(), budget_macs=30_000, training=SETTINGS,
         finalists=(finalist,), seeds=1, top=1, trials=None, margin=0.5,
     )  # fmt: skip
-    return Retraining(folder, settings, DIGITS, CPU).run(Silent())
+    return trained_alone(FinalistTraining.of(folder, settings, finalist, 0), Here(DIGITS, SETTINGS))
 
 
 def audit(folder: Path) -> object:
     (folder / "trainings").mkdir(exist_ok=True)
-    return train_long(NETWORK, TrainingData.of(DIGITS, SETTINGS, CPU), SETTINGS, folder, number=0, seed=0)
+    training = long_training(folder, NETWORK, SETTINGS)
+    return trained_alone(training, Here(DIGITS, SETTINGS, images="split"))
 
 
 def width(folder: Path) -> object:
@@ -173,8 +156,8 @@ def width(folder: Path) -> object:
     entrant = Entrant(
         name="a", kind="igc", L=2, M=2, macs=0, params=0, deviation=0.0, width_share=1.0, architecture=NETWORK
     )  # fmt: skip
-    training = width_trial.Training(entrant=entrant, rate=0.6, repeat=0)
-    return width_trial.train(folder, training, settings, pooled(DIGITS, "repeated"), CPU)
+    training = WidthTraining.of(folder, settings, entrant, rate=0.6, repeat=0)
+    return trained_alone(training, Here(DIGITS, SETTINGS, images="none"))
 
 
 @pytest.mark.parametrize("train", [retrain, audit, width])

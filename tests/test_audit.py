@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -10,30 +11,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from campaigns import Here, trained_alone
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from igcnas.cli import main
-from igcnas.cli.progress.audit import AuditProgress
+from igcnas.cli.progress.campaign import CampaignProgress
 from igcnas.data.loading import load_dataset
 from igcnas.results.audit.figure import draw_scatter, draw_taus, save_audit
-from igcnas.results.audit.folder import Training, read_training
-from igcnas.results.audit.long import FIRST_REPEAT, train_long
+from igcnas.results.audit.folder import LongResult
+from igcnas.results.audit.long import FIRST_REPEAT, LongTraining
 from igcnas.results.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
 from igcnas.results.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
 from igcnas.results.audit.table import Title, as_json, networks, page
 from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
+from igcnas.search.evaluation import Interrupted
 from igcnas.search.folder import open_study
 from igcnas.search.records import records
 from igcnas.search.settings import StudySettings
-from igcnas.training.engine import EpochReport, Stopped
+from igcnas.training.engine import EpochReport
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
@@ -78,41 +80,37 @@ def results(folder: Path) -> dict[str, Any]:
 def test_a_long_training_is_that_of_the_search_with_more_epochs_and_an_unused_seed(study: Path, tmp_path: Path) -> None:
     record, data, settings = first_record(study)
     (tmp_path / "trainings").mkdir()
-    found = train_long(record.architecture, data, settings, tmp_path, number=3, seed=1)
+    training = long(record, settings, tmp_path, number=3, repeat=1)
+    found = trained_alone(training, workers(study, settings))
     expected = train(record.architecture, data, settings, repeat=FIRST_REPEAT + 1)
     assert found.val_accuracy == expected.val_accuracy
     assert found.curve == [report.val_accuracy for report in expected.curve]
-    assert read_training(tmp_path, 3, 1) == found
-    assert read_training(tmp_path, 3, 0) is None
+    assert training.read() == found
+    assert long(record, settings, tmp_path, number=3, repeat=0).read() is None
     assert [path.name for path in (tmp_path / "trainings").iterdir()] == ["00003-1.json"]
 
 
 def test_a_long_training_that_was_stopped_goes_on_to_the_same_bits(study: Path, tmp_path: Path) -> None:
-    record, data, settings = first_record(study, epochs=4)
+    record, _, settings = first_record(study, epochs=4)
     for name in ("whole", "cut"):
         (tmp_path / name / "trainings").mkdir(parents=True)
-    whole = train_long(record.architecture, data, settings, tmp_path / "whole", number=0, seed=0)
-    epochs: list[int] = []
-    started: list[int] = []
+    whole = trained_alone(long(record, settings, tmp_path / "whole"), workers(study, settings))
+    asked = [0]
 
-    def go(stop: Callable[[], bool]) -> Training:
-        return train_long(
-            record.architecture,
-            data,
-            settings,
-            tmp_path / "cut",
-            number=0,
-            seed=0,
-            on_start=started.append,
-            on_epoch=lambda report: epochs.append(report.epoch),
-            stop=stop,
-        )
+    def go(most: int) -> LongResult:
+        def stop() -> bool:  # asked at each step
+            asked[-1] += 1
+            return asked[-1] > most
 
-    for after in (1, 3):
-        with pytest.raises(Stopped):
-            go(lambda after=after: len(set(epochs)) >= after)  # type: ignore[misc]
-    cut = go(lambda: False)
-    assert started == [0, 1, 3]
+        asked.append(0)
+        return trained_alone(long(record, settings, tmp_path / "cut"), workers(study, settings, stop=stop))
+
+    for steps in (3, 2):
+        with pytest.raises(Interrupted):
+            go(steps)
+    cut = go(1000)
+    assert asked[1:3] == [3 + 1, 2 + 1]  # the step that was asked about was not done
+    assert asked[3] == 4 * 2 - 3 - 2  # of two steps an epoch
     assert cut.curve == whole.curve
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
     assert not list((tmp_path / "cut" / "trainings").glob("*.pt"))
@@ -123,31 +121,31 @@ def test_a_training_that_diverges_is_a_result_and_one_with_a_damaged_checkpoint_
 ) -> None:
     record, data, settings = first_record(study)
     (tmp_path / "trainings").mkdir()
-    broken = TrainingData(
-        training=data.training,
-        validation=data.validation,
-        num_classes=data.num_classes,
-        mean=torch.full_like(data.mean, math.nan),
-        std=data.std,
-        flip=data.flip,
-        pad=data.pad,
-    )
-    found = train_long(record.architecture, broken, settings, tmp_path, number=0, seed=0)
+    broken = workers(study, settings)
+    broken.trainer._data = dataclasses.replace(data, mean=torch.full_like(data.mean, math.nan))
+    found = trained_alone(long(record, settings, tmp_path), broken)
     assert found.val_accuracy is None
     assert found.failed is not None
     assert "diverged" in found.failed
     (tmp_path / "trainings" / "00000-1.pt").write_bytes(b"torn")
     notes: list[str] = []
-    again = train_long(record.architecture, data, settings, tmp_path, number=0, seed=1, note=notes.append)
-    assert read_training(tmp_path, 0, 1) == again
+    training = long(record, settings, tmp_path, repeat=1)
+    again = trained_alone(training, workers(study, settings, note=notes.append))
+    assert training.read() == again
     assert again.failed is None
     assert len(notes) == 1
     assert "00000-1.pt is damaged" in notes[0]
 
 
-def first_record(study: Path, *, epochs: int = 2) -> Any:
-    import dataclasses
+def long(record: Any, settings: Any, folder: Path, *, number: int = 0, repeat: int = 0) -> LongTraining:
+    return LongTraining.of(folder, record, settings, number=number, repeat=repeat)
 
+
+def workers(study: Path, settings: Any, **how: Any) -> Here:
+    return Here(StudySettings.read(study).data.load(), settings, images="split", **how)
+
+
+def first_record(study: Path, *, epochs: int = 2) -> Any:
     settings = StudySettings.read(study)
     data = TrainingData.of(settings.data.load(), settings.training, torch.device("cpu"))
     record = first_trainings(records(open_study(study)))[0]
@@ -205,6 +203,7 @@ def test_more_seeds_go_on_and_other_settings_are_refused(study: Path, capsys: py
     ("words", "message"),
     [
         (["--epochs", "1"], "--epochs 1 is not longer than the 1 epoch of the study"),
+        (["--workers", "none"], "--workers none must be a number of 1 or more, or auto"),
         (["--networks", "0"], "--networks 0 must be at least 1"),
         (["--networks", "8", "--epochs", "3"], "the study holds 7 trained networks, but 3 bands need 9"),
         (["--bands", "2", "--networks", "5", "--epochs", "4"], "--networks 5, but 2 bands need 6"),
@@ -229,13 +228,15 @@ def test_an_audit_killed_and_then_interrupted_goes_on_to_the_same_trainings(
         "audit",
         str(study),
         "--networks",
-        "4",
+        "3",
         "--bands",
         "1",
         "--seeds",
         "1",
         "--epochs",
-        "20",
+        "120",
+        "--workers",
+        "1",
         "--device",
         "cpu",
     ]
@@ -250,18 +251,18 @@ def test_an_audit_killed_and_then_interrupted_goes_on_to_the_same_trainings(
     have = len(results(tmp_path / "cut"))
     assert 1 <= have < 3
 
-    def interrupt(_self: AuditProgress, report: EpochReport) -> None:
+    def interrupt(_self: CampaignProgress, _training: LongTraining, report: EpochReport) -> None:
         if report.epoch == 7:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(AuditProgress, "epoch", interrupt)
+        patch.setattr(CampaignProgress, "epoch", interrupt)
         assert main([*words, *cut]) == 130
     assert "nothing is lost. To go on:" in capsys.readouterr().out
     assert len(list((tmp_path / "cut" / "trainings").glob("*.pt"))) == 1
     assert len(results(tmp_path / "cut")) == have
     assert main([*words, *cut]) == 0
-    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    assert main([*words, "--workers", "2", "--out", str(tmp_path / "whole")]) == 0
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
     assert (tmp_path / "cut" / "audit.csv").read_bytes() == (tmp_path / "whole" / "audit.csv").read_bytes()
 
@@ -331,11 +332,11 @@ def test_networks_with_a_failed_training_are_left_out_and_named(study: Path) -> 
     )  # fmt: skip
     sample = Sample.draw(first_trainings(every), wanted)
     trainings = [
-        Training(number=m.number, seed=seed, architecture_id="", epochs=2, val_accuracy=50.0 + seed)
+        LongResult(number=m.number, seed=seed, architecture_id="", epochs=2, val_accuracy=50.0 + seed)
         for m in sample.members
         for seed in (1, 0)
     ]
-    trainings[0] = Training(number=trainings[0].number, seed=1, architecture_id="", epochs=2, failed="diverged")
+    trainings[0] = LongResult(number=trainings[0].number, seed=1, architecture_id="", epochs=2, failed="diverged")
     scores = {m.number: dict.fromkeys(BASELINES, 1.0) for m in sample.members}
     found, left_out = rows(sample, every, trainings, scores)
     assert len(found) == 5

@@ -131,7 +131,7 @@ def trained(trainer: Trainer, folder: Path) -> list[str]:
     """Train; the notes."""
     notes: list[str] = []
     trainer.note = notes.append
-    trainer.run(Job(architecture=network(), folder=str(folder)), lambda _report: False)
+    Job(architecture=network(), folder=str(folder)).run(trainer, lambda _report: False)
     return notes
 
 

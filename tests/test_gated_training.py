@@ -114,7 +114,7 @@ def test_the_worker_measures_a_trained_network_on_the_validation_images(tmp_path
     threads = torch.get_num_threads()
     worker = Trainer(WorkerSetup(data=data, training=training, device="cpu"))
     architecture = network(InvertedResidual(expansion=2, expand=DENSE, project=spectral(4)))
-    found, _ = worker.run(Job(architecture=architecture, folder=str(tmp_path)), lambda _report: False)
+    found, _ = Job(architecture=architecture, folder=str(tmp_path)).run(worker, lambda _report: False)
     torch.set_num_threads(threads)
     result = train(architecture, worker.data, training)
     images = worker.data.normalize(worker.data.validation.images)

@@ -18,7 +18,7 @@ import pytest
 
 from igcnas.cli import main
 from igcnas.cli.common import Stop
-from igcnas.cli.progress.search import sparkline
+from igcnas.cli.progress.display import sparkline
 from igcnas.errors import MachineError, StudyError
 from igcnas.system import program, streams
 
@@ -40,7 +40,7 @@ def coded(code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
 
 SAYING = (
     "def work():\n"
-    "    from igcnas.cli.progress.search import sparkline\n"
+    "    from igcnas.cli.progress.display import sparkline\n"
     "    print(sparkline([0, 50, 100]), '\\u00e9\\u4e2d\\udcff'); print('\\u4e2d', file=sys.stderr); return 0\n"
     "sys.exit(program.run(work))"
 )

@@ -666,17 +666,16 @@ def test_what_is_damaged_is_named_and_the_rest_is_read(tmp_path, source):
 
 
 def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path, source):
+    from campaigns import retrain_settings
     from test_retraining import made as result_of
-    from test_retraining import settings as retrain_settings
 
-    from igcnas.results.retraining import guard
-    from igcnas.results.retraining.execution import trainings_of
+    from igcnas.results.retraining import guard, retraining
 
     folder = tmp_path / "retrain-2"
     folder.mkdir()
     chosen = guard(folder, retrain_settings())
-    for training in trainings_of(chosen)[:3]:
-        identity = {"architecture_id": "", "training_seed": chosen.seed(training.finalist, training.repeat)}
+    for training in retraining(folder, chosen).trainings[:3]:
+        identity = {"architecture_id": "", "training_seed": training.seed}
         result = result_of(training.finalist.name, training.repeat, 350)
         (folder / f"{training.stem}.json").write_text(json.dumps(identity | result.to_dict()))
     (found,) = trust_of(dataclasses.replace(source, folder=tmp_path)).retrainings

@@ -13,78 +13,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
+from campaigns import DIGITS, PAIR, SHORT, WHOLE, Here, finalist, network, retrain_settings
 from optuna.trial import TrialState, create_trial
 
 from igcnas.cli import main
-from igcnas.data.dataset import Dataset, Split, take
-from igcnas.data.loading import load_dataset
+from igcnas.data.dataset import Dataset, Split
 from igcnas.errors import IgcnasError, StudyError
-from igcnas.network.architecture import Architecture, Stage
-from igcnas.network.blocks import BasicBlock
+from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count
-from igcnas.network.grouping import Grouping, Interleaved, MultiSpectral
+from igcnas.network.grouping import MultiSpectral
 from igcnas.results.retraining import (
-    Finalist,
+    FinalistTraining,
     Result,
-    Retraining,
     RetrainSettings,
-    Training,
     choose_finalists,
     figure,
     guard,
     report,
+    retraining,
     tabulate,
 )
-from igcnas.results.retraining.execution import Stopped, expected_seconds
+from igcnas.results.retraining.execution import expected_seconds
+from igcnas.search.evaluation import Interrupted
 from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import proposal_attributes, records
 from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
 from igcnas.training.runs.weights import Checkpoint
-from igcnas.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
-CPU = torch.device("cpu")
-WHOLE = load_dataset("digits")
-# Five steps an epoch: enough to be hit in the middle.
-DIGITS = dataclasses.replace(WHOLE, train=take(WHOLE.train, np.arange(340)))
-SHORT = TrainingSettings(epochs=2, learning_rate=0.6)
 IMAGES = 359
-
-
-def network(width: int, grouping: Grouping | None = None) -> Architecture:
-    block = BasicBlock(grouping=grouping or Interleaved(L=width // 2, M=2))
-    stage = Stage(block=block, width=width, repeats=1, stride=2)
-    return Architecture(family="test", input_shape=(1, 8, 8), num_classes=10, stem_channels=4, stages=(stage,))
-
-
-def finalist(name: str, architecture: Architecture, *, published: bool = False) -> Finalist:
-    number = None if published else int(name.split()[1])
-    return Finalist(
-        name=name, published=published, number=number, architecture=architecture, val_accuracy=None, trainings=0
-    )
-
-
-PAIR = (finalist("trial 3", network(4)), finalist("Known", network(8), published=True))
-
-
-def settings(
-    finalists: Sequence[Finalist] = PAIR, *, seeds: int = 2, epochs: int = 2, margin: float = 0.5
-) -> RetrainSettings:
-    return RetrainSettings(
-        data_name="digits",
-        data_fingerprint=DIGITS.fingerprint(),
-        budget_macs=30_000,
-        training=dataclasses.replace(SHORT, epochs=epochs),
-        seeds=seeds,
-        top=1,
-        trials=None,
-        margin=margin,
-        finalists=tuple(finalists),
-    )
 
 
 class Told:
@@ -93,13 +52,13 @@ class Told:
     def __init__(self) -> None:
         self.events: list[str] = []
 
-    def started(self, training: Training) -> None:
+    def started(self, training: Any) -> None:
         self.events.append(f"start {training.stem}")
 
-    def epoch(self, report: Any) -> None:
+    def epoch(self, training: Any, report: Any) -> None:
         self.events.append(f"epoch {report.epoch}")
 
-    def finished(self, training: Training, result: Result) -> None:
+    def finished(self, training: Any, result: Result) -> None:
         self.events.append(f"end {training.stem}")
 
     def watching(self, dataset: Dataset) -> Dataset:
@@ -110,6 +69,15 @@ class Told:
         return dataclasses.replace(dataset, load_test=load_test)
 
 
+def trained(
+    folder: Path, settings: RetrainSettings, told: Told, *, notes: list[str] | None = None, **how: Any
+) -> list[Result]:
+    """All results of a retraining of the digits."""
+    note = [].append if notes is None else notes.append
+    workers = Here(told.watching(DIGITS), settings.training, note=note, **how)
+    return retraining(folder, settings, note=note).run(workers, told)
+
+
 def timeless(results: Sequence[Result]) -> list[Result]:
     return [dataclasses.replace(result, seconds=0.0) for result in results]
 
@@ -117,7 +85,7 @@ def timeless(results: Sequence[Result]) -> list[Result]:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result], list[str]]:
     folder, told = tmp_path_factory.mktemp("whole"), Told()
-    results = Retraining(folder, settings(), told.watching(DIGITS), CPU).run(told)
+    results = trained(folder, retrain_settings(), told)
     return folder, results, told.events
 
 
@@ -133,13 +101,13 @@ def test_the_test_split_is_read_once_for_each_network_after_its_last_epoch(unint
 
 
 def test_all_images_but_the_test_split_are_trained_on(tmp_path):
-    retraining = Retraining(tmp_path, settings(), DIGITS, CPU)
-    assert len(retraining.data.training) == len(DIGITS.train.labels)
-    assert not retraining.data.validates()
+    data = retraining(tmp_path, retrain_settings()).trainings[0].data(Here(DIGITS, SHORT).trainer)
+    assert len(data.training) == len(DIGITS.train.labels)
+    assert not data.validates()
 
 
 def test_seeds_differ_from_each_other_and_from_those_of_the_search():
-    chosen = settings()
+    chosen = retrain_settings()
     found = [chosen.seed(one, repeat) for one in PAIR for repeat in range(5)]
     searched = [SHORT.network_seed(one.architecture.id, repeat) for one in PAIR for repeat in range(5)]
     assert len(set(found) | set(searched)) == 20
@@ -169,11 +137,10 @@ def test_stopped_at_any_step_it_ends_as_if_it_had_not_been(tmp_path, uninterrupt
 
     stop, stops, told = Every(), 0, Told()
     while True:
-        retraining = Retraining(tmp_path, settings(), told.watching(DIGITS), CPU, stop=stop)
         try:
-            results = retraining.run(told)
+            results = trained(tmp_path, retrain_settings(), told, stop=stop)
             break
-        except Stopped:
+        except Interrupted:
             stops += 1
     assert stops > 4
     assert timeless(results) == timeless(uninterrupted[1])
@@ -184,13 +151,13 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_retraining import CPU, DIGITS, Retraining, Told, settings
+from test_retraining import Told, retrain_settings, trained
 class Killer(Told):
-    def epoch(self, report):
-        super().epoch(report)
+    def epoch(self, training, report):
+        super().epoch(training, report)
         if report.epoch == {epoch} and sum(event.startswith("start") for event in self.events) == {training}:
             os.kill(os.getpid(), signal.SIGKILL)
-Retraining(Path({folder!r}), settings(), DIGITS, CPU, checkpoint_seconds=0).run(Killer())
+trained(Path({folder!r}), retrain_settings(), Killer(), checkpoint_seconds=0)
 """
 
 
@@ -202,7 +169,7 @@ def test_killed_within_a_training_it_gives_the_same_results_to_the_bit(tmp_path,
     assert (tmp_path / "trial-3-seed0.json").exists()
     assert (tmp_path / "known-seed0.pt").exists()
     assert not (tmp_path / "known-seed0.json").exists()
-    results = Retraining(tmp_path, settings(), DIGITS, CPU).run(Told())
+    results = trained(tmp_path, retrain_settings(), Told())
     assert timeless(results) == timeless(uninterrupted[1])
     for path in tmp_path.glob("*.safetensors"):
         assert path.read_bytes() == (uninterrupted[0] / path.name).read_bytes()
@@ -212,58 +179,57 @@ def test_killed_within_a_training_it_gives_the_same_results_to_the_bit(tmp_path,
 def test_what_is_done_is_not_trained_again(uninterrupted):
     folder, results, _ = uninterrupted
     told = Told()
-    assert Retraining(folder, settings(), told.watching(DIGITS), CPU).run(told) == results
+    assert trained(folder, retrain_settings(), told) == results
     assert told.events == []
 
 
 def test_a_network_with_learned_groups_reports_what_it_costs_when_lowered(tmp_path):
     learned = network(16, MultiSpectral(heads=4, keep=0.5))
-    (result,) = Retraining(tmp_path, settings([finalist("trial 0", learned)], seeds=1), DIGITS, CPU).run(Told())
+    (result,) = trained(tmp_path, retrain_settings([finalist("trial 0", learned)], seeds=1), Told())
     assert 0 < result.macs <= count(learned).macs
     assert result.macs != count(learned).macs
 
 
 def test_a_training_that_diverges_is_counted_and_named(tmp_path):
-    wild = settings([PAIR[0]], seeds=1)
+    wild = retrain_settings([PAIR[0]], seeds=1)
     wild = dataclasses.replace(
         wild, training=dataclasses.replace(SHORT, learning_rate=1e6, gradient_clip=1e9, warmup=0.0)
     )
-    (result,) = Retraining(tmp_path, wild, DIGITS, CPU).run(Told())
+    (result,) = trained(tmp_path, wild, Told())
     assert "diverged" in (result.failed or "")
     assert tabulate(wild, [result]) is None
-    both = tabulate(settings(), [result, made("trial 3", 1, 350), made("Known", 0, 349), made("Known", 1, 351)])
+    both = tabulate(retrain_settings(), [result, made("trial 3", 1, 350), made("Known", 0, 349), made("Known", 1, 351)])
     assert both is not None
     assert [row.failed for row in both.rows if row.finalist.name == "trial 3"] == [1]
-    assert "trial 3, seed 0: diverged" in report.text(both, settings())
+    assert "trial 3, seed 0: diverged" in report.text(both, retrain_settings())
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]", '{"training_seed": "x"}'])
 def test_a_damaged_result_is_named_and_counts_as_none(tmp_path, content):
     (tmp_path / "trial-3-seed0.json").write_text(content)
     notes: list[str] = []
-    assert Retraining(tmp_path, settings(), DIGITS, CPU, note=notes.append).results() == {}
+    assert retraining(tmp_path, retrain_settings(), note=notes.append).results() == {}
     assert len(notes) == 1
     assert "trial-3-seed0.json is damaged" in notes[0]
     assert "that network is trained again" in notes[0]
 
 
 def test_a_training_with_a_damaged_checkpoint_begins_again(tmp_path):
-    undisturbed = Retraining(tmp_path / "a", settings([PAIR[0]], seeds=1), DIGITS, CPU)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "trial-3-seed0.pt").write_text("nothing")
     notes: list[str] = []
-    other = Retraining(tmp_path / "b", settings([PAIR[0]], seeds=1), DIGITS, CPU, note=notes.append)
-    (found,), (wanted,) = other.run(Told()), undisturbed.run(Told())
+    alone = retrain_settings([PAIR[0]], seeds=1)
+    (found,), (wanted,) = trained(tmp_path / "b", alone, Told(), notes=notes), trained(tmp_path / "a", alone, Told())
     assert dataclasses.replace(found, seconds=0.0) == dataclasses.replace(wanted, seconds=0.0)
     assert len(notes) == 1
     assert "trial-3-seed0.pt is damaged" in notes[0]
 
 
 def test_the_time_is_expected_from_the_study():
-    trainings = [Training(finalist=one, repeat=0) for one in PAIR]
+    trainings = [FinalistTraining.of(Path(), retrain_settings(), one, 0) for one in PAIR]
     known = {PAIR[0].architecture.id: 2.0, "another": 4.0}
-    assert expected_seconds(trainings, known, factor=5.0) == [10.0, 15.0]
+    assert expected_seconds(trainings, known, factor=5.0) == {"trial-3-seed0": 10.0, "known-seed0": 15.0}
 
 
 # The table
@@ -279,7 +245,7 @@ def made(name: str, repeat: int, right: int) -> Result:
 def table_of(rights: dict[str, list[int]], *, margin: float = 0.5) -> Any:
     names = {name: finalist(name, network(4), published=name.startswith("K")) for name in rights}
     seeds = max(map(len, rights.values()))
-    chosen = settings(list(names.values()), seeds=seeds, margin=margin)
+    chosen = retrain_settings(list(names.values()), seeds=seeds, margin=margin)
     results = [made(name, repeat, right) for name, row in rights.items() for repeat, right in enumerate(row)]
     return tabulate(chosen, results), chosen
 
@@ -349,13 +315,13 @@ def test_the_notes_state_the_error_of_the_test_split_and_how_often_it_was_read()
 
 
 def test_networks_that_came_out_over_the_budget_are_named():
-    chosen = dataclasses.replace(settings(), budget_macs=9_999)
+    chosen = dataclasses.replace(retrain_settings(), budget_macs=9_999)
     table = tabulate(chosen, [made("trial 3", 0, 350), made("trial 3", 1, 351), made("Known", 0, 350)])
     assert table is not None
     assert "trainings of trial 3 2 of 2, Known 1 of 1" in report.text(table, chosen)
-    within = tabulate(settings(), [made("trial 3", 0, 350)])
+    within = tabulate(retrain_settings(), [made("trial 3", 0, 350)])
     assert within is not None
-    assert "Above the budget" not in report.text(within, settings())
+    assert "Above the budget" not in report.text(within, retrain_settings())
 
 
 def test_the_picture_is_drawn(tmp_path):
@@ -425,30 +391,30 @@ def test_networks_can_be_named_a_repeat_means_its_network(study):
 
 
 def test_settings_survive_a_file_and_other_ones_are_refused_with_the_difference(tmp_path):
-    assert guard(tmp_path, settings()) == settings()
-    assert guard(tmp_path, settings()) == settings()
+    assert guard(tmp_path, retrain_settings()) == retrain_settings()
+    assert guard(tmp_path, retrain_settings()) == retrain_settings()
     with pytest.raises(StudyError, match=r"margin: 0.5 -> 0.2; seeds: 2 -> 3"):
-        guard(tmp_path, settings(seeds=3, margin=0.2))
+        guard(tmp_path, retrain_settings(seeds=3, margin=0.2))
     with pytest.raises(StudyError, match=r"training.epochs: 2 -> 3"):
-        guard(tmp_path, settings(epochs=3))
+        guard(tmp_path, retrain_settings(epochs=3))
 
 
 def test_networks_stay_those_chosen_at_the_start(tmp_path):
-    guard(tmp_path, settings())
-    assert guard(tmp_path, settings(PAIR[:1])).finalists == PAIR
+    guard(tmp_path, retrain_settings())
+    assert guard(tmp_path, retrain_settings(PAIR[:1])).finalists == PAIR
 
 
 @pytest.mark.parametrize("change", [{"seeds": 0}, {"margin": 0.0}, {"margin": 100.0}])
 def test_senseless_settings_are_refused(change):
     with pytest.raises(IgcnasError, match=r"--(seeds|margin) .* is usual"):
-        settings(**change)
+        retrain_settings(**change)
 
 
 COMMAND = ("retrain", "s", "--trials", "0", "--seeds", "2", "--epochs", "1")
 
 
 def test_the_command_prints_the_table_and_writes_it_and_a_second_call_trains_nothing(study, capsys):
-    assert main([*COMMAND]) == 0
+    assert main([*COMMAND, "--workers", "1"]) == 0  # with more the last line may be of another
     out = capsys.readouterr().out
     folder = study / "retrain-1"
     assert "   6/6  MobileNetV2, seed 1" in out
@@ -469,6 +435,20 @@ def test_the_command_prints_the_table_and_writes_it_and_a_second_call_trains_not
     assert "top: None -> 2; trials: [0] -> None" in capsys.readouterr().err
 
 
+def test_the_results_are_those_of_one_worker_with_any_number(study):
+    for workers in "12":
+        assert main([*COMMAND, "--workers", workers, "--name", f"by-{workers}", "--json"]) == 0
+    for path in (study / "by-1").glob("*-seed*"):
+        other = study / "by-2" / path.name
+        if path.suffix == ".json":
+            found, wanted = (json.loads(one.read_text()) | {"seconds": 0} for one in (other, path))
+            assert found == wanted
+        else:
+            assert other.read_bytes() == path.read_bytes()
+    assert len(list((study / "by-2").glob("*.safetensors"))) == 6
+    assert '"workers": 2' in (study / "by-2" / "runs.jsonl").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -479,6 +459,7 @@ def test_the_command_prints_the_table_and_writes_it_and_a_second_call_trains_not
         (("s", "--seeds", "0"), "--seeds 0 must be 1 or more"),
         (("s", "--epochs", "0"), "epochs must be at least 1"),
         (("s", "--margin", "-1"), "--margin -1 must be points"),
+        (("s", "--workers", "0"), "--workers 0 must be a number of 1 or more, or auto"),
         (("s", "--device", "tpu"), "unknown device 'tpu'"),
     ],
 )

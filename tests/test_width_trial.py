@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from campaigns import Here, trained_alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,15 +38,15 @@ from analysis.width_trial.networks import (
 from analysis.width_trial.quadratic import Quadratic, fit, fit_points, log_errors
 from analysis.width_trial.result import Result, analyse, best_p, paper
 from analysis.width_trial.settings import TrialSettings, guard
-from analysis.width_trial.training import Outcome, Training, read, train
+from analysis.width_trial.training import Outcome, WidthTraining
 from igcnas.data.dataset import Dataset, Split
-from igcnas.errors import BudgetError, DataError, IgcnasError, StudyError, TrainingError
+from igcnas.errors import BudgetError, IgcnasError, StudyError
 from igcnas.network.cost import count
 from igcnas.network.grouping import Dense
 from igcnas.network.plan import plan
 from igcnas.network.primitives import Convolution
+from igcnas.search.evaluation import Interrupted, ProcessEvaluator
 from igcnas.statistics.intervals import t_interval
-from igcnas.training.engine import Stopped
 from igcnas.training.recipes import short_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -498,30 +498,40 @@ def test_networks_of_a_repeat_share_a_seed_and_repeats_and_tuning_have_others():
     assert len(seeds) == len(splits) == 10
 
 
+def training_of(
+    folder: Path, chosen: TrialSettings, place: int = 0, *, rate: float = 0.6, repeat: int = 0
+) -> WidthTraining:
+    entrant = chosen.networks()[0][place]
+    return WidthTraining.of(folder, chosen, entrant, rate=rate, repeat=repeat)
+
+
+def train(training: WidthTraining, data: Dataset, **how) -> Outcome:
+    return trained_alone(training, Here(data, training.settings, images="none", **how))
+
+
 def test_a_damaged_result_counts_as_none_and_one_of_another_training_is_refused(tmp_path):
-    chosen = trial_settings()
-    training = Training(entrant=chosen.networks()[0][0], rate=0.6, repeat=0)
-    path = tmp_path / f"{training.stem}.json"
-    assert read(tmp_path, training, chosen) is None
-    path.write_text("{")
-    assert read(tmp_path, training, chosen) is None
-    train(tmp_path, training, chosen, pooled(dataset(), "repeated"), torch.device("cpu"))
-    assert read(tmp_path, training, chosen) is not None
+    training = training_of(tmp_path, trial_settings())
+    notes: list[str] = []
+    assert training.read(notes.append) is None
+    training.path.write_text("{")
+    assert training.read(notes.append) is None
+    assert len(notes) == 1
+    assert f"{training.stem}.json is damaged" in notes[0]
+    found = train(training, dataset())
+    assert training.read() == found
     with pytest.raises(StudyError, match="is of another training"):
-        read(tmp_path, training, trial_settings(training=short_settings(1000, epochs=1, seed=1)))
+        training_of(tmp_path, trial_settings(training=short_settings(1000, epochs=1, seed=1))).read()
 
 
 def test_a_training_that_diverges_has_no_accuracy_and_says_why(tmp_path):
     chosen = trial_settings(rates=(1e30,), training=short_settings(1000, epochs=4))
-    training = Training(entrant=chosen.networks()[0][0], rate=1e30, repeat=0)
-    found = train(tmp_path, training, chosen, pooled(dataset(), "repeated"), torch.device("cpu"))
+    found = train(training_of(tmp_path, chosen, rate=1e30), dataset())
     assert found.failed is not None
     assert "diverged" in found.failed
 
 
 def test_a_training_that_goes_on_does_only_the_rest_and_gives_the_same(tmp_path):
-    chosen, everything = trial_settings(training=short_settings(1000, epochs=6)), pooled(dataset(), "repeated")
-    training = Training(entrant=chosen.networks()[0][3], rate=0.6, repeat=0)
+    chosen = trial_settings(training=short_settings(1000, epochs=6))
     asked: list[int] = []
 
     def stop_at(step: int):
@@ -531,35 +541,45 @@ def test_a_training_that_goes_on_does_only_the_rest_and_gives_the_same(tmp_path)
 
         return stop
 
-    with pytest.raises(Stopped):
-        train(tmp_path, training, chosen, everything, torch.device("cpu"), stop=stop_at(4))
+    with pytest.raises(Interrupted):
+        train(training_of(tmp_path, chosen, 3), dataset(), stop=stop_at(4))
     before = len(asked) - 1  # the step that was asked about was not done
     asked.clear()
-    resumed = train(tmp_path, training, chosen, everything, torch.device("cpu"), stop=stop_at(0))
+    resumed = train(training_of(tmp_path, chosen, 3), dataset(), stop=stop_at(0))
     rest = len(asked)
     asked.clear()
     (tmp_path / "fresh").mkdir()
-    whole = train(tmp_path / "fresh", training, chosen, everything, torch.device("cpu"), stop=stop_at(0))
+    whole = train(training_of(tmp_path / "fresh", chosen, 3), dataset(), stop=stop_at(0))
     assert before + rest == len(asked) == 6
     assert dataclasses.replace(resumed, seconds=0.0) == dataclasses.replace(whole, seconds=0.0)
 
 
 KILLED = """
-import sys
+import json, sys
 from pathlib import Path
-from analysis.width_trial.pool import Workplace, trained
 from analysis.width_trial.settings import TrialSettings
-from analysis.width_trial.training import Training
-import json
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    settings = TrialSettings.from_dict(json.loads((folder / "settings.json").read_text()))
-    networks, _ = settings.networks()
-    place = Workplace(folder=folder, settings=settings, spec="digits", data_dir=None, image_size=None, device="cpu",
-                      checkpoint_seconds=0.0)
-    work = [Training(entrant=networks[3], rate=0.6, repeat=repeat) for repeat in range(9)]
-    for training, _ in trained(place, work, workers=1, stop=lambda: False):
-        print(training.stem, flush=True)
+from analysis.width_trial.training import WidthTraining
+from igcnas.data.loading import load_dataset
+from igcnas.search.campaign import Campaign
+from igcnas.search.evaluation import ProcessEvaluator
+from igcnas.search.settings import DataSettings
+from igcnas.search.worker import WorkerSetup
+
+class Loud:
+    def started(self, training): pass
+    def epoch(self, training, report): pass
+    def finished(self, training, result): print(training.stem, flush=True)
+
+folder = Path(sys.argv[1])
+settings = TrialSettings.from_dict(json.loads((folder / "settings.json").read_text()))
+networks, _ = settings.networks()
+data = DataSettings.of(load_dataset("digits"), settings.training, spec="digits", data_dir=None, image_size=None)
+setup = WorkerSetup(data=data, training=settings.training, device="cpu", images="none", checkpoint_seconds=0.0)
+work = [
+    WidthTraining.of(folder, settings, networks[3], rate=0.6, repeat=repeat) for repeat in range(9)
+]
+with ProcessEvaluator(setup) as workers:
+    Campaign(work).run(workers, Loud())
 """
 
 
@@ -610,57 +630,13 @@ def test_a_trial_that_was_killed_goes_on_to_the_bit_and_leaves_no_process(tmp_pa
     assert not any(running(child) for child in children)
     begun = sorted(path.stem for path in tmp_path.glob("*.pt"))
     assert begun
-    training = Training(entrant=chosen.networks()[0][3], rate=0.6, repeat=int(begun[0].rpartition("seed")[2]))
-    everything = pooled(load_dataset("digits"), "repeated")
-    resumed = train(tmp_path, training, chosen, everything, torch.device("cpu"))
+    repeat = int(begun[0].rpartition("seed")[2])
+    resumed = train(training_of(tmp_path, chosen, 3, repeat=repeat), load_dataset("digits"))
     fresh = tmp_path / "fresh"
     fresh.mkdir()
-    whole = train(fresh, training, chosen, everything, torch.device("cpu"))
+    whole = train(training_of(fresh, chosen, 3, repeat=repeat), load_dataset("digits"))
     assert dataclasses.replace(resumed, seconds=0.0) == dataclasses.replace(whole, seconds=0.0)
     assert not list(tmp_path.glob("*.pt"))
-
-
-def test_a_process_that_dies_is_an_error_of_one_line(tmp_path, monkeypatch):
-    from analysis.width_trial import pool
-
-    class Dead:
-        def submit(self, *_):
-            raise pool.BrokenProcessPool
-
-        def shutdown(self, **_):
-            return None
-
-    monkeypatch.setattr(pool.concurrent.futures, "ProcessPoolExecutor", lambda *_, **__: Dead())
-    place = pool.Workplace(
-        folder=tmp_path,
-        settings=trial_settings(),
-        spec="digits",
-        data_dir=None,
-        image_size=None,
-        device="cpu",
-        checkpoint_seconds=1.0,
-    )
-    work = [Training(entrant=trial_settings().networks()[0][0], rate=0.6, repeat=0)]
-    with pytest.raises(TrainingError, match="the same command goes on, with fewer --workers"):
-        list(pool.trained(place, work, workers=1, stop=lambda: False))
-
-
-def test_a_process_that_cannot_read_the_data_says_why_without_a_traceback(tmp_path, capfd):
-    from analysis.width_trial import pool
-
-    place = pool.Workplace(
-        folder=tmp_path,
-        settings=trial_settings(),
-        spec=f"npz:{tmp_path / 'gone.npz'}",
-        data_dir=None,
-        image_size=None,
-        device="cpu",
-        checkpoint_seconds=1.0,
-    )
-    work = [Training(entrant=trial_settings().networks()[0][0], rate=0.6, repeat=0)]
-    with pytest.raises(DataError, match=r"gone\.npz"):
-        list(pool.trained(place, work, workers=1, stop=lambda: False))
-    assert capfd.readouterr().err == ""
 
 
 # The folder and the command
@@ -695,7 +671,7 @@ def test_more_seeds_extend_a_trial_and_every_number_asked_for_is_kept(tmp_path):
         (["--budget-mflops", "-3"], "must be a positive number"),
         (["--splits", "repated"], "did you mean 'repeated'?"),
         (["--test-fraction", "1"], "--test-fraction 1 must lie between 0 and 1"),
-        (["--workers", "0"], "--workers 0 must be 1 or more"),
+        (["--workers", "0"], "--workers 0 must be a number of 1 or more, or auto"),
         (["--data", "digitz"], "did you mean 'digits'?"),
     ],
 )
@@ -710,14 +686,7 @@ def test_an_error_of_the_users_is_one_line(words, message, tmp_path, capsys):
 
 def test_the_command_trains_says_what_it_found_and_has_nothing_left_to_do(tmp_path, capsys, monkeypatch):
     from analysis.width_optimum import main
-    from igcnas.data.loading import load_dataset
 
-    def trained(place, trainings, **_):
-        everything = pooled(load_dataset("digits"), "repeated")
-        for training in trainings:
-            yield training, train(place.folder, training, place.settings, everything, torch.device("cpu"))
-
-    monkeypatch.setattr(course, "trained", trained)  # here instead of in new processes, to be quick
     words = ["--train", "--seeds", "2", "--epochs", "1", "--workers", "1", "--test-fraction", "0.9", "--no-latency"]
     words += ["--out", str(tmp_path), "--json"]
     assert main(words) == 0
@@ -728,7 +697,7 @@ def test_the_command_trains_says_what_it_found_and_has_nothing_left_to_do(tmp_pa
     }
     for name in ("table.md", "table.csv", "width-trial.png", "width-trial.svg"):
         assert (tmp_path / name).stat().st_size > 500
-    monkeypatch.setattr(course, "trained", None)  # a second run has nothing to train
+    monkeypatch.setattr(ProcessEvaluator, "hand_in", None)  # a second run has nothing to train
     assert main(words) == 0
     second = json.loads(capsys.readouterr().out)
     assert second == first

@@ -30,7 +30,7 @@ from igcnas.network.plan import plan
 from igcnas.search.evaluation import Interrupted, ProcessEvaluator
 from igcnas.search.records import RESULT_ATTRIBUTES
 from igcnas.search.settings import DataSettings
-from igcnas.search.worker import Probe, WorkerSetup, read_result, trainer
+from igcnas.search.worker import Probe, WorkerSetup, read_result, searching, trainer
 from igcnas.training.engine import EpochReport
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
@@ -251,14 +251,15 @@ def test_what_a_training_costs_once_is_announced_once_and_what_a_step_costs_for_
     monkeypatch: pytest.MonkeyPatch, once: float, capture: float, epochs: int
 ) -> None:
     clock = Clock(once=once, capture=capture)
-    monkeypatch.setattr(trainer.time, "perf_counter", lambda: clock.now)
-    monkeypatch.setattr(trainer, "train", lambda *words, **other: clock.train(*words, **{"on_epoch": never} | other))
+    monkeypatch.setattr(searching.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(searching, "train", lambda *words, **other: clock.train(*words, **{"on_epoch": never} | other))
     worker = trainer.Trainer(setup(epochs))
     if capture:
         worker.device = torch.device("cuda")
-        monkeypatch.setattr(worker, "_forget_peak", lambda: None)
-        monkeypatch.setattr(worker, "_held_memory_mb", lambda: None)
-    (announced,) = worker.probe(Probe(architectures=(network(),))).seconds
+        monkeypatch.setattr(worker, "forget_peak", lambda: None)
+        monkeypatch.setattr(worker, "held_memory_mb", lambda: None)
+    found, _ = Probe(architectures=(network(),)).run(worker, never)
+    (announced,) = found["probed"].seconds
     units = 3 * len(worker.data.training) + len(worker.data.validation)
     assert announced == pytest.approx(once + 2 * capture + epochs * units * clock.unit, rel=0.01)
 

@@ -229,8 +229,8 @@ def test_a_controller_killed_while_a_worker_starts_leaves_no_process_and_no_word
 
 
 def test_the_worker_loads_no_more_than_training_needs() -> None:
-    code = "import igcnas.search.worker.trainer, sys; from igcnas.data.loading import load_dataset as d\nd('digits')"
-    code += "\nprint(*sys.modules)"
+    code = "import igcnas.search.worker.searching, igcnas.search.campaign, sys\n"
+    code += "from igcnas.data.loading import load_dataset as d\nd('digits')\nprint(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     tops = {name.partition(".")[0] for name in run.stdout.split()}
     assert {"torch", "numpy", "safetensors"} <= tops
@@ -269,11 +269,11 @@ class Pipes:
         self.sent.append(message)
 
 
-class Broken(Trainer):
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Broken(Job):
+    error: Exception
 
-    def run(self, job: Job, on_epoch: Any) -> Any:
+    def run(self, trainer: Trainer, on_epoch: Any) -> Any:
         raise self.error
 
 
@@ -292,20 +292,20 @@ def test_a_lack_of_memory_is_told_as_such_whoever_noticed_it(cause: Exception, k
     error, pipe = cause if kind is None else kind("what was done"), Pipes()
     if error is not cause:
         error.__cause__ = cause
-    job = Job(architecture=network(), folder="nowhere")
-    assert not _work(pipe, Broken(error), job, waits=False)  # type: ignore[arg-type]
+    work = Broken(architecture=network(), folder="nowhere", error=error)
+    assert not _work(pipe, None, work, waits=False)  # type: ignore[arg-type]
     assert pipe.sent == [(messages.NO_MEMORY, str(cause).splitlines()[0])]
 
 
 def test_what_is_no_lack_of_memory_is_told_as_what_it_is() -> None:
-    job = Job(architecture=network(), folder="nowhere")
     for error, word, fit in (
         (TrainingError("diverged: loss inf"), messages.FAILED, True),
         (CaptureError("CUDA could not capture"), messages.UNCAPTURED, False),
         (RuntimeError("CUDA error: an illegal memory access was encountered"), messages.BROKEN, False),
     ):
         pipe = Pipes()
-        assert _work(pipe, Broken(error), job, waits=False) is fit  # type: ignore[arg-type]
+        work = Broken(architecture=network(), folder="nowhere", error=error)
+        assert _work(pipe, None, work, waits=False) is fit  # type: ignore[arg-type]
         assert [said for said, _ in pipe.sent] == [word]
 
 
@@ -379,6 +379,17 @@ def test_a_short_search_has_few_workers_so_that_proposals_know_something(machine
     assert len(chosen("auto", networks=60)) == 6
     assert len(chosen("auto", networks=5)) == 4
     assert len(chosen(8, networks=5)) == 8
+
+
+def test_where_all_networks_are_known_beforehand_there_are_as_many_workers_as_cores_or_networks(
+    machine: dict[str, Any],
+) -> None:
+    machine["cores"] = 8
+    assert len(chosen("auto", networks=20, listed=True)) == 8
+    assert len(chosen("auto", networks=3, listed=True)) == 3
+    assert chosen(5, networks=2, listed=True) == [ONE_THREAD] * 2
+    machine["devices"] = ["cuda:0"]
+    assert where(chosen("auto", networks=3, listed=True)) == ["cuda:0"] * 3
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,26 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from igcnas.cli.campaign import add_workers
 from igcnas.cli.common import Parser
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError
 from igcnas.system import program
-from igcnas.system.resources import usable_cores
 
 if TYPE_CHECKING:
+    from igcnas.cli.common import Stop
     from igcnas.data.dataset import Dataset
+    from igcnas.search.campaign import Campaign
+    from igcnas.search.settings import DataSettings
 
     from .settings import TrialSettings
+    from .training import Outcome
 
 DESCRIPTION = (
     "Train IGC networks of equal MACs and equal depth over L/(MS) = 1/8 ... 8, and the regular convolution, and say "
@@ -30,6 +35,7 @@ DESCRIPTION = (
 )
 _SEEDS = 40
 _DEPTH = 5
+_QUIET_SECONDS = 10.0  # between lines of progress: trainings may take a second
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the images tested, of repeated splits (default: %(default)s)",
     )
     add("--seed", type=int, default=0, metavar="N", help="of splits and trainings (default: 0)")
-    add("--workers", type=int, metavar="N", help="processes (default: the cores; 1 on CUDA)")
+    add_workers(parser)
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add_engine(parser)
     add("--no-latency", action="store_true", help="do not measure how long a forward pass takes")
@@ -98,64 +104,65 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seeds < 2:
         raise IgcnasError(f"--seeds {arguments.seeds} must be 2 or more; 40 is usual, 9 resolve little")
     from igcnas.cli.common import Stop
-    from igcnas.cli.engine import before_training
+    from igcnas.cli.search_options import asked_workers
     from igcnas.data.loading import load_dataset
+    from igcnas.search.evaluation import Interrupted
+    from igcnas.search.settings import DataSettings
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder, write_text
     from igcnas.training.device import resolve_device
-    from igcnas.training.engine import Stopped
 
     from . import figure, report
     from .course import outcomes
     from .data import default_splits, pooled
-    from .pool import Workplace
     from .result import analyse
     from .settings import guard
     from .speed import latencies
-    from .training import CHECKPOINT_SECONDS
 
     output = sys.stderr if arguments.json else sys.stdout
+    asked_workers(arguments)
     device = resolve_device(arguments.device)
     splits = arguments.splits or default_splits(arguments.data)
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
     folder = arguments.out or Path("studies") / f"width-trial-{dataset.name}"
     settings = _settings(arguments, pooled(dataset, splits), splits, folder)
     networks, left_out = settings.networks()
-    workers = _workers(arguments, device.type)
+    source = {"spec": arguments.data, "data_dir": arguments.data_dir, "image_size": arguments.image_size}
+    data = DataSettings.of(dataset, settings.training, **source)
     make_folder(folder, advice="give another --out")
+
+    def say(text: str) -> None:
+        print(text, file=output, flush=True)
+
     with contextlib.ExitStack() as stack:
         stack.enter_context(going_on())
         stack.enter_context(lock_study(folder, other="start another with --out DIR"))
         asked = guard(folder, settings, arguments.seeds)
         stop = stack.enter_context(Stop())
-        place = Workplace(
-            folder=folder,
-            settings=settings,
-            spec=arguments.data,
-            data_dir=arguments.data_dir,
-            image_size=arguments.image_size,
-            device=str(device),
-            checkpoint_seconds=CHECKPOINT_SECONDS,
-        )
-        print(f"folder    {folder}; Ctrl-C stops, the same command goes on", file=output)
+        say(f"folder    {folder}; Ctrl-C stops, the same command goes on")
         for one in networks:
             ratio = f"L/(MS) {one.ratio:6.3f}" if one.kind == "igc" else " " * 13
-            print(
+            say(
                 f"network   {one.name:<12} {ratio}  width {one.width:>4}  {one.macs / 1e6:.4f} MFLOPs "
-                f"({100 * one.deviation:+.2f} %)",
-                file=output,
+                f"({100 * one.deviation:+.2f} %)"
             )
         if left_out:
-            print(f"left out  {', '.join(left_out)}: no network within the tolerance", file=output)
-        before_training(settings.training.engine, asked=arguments.device, device=device.type, output=output)
+            say(f"left out  {', '.join(left_out)}: no network within the tolerance")
+
+        def run_campaign(campaign: Campaign[Outcome], what: str) -> list[Outcome]:
+            return _trained(arguments, campaign, what, data=data, settings=settings, stop=stop, output=output)
+
         try:
-            done = outcomes(place, networks, asked[-1], workers=workers, stop=stop, output=output)
-        except Stopped:
-            print("stopped; nothing is lost. To go on:", file=output)
-            print(f"  {arguments.again}", file=output)
+            done = outcomes(
+                folder, settings, networks, asked[-1], run_campaign,
+                say=say, note=lambda text: say(f"note      {text}"),
+            )  # fmt: skip
+        except Interrupted:
+            say("stopped; nothing is lost. To go on:")
+            say(f"  {arguments.again}")
             return stop.status
         if stop():  # in the last moment: nothing is analysed yet
-            print("stopped; every training is done, what is left is the analysis, by the same command", file=output)
+            say("stopped; every training is done, what is left is the analysis, by the same command")
             return stop.status
         times = {} if arguments.no_latency else latencies(folder, networks, str(device))
         result = analyse(settings, networks, left_out, done, asked)
@@ -171,6 +178,29 @@ def run(arguments: argparse.Namespace) -> int:
         for path in (folder / "table.md", folder / "table.csv", *pictures):
             print(f"wrote     {path}")
     return 0
+
+
+def _trained(
+    arguments: argparse.Namespace,
+    campaign: Campaign[Outcome],
+    what: str,
+    *,
+    data: DataSettings,
+    settings: TrialSettings,
+    stop: Stop,
+    output: TextIO,
+) -> list[Outcome]:
+    """All results of a campaign, after what is missing is trained."""
+    from igcnas.cli.campaign import slots_of, train
+    from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.search.worker import WorkerSetup
+
+    # One thread each, also where there is but one: with other threads eager steps round otherwise.
+    slots = [replace(slot, threads=1) for slot in slots_of(arguments, campaign.missing(), settings.training)]
+    # The networks cost the same, so that the first tells how long all will take.
+    progress = CampaignProgress(output, campaign, workers=len(slots), what=what, quiet_seconds=_QUIET_SECONDS)
+    setup = WorkerSetup(data=data, training=settings.training, device=arguments.device, images="none")
+    return train(campaign, setup, slots, stop=stop, progress=progress)
 
 
 def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, folder: Path) -> TrialSettings:
@@ -241,11 +271,3 @@ def _rates(text: str) -> tuple[float, ...]:
         return tuple(dict.fromkeys(float(word) for word in text.split(",")))
     except ValueError:
         raise IgcnasError(f"--lr {text!r} must be learning rates with commas, as in 0.2,0.6") from None
-
-
-def _workers(arguments: argparse.Namespace, device: str) -> int:
-    if arguments.workers is None:
-        return 1 if device == "cuda" else usable_cores()
-    if arguments.workers < 1:
-        raise IgcnasError(f"--workers {arguments.workers} must be 1 or more")
-    return int(arguments.workers)

@@ -1,4 +1,4 @@
-"""One training of a trial, in its own files: there whole or not at all, and exact after any kill.
+"""One training of a trial, of a campaign in its folder: there whole or not at all, and exact after any kill.
 
     L32M4-rate0.6-seed7.json     the result; it is there once the training is done
     L32M4-rate0.6-seed7.pt       its checkpoint while it runs
@@ -12,49 +12,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-import torch
-
-from igcnas.data.augmentation import Augmentation
-from igcnas.data.dataset import Dataset
-from igcnas.errors import CaptureError, StudyError, TrainingError
-from igcnas.network.plan import plan
-from igcnas.system.files import read_back, remove, write_text
+from igcnas.search.campaign import AGAIN, OtherTrainingError, Training
 from igcnas.system.reading import parse_json
-from igcnas.training.device import describe
-from igcnas.training.engine import Engine
-from igcnas.training.metrics import accuracy
-from igcnas.training.recipes import short_recipe
-from igcnas.training.tensors import ImageTensors, TrainingData
 
-from .data import images_of
+from .data import images_of, pooled
 from .networks import Entrant
 from .settings import TrialSettings
 
-CHECKPOINT_SECONDS = 15.0
-_AGAIN = "that network is trained again"
-_LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """One training to do; repeat counts from 0."""
-
-    entrant: Entrant
-    rate: float
-    repeat: int
-    tuning: bool = False
-
-    @property
-    def stem(self) -> str:
-        """Name of its files."""
-        kind = "tuning" if self.tuning else "seed"
-        return f"{self.entrant.name.replace(' ', '-')}-rate{self.rate:g}-{kind}{self.repeat}"
+if TYPE_CHECKING:
+    from igcnas.data.dataset import Dataset, Split
+    from igcnas.search.worker.trainer import Trainer
+    from igcnas.training.engine import Engine
+    from igcnas.training.tensors import TrainingData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,79 +55,99 @@ class _Identity(TypedDict):
     training_seed: int
 
 
-def read(folder: Path, training: Training, settings: TrialSettings) -> Outcome | None:
-    """The result of a training; None where it is not done, or damaged. StudyError where it is of another training."""
-    path = folder / f"{training.stem}.json"
-    content = read_back(path)
-    if content is None:
-        return None
-    try:
-        found = parse_json(content, _Identity, where=str(path), advice=_AGAIN)
-        outcome = parse_json(content, Outcome, where=str(path), advice=_AGAIN)
-    except StudyError as error:
-        _note(str(error))
-        return None
-    if (found["architecture_id"], found["training_seed"]) != _identity(training, settings):
-        raise StudyError(f"{path} is of another training; move it away, or start another trial with --out DIR")
-    return outcome
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidthTraining(Training[Outcome]):
+    """One network at one learning rate; repeat counts from 0. tuning: it only helps to choose the rate."""
 
+    trial: TrialSettings
+    network: str
+    rate: float
+    repeat: int
+    tuning: bool
 
-def _note(text: str) -> None:
-    _LOGGER.warning("note      %s", text)
-
-
-def train(
-    folder: Path,
-    training: Training,
-    settings: TrialSettings,
-    dataset: Dataset,
-    device: torch.device,
-    *,
-    stop: Callable[[], bool] = lambda: False,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> Outcome:
-    """Train, or go on from the checkpoint, test, and write the result. Raises Stopped after `stop`."""
-    checkpoint = folder / f"{training.stem}.pt"
-    part, test = images_of(dataset, settings, training.repeat, tuning=training.tuning)
-    data = TrainingData.split(part, device, fraction=None, seed=settings.training.seed, augmentation=Augmentation())
-    right, loss, seconds, failed = 0, None, 0.0, None
-    try:
-        engine = Engine(
-            plan(training.entrant.architecture),
-            data,
-            short_recipe(dataclasses.replace(settings.training, learning_rate=training.rate)),
-            seed=settings.training_seed(training.repeat, tuning=training.tuning),
-            checkpoint=checkpoint,
-            checkpoint_seconds=checkpoint_seconds,
-            stop=stop,
-            engine=settings.training.engine,
+    @staticmethod
+    def of(
+        folder: Path, trial: TrialSettings, entrant: Entrant, *, rate: float, repeat: int, tuning: bool = False
+    ) -> WidthTraining:
+        """With the name of its files, and the seed of all networks of this repeat."""
+        kind = "tuning" if tuning else "seed"
+        stem = f"{entrant.name.replace(' ', '-')}-rate{rate:g}-{kind}{repeat}"
+        return WidthTraining(
+            folder=folder,
+            stem=stem,
+            title=stem,
+            architecture=entrant.architecture,
+            settings=dataclasses.replace(trial.training, learning_rate=rate),
+            seed=trial.training_seed(repeat, tuning=tuning),
+            trial=trial,
+            network=entrant.name,
+            rate=rate,
+            repeat=repeat,
+            tuning=tuning,
         )
-        engine.load(_note)
-        engine.run()
-        percent = accuracy(engine.network, ImageTensors.of(test, device), data.normalize)
-        right, loss, seconds = round(percent / 100 * len(test.labels)), engine.curve[-1].train_loss, engine.seconds
-    except CaptureError:
-        raise  # the same command trains it step by step (igcnas/system/again.py)
-    except TrainingError as error:
-        if isinstance(error.__cause__, torch.OutOfMemoryError):
-            raise  # that of this device at this hour
-        failed = str(error)
-    outcome = Outcome(
-        network=training.entrant.name,
-        rate=training.rate,
-        repeat=training.repeat,
-        right=right,
-        images=len(test.labels),
-        train_loss=loss,
-        seconds=round(seconds, 3),
-        device=describe(device),
-        failed=failed,
-    )
-    identity = dict(zip(("architecture_id", "training_seed"), _identity(training, settings), strict=True))
-    write_text(folder / f"{training.stem}.json", (json.dumps(identity | asdict(outcome), indent=2) + "\n"))
-    remove(checkpoint)
-    return outcome
 
+    def data(self, trainer: Trainer) -> TrainingData:
+        """The training images of this repeat."""
+        from igcnas.data.augmentation import Augmentation
+        from igcnas.training.tensors import TrainingData
 
-def _identity(training: Training, settings: TrialSettings) -> tuple[str, int]:
-    return training.entrant.architecture.id, settings.training_seed(training.repeat, tuning=training.tuning)
+        images, seed = self._images(trainer)[0], self.settings.seed
+        return TrainingData.split(images, trainer.device, fraction=None, seed=seed, augmentation=Augmentation())
+
+    def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Outcome:
+        """Right answers on the test images of this repeat."""
+        from igcnas.training.metrics import accuracy
+        from igcnas.training.tensors import ImageTensors
+
+        test = ImageTensors.of(self._images(trainer)[1], trainer.device)
+        percent = accuracy(engine.network, test, data.normalize)
+        return Outcome(
+            network=self.network,
+            rate=self.rate,
+            repeat=self.repeat,
+            right=round(percent / 100 * len(test)),
+            images=len(test),
+            train_loss=engine.curve[-1].train_loss,
+            seconds=round(engine.seconds, 3),
+            device=trainer.device_name,
+            failed=None,
+        )
+
+    def failed(self, reason: str, trainer: Trainer) -> Outcome:
+        """None right."""
+        return Outcome(
+            network=self.network,
+            rate=self.rate,
+            repeat=self.repeat,
+            right=0,
+            images=len(self._images(trainer)[1].labels),
+            train_loss=None,
+            seconds=0.0,
+            device=trainer.device_name,
+            failed=reason,
+        )
+
+    def text(self, result: Outcome) -> str:
+        """With what says whose it is."""
+        identity = {"architecture_id": self.architecture.id, "training_seed": self.seed}
+        return json.dumps(identity | asdict(result), indent=2) + "\n"
+
+    def parsed(self, content: bytes, *, where: str) -> Outcome:
+        """Refused where network or seed are those of another."""
+        found = parse_json(content, _Identity, where=where, advice=AGAIN)
+        outcome = parse_json(content, Outcome, where=where, advice=AGAIN)
+        if (found["architecture_id"], found["training_seed"]) != (self.architecture.id, self.seed):
+            raise OtherTrainingError(
+                f"{where} is of another training; move it away, or start another trial with --out DIR"
+            )
+        return outcome
+
+    def told(self, result: Outcome) -> str:
+        """Whether it failed; accuracies are for the verdict."""
+        return f"failed: {result.failed}" if result.failed else f"{result.seconds:5.1f} s"
+
+    def _images(self, trainer: Trainer) -> tuple[Dataset, Split]:
+        """To train on and to test on."""
+        if "pooled" not in trainer.kept:
+            trainer.kept["pooled"] = pooled(trainer.dataset, self.trial.splits)
+        return images_of(trainer.kept["pooled"], self.trial, self.repeat, tuning=self.tuning)

@@ -9,18 +9,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from igcnas.cli.common import add_study_argument, command_line, study_folder
-from igcnas.cli.engine import before_training
+from igcnas.cli.campaign import add_workers, slots_of, train
+from igcnas.cli.common import add_study_argument, command_line, mega, study_folder
+from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.cli.common import Stop
-    from igcnas.results.audit.folder import AuditSettings, Sample, Training
+    from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.data.dataset import Dataset
+    from igcnas.results.audit.folder import AuditSettings, LongResult, Sample
     from igcnas.results.audit.rows import Row
     from igcnas.search.records import TrialRecord
     from igcnas.search.settings import StudySettings
-    from igcnas.training.tensors import TrainingData
 
 _LONGER = 10  # times the epochs of the study
 EPILOG = """Run the same command again and it goes on where it stopped; with more --seeds it trains those that are new.
@@ -56,6 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="bands of MACs to sample and compare in (default: %(default)s)",
     )
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    add_workers(parser)
     add("--out", type=Path, metavar="DIR", help="folder of this audit (default: audit-EPOCHS in that of the study)")
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
     parser.set_defaults(run=run, unread="the audit goes on, into its folder")
@@ -66,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("networks", "seeds", "bands", "epochs"):
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise IgcnasError(f"--{name} {value} must be at least 1")
+    asked_workers(arguments)
     from igcnas.results.audit.rows import first_trainings
     from igcnas.search.folder import open_study
     from igcnas.search.records import records
@@ -74,11 +78,12 @@ def run(arguments: argparse.Namespace) -> int:
     study = study_folder(arguments)
     settings = StudySettings.read(study)
     every = records(open_study(study))
-    from igcnas.cli.common import Stop, recorded
+    from igcnas.cli.common import Stop
     from igcnas.results.audit.folder import AuditSettings, open_folder
+    from igcnas.search.evaluation import Interrupted
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
-    from igcnas.training.engine import Stopped
+    from igcnas.training.device import resolve_device
 
     epochs = _LONGER * settings.training.epochs if arguments.epochs is None else arguments.epochs
     if epochs <= settings.training.epochs:
@@ -98,35 +103,21 @@ def run(arguments: argparse.Namespace) -> int:
     make_folder(folder, advice="give another --out")
     with going_on(), lock_study(folder, other="give another --out"), Stop() as stop:
         sample = open_folder(folder, wanted, first_trainings(every))
-        data = _data(arguments.device, settings, study.name)
-        device = data.mean.device.type
-        before_training(wanted.training.engine, asked=arguments.device, device=device, output=output)
+        resolve_device(arguments.device)
+        dataset = settings.data.load_same(study.name)
         try:
-            with recorded(folder, devices=[arguments.device], engine=wanted.training.engine):
-                trainings = _train(arguments, folder, wanted, sample, every, data, output, stop)
-        except Stopped:
+            trainings = _train(arguments, folder, wanted, sample, every, settings, output, stop)
+        except Interrupted:
             print(f"stopped; nothing is lost. To go on:\n  {command_line()}", file=output)
             return stop.status
         try:
             with stop.at_once():
-                return _finish(arguments, folder, wanted, sample, every, data, trainings, settings)
+                return _finish(arguments, folder, wanted, sample, every, dataset, trainings, settings)
         except KeyboardInterrupt:
             print(
                 f"stopped; the trainings are done, what is left is their comparison:\n  {command_line()}", file=output
             )
             return stop.status
-
-
-def _data(device_name: str, settings: StudySettings, name: str) -> TrainingData:
-    """The data of the study, split as it was, on the device."""
-    from igcnas.training.device import prepare_device, resolve_device
-    from igcnas.training.tensors import TrainingData
-
-    device = resolve_device(device_name)
-    _, height, width = settings.data.input_shape
-    prepare_device(device, height * width)
-    dataset = settings.data.load_same(name)
-    return TrainingData.of(dataset, settings.training, device)
 
 
 def _train(
@@ -135,48 +126,48 @@ def _train(
     wanted: AuditSettings,
     sample: Sample,
     every: list[TrialRecord],
-    data: TrainingData,
+    settings: StudySettings,
     output: TextIO,
     stop: Stop,
-) -> list[Training]:
-    from igcnas.cli.progress.audit import AuditProgress
-    from igcnas.results.audit.folder import drop_checkpoint, read_training
-    from igcnas.results.audit.long import train_long
-    from igcnas.training.engine import Stopped
-
-    networks = {record.number: record for record in every}
-    # Seeds outside, so that a first full comparison is there as early as can be.
-    tasks = [(member.number, seed) for seed in range(arguments.seeds) for member in sample.members]
+) -> list[LongResult]:
+    from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.results.audit.long import long_trainings
+    from igcnas.search.worker import WorkerSetup
 
     def note(text: str) -> None:
         print(f"note      {text}", file=output)
 
-    done = {task: found for task in tasks if (found := read_training(folder, *task, note=note)) is not None}
-    for task in done:
-        drop_checkpoint(folder, *task)
+    networks = {record.number: record for record in every}
+    campaign = long_trainings(folder, sample, networks, wanted.training, seeds=arguments.seeds, note=note)
+    missing = campaign.missing()
     longer = wanted.training.epochs / wanted.short_epochs
-    expected = {task: longer * (networks[task[0]].seconds or 0.0) for task in tasks if task not in done}
-    progress = AuditProgress(output, len(tasks), expected, epochs=wanted.training.epochs)
-    progress.announce(sample, arguments.seeds, folder)
-    for task in expected:
-        if stop():
-            raise Stopped
-        record = networks[task[0]]
-        progress.start(task, record.baseline or record.architecture.label(), record.val_accuracy or 0.0)
-        done[task] = train_long(
-            record.architecture,
-            data,
-            wanted.training,
-            folder,
-            number=task[0],
-            seed=task[1],
-            on_start=progress.go_on,
-            on_epoch=progress.epoch,
-            stop=stop,
-            note=note,
+    seconds = {record.architecture.id: longer * (record.seconds or 0.0) for record in reversed(every)}
+    expected = {one.stem: seconds[one.architecture.id] for one in missing}
+    slots = slots_of(arguments, missing, wanted.training)
+    progress = CampaignProgress(output, campaign, expected, workers=len(slots))
+    _announce(progress, sample, arguments.seeds, wanted, folder)
+    setup = WorkerSetup(data=settings.data, training=wanted.training, device=arguments.device)
+    return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
+
+
+def _announce(progress: CampaignProgress, sample: Sample, seeds: int, wanted: AuditSettings, folder: Path) -> None:
+    """What is about to happen."""
+    bands = ", ".join(
+        f"{sum(m.band == band for m in sample.members)} of {mega(low)} to {mega(high)} MFLOPs"
+        for band, (low, high) in enumerate(sample.limits)
+    )
+    progress.note(f"sample    {counted(len(sample.members), 'network')}: {bands}")
+    there = f" ({progress.done} are there)" if progress.done else ""
+    progress.note(
+        f"plan      {counted(progress.total, 'training')} of {counted(wanted.training.epochs, 'epoch')}: "
+        f"{counted(seeds, 'seed')}{there}"
+    )
+    if progress.done < progress.total:
+        progress.note(
+            f"time      about {progress.left()}, if this machine is as fast as that of the search; Ctrl-C stops, the "
+            "same command goes on"
         )
-        progress.finished(done[task])
-    return [done[task] for task in tasks]
+    progress.note(f"folder    {folder}")
 
 
 def _finish(
@@ -185,8 +176,8 @@ def _finish(
     wanted: AuditSettings,
     sample: Sample,
     every: list[TrialRecord],
-    data: TrainingData,
-    trainings: list[Training],
+    dataset: Dataset,
+    trainings: list[LongResult],
     settings: StudySettings,
 ) -> int:
     from igcnas.results.audit.figure import save_audit
@@ -195,7 +186,13 @@ def _finish(
     from igcnas.results.audit.table import Title, as_json, networks, page
     from igcnas.results.audit.verdict import verdict
     from igcnas.system.files import write_text
+    from igcnas.training.device import prepare_device, resolve_device
+    from igcnas.training.tensors import TrainingData
 
+    device = resolve_device(arguments.device)
+    _, height, width = settings.data.input_shape
+    prepare_device(device, height * width)
+    data = TrainingData.of(dataset, settings.training, device)
     batch = score_batch(data, settings.training.seed)
     architectures = {record.number: record.architecture for record in every}
     scores = {

@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.cli.common import add_study_argument, command_line, is_file, study_folder
-from igcnas.cli.engine import before_training
+from igcnas.cli.campaign import add_workers, slots_of, train
+from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
+from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.system.names import new_name, stays_inside
+from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.data.dataset import Dataset
+    from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.retraining import RetrainSettings
     from igcnas.search.records import TrialRecord
     from igcnas.search.settings import StudySettings
@@ -60,6 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add("--name", metavar="NAME", help="folder of this retraining, in that of the study (default: retrain-EPOCHS)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
+    add_workers(parser)
     add("--json", action="store_true", help="print the table as one JSON object, and progress to stderr")
     parser.set_defaults(run=run, unread="the retraining goes on, into the folder of the study")
 
@@ -67,6 +70,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Choose, train, print."""
     trials = _trials(arguments)
+    asked_workers(arguments)
     study_path = study_folder(arguments)
     from igcnas.search.folder import open_study
     from igcnas.search.records import records
@@ -85,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     examine(dataset, fraction=study.training.validation_fraction, seed=study.training.seed)
     folder = _folder(study_path, arguments.name, f"retrain-{settings.training.epochs}")
     make_folder(folder, advice="give another --name")
-    return _retrain(arguments, folder, settings, study, every, dataset)
+    return _retrain(arguments, folder, settings, study, every, images=len(dataset.train.labels))
 
 
 def _retrain(
@@ -94,52 +98,46 @@ def _retrain(
     settings: RetrainSettings,
     study: StudySettings,
     every: list[TrialRecord],
-    dataset: Dataset,
+    *,
+    images: int,
 ) -> int:
-    from igcnas.cli.common import Stop, recorded
-    from igcnas.cli.progress.retrain import progress_for
-    from igcnas.results.retraining import Retraining, guard, tabulate
-    from igcnas.results.retraining.execution import Stopped, expected_seconds
+    """images: of training and validation together."""
+    from igcnas.cli.common import Stop
+    from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.results.retraining import guard, retraining, tabulate
+    from igcnas.results.retraining.execution import expected_seconds
+    from igcnas.search.evaluation import Interrupted
     from igcnas.search.records import trained
     from igcnas.search.storage import lock_study
+    from igcnas.search.worker import WorkerSetup
     from igcnas.system.files import going_on
-    from igcnas.training.device import prepare_device, resolve_device
 
     output = sys.stderr if arguments.json else sys.stdout
     with contextlib.ExitStack() as stack:
         stack.enter_context(going_on())
         stack.enter_context(lock_study(folder, other="wait for it, or start another with --name NAME"))
         asked, settings = settings, guard(folder, settings)
-        device = resolve_device(arguments.device)
-        _, height, width = study.data.input_shape
-        prepare_device(device, height * width)
         stop = stack.enter_context(Stop())
         notes: list[str] = []
-        retraining = Retraining(folder, settings, dataset, device, stop=stop, note=notes.append)
-        done = retraining.results()
-        missing = [training for training in retraining.trainings if training not in done]
-        images = len(dataset.train.labels)
+        campaign = retraining(folder, settings, note=notes.append)
+        missing = campaign.missing()
         factor = settings.training.epochs / study.training.epochs * images / (images - study.data.validation_images)
         known = {record.architecture.id: record.seconds for record in trained(every) if record.seconds is not None}
-        progress = progress_for(output, retraining.trainings, expected_seconds(missing, known, factor=factor))
-        retraining.note = progress.note
+        expected = expected_seconds(missing, known, factor=factor)
+        slots = slots_of(arguments, missing, settings.training)
+        progress = CampaignProgress(output, campaign, expected, workers=len(slots))
         for text in notes:
             progress.note(text)
         if missing:
-            progress.announce(folder, settings, study_epochs=study.training.epochs)
-            before_training(settings.training.engine, asked=arguments.device, device=device.type, output=output)
+            _announce(progress, folder, settings, study_epochs=study.training.epochs)
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
-            stack.enter_context(progress)
+        setup = WorkerSetup(data=study.data, training=settings.training, device=arguments.device, images="all")
         said = "trainings; nothing is lost. To go on:"
         try:
-            if missing:
-                run = recorded(folder, devices=[arguments.device], engine=settings.training.engine)
-                stack.enter_context(run)
-            results = retraining.run(progress)
-        except Stopped:
-            count = len(retraining.results())
-            progress.note(f"stopped with {count} of {len(retraining.trainings)} {said}")
+            results = train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
+        except Interrupted:
+            progress.note(f"stopped with {len(campaign.results())} of {len(campaign.trainings)} {said}")
             progress.note(f"  {command_line()}")
             return stop.status
         if stop():  # in the last moment: the table is not made
@@ -165,6 +163,24 @@ def _retrain(
         for name in ("table.md", "table.csv", "accuracies.png", "accuracies.svg"):
             print(f"wrote     {folder / name}")
     return 0
+
+
+def _announce(progress: CampaignProgress, folder: Path, settings: RetrainSettings, *, study_epochs: int) -> None:
+    """What is about to happen."""
+    from igcnas.network.cost import count
+
+    progress.note(f"folder    {folder}; Ctrl-C stops, the same command goes on")
+    for finalist in settings.finalists:
+        found = "" if finalist.val_accuracy is None else f", {finalist.val_accuracy:.2f} % in the search"
+        cost = count(finalist.architecture)
+        progress.note(f"network   {finalist.name}: {mega(cost.macs)} MFLOPs{found}; {finalist.architecture.label()}")
+    earlier = f" ({progress.done} are there)" if progress.done else ""
+    progress.note(
+        f"plan      {counted(progress.total, 'training')}{earlier}: {counted(len(settings.finalists), 'network')}, "
+        f"{counted(settings.seeds, 'seed')}, {counted(settings.training.epochs, 'epoch')} (the search: "
+        f"{study_epochs}), on training and validation images"
+    )
+    progress.note(f"time      about {progress.left()}, from the times of the study; the test results come at the end")
 
 
 def _folder(study: Path, name: str | None, usual: str) -> Path:

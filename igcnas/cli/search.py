@@ -169,7 +169,7 @@ def _search(
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
     from igcnas.cli.common import recorded
-    from igcnas.cli.progress.search import progress_for
+    from igcnas.cli.progress.search import SearchProgress
     from igcnas.cli.search_plan import announce
     from igcnas.search.controller import Search
     from igcnas.search.evaluation import Interrupted, ProcessEvaluator
@@ -202,7 +202,7 @@ def _search(
             clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
-        shown = progress_for(clock, best(every, settings.budget), settings.budget)
+        shown = SearchProgress(clock, best(every, settings.budget), settings.budget)
         devices = [slot.device for slot in slots]
         run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)
         with run, shown as progress:

@@ -182,7 +182,7 @@ def _train(
     changed: list[str],
 ) -> int:
     from igcnas.cli.common import Stop
-    from igcnas.cli.progress.train import progress_for
+    from igcnas.cli.progress.train import TrainProgress
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
     from igcnas.training.distributed import launched
@@ -203,7 +203,7 @@ def _train(
             guard(folder, settings)
         stop = stack.enter_context(Stop(patience=_LAUNCHER_SECONDS if launched() else 0.0))
         output = sys.stderr if arguments.json else sys.stdout
-        progress = progress_for(output, settings, folder, data) if world.first else None
+        progress = TrainProgress(output, settings, folder, data) if world.first else None
 
         def say(text: str) -> None:
             if progress is not None:

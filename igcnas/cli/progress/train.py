@@ -1,4 +1,4 @@
-"""Live progress of one training: a bar on a terminal, lines elsewhere."""
+"""What one training shows: a line for each epoch, now and then one within it; on a terminal a bar of its steps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, TextIO
 
 from igcnas.cli.common import duration, mega
 from igcnas.cli.data_lines import drawn_by_seed, split_lines
-from igcnas.cli.progress.search import sparkline
-from igcnas.system import harmless
+from igcnas.cli.progress.display import Display, Shown, sparkline
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from igcnas.data.examination import Examined
     from igcnas.training.engine import Engine, EpochReport, StepReport
     from igcnas.training.runs.data import RunData
@@ -26,18 +23,23 @@ _LINE_SECONDS = 30.0  # within a long epoch
 
 
 class TrainProgress(AbstractContextManager["TrainProgress"]):
-    """Lines to a file: one an epoch, and one now and then in a long one."""
+    """The observer of a training."""
 
     def __init__(self, output: TextIO, settings: RunSettings, folder: Path, data: RunData) -> None:
-        self.output, self.settings, self.folder, self.data = output, settings, folder, data
+        self.settings, self.folder, self.data = settings, folder, data
+        self.display = Display(output, self._shown)
         self.epochs = settings.recipe.epochs
         self.curve: list[EpochReport] = []
         self.done = self.total = self.at_start = 0
         self.steps = 1
         self.began = self.spoke = time.monotonic()
 
+    def __enter__(self) -> TrainProgress:
+        self.display.__enter__()
+        return self
+
     def __exit__(self, *_: object) -> None:
-        """Nothing to put away."""
+        self.display.__exit__(*_)
 
     def announce(self, workers: int, processes: int, examined: Examined) -> None:
         """What is about to happen."""
@@ -76,9 +78,10 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
     def step(self, report: StepReport) -> None:
         """One more batch."""
         self.done = (report.epoch - 1) * self.steps + report.step
-        if time.monotonic() - self.spoke > _LINE_SECONDS and report.step < self.steps:
+        silent = time.monotonic() - self.spoke
+        if not self.display.watched and silent > _LINE_SECONDS and report.step < self.steps:
             self.spoke = time.monotonic()
-            self._within(report)
+            self.note(f"epoch {report.epoch:>4}/{self.epochs}  step {report.step}/{self.steps}  ({self.left()} left)")
 
     def epoch(self, report: EpochReport) -> None:
         """One more point of the curve; those of earlier runs come first."""
@@ -96,10 +99,7 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
 
     def note(self, text: str) -> None:
         """A line of its own."""
-        print(text, file=self.output, flush=True)
-
-    def _within(self, report: StepReport) -> None:
-        self.note(f"epoch {report.epoch:>4}/{self.epochs}  step {report.step}/{self.steps}  ({self.left()} left)")
+        self.display.note(text)
 
     def _line(self, report: EpochReport) -> str:
         words = [f"epoch {report.epoch:>4}/{self.epochs}", f"loss {report.train_loss:.4f}"]
@@ -110,52 +110,9 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
             words.append(f"top-5 {report.val_top5:6.2f} %")
         return "  ".join([*words, f"({self.left()} left)"])
 
-
-class RichTrainProgress(TrainProgress):
-    """The same lines above a bar."""
-
-    def __init__(self, output: TextIO, settings: RunSettings, folder: Path, data: RunData) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        super().__init__(output, settings, folder, data)
-        self._console = Console(file=harmless.plain_output(output), highlight=False)
-        self._live = Live(get_renderable=self._display, console=self._console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> RichTrainProgress:
-        """Start the display."""
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the display away."""
-        self._live.stop()
-
-    def note(self, text: str) -> None:
-        """A line above the bar."""
-        self._console.print(harmless.lines(text), markup=False, soft_wrap=True)
-
-    def _within(self, report: StepReport) -> None:
-        """The bar shows it."""
-
-    def _display(self) -> RenderableType:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
+    def _shown(self) -> Shown:
         epoch, step = divmod(max(0, self.done - 1), self.steps)
         step += self.done > 0
-        shown = [r.val_accuracy if r.val_accuracy == r.val_accuracy else r.train_accuracy or 0.0 for r in self.curve]
-        bar = Table.grid(padding=(0, 1))
-        bar.add_row(
-            ProgressBar(total=max(1, self.total), completed=self.done, width=40),
-            Text(f"epoch {min(epoch + 1, self.epochs)}/{self.epochs}, step {step}/{self.steps}, {self.left()} left"),
-            Text(sparkline(shown[-40:])),
-        )
-        return bar
-
-
-def progress_for(output: TextIO, settings: RunSettings, folder: Path, data: RunData) -> TrainProgress:
-    """A bar on a terminal, lines elsewhere."""
-    kind = RichTrainProgress if output.isatty() else TrainProgress
-    return kind(output, settings, folder, data)
+        curve = [r.val_accuracy if r.val_accuracy == r.val_accuracy else r.train_accuracy or 0.0 for r in self.curve]
+        words = f"epoch {min(epoch + 1, self.epochs)}/{self.epochs}, step {step}/{self.steps}, {self.left()} left"
+        return Shown(done=self.done, total=self.total, words=f"{words} {sparkline(curve[-40:])}")

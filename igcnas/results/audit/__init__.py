@@ -2,7 +2,7 @@
 
 sampling    which networks: over all bands of cost, over good and bad ones
 folder      studies/NAME/audit-EPOCHS/: what was drawn, and one file a training
-long        one long training, which can be stopped and taken up
+long        the long trainings, a campaign
 rows        what is known of each network then
 agreement   Kendall's tau-b, Spearman's rho, intervals, recall and regret: arrays in, numbers out
 result      all measures of an audit, beside the ceiling of seed noise and beside counts and zero-cost scores

@@ -11,7 +11,7 @@ More seeds are more trainings of the same sample; anything else that is other be
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from igcnas.errors import StudyError
 from igcnas.results.audit.sampling import Member, stratified
 from igcnas.search.records import TrialRecord
 from igcnas.system import bounds
-from igcnas.system.files import make_folder, read_back, remove, write_text
-from igcnas.system.reading import as_kind, parse_json, read_json
+from igcnas.system.files import make_folder, write_text
+from igcnas.system.reading import as_kind, read_json
 from igcnas.training.settings import TrainingSettings, flatten, with_first_engine
 
 _FORMAT = 1
@@ -74,8 +74,8 @@ class _Written(AuditSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """One long training: accuracy in percent after its last epoch, or why there is none."""
+class LongResult:
+    """What a long training gave: accuracy in percent after its last epoch, or why there is none."""
 
     number: int
     seed: int
@@ -133,35 +133,3 @@ def read_settings(folder: Path) -> tuple[AuditSettings, Sample]:
     if any(m.number not in known or not 0 <= m.band < len(written.sample.limits) for m in written.sample.members):
         raise StudyError(f"{path} is damaged (sample.members: not of its ids and bands); {advice}")
     return settings, written.sample
-
-
-def checkpoint_path(folder: Path, number: int, seed: int) -> Path:
-    """Where a long training leaves its checkpoint."""
-    return folder / "trainings" / f"{number:05d}-{seed}.pt"
-
-
-def read_training(
-    folder: Path, number: int, seed: int, *, note: Callable[[str], None] = lambda _text: None
-) -> Training | None:
-    """The result of a long training, if it got so far; `note` is told of one that is damaged, which counts as none."""
-    path = checkpoint_path(folder, number, seed).with_suffix(".json")
-    content = read_back(path)
-    if content is None:
-        return None
-    try:
-        return parse_json(content, Training, where=str(path), advice="that network is trained again")
-    except StudyError as error:
-        note(str(error))
-        return None
-
-
-def write_training(folder: Path, training: Training) -> None:
-    """Leave the result, then drop the checkpoint: a kill between them costs nothing."""
-    path = checkpoint_path(folder, training.number, training.seed).with_suffix(".json")
-    write_text(path, (json.dumps(asdict(training)) + "\n"))
-    drop_checkpoint(folder, training.number, training.seed)
-
-
-def drop_checkpoint(folder: Path, number: int, seed: int) -> None:
-    """Of a training whose result is there; one that an earlier run could not remove goes, too."""
-    remove(checkpoint_path(folder, number, seed))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from igcnas.network.architecture import Architecture
-from igcnas.results.audit.folder import Sample, Training
+from igcnas.results.audit.folder import LongResult, Sample
 from igcnas.results.audit.scores import COUNTS, SCORES, score
 from igcnas.search.records import TrialRecord, trained
 from igcnas.training.tensors import TrainingData
@@ -56,7 +56,7 @@ def first_trainings(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 def rows(
     sample: Sample,
     records: Sequence[TrialRecord],
-    trainings: Sequence[Training],
+    trainings: Sequence[LongResult],
     scores: Mapping[int, Mapping[str, float]],
 ) -> tuple[list[Row], list[str]]:
     """The networks whose long trainings all have a result, and a line for each that is left out, with the reason."""

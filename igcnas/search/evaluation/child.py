@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any, cast
 
 from igcnas.errors import MachineError
-from igcnas.search.worker import Job, Probe, WorkerSetup
+from igcnas.search.worker import Work, WorkerSetup
+from igcnas.search.worker.messages import STOP
 from igcnas.system.files import deadly_fault
 
 # Modules are looked for where this process looks for them, so that both are the same igcnas.
@@ -43,7 +44,7 @@ class Child:
         with suppress(OSError):  # if it is gone already, the pipe tells so to who listens
             self.pipe.send(setup)
 
-    def send(self, message: Job | Probe | str) -> bool:
+    def send(self, message: Work | str) -> bool:
         """Whether it could be told; if not, it is gone."""
         try:
             self.pipe.send(message)
@@ -59,6 +60,21 @@ class Child:
             return None
         self.silence = 0.0
         return message
+
+    def ask_to_stop(self) -> None:
+        """Let it save what it trains, and end. What cannot be stopped between two steps does not hear of it."""
+        assert self.process.stdin is not None
+        with suppress(OSError):  # it is gone already
+            self.process.stdin.write(STOP)
+            self.process.stdin.flush()
+
+    def has_ended(self, seconds: float) -> bool:
+        """Whether it has, at most so many seconds later."""
+        try:
+            self.process.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self) -> None:
         """Ask the kernel to end it, hung or not. It has no state that is not on disk."""

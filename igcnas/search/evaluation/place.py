@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from igcnas.search.evaluation.child import Child
 from igcnas.search.evaluation.slots import Slot
-from igcnas.search.worker import Job, Probe, WorkerSetup
+from igcnas.search.worker import Work, WorkerSetup
 
 
 @dataclass(slots=True, kw_only=True)
 class Task:
-    """Something to do, known by a number. deaths: processes that ended with it.
+    """Something to do, known by a number. name: for the user, as "network 3"; "" where there is nothing to say.
 
-    alone_on: the device that it must have for itself; None where it may share one.
+    deaths: processes that ended with it. alone_on: the device that it must have for itself; None where it may share
+    one.
     """
 
     number: int
-    job: Job | Probe
+    job: Work
+    name: str = ""
     deaths: int = 0
     alone_on: str | None = None
 

@@ -28,7 +28,7 @@ from igcnas.search.evaluation.place import Place, Task
 from igcnas.search.evaluation.seam import Interrupted, OnEpoch, Outcome, Told
 from igcnas.search.evaluation.slots import Slot
 from igcnas.search.evaluation.waiting import Waiting
-from igcnas.search.worker import Job, Probe, Probed, WorkerSetup, messages
+from igcnas.search.worker import Job, Probe, Probed, Work, WorkerSetup, messages
 from igcnas.search.worker.memory import processes_ended_for_memory
 from igcnas.system.files import naming_faults
 
@@ -45,8 +45,9 @@ class ProcessEvaluator:
     """An Evaluator in worker processes. Use as a context manager. It is a plain `Evaluate`, too.
 
     slots: where the workers run; None for one as the setup says. stop() is asked several times a second; once it is
-    true, Interrupted is raised and the workers ended. epoch_deadline is in seconds: a worker that is silent for longer
-    is hung. note is told what a user should know.
+    true, Interrupted is raised and the workers ended; before that they have stop_seconds to save what they train, if it
+    can be stopped. epoch_deadline is in seconds: a worker that is silent for longer is hung. note is told what a user
+    should know.
     """
 
     def __init__(
@@ -55,13 +56,15 @@ class ProcessEvaluator:
         *,
         slots: Sequence[Slot] | None = None,
         stop: Callable[[], bool] = lambda: False,
+        stop_seconds: float = 0.0,
         epoch_deadline: float = 3600.0,
         note: Callable[[str], None] = lambda _text: None,
     ) -> None:
         one = Slot(device=setup.device, threads=setup.threads, memory_fraction=setup.memory_fraction)
         self._setup = setup
         self._places = [Place.of(slot, setup) for slot in ([one] if slots is None else slots)]
-        self._stop, self._epoch_deadline, self.note = stop, epoch_deadline, note
+        self._stop, self._stop_seconds = stop, stop_seconds
+        self._epoch_deadline, self.note = epoch_deadline, note
         self._prunes = setup.prunes
         self._waiting = Waiting()
         self._ended: deque[tuple[int, Outcome]] = deque()
@@ -127,13 +130,19 @@ class ProcessEvaluator:
         return self.wait(lambda _number, report: on_epoch(report))[1]
 
     def submit(self, number: int, architecture: Architecture, folder: Path, repeat: int = 0) -> None:
-        """Hand in a training; it begins where a slot is free."""
-        self._add(Task(number=number, job=Job(architecture=architecture, folder=str(folder.absolute()), repeat=repeat)))
+        """Hand in a training of a search; it begins where a slot is free."""
+        job = Job(architecture=architecture, folder=str(folder.absolute()), repeat=repeat)
+        self.hand_in(number, job, name=f"network {number}")
+
+    def hand_in(self, number: int, work: Work, *, name: str) -> None:
+        """Hand in any work, as `submit`. name: of it in what the user is told."""
+        self._add(Task(number=number, job=work, name=name))
 
     def wait(self, told: Told) -> tuple[int, Outcome]:
         """The next training that ends. `told` can end one where the workers were set up to wait (`prunes`)."""
         while not self._ended:
             if self._stop():
+                self._let_save()
                 self.close()
                 raise Interrupted
             self._listen(told)
@@ -149,6 +158,18 @@ class ProcessEvaluator:
             place.task = None
         self._waiting.clear()
         self._ended.clear()
+
+    def _let_save(self) -> None:
+        """Give what is in training the time to save how far it is."""
+        if not self._stop_seconds:
+            return
+        end = monotonic() + self._stop_seconds
+        children = [place.child for place in self._places if place.child is not None and place.task is not None]
+        training = [child for child in children if child.ready]
+        for child in training:
+            child.ask_to_stop()
+        for child in training:
+            child.has_ended(end - monotonic())
 
     def _add(self, task: Task) -> None:
         self._waiting.add(task)
@@ -214,8 +235,6 @@ class ProcessEvaluator:
                 place.end()
             if word == messages.FAILED:
                 outcome = Outcome(reason=content)
-            elif word == messages.PROBED:
-                outcome = Outcome(results={"probed": content})
             else:
                 outcome = Outcome(results=content, pruned=word == messages.PRUNED)
                 if content.get("steps") == "graph":
@@ -233,10 +252,9 @@ class ProcessEvaluator:
             return
         task.alone_on = place.slot.device
         self._waiting.add(task)
-        if isinstance(task.job, Job):
+        if task.name:
             self.note(
-                f"network {task.number} ran out of memory ({reason}); it is trained once more, alone on "
-                f"{place.slot.device}"
+                f"{task.name} ran out of memory ({reason}); it is trained once more, alone on {place.slot.device}"
             )
 
     def _uncaptured(self, place: Place, reason: str) -> None:
@@ -249,9 +267,9 @@ class ProcessEvaluator:
             return
         task.job = dataclasses.replace(task.job, capture=False)
         self._waiting.again(task)
-        if isinstance(task.job, Probe):
+        if not task.name:
             return
-        self.note(f"network {task.number}, {task.job.architecture.label()}, is trained by eager steps: {reason}")
+        self.note(f"{task.name}, {task.job.label}, is trained by eager steps: {reason}")
         self._uncaptured_in_a_row += 1
         if self._uncaptured_in_a_row == _SUSPICIOUS and not self._suspected:
             self._suspected = True

@@ -17,7 +17,8 @@ as many as there are cores for them, and memory: of the GPU 500 MB for a context
 machine 2 GB a process. **These numbers are a prediction** from counts of kernels and of bytes. They were not measured.
 
 A proposal knows nothing of the networks in training. So 'auto' keeps at most a tenth of the networks of a search in
-training at once, but always four: the first ten proposals are random in any case.
+training at once, but always four: the first ten proposals are random in any case. Where all networks are known
+beforehand there is no such limit.
 """
 
 from __future__ import annotations
@@ -72,13 +73,23 @@ class Slot:
 
 
 def slots_for(
-    workers: int | str, *, device: str, macs: int, batch_size: int, networks: int, undisturbed: bool = False
+    workers: int | str,
+    *,
+    device: str,
+    macs: int,
+    batch_size: int,
+    networks: int,
+    undisturbed: bool = False,
+    listed: bool = False,
 ) -> list[Slot]:
     """Slots for `--workers` (a number or 'auto') on `--device`, for networks of at most so many MACs.
 
-    networks: how many the search is to train. undisturbed: what is measured must not share its device, so at most one
-    worker on each.
+    networks: how many are to be trained. undisturbed: what is measured must not share its device, so at most one worker
+    on each. listed: all networks are known beforehand, as those of a campaign are; no more workers than networks then.
     """
+    if listed and workers != AUTO:
+        workers = min(int(workers), networks)
+    at_once = networks if listed else max(_FEW, networks // _SHARE)
     devices = _devices(device)
     if undisturbed and workers != AUTO and int(workers) > len(devices):
         raise IgcnasError(
@@ -86,14 +97,14 @@ def slots_for(
             f"measured latency; use --workers {len(devices)}"
         )
     if devices == ["cpu"]:
-        count = (1 if undisturbed else _on_cpu(networks)) if workers == AUTO else int(workers)
+        count = (1 if undisturbed else _on_cpu(at_once)) if workers == AUTO else int(workers)
         return [Slot(device="cpu", threads=None if count == 1 else 1)] * count
     if workers != AUTO:
         count, each = int(workers), int(workers)
     else:
         each = 1 if undisturbed else _on_gpu(macs * batch_size, len(devices))
         count = each * len(devices)
-        count = count if undisturbed else min(count, _at_once(networks))
+        count = count if undisturbed else min(count, at_once)
     found = gpus.ask(map(_index, devices)) if count > len(devices) else {}
     most = {one: _room(found.get(_index(one)), each) if workers == AUTO else each for one in devices}
     turns = [one for turn in range(each) for one in devices if turn < most[one]][:count]
@@ -116,13 +127,9 @@ def affordable(need_mb: float = STATED_NEED_MB) -> int | None:
     return None if available is None else max(1, int(_SPARE * available / need_mb))
 
 
-def _at_once(networks: int) -> int:
-    return max(_FEW, networks // _SHARE)
-
-
-def _on_cpu(networks: int) -> int:
+def _on_cpu(at_once: int) -> int:
     cores = usable_cores()
-    return min(cores, affordable() or cores, _at_once(networks))
+    return min(cores, affordable() or cores, at_once)
 
 
 def _on_gpu(step_macs: int, devices: int) -> int:

@@ -1,4 +1,4 @@
-"""What the controller and a worker tell each other: first the WorkerSetup; then jobs go one way, words come back.
+"""What the controller and a worker tell each other: first the WorkerSetup; then work goes one way, words come back.
 
 A message of a worker is (word, content). It waits for GO or END after EPOCH where the study prunes, for nothing else.
 """
@@ -6,20 +6,22 @@ A message of a worker is (word, content). It waits for GO or END after EPOCH whe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from igcnas.network.architecture import Architecture
 from igcnas.search.settings import DataSettings
 from igcnas.training.settings import TrainingSettings
 
-# Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a Probed, a
-# reason, a text. BROKEN: the worker ends, and what it was given may succeed in another one. NO_MEMORY, UNCAPTURED: it
+# Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a reason, a
+# text. BROKEN: the worker ends, and what it was given may succeed in another one. NO_MEMORY, UNCAPTURED: it
 # ends, too; its training may succeed with the device for itself, or by steps that are not captured. HALTED: the machine
 # has a fault (a full disk), of which no network is to blame; nothing can go on before that is mended. NOTE: for the
 # user.
-READY, EPOCH, DONE, PRUNED, FAILED, BROKEN, PROBED = "ready", "epoch", "done", "pruned", "failed", "broken", "probed"
+READY, EPOCH, DONE, PRUNED, FAILED, BROKEN = "ready", "epoch", "done", "pruned", "failed", "broken"
 NO_MEMORY, UNCAPTURED, HALTED, NOTE = "no memory", "uncaptured", "halted", "note"
 # The controller's answers to EPOCH, where the study prunes.
 GO, END = "go", "end"
+# Written to the worker's standard input: save what is in training, and end.
+STOP = b"."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,8 @@ class WorkerSetup:
 
     prunes: it waits after each epoch. latency: it measures that, too. checkpoint_seconds: None for the usual. threads:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
-    more is an out-of-memory error of its own. None: all. capture: as in `training.train`.
+    more is an out-of-memory error of its own. None: all. capture: as in `training.train`. images: which are on the
+    device from the start: 'split' as `training` says, 'all' to train on, 'none' where each training has its own.
     limits: what is measured of a trained network beside MACs and parameters, by the names of limits.
     """
 
@@ -41,28 +44,8 @@ class WorkerSetup:
     threads: int | None = None
     memory_fraction: float | None = None
     capture: bool | None = None
+    images: Literal["split", "all", "none"] = "split"
     limits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Train this network, with the seed of this repeat, and leave its files in this folder.
-
-    capture: another one than that of the WorkerSetup; None for that.
-    """
-
-    architecture: Architecture
-    folder: str
-    repeat: int = 0
-    capture: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """Time a few steps of these networks, to say beforehand how long a search will take. capture: as in Job."""
-
-    architectures: tuple[Architecture, ...]
-    capture: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
-"""A worker as a process: it reads jobs from a connection, answers with messages, and ends with whoever started it.
+"""A worker as a process: it reads work from a connection, answers with messages, and ends with whoever started it.
 
-Its standard input is a lifeline: nothing is ever written there, and its end is the end of the controller, however that
-came about. The controller starts it as a program of its own (`evaluation.child`), not through multiprocessing: there a
-controller that dies in that very moment leaves a traceback of a half-read start.
+Its standard input is a lifeline: its end is the end of the controller, however that came about. All that is ever
+written there is STOP: what is in training is then saved before the next step, and the process ends. The controller
+starts it as a program of its own (`evaluation.child`), not through multiprocessing: there a controller that dies in
+that very moment leaves a traceback of a half-read start.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 from igcnas.errors import CaptureError, IgcnasError, MachineError, TrainingError
 from igcnas.search.worker import messages
 from igcnas.search.worker.memory import lack_of_memory
-from igcnas.search.worker.messages import Job, Probe, WorkerSetup
+from igcnas.search.worker.messages import WorkerSetup
+from igcnas.search.worker.work import Work
 from igcnas.system import program, streams
 from igcnas.system.files import describe_fault, machine_fault
 
@@ -45,28 +47,30 @@ def main(descriptor: int) -> None:
     program.prepare()
     sys.stdout, sys.stderr = streams.mended(sys.stdout), streams.mended(sys.stderr)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_controller, daemon=True).start()
+    stop = threading.Event()
+    threading.Thread(target=_end_with_controller, args=(stop,), daemon=True).start()
     try:
         with Connection(descriptor) as pipe:
-            _serve(pipe)
+            _serve(pipe, stop)
     except (EOFError, OSError, _NoAnswer):  # the controller is gone
         pass
     os._exit(0)  # there is nothing to put away, and libraries that complain of what is left have nobody to tell
 
 
-def _end_with_controller() -> None:
+def _end_with_controller(stop: threading.Event) -> None:
     """A worker without a controller would train for nobody."""
     # Not sys.stdin: this thread would hold its lock to the end of the interpreter.
-    os.read(0, 1)
+    while os.read(0, 1) == messages.STOP:
+        stop.set()
     os._exit(1)
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, stop: threading.Event) -> None:
     setup: WorkerSetup = pipe.recv()
     try:
         from igcnas.search.worker.trainer import Trainer
 
-        trainer = Trainer(setup, note=lambda text: pipe.send((messages.NOTE, text)))
+        trainer = Trainer(setup, note=lambda text: pipe.send((messages.NOTE, text)), stop=stop.is_set)
     except Exception as error:  # a driver, a library, the data: whatever it is, the controller must hear it in one line
         lack = lack_of_memory(error)
         said = _farewell(error, "the training process cannot start")
@@ -74,23 +78,24 @@ def _serve(pipe: Connection) -> None:
         return
     pipe.send((messages.READY, trainer.device_name))
     goes_on = True
-    while goes_on:
+    while goes_on and not stop.is_set():
         # What is left between two trainings stays: to look through it for garbage again each time took 0.1 s.
         gc.collect()
         gc.freeze()
         goes_on = _work(pipe, trainer, pipe.recv(), waits=setup.prunes)
 
 
-def _work(pipe: Connection, trainer: Trainer, job: Job | Probe, *, waits: bool) -> bool:
-    """Do one job; whether this process is fit for another."""
+def _work(pipe: Connection, trainer: Trainer, work: Work, *, waits: bool) -> bool:
+    """Do it; whether this process is fit for more."""
+    from igcnas.training.engine import Stopped
+
     try:
-        if isinstance(job, Probe):
-            pipe.send((messages.PROBED, trainer.probe(job)))
-        else:
-            results, pruned = trainer.run(job, lambda report: _tell_epoch(pipe, report, waits=waits))
-            pipe.send((messages.PRUNED if pruned else messages.DONE, results))
+        results, pruned = work.run(trainer, lambda report: _tell_epoch(pipe, report, waits=waits))
+        pipe.send((messages.PRUNED if pruned else messages.DONE, results))
     except _NoAnswer:
         raise
+    except Stopped:
+        return False
     except Exception as error:  # whatever a network can do to torch must reach the controller with its place
         word, reason = _outcome_of(error)
         pipe.send((word, reason))

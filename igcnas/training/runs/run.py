@@ -10,6 +10,12 @@ runs/NAME/settings.json        what is trained, how, on what: guards a resume
 
 The validation split steers `best`. The test split is read once, at the end. In a training on all images, train and
 validation, nothing steers and the last weights are the result.
+
+It is not a campaign of one (`igcnas.search.campaign`), because there a worker trains and a controller watches:
+- several processes train one network together (torchrun starts them, and each calls `train_run`); a worker is alone;
+- images may be streamed from disk by processes of their own; a worker has its data set on the device;
+- at each epoch and checkpoint weights, table, picture and events are written from the network as it then is, and the
+  bar shows steps; a worker tells epochs, and leaves its files at the end.
 """
 
 from __future__ import annotations

@@ -70,18 +70,17 @@ def trust_of(study: Study) -> Trust:
 
 def read_retraining(folder: Path) -> Retraining:
     """The retraining in this folder."""
-    from igcnas.results.retraining.execution import read_results, trainings_of
+    from igcnas.results.retraining import retraining
 
     settings = read_settings(folder)
-    results = read_results(folder, settings)
-    planned = trainings_of(settings)
-    found = [results[training] for training in planned if training in results]
+    campaign = retraining(folder, settings)
+    found = list(campaign.results().values())
     return Retraining(
         folder=folder,
         settings=settings,
         tests=tabulate(settings, found),
         done=len(found),
-        planned=len(planned),
+        planned=len(campaign.trainings),
     )
 
 

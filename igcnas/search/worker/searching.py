@@ -1,0 +1,155 @@
+"""What a search has a worker do: train a network, settle it, count it, leave its files; or time a few steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from igcnas.modules.lowering import lower
+from igcnas.network.architecture import Architecture
+from igcnas.network.budget import limit_named
+from igcnas.network.cost import count_plan
+from igcnas.network.plan import Plan, plan
+from igcnas.search.worker.messages import Probed
+from igcnas.search.worker.result import CHECKPOINT, WEIGHTS, leave_result, read_result
+from igcnas.search.worker.trainer import Trainer
+from igcnas.system.files import make_folder, remove
+from igcnas.training.checkpoint import write_weights
+from igcnas.training.engine import EpochReport
+from igcnas.training.graph import WARM_UP
+from igcnas.training.settings import TrainingSettings
+from igcnas.training.settling import settled_accuracy
+from igcnas.training.tensors import ImageTensors, TrainingData
+from igcnas.training.trainer import train
+
+# Of the look at how long trainings take. Steps of an epoch of it; steps until all that is captured is; then epochs are
+# timed until the sum is no accident of the clock, or there are so many.
+_FEW_STEPS, _WARM_STEPS = 4, WARM_UP + 1
+_MEASURED_SECONDS, _MEASURED_EPOCHS = 0.2, 8
+_NO_RATE = 1e-9
+
+
+def train_network(
+    trainer: Trainer,
+    architecture: Architecture,
+    folder: Path,
+    *,
+    repeat: int,
+    capture: bool | None,
+    on_epoch: Callable[[EpochReport], bool],
+) -> tuple[dict[str, Any], bool]:
+    """Train; write weights.safetensors, then result.json; what the study stores, and whether it was pruned.
+
+    A pruned network leaves no weights.
+    """
+    make_folder(folder, within=folder.parents[1])  # the study, under which trials/ may be missing yet
+    known = read_result(folder, architecture, note=trainer.note)
+    if known is not None:
+        remove(folder / CHECKPOINT)  # of a run that ended between the two
+        return known
+    trainer.forget_peak()
+    result = train(
+        architecture,
+        trainer.data,
+        trainer.setup.training,
+        repeat=repeat,
+        on_epoch=on_epoch,
+        checkpoint=folder / CHECKPOINT,
+        checkpoint_seconds=trainer.setup.checkpoint_seconds,
+        restart=trainer.note,
+        capture=capture,
+    )
+    outcome = {
+        "architecture_id": architecture.id,
+        "val_accuracy": result.val_accuracy,
+        "seconds": round(result.seconds, 3),
+        "device": trainer.device_name,
+        "steps": result.steps,
+        "peak_memory_mb": trainer.peak_memory_mb(),  # of the training: what follows takes no gradients
+        "curve": [[r.epoch, round(r.train_loss, 6), r.val_accuracy] for r in result.curve],
+    }
+    if result.ended_early:
+        return leave_result(folder, outcome | {"pruned": True}), True
+    network = plan(architecture)
+    outcome["val_accuracy"] = settled_accuracy(network, result.network, trainer.data, result.val_accuracy)
+    lowered = lower(network, result.network)
+    measured = count_plan(lowered.plan)
+    outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
+    if trainer.setup.limits:
+        limits = {name: limit_named(name).of(lowered.plan) for name in trainer.setup.limits}
+        outcome |= {"measured_limits": limits}
+    outcome |= _latency(trainer, lowered.plan, lowered.state)
+    metadata = {"architecture": architecture.to_json()}
+    outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
+    return leave_result(folder, outcome), False
+
+
+def _latency(trainer: Trainer, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:
+    """Milliseconds for one image on this device, of the network as it would run."""
+    if not trainer.setup.latency:
+        return {"latency_ms": None, "latency_iqr_ms": None}
+    from igcnas.modules.build import build
+    from igcnas.modules.latency import measure
+
+    network = build(lowered)
+    network.load_state_dict(state)
+    found = measure(network.eval().to(trainer.device), trainer.setup.data.input_shape, trainer.device, batch=1)
+    return {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
+
+
+def probe(trainer: Trainer, architectures: tuple[Architecture, ...], *, capture: bool | None) -> Probed:
+    """Seconds that the training of each of these networks will take, and what memory the largest step took."""
+    trainer.forget_peak()
+    settings, few = trainer.setup.training, _few_images(trainer)
+    seconds: list[float] = []
+    for architecture in architectures:
+        # What a process does once is not of a training: on a CPU it loads each kernel at its first use. What a GPU
+        # does once for each shape, every training has to pay.
+        if not seconds or trainer.device.type == "cpu":
+            train(architecture, few, _short(settings, 1), capture=capture)
+        seconds.append(_expected_seconds(trainer, architecture, few, capture))
+    return Probed(seconds=tuple(seconds), peak_memory_mb=trainer.held_memory_mb())
+
+
+def _expected_seconds(trainer: Trainer, architecture: Architecture, few: TrainingData, capture: bool | None) -> float:
+    """What the whole training of this network will take: what it costs once, and what each epoch costs.
+
+    Both from one short training of a few images. Its first epochs, in which a graph is captured, and what came before
+    and after them, less the time that so many later epochs took, is what a training costs once.
+    """
+    settings, data = trainer.setup.training, trainer.data
+    warm = 1
+    if trainer.device.type == "cuda":  # evaluation is captured in the second epoch
+        warm = max(2, math.ceil(_WARM_STEPS / few.steps(settings.batch_size)))
+    ends: list[float] = []
+
+    def told(_report: EpochReport) -> bool:
+        ends.append(time.perf_counter())
+        return len(ends) > warm and ends[-1] - ends[warm - 1] >= _MEASURED_SECONDS
+
+    begin = time.perf_counter()
+    train(architecture, few, _short(settings, warm + _MEASURED_EPOCHS), on_epoch=told, capture=capture)
+    whole = time.perf_counter() - begin
+    epoch = (ends[-1] - ends[warm - 1]) / (len(ends) - warm)
+    # A training image costs about three times a validation image; an epoch here had as many of one as of the other.
+    share = (0.75 * len(data.training) + 0.25 * len(data.validation)) / len(few.training)
+    return max(0.0, whole - len(ends) * epoch) + epoch * share * settings.epochs
+
+
+def _few_images(trainer: Trainer) -> TrainingData:
+    """Of a few steps; the same for training and for validation."""
+    data = trainer.data
+    images = min(len(data.training), _FEW_STEPS * trainer.setup.training.batch_size)
+    few = ImageTensors(data.training.images[:images], data.training.labels[:images])
+    return dataclasses.replace(data, training=few, validation=few)
+
+
+def _short(settings: TrainingSettings, epochs: int) -> TrainingSettings:
+    """Settings of a training that is only timed; at so small a rate none diverges."""
+    return dataclasses.replace(settings, epochs=epochs, learning_rate=_NO_RATE)

@@ -1,0 +1,84 @@
+"""What a worker can be given to do. It is sent there as it is, and does itself with what the worker has.
+
+A class of work must be importable by its name: the worker looks for modules where the controller does. Its imports of
+what trains are in `run`, so that a controller that only hands it in loads no more than it needs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from igcnas.network.architecture import Architecture
+
+if TYPE_CHECKING:
+    from igcnas.search.worker.trainer import Trainer
+    from igcnas.training.engine import EpochReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work(ABC):
+    """One thing to do. capture: another one than that of the WorkerSetup; None for that."""
+
+    capture: bool | None = None
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """Which network it is about, for the user; "" where there is nothing to say."""
+
+    @abstractmethod
+    def run(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> tuple[dict[str, Any], bool]:
+        """Do it in a worker: its results, and whether `on_epoch` ended it early by returning True.
+
+        A TrainingError is its outcome. Any other error ends the worker, and the work is done once more in another one.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Work):
+    """Train this network as a search does, with the seed of this repeat, and leave its files in this folder."""
+
+    architecture: Architecture
+    folder: str
+    repeat: int = 0
+
+    @property
+    def label(self) -> str:
+        """The network."""
+        return self.architecture.label()
+
+    def run(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> tuple[dict[str, Any], bool]:
+        """What the study stores, and whether it was pruned."""
+        from pathlib import Path
+
+        from igcnas.search.worker.searching import train_network
+
+        return train_network(
+            trainer,
+            self.architecture,
+            Path(self.folder),
+            repeat=self.repeat,
+            capture=trainer.captures(self.capture),
+            on_epoch=on_epoch,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(Work):
+    """Time a few steps of these networks, to say beforehand how long a search will take."""
+
+    architectures: tuple[Architecture, ...]
+
+    @property
+    def label(self) -> str:
+        """Nothing: what becomes of it is no news to the user."""
+        return ""
+
+    def run(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> tuple[dict[str, Any], bool]:
+        """A `Probed` under that name."""
+        from igcnas.search.worker.searching import probe
+
+        return {"probed": probe(trainer, self.architectures, capture=trainer.captures(self.capture))}, False
