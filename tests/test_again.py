@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from campaigns import Here, long_training, trained_alone
+from support.campaigns import Here, long_training, trained_alone
 
 from analysis.width_trial.networks import Entrant
 from analysis.width_trial.settings import TrialSettings

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from campaigns import Here, trained_alone
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from support.campaigns import Here, trained_alone
 
 from igcnas.cli import main
 from igcnas.cli.progress.campaign import CampaignProgress

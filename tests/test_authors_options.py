@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import ROWS, compute
+from support.reference import ROWS, compute
 
 from igcnas.drawing.thumbnails import block_svg
 from igcnas.errors import ArchitectureError, IgcnasError

@@ -10,12 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from campaigns import (
+from support.acting import DATA, ONE_THREAD, SETUP, Acting, training, two
+from support.campaigns import (
     DIGITS,
     PAIR,
     SHORT,
@@ -31,27 +31,14 @@ from campaigns import (
 
 from igcnas.cli.campaign import slots_of
 from igcnas.errors import IgcnasError, TrainingError
-from igcnas.results.retraining import FinalistTraining, guard, retraining
+from igcnas.results.retraining import guard, retraining
 from igcnas.search.campaign import Campaign, Training
 from igcnas.search.evaluation import Interrupted, Outcome, ProcessEvaluator, Slot, Told
-from igcnas.search.settings import DataSettings
-from igcnas.search.worker import Work, WorkerSetup
+from igcnas.search.worker import Work
 from igcnas.training.engine import EpochReport
 
 ROOT = Path(__file__).parents[1]
 BEGUN = ROOT / "tests" / "data" / "begun-retraining"
-DATA = DataSettings.of(WHOLE, SHORT, spec="digits", data_dir=None, image_size=None)
-SETUP = WorkerSetup(data=DATA, training=SHORT, device="cpu", images="all")
-OFTEN = dataclasses.replace(SETUP, checkpoint_seconds=0.0)
-ONE_THREAD = Slot(device="cpu", threads=1)
-
-
-def two(**how: Any) -> ProcessEvaluator:
-    return ProcessEvaluator(OFTEN, slots=[ONE_THREAD] * 2, **how)
-
-
-def training(folder: Path, place: int = 0, **changes: Any) -> FinalistTraining:
-    return FinalistTraining.of(folder, retrain_settings(**changes), PAIR[place], 0)
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -62,21 +49,6 @@ def files(folder: Path) -> dict[str, Any]:
         if path.suffix == ".json":
             found[path.name] = {key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}
     return found
-
-
-class Acting(Silent):
-    """Does something once, in the first epoch of the first training that is heard of."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self.act, self.acted, self.ended = act, False, list[str]()
-
-    def epoch(self, training: Training[Any], report: EpochReport) -> None:
-        if not self.acted:
-            self.acted = True
-            self.act()
-
-    def finished(self, training: Training[Any], result: Any) -> None:
-        self.ended.append(training.stem)
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +81,9 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from campaigns import Silent, retrain_settings
+from support.campaigns import Silent, retrain_settings
 from igcnas.results.retraining import retraining
-from test_campaign import Acting, two
+from support.acting import Acting, two
 with two() as workers:
     def kill():
         print(*workers.pids, flush=True)

@@ -10,7 +10,7 @@ import pytest
 from conftest import architectures, gated_architectures
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relabelled import assert_same_function
+from support.relabelled import assert_same_function
 
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock, Block, Bottleneck, DenseLayer, InvertedResidual

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import settings as profile
 from hypothesis import strategies as st
-from real_studies import NAMES, unpack
+from support.real_studies import NAMES, unpack
 
 from igcnas.cli import main
 from igcnas.errors import StudyError

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import optuna
 import pytest
 from optuna.artifacts.exceptions import ArtifactNotFound
-from real_studies import unpack
+from support.real_studies import unpack
 
 from igcnas.cli import main
 from igcnas.drawing.thumbnails import block_svg, network_svg

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from equality import lowered_as_it_is, randomised
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.equality import lowered_as_it_is, randomised
 from torch import nn
 
 from igcnas.errors import ExportError, IgcnasError

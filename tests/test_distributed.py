@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from distributed_steps import steps
+from support.distributed_steps import steps
 
 from igcnas.errors import IgcnasError
 from igcnas.training.distributed import ALONE, World

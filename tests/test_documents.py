@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import (
+from support.documents import (
     CODE,
     LANGUAGES,
     PAGES,
@@ -39,7 +39,7 @@ from documents import (
     run_module,
     spans,
 )
-from real_studies import NAMES, unpack
+from support.real_studies import NAMES, unpack
 
 from igcnas.cli import main, parser
 

@@ -13,8 +13,8 @@ import optuna
 import pytest
 import torch
 from PIL import Image
-from real_studies import unpack
 from safetensors.torch import load_file
+from support.real_studies import unpack
 
 from igcnas.cli import main
 from igcnas.data.loading import load_dataset

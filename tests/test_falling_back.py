@@ -16,10 +16,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from odd_worker import LACK, program
 from safetensors.torch import load_file
-from test_search import SMALL, Quiet, settings_of
-from test_worker import network, setup
+from support.odd_worker import LACK, program
+from support.searches import SMALL, Quiet, settings_of
+from support.workers import network, setup
 
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Outcome, ProcessEvaluator, Slot, child, pool

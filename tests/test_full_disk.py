@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_search import SMALL, Quiet, Trainings, settings_of
-from test_worker import network, setup
+from support.searches import SMALL, Quiet, Trainings, settings_of
+from support.workers import network, setup
 
 from benchmarks.disk.disks import Fault, Full, LongFiles, NoInodes, NoLeave, ReadOnly, remount, removed, small_disk
 from benchmarks.disk.trying import disturbed, undisturbed

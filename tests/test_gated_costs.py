@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from conftest import gated_architectures
-from gated import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.gated import (
     HOSTS,
     NAMES,
     assert_one_function,
@@ -21,8 +23,6 @@ from gated import (
     random_weights,
     spectral,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from igcnas.modules.build import build
 from igcnas.modules.lowering import lower

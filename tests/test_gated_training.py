@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gated import (
+from safetensors.torch import load_file
+from support.gated import (
     CPU,
     DIGITS,
     HOSTS,
@@ -24,7 +25,6 @@ from gated import (
     random_weights,
     spectral,
 )
-from safetensors.torch import load_file
 from torch import nn
 
 from igcnas.errors import ExportError, TrainingError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from equality import lowered_as_it_is
+from support.equality import lowered_as_it_is
 from torch import nn
 
 from igcnas.data.loading import load_dataset

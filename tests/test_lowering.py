@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from equality import randomised, rebuilt
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.equality import randomised, rebuilt
 from torch import nn
 
 from igcnas.errors import ExportError

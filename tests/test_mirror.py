@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
-from toy import Toy, known, trained
+from support.toy import Toy, known, trained
 
 from igcnas.search.proposals import Judge, Proposer
 from igcnas.search.proposals.mirror import GENERATION, Mirror

@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.mps import UUIDS, slots
 
 from igcnas.search.evaluation import Slot, gpus
 from igcnas.search.evaluation.gpus import Gpu
 from igcnas.search.evaluation.mps import PROGRAM, Mps
-from igcnas.search.evaluation.slots import _shared
-
-UUIDS = [f"GPU-0000000{number}-1111-2222-3333-444444444444" for number in range(3)]
 
 # Its daemon is there as long as the file of its process id is.
 CONTROL = """#!/bin/bash
@@ -110,15 +108,6 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         if control.read_text().strip():
             os.kill(int(control.read_text()), signal.SIGKILL)
     shutil.rmtree(folder)
-
-
-def slots(*counts: int, uuid: bool = True) -> list[Slot]:
-    """So many workers on each GPU, in turns."""
-    found = []
-    for index, count in enumerate(counts):
-        gpu = Gpu(name="NVIDIA", uuid=UUIDS[index] if uuid else None, free_mb=6000.0, total_mb=8000.0)
-        found += [Slot(device=f"cuda:{index}", visible=str(index), gpu=gpu)] * count
-    return _shared(found)
 
 
 def runs(pid: int) -> bool:
@@ -238,7 +227,7 @@ SEARCH = """
 import sys, time
 sys.path[:0] = sys.argv[1:]
 from igcnas.search.evaluation.mps import Mps
-from test_mps import slots
+from support.mps import slots
 with Mps(print) as mps:
     print(mps.share(slots(2))[0].mps, flush=True)
     time.sleep(1000)

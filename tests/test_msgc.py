@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from gated import (
+from support.gated import (
     HOSTS,
     NAMES,
     force,

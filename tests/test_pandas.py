@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas
 import pytest
-from real_studies import NAMES, unpack
+from support.real_studies import NAMES, unpack
 
 from igcnas.errors import StudyError
 from igcnas.search import records

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState
-from test_pruning import EPOCHS, Curves, history, settings_of
-from test_search import BUDGET, SMALL, Quiet, raising
+from support.pruned import EPOCHS, Curves, history, settings_of
+from support.searches import BUDGET, SMALL, Quiet, raising
 
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
-from campaigns import PAIR, retrain_settings
+from support.campaigns import PAIR, retrain_settings
 
 from igcnas.cli.progress.campaign import CampaignProgress
 from igcnas.cli.progress.clock import ListClock

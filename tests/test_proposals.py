@@ -16,7 +16,7 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import BUDGET, Toy, known, trained
+from support.toy import BUDGET, Toy, known, trained
 
 from igcnas.errors import IgcnasError
 from igcnas.network.budget import macs_budget

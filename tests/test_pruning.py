@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 import pytest
 from optuna.trial import TrialState
-from test_search import BUDGET, DATA, SMALL, TRAINING, Quiet, raising, results_of
+from support.pruned import EPOCHS, Curves, history, settings_of
+from support.searches import BUDGET, DATA, SMALL, TRAINING, Quiet, raising, results_of
 
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import known_networks
 from igcnas.network.budget import macs_budget
-from igcnas.network.cost import count
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.search.folder import open_study
@@ -32,42 +32,6 @@ from igcnas.search.spared import audit_spared
 from igcnas.search.storage import JournalBackend
 from igcnas.search.study import Study
 from igcnas.training.engine import EpochReport
-from igcnas.training.settings import TrainingSettings
-
-EPOCHS = 9
-
-
-class Curves:
-    """A stand-in that learns slowly or fast by the id, stops when told to, and remembers what it trained."""
-
-    def __init__(self, before: Any = lambda _position: None) -> None:
-        self.before = before
-        self.trained: list[tuple[str, int]] = []
-
-    def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
-        self.trained.append((architecture.id, repeat))
-        cost = count(architecture)
-        draws = random.Random(f"{architecture.id}/{repeat}")
-        final = 90 + int(architecture.id[:4], 16) / 65535 * 4 + 4 * draws.random()  # the network's own, and its seed's
-        curve: list[list[float]] = []
-        for epoch in range(1, EPOCHS + 1):
-            curve.append([epoch, 1.0, final * epoch / EPOCHS])
-            ends = on_epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=curve[-1][2]))
-            if epoch == 1:
-                self.before(len(self.trained))
-            if ends and epoch < EPOCHS:
-                break
-        measured = {"measured_macs": cost.macs, "measured_params": cost.params}
-        shared = {"val_accuracy": curve[-1][2], "seconds": 1.0, "device": "stand-in", "curve": curve}
-        pruned = len(curve) < EPOCHS
-        return Outcome(results=shared if pruned else shared | measured, pruned=pruned)
-
-
-def settings_of(**other: Any) -> StudySettings:
-    values: dict[str, Any] = {"objective": "front", "sampler": "random", "baselines": False, "seed": 0}
-    values |= {"pruner": "halving", "min_epochs": 1} | other
-    values |= {"space": SMALL.to_dict(), "space_path": "small", "data": DATA}
-    return StudySettings(budget_macs=BUDGET, training=TrainingSettings(epochs=EPOCHS), **values)
 
 
 def opened(folder: Path, settings: StudySettings) -> Study:
@@ -89,19 +53,6 @@ def run(
     return Search(study, folder, SMALL, settings, InTurn(evaluate or Curves()), Quiet()).run(
         networks, **(allowed or {})
     )
-
-
-def history(folder: Path) -> list[Any]:
-    return [
-        (
-            t.number,
-            t.state,
-            t.params,
-            t.values,
-            {k: v for k, v in t.user_attrs.items() if k not in ("starts", "reached", "checkpoint")},
-        )
-        for t in open_study(folder).trials
-    ]
 
 
 # Pruning

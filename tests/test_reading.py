@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
-from real_studies import unpack
+from support.real_studies import unpack
 
 from igcnas.errors import ArchitectureError, DataError, IgcnasError, StudyError
 from igcnas.search.folder import flatten

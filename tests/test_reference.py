@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference import ROWS, compute, numbers
+from support.reference import ROWS, compute, numbers
 
 _DIGITS = 1e-9  # the numbers of a row have ten significant digits
 # The masks of that code are float32, and so is the gradient of its assignments.

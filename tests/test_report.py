@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_search import BUDGET, DATA, SMALL, Quiet
-from test_study import network as small_network
+from support.searches import BUDGET, DATA, SMALL, Quiet
+from support.studies import network as small_network
 
 from igcnas.cli import main, parser
 from igcnas.cli.search_options import study_settings
@@ -666,8 +666,8 @@ def test_what_is_damaged_is_named_and_the_rest_is_read(tmp_path, source):
 
 
 def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path, source):
-    from campaigns import retrain_settings
-    from test_retraining import made as result_of
+    from support.campaigns import retrain_settings
+    from support.retrained import made as result_of
 
     from igcnas.results.retraining import guard, retraining
 

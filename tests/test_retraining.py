@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaigns import DIGITS, PAIR, SHORT, WHOLE, Here, finalist, network, retrain_settings
 from optuna.trial import TrialState, create_trial
+from support.campaigns import DIGITS, PAIR, SHORT, WHOLE, Here, finalist, network, retrain_settings
+from support.retrained import Told, trained
 
 from igcnas.cli import main
-from igcnas.data.dataset import Dataset, Split
+from igcnas.data.dataset import Split
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count
@@ -26,7 +27,6 @@ from igcnas.network.grouping import MultiSpectral
 from igcnas.results.retraining import (
     FinalistTraining,
     Result,
-    RetrainSettings,
     choose_finalists,
     figure,
     guard,
@@ -44,38 +44,6 @@ from igcnas.training.runs.weights import Checkpoint
 
 ROOT = Path(__file__).parents[1]
 IMAGES = 359
-
-
-class Told:
-    """An Observer that keeps what it hears in one list with the readings of the test split."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-
-    def started(self, training: Any) -> None:
-        self.events.append(f"start {training.stem}")
-
-    def epoch(self, training: Any, report: Any) -> None:
-        self.events.append(f"epoch {report.epoch}")
-
-    def finished(self, training: Any, result: Result) -> None:
-        self.events.append(f"end {training.stem}")
-
-    def watching(self, dataset: Dataset) -> Dataset:
-        def load_test() -> Split:
-            self.events.append("test")
-            return dataset.load_test()
-
-        return dataclasses.replace(dataset, load_test=load_test)
-
-
-def trained(
-    folder: Path, settings: RetrainSettings, told: Told, *, notes: list[str] | None = None, **how: Any
-) -> list[Result]:
-    """All results of a retraining of the digits."""
-    note = [].append if notes is None else notes.append
-    workers = Here(told.watching(DIGITS), settings.training, note=note, **how)
-    return retraining(folder, settings, note=note).run(workers, told)
 
 
 def timeless(results: Sequence[Result]) -> list[Result]:
@@ -151,7 +119,7 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_retraining import Told, retrain_settings, trained
+from support.retrained import Told, retrain_settings, trained
 class Killer(Told):
     def epoch(self, training, report):
         super().epoch(training, report)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy import BUDGET, Toy, knowledge, trained
+from support.toy import BUDGET, Toy, knowledge, trained
 
 from igcnas.search.proposals import Judge, Proposer
 from igcnas.search.proposals.choices import Asked, is_ordered, mutation, neighbours, recall

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -14,8 +13,8 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from support.searches import BUDGET, DATA, SMALL, TRAINING, Quiet, Trainings, raising, results_of, settings_of
 
-from igcnas.data.loading import load_dataset
 from igcnas.errors import BudgetError, IgcnasError, TrainingError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import baselines
@@ -28,26 +27,12 @@ from igcnas.search.limits import check_budget
 from igcnas.search.objective import OBJECTIVES
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Judge
-from igcnas.search.records import RESULT_ATTRIBUTES, TrialRecord, best, front, records
+from igcnas.search.records import RESULT_ATTRIBUTES, best, front, records
 from igcnas.search.repeating import Repeating
 from igcnas.search.report import Summary
-from igcnas.search.settings import DataSettings, StudySettings
-from igcnas.search.space import BasicFamily, InterleavedFamily, InvertedFamily, SearchSpace, load_space
-from igcnas.training.engine import EpochReport
-from igcnas.training.settings import TrainingSettings
+from igcnas.search.settings import StudySettings
+from igcnas.search.space import BasicFamily, SearchSpace, load_space
 
-TRAINING = TrainingSettings(epochs=2)
-DATA = DataSettings.of(load_dataset("digits"), TRAINING, spec="digits", data_dir=None, image_size=None)
-SMALL = SearchSpace(
-    name="small",
-    families=(
-        BasicFamily(),
-        InterleavedFamily(M=(1, 2, 4), learned=(False, True)),
-        InvertedFamily(name="igcv3", expansion=(2, 4), G1=(2,), G2=(2, 4), expand_activation=False),
-    ),
-    stages=2,
-    depths=(1, 2),
-)
 ONE = SearchSpace(
     name="one",
     families=(BasicFamily(),),
@@ -58,76 +43,7 @@ ONE = SearchSpace(
     head_ratios=(0,),
     max_width=1,
 )
-BUDGET = 60_000
 NO_REPEATS = Repeating(budget=macs_budget(BUDGET), images=1)
-
-
-def settings_of(space: SearchSpace, budget: int = BUDGET, **other: Any) -> StudySettings:
-    values: dict[str, Any] = {"objective": "front", "sampler": "tpe", "baselines": False, "seed": 0} | other
-    values |= {"space": space.to_dict(), "space_path": space.name, "data": DATA, "training": TRAINING}
-    return StudySettings(budget_macs=budget, **values)
-
-
-class Quiet:
-    """A Progress that only remembers its notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def started(self, record: TrialRecord) -> None:
-        pass
-
-    def epoch(self, number: int, report: EpochReport) -> None:
-        pass
-
-    def finished(self, record: TrialRecord) -> None:
-        pass
-
-
-def results_of(architecture: Architecture) -> dict[str, Any]:
-    """Made up from the id: fixed for a network, and of no pattern that a space could be searched for."""
-    accuracy = int(architecture.id[:4], 16) / 655.36
-    cost = count(architecture)
-    return {
-        "val_accuracy": accuracy,
-        "seconds": 0.5,
-        "device": "stand-in",
-        "steps": "program",
-        "measured_macs": cost.macs,
-        "measured_params": cost.params,
-        "peak_memory_mb": 1.0,
-        "curve": [[1, 2.0, accuracy / 2], [2, 1.0, accuracy]],
-        "latency_ms": None,
-        "latency_iqr_ms": None,
-    }
-
-
-class Trainings:
-    """A stand-in for training that remembers what it was given; `before` may interrupt the one of a position."""
-
-    def __init__(self, before: Callable[[int], Outcome | None] = lambda _position: None) -> None:
-        self.before = before
-        self.networks: list[Architecture] = []
-        self.folders: list[Path] = []
-
-    def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
-        self.networks.append(architecture)
-        self.folders.append(folder)
-        for epoch in (1, 2):
-            on_epoch(EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=50.0))
-        return self.before(len(self.networks)) or Outcome(results=results_of(architecture))
-
-
-def raising(error: BaseException, position: int) -> Callable[[int], Outcome | None]:
-    def before(now: int) -> Outcome | None:
-        if now == position:
-            raise error
-        return None
-
-    return before
 
 
 def search(

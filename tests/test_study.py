@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.studies import network
 
 from igcnas.data.dataset import Dataset
 from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
-from igcnas.network.architecture import Architecture, Stage
-from igcnas.network.blocks import BasicBlock
 from igcnas.network.budget import macs_budget
-from igcnas.network.grouping import Dense, Interleaved
+from igcnas.network.grouping import Interleaved
 from igcnas.results.figures import compute_front, save_front
 from igcnas.search.folder import guard_settings, open_study, trial_folder
 from igcnas.search.records import TrialRecord, best, front, standard_error, to_frame, trained
@@ -40,11 +39,6 @@ SETTINGS = StudySettings(
     data=DATA,
     training=TRAINING,
 )
-
-
-def network(grouping: Dense | Interleaved, width: int = 4) -> Architecture:
-    stage = Stage(block=BasicBlock(grouping=grouping), width=width, repeats=1)
-    return Architecture(family="igcv1", input_shape=(1, 8, 8), num_classes=10, stem_channels=width, stages=(stage,))
 
 
 FIXED = network(Interleaved(L=2, M=2))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-import real_studies
+from support import real_studies
 
 from igcnas.drawing.style import own_style
 from igcnas.system.folders import settle_libraries

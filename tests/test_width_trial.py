@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from campaigns import Here, trained_alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.campaigns import Here, trained_alone
 
 from analysis import width_trial
 from analysis.width.lattice import FIG3

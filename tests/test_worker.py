@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,39 +17,20 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from support.workers import LONG, is_gone, network, setup, wait_until
 
-from igcnas.data.loading import load_dataset
 from igcnas.errors import IgcnasError
 from igcnas.modules.build import build
-from igcnas.network.architecture import Architecture, Stage
-from igcnas.network.blocks import BasicBlock
+from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count
-from igcnas.network.grouping import Interleaved
 from igcnas.network.plan import plan
 from igcnas.search.evaluation import Interrupted, ProcessEvaluator
 from igcnas.search.records import RESULT_ATTRIBUTES
-from igcnas.search.settings import DataSettings
-from igcnas.search.worker import Probe, WorkerSetup, read_result, searching, trainer
+from igcnas.search.worker import Probe, read_result, searching, trainer
 from igcnas.training.engine import EpochReport
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
-
-
-def network(L: int = 2, *, channels: int = 1) -> Architecture:
-    stage = Stage(block=BasicBlock(grouping=Interleaved(L=L, M=2)), width=2 * L, repeats=1, stride=2)
-    shape = (channels, 8, 8)
-    return Architecture(family="test", input_shape=shape, num_classes=10, stem_channels=4, stages=(stage,))
-
-
-def setup(epochs: int, *, device: str = "cpu", learning_rate: float = 0.6) -> WorkerSetup:
-    training = TrainingSettings(epochs=epochs, learning_rate=learning_rate)
-    data = DataSettings.of(load_dataset("digits"), training, spec="digits", data_dir=None, image_size=None)
-    return WorkerSetup(data=data, training=training, device=device)
-
-
-# Some seconds of training, of which the first epoch is a small part: enough to be hit in the middle.
-LONG = setup(30)
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +42,6 @@ def evaluator() -> Iterator[ProcessEvaluator]:
 def on_first(action: Callable[[], None]) -> Callable[[EpochReport], None]:
     """Act on the first epoch of each training, on no later one."""
     return lambda report: action() if report.epoch == 1 else None
-
-
-def is_gone(pid: int) -> bool:
-    """Whether the process has ended; an orphan that nobody waits for stays as a zombie."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except (ProcessLookupError, FileNotFoundError):
-        return True
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
 
 
 def test_one_process_trains_one_network_after_another(evaluator: ProcessEvaluator, tmp_path: Path) -> None:
@@ -373,7 +337,7 @@ PARENT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import test_worker as t
+from support import workers as t
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock
 from igcnas.search.evaluation import ProcessEvaluator

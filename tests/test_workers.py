@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_worker import LONG, is_gone, network, setup, wait_until
+from support.workers import LONG, is_gone, network, setup, wait_until
 
 from igcnas.errors import CaptureError, IgcnasError, TrainingError
 from igcnas.network.architecture import Architecture
@@ -207,7 +207,7 @@ CONTROLLER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import test_worker as t
+from support import workers as t
 from igcnas.search.evaluation import ProcessEvaluator
 
 with ProcessEvaluator(t.setup(1)) as evaluator:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Journals of earlier versions, as tests/real_studies.py unpacks them.
+# Journals of earlier versions, as tests/support/real_studies.py unpacks them.
 _EARLIER = Path(__file__).parents[2] / "tests" / "data" / "studies"
 _LIMIT_SECONDS = 1800
 

@@ -30,7 +30,7 @@ from unittest import mock
 from igcnas.cli import main, parser
 from igcnas.system.additions import GROUPS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support" / "addition"))  # what docs/extending.md shows imports it
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
 SHELL, CODE, SHOWN = ("sh",), ("python", "py"), ("console",)

@@ -6,13 +6,13 @@ from collections import defaultdict
 from typing import Any
 
 import torch
-from equality import randomised
 from torch import nn
 
 from igcnas.modules.build import build
 from igcnas.network.canonical import Wire, _Reader
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Convolution, Linear, Norm
+from support.equality import randomised
 
 
 class Recorder(_Reader):

@@ -22,7 +22,7 @@ from igcnas.network.plan import plan
 from igcnas.training.objective import GroupingObjective
 
 ROWS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "data" / "reference-outputs.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[1] / "data" / "reference-outputs.json").read_text(encoding="utf-8")
 )["rows"]
 
 _IMAGES, _LOSS = 1_000_000, 1_000_001  # streams of the images and of the weights of the loss

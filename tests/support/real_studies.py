@@ -10,7 +10,7 @@ import gzip
 import shutil
 from pathlib import Path
 
-DATA = Path(__file__).parent / "data" / "studies"
+DATA = Path(__file__).parents[1] / "data" / "studies"
 NAMES = ("gp-4", "random-4")
 
 
