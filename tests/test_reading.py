@@ -15,11 +15,10 @@ from msgspec import Meta
 from support.real_studies import unpack
 
 from igcnas.errors import ArchitectureError, DataError, IgcnasError, StudyError
-from igcnas.search.folder import flatten
 from igcnas.search.provenance import runs
 from igcnas.search.settings import StudySettings
 from igcnas.system.reading import as_kind, plain_json, read_json, read_text
-from igcnas.training.settings import TrainingSettings
+from igcnas.training.settings import TrainingSettings, flatten
 
 ADVICE = "restore it"
 
