@@ -262,3 +262,14 @@ def json_with_stage(**changes: object) -> str:
 )
 def test_json_that_is_no_architecture_is_refused_in_one_line(text, fragment):
     refused(lambda: Architecture.from_json(text), fragment)
+
+
+def test_a_network_has_a_name_in_words_beside_its_short_one():
+    stages = tuple(
+        Stage(block=InvertedResidual(expansion=4, expand=Group(groups=2), project=Group(groups=2)), width=w, repeats=r)
+        for w, r in ((4, 2), (4, 3), (8, 1))
+    )
+    network = Architecture(family="igcv3", input_shape=(1, 8, 8), num_classes=10, stem_channels=4, stages=stages)
+    assert network.label() == "igcv3 t4 G2-G2, blocks 2-3-1, widths 4-4-8"
+    words = "igcv3: IGC V3 block, expansion 4, G1 = 2, G2 = 2; stages of 2, 3, 1 blocks with 4, 4, 8 channels"
+    assert network.title() == words

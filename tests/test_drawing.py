@@ -116,11 +116,11 @@ def test_a_caption_counts_partitions_on_the_layer_where_the_width_changes():
 @pytest.mark.parametrize(
     ("block", "width", "title"),
     [
-        (InvertedResidual(expansion=6, expand=DENSE, project=DENSE), 8, "MobileNetV2 block, t = 6"),
+        (InvertedResidual(expansion=6, expand=DENSE, project=DENSE), 8, "MobileNetV2 block, expansion 6"),
         (
             InvertedResidual(expansion=2, expand=Group(groups=2), project=Group(groups=4)),
             8,
-            "IGC V3 block, t = 2, G1 = 2, G2 = 4",
+            "IGC V3 block, expansion 2, G1 = 2, G2 = 4",
         ),
         (Bottleneck(mid=8, spatial=Group(groups=4)), 16, "ResNeXt block, cardinality 4, 8 channels in the middle"),
         (DenseLayer(reduce=Condensing(groups=2, factor=2)), 4, "CondenseNet layer, growth 4, C = 2"),

@@ -218,10 +218,10 @@ class _Silent:
         print(text)
 
     def started(self, record: Any) -> None:
-        """Nothing."""
+        """Not shown: what is probed is no training of the study."""
 
     def epoch(self, number: int, report: Any) -> None:
-        """Nothing."""
+        """Not shown."""
 
     def finished(self, record: Any) -> None:
-        """Nothing."""
+        """Not shown."""

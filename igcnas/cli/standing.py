@@ -25,6 +25,7 @@ def standing_lines(standing: Standing) -> list[str]:
     record = first.record
     name = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
     lines = [f"best      {_accuracy(first)} at {mega(record.final_macs)} MFLOPs: {name} (network {record.number})"]
+    lines.append(f"          {record.architecture.title()}")
     if race.networks < 2:
         return lines
     lines.append(

@@ -18,7 +18,7 @@ class Operators(Vectors, Protocol):
     batch: int
 
     def reorder(self, rows: Any, indices: tuple[int, ...]) -> Any:
-        """rows[indices]."""
+        """The rows of a value whose channels are permuted: rows[indices]."""
 
     def in_order(self, rows: Any) -> bool:
         """Whether these are the rows of a value in its own order."""
@@ -96,13 +96,13 @@ class Operators(Vectors, Protocol):
         """Max or average over windows."""
 
     def pool_backward(self, layer: Pool, gradient: Storage, use: Use, places: Any, into: Storage) -> None:
-        """To the pixels."""
+        """Spread the gradient to the pixels that each window took."""
 
     def sample(self, value: Value, stride: int, before: int, out: Value) -> None:
         """Every stride-th pixel, zeros for new channels."""
 
     def sample_backward(self, gradient: Storage, stride: int, before: int, use: Use, into: Storage) -> None:
-        """To the pixels."""
+        """Spread the gradient to the pixels that were kept."""
 
     def mean(self, value: Value, held: Any) -> None:
         """Over the pixels."""

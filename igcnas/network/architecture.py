@@ -152,6 +152,14 @@ class Architecture:
         widths = "-".join(str(stage.width) for stage in self.stages)
         return f"{self.family} {shown}, blocks {repeats}, widths {widths}"
 
+    def title(self) -> str:
+        """The same in words, for where there is room: blocks with their papers' parameters, and the stages."""
+        blocks = " / ".join(dict.fromkeys(stage.block.title(stage.width) for stage in self.stages))
+        repeats = ", ".join(str(stage.repeats) for stage in self.stages)
+        widths = ", ".join(str(stage.width) for stage in self.stages)
+        several = "stages of" if len(self.stages) > 1 else "one stage of"
+        return f"{self.family}: {blocks}; {several} {repeats} blocks with {widths} channels"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {"format": FORMAT, **_encode(self)}

@@ -106,6 +106,7 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
     return {
         "study": study.folder.name,
         "network": _chosen(study, record),
+        "architecture": record.architecture.title(),
         "budget": study.budget.words(),
         "data": settings.data.name,
         "validation accuracy": f"{accuracy:.2f} % +- {error:.2f} (one standard error, "

@@ -51,7 +51,7 @@ class Captured(Protocol):
     outputs: Tensors
 
     def replay(self) -> None:
-        """Compute."""
+        """Run the captured step once more."""
         ...
 
     def reset(self) -> None:

@@ -50,7 +50,7 @@ class Source(Protocol):
         ...
 
     def validation_images(self) -> int:
-        """How many."""
+        """Number of validation images."""
         ...
 
     def validation_batches(self, *, world: World = ...) -> Batches:

@@ -98,7 +98,7 @@ class StreamData:
         return self.validation is not None
 
     def validation_images(self) -> int:
-        """How many."""
+        """Number of validation images."""
         return 0 if self.validation is None else len(self.validation)
 
     def validation_batches(self, *, world: World = ALONE) -> Batches:

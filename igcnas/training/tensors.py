@@ -191,7 +191,7 @@ class TrainingData:
         return len(self.validation) > 0
 
     def validation_images(self) -> int:
-        """How many."""
+        """Number of validation images."""
         return len(self.validation)
 
     def validation_batches(self, *, world: World = ALONE) -> Batches:

@@ -73,10 +73,10 @@ class _Kept:
             say_once(f"{_UNKEPT}{WRITTEN}: {error.strerror or error}")
 
     def enable(self) -> None:
-        """It is."""
+        """Caching is always on."""
 
     def disable(self) -> None:
-        """It stays."""
+        """Caching cannot be turned off."""
 
     def flush(self) -> None:
         """Forget what is kept of this kernel."""

@@ -26,7 +26,7 @@ class Convolve(Node):
         self.ops.convolve(self.convolved, training and self.out.statistics)
 
     def backward(self) -> None:
-        """Both gradients."""
+        """The gradients of the weight and of the input."""
         gradient = self.taken(self.out)
         use = self.convolved.use
         into = self.buffer(use) if use.value.wanted else None

@@ -90,7 +90,7 @@ class GlobalAveragePool(nn.Module):
     """Mean over height and width: (B, C, H, W) -> (B, C)."""
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """Average."""
+        """The mean over all pixels of each channel."""
         return self.average(x_BCHW)
 
     def average(self, x_BCHW: torch.Tensor) -> torch.Tensor:

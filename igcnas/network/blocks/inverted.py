@@ -100,7 +100,7 @@ class InvertedResidual(Block):
 
     def title(self, width: int) -> str:
         """MobileNetV2 where it is dense, IGC V3 where both pointwise convolutions have groups."""
-        t = f"t = {self.expansion}" if not self.hidden else f"{self.hidden} hidden channels"
+        t = f"expansion {self.expansion}" if not self.hidden else f"{self.hidden} hidden channels"
         G1, G2 = self.expand.consecutive_groups, self.project.consecutive_groups
         if self.expand == self.project == DENSE:
             return f"MobileNetV2 block, {t}"
@@ -108,4 +108,5 @@ class InvertedResidual(Block):
             return f"IGC V3 block, {t}, G1 = {G1}, G2 = {G2}"
         if self.expand == self.project:
             return f"Inverted residual, {t}, {self.expand.title()} twice"
-        return f"Inverted residual, {t}; expansion {self.expand.title()}; projection {self.project.title()}"
+        around = f"{self.expand.title()} before, {self.project.title()} after the depthwise convolution"
+        return f"Inverted residual, {t}; {around}"

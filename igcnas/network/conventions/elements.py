@@ -28,7 +28,7 @@ class Elements(NamedTuple):
 
 
 def area(size: Size) -> int:
-    """Pixels."""
+    """Height times width, in pixels."""
     return size[0] * size[1]
 
 

@@ -67,11 +67,11 @@ class Pictures:
         return path.open("rb")
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Refuse."""
+        """Refused: the dashboard changes nothing."""
         raise ArtifactNotFound("the dashboard only looks at a study")
 
     def remove(self, artifact_id: str) -> None:
-        """Refuse."""
+        """Refused: the dashboard changes nothing."""
         raise ArtifactNotFound("the dashboard only looks at a study")
 
     def _draw_front(self) -> bytes:

@@ -72,7 +72,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """Stop serving and give the port back."""
         self._server.shutdown()
         self.close()
 

@@ -41,7 +41,7 @@ class ReadOnly(BaseJournalBackend):
         return self._journal.read_logs(log_number_from)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Refuse."""
+        """Refused: the dashboard changes nothing."""
         raise StudyError("the dashboard only looks at a study")
 
 

@@ -69,7 +69,7 @@ class NetworkFacts:
 
     @property
     def n(self) -> int:
-        """Trainings."""
+        """Number of trainings."""
         return len(self.accuracies)
 
 

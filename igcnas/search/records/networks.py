@@ -21,7 +21,7 @@ class Network:
 
     @property
     def n(self) -> int:
-        """Trainings."""
+        """Number of trainings."""
         return len(self.accuracies)
 
     @property

@@ -47,7 +47,7 @@ class Group:
 
     @property
     def n(self) -> int:
-        """Networks."""
+        """Number of networks."""
         return len(self.scores)
 
 

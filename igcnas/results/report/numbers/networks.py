@@ -91,6 +91,11 @@ def _facts(
     )
 
 
+LEGEND = (
+    "Short names are block type, block, then blocks and widths by stage: t4 is an expansion of 4, G2-G2 the groups of "
+    "expansion and projection, L2M4 two primary partitions of 4 channels, mid16 means 16 channels in the middle. "
+    "The panel of a network says its name in words."
+)
 _FRONT = (
     Column.numbers("network", lambda one: one.number),
     Column.numbers("MFLOPs", lambda one: one.macs, mega),
@@ -130,7 +135,7 @@ def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
         [column for column in _FRONT if column.heading != "latency" or measured],
         line,
         caption="The front, cheapest first",
-        note="n: trainings with different seeds.",
+        note=f"n: trainings with different seeds. {LEGEND}",
     )
     return Section(
         key="networks",

@@ -116,7 +116,7 @@ def shown(network: NetworkFacts, report: Report, axes: CurveAxes | None, library
 
 
 def _facts(network: NetworkFacts) -> list[list[str]]:
-    facts = [["Validation accuracy", accuracy(network)]]
+    facts = [["Network", network.architecture.title()], ["Validation accuracy", accuracy(network)]]
     if network.n > 1:
         facts.append(["Each training", ", ".join(f"{a:.2f}" for a in network.accuracies) + " %"])
     facts += [["MACs", f"{network.macs:,}"], ["Parameters", f"{network.params:,}"]]
