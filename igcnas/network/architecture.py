@@ -124,7 +124,9 @@ class Architecture:
 
     @cached_property
     def id(self) -> str:
-        """Twelve hex digits over the canonical JSON without the family's name; equal networks have equal ids.
+        """Twelve hex digits over the JSON without the family's name: of equal descriptions, not of equal networks.
+
+        Networks that are equal however they are described have one `canonical_id` (canonical.py).
 
         Values that are defaults are left out, so that a later version, which knows more choices, gives the same id.
         """

@@ -40,7 +40,7 @@ def check_budget(space: SearchSpace, settings: StudySettings) -> Range:
             raise BudgetError(
                 f"budget {limit.show_exactly(most)} is below the smallest network of space {space.name!r} "
                 f"for {shape[0]}x{shape[1]}x{shape[2]} images, {limit.show_exactly(least)}; raise "
-                f"--budget-{limit.option} or take another --space"
+                f"{limit.argument('')[0]} or take another --space"
             )
     if not any(budget.keeps(plan(network)) for network in space.narrowest(shape, classes)):
         raise BudgetError(

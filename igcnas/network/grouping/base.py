@@ -122,7 +122,10 @@ class DecidedByTraining(Grouping):
         return type(self).kind, *(getattr(self, one.name) for one in fields(self))  # type: ignore[arg-type]
 
     def told_apart(self, in_channels: int, out_channels: int) -> tuple[Marks, Marks]:
-        """Each by its place, for a kind that does not know better: one network may then have two ids, never two one."""
+        """Each by its place, for a kind that does not know better.
+
+        The same network may then get two ids, but different networks never share one.
+        """
         return range(in_channels), range(out_channels)
 
     def caption(self, in_channels: int) -> str:

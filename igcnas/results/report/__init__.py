@@ -1,9 +1,7 @@
 """The report of a study: what it found and how far that can be believed, on one page that needs nothing else.
 
-content: what a report says, as plain data, for whoever shows it (`page`). study: the study, read once. verdict,
-networks, known, chance, matters, trust, history, spending, provenance: its parts as numbers; `numbers` holds all.
-summary, audits, retrainings and *_section: the same in words, tables and pictures; `composing` puts them in order. gap:
-the difference of two networks. words: how numbers are said.
+content: what a report says, as plain data. numbers: its parts as numbers. sections: the same in words, tables and
+pictures; composing puts them in order. words: how numbers are said. figure: its pictures. page: all of it as HTML.
 """
 
 from __future__ import annotations

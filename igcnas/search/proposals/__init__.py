@@ -3,7 +3,7 @@
     proposer = Proposer(SpaceDomain(...), budget=..., ...)
     proposal = proposer.propose(observations, seen)      # None: the space holds no further network
 
-domain: what is searched. observation: what is known of a network. reference: how good it is for its cost. samplers: who
+domain: what is searched, and what is known of a network. reference: how good it is for its cost. samplers: who
 asks. mirror: the study as a sampler sees it. proposer: the loop that never trains a repeat or a misfit. halving: when a
 training ends early.
 """

@@ -46,7 +46,7 @@ class Structure:
         return _STEPS * max(1, self.max_width // self.family.unit(self.values))
 
     def at(self, n: int) -> Architecture:
-        """The network of width n."""
+        """The network of width n, counted in steps of an eighth of the least width."""
         stages = []
         for number, (depth, stride) in enumerate(zip(self.depths, self.strides[1:], strict=True)):
             block, width = self.family.stage(self.values, n / _STEPS, self.growth**number)
