@@ -64,9 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:
-        print(
-            f"{counts['over_budget']} trained came out over the budget, since training chooses their groups; they are not in the front"
-        )
+        over = counts["over_budget"]
+        print(f"{over} trained came out over the budget: training chose their groups; they are not in the front")
     front = _front(study)
     if front:
         print(indent(Table.of(_columns(study.objective), front).text(), "  "))
