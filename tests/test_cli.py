@@ -196,6 +196,17 @@ def test_status_names_failed_networks_with_their_reasons(capsys: pytest.CaptureF
     assert "   1  failed: diverged: training loss nan" in capsys.readouterr().out
 
 
+def test_the_help_names_every_data_set(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from igcnas.data.loading import DATASETS
+
+    monkeypatch.setitem(DATASETS, "moons", "two of them")
+    with pytest.raises(SystemExit):
+        main(["search", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "digits (8x8 scans, needs no download), cifar10, " in words
+    assert "npz:FILE, moons (two of them), or NAME[:PATH] of an installed package (default: digits)" in words
+
+
 def test_the_help_names_every_sampler_and_says_what_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
