@@ -196,11 +196,32 @@ def test_status_names_failed_networks_with_their_reasons(capsys: pytest.CaptureF
     assert "   1  failed: diverged: training loss nan" in capsys.readouterr().out
 
 
-def test_the_options_name_every_sampler() -> None:
-    from igcnas.cli import search_options
-    from igcnas.search.proposals import AUTO, SAMPLERS
+def test_the_help_names_every_data_set(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from igcnas.data.loading import DATASETS
 
-    assert set(search_options.SAMPLERS) == {AUTO, *SAMPLERS}
+    monkeypatch.setitem(DATASETS, "moons", "two of them")
+    with pytest.raises(SystemExit):
+        main(["search", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "digits (8x8 scans, needs no download), cifar10, " in words
+    assert "npz:FILE, moons (two of them), or NAME[:PATH] of an installed package (default: digits)" in words
+
+
+def test_the_help_names_every_sampler_and_says_what_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from igcnas.search.samplers import AUTO, SAMPLERS, Sampler
+
+    mine = Sampler(
+        asks=lambda known: iter(()), starts=lambda known: True, sentence="90 % of the best", chooses_target=True
+    )
+    monkeypatch.setitem(SAMPLERS, "mine", mine)
+    with pytest.raises(SystemExit):
+        main(["search", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert all(f"{name}: {one.sentence}" in words for name, one in SAMPLERS.items())
+    assert "mine: 90 % of the best (it also chooses how much of the budget to use; not with pruning)" in words
+    assert f"{AUTO}: what our benchmarks favour" in words
 
 
 def test_a_search_that_prunes_and_repeats_says_so_everywhere(capsys: pytest.CaptureFixture[str]) -> None:

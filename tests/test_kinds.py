@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -15,11 +17,24 @@ from torch import nn
 from igcnas.modules.build import build
 from igcnas.modules.layers import LEARNED, CondensingLinear
 from igcnas.modules.replacement import lower_mask
-from igcnas.network.blocks import BLOCKS
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import BLOCKS, InvertedResidual
 from igcnas.network.cost import count_plan
-from igcnas.network.grouping import GROUPINGS
+from igcnas.network.grouping import (
+    DENSE,
+    GROUPINGS,
+    KINDS,
+    Condensing,
+    Group,
+    Grouping,
+    Interleaved,
+    KroneckerGrouping,
+    LearnedGrouping,
+)
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Convolution, Sequence
+from igcnas.results.figures import block_type
+from igcnas.search.records import TrialRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 FROZEN = {cls.frozen for cls in LEARNED.values()} - {None}
@@ -79,3 +94,42 @@ def test_a_mask_of_equal_groups_costs_what_lives():
     lowered = lower_mask(conv, torch.ones(4, 4, 3, 3), mask, {"mix"})
     assert count_plan(Plan(Sequence("network", lowered.layers), (4, 5, 5))).macs == 25 * 9 * int(mask.sum())
     assert lowered.assignment == {"filters": [0, 1, 0, 1], "kept": [0, 2, 1, 2]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided(Group):
+    """Of a package: group convolutions of which training decides the groups."""
+
+    learned_instead: ClassVar[bool] = True
+
+
+@pytest.mark.parametrize(
+    ("grouping", "said"),
+    [
+        (Interleaved(L=4, M=2), "mine"),
+        (Interleaved(L=4, M=2, learned=True), "mine (learned)"),
+        (LearnedGrouping(groups=2), "mine (learned)"),
+        (KroneckerGrouping(groups=2), "mine (learned)"),
+        (Condensing(groups=2, factor=2), "mine"),  # its family has no fixed groups to be told apart from
+        (_Decided(groups=2), "mine (learned)"),
+    ],
+    ids=str,
+)
+def test_a_grouping_says_itself_whether_figures_tell_it_apart_from_fixed_groups(
+    grouping: Grouping, said: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(KINDS._known, "group", type(grouping) if isinstance(grouping, Group) else Group)
+    stage = Stage(block=InvertedResidual(expansion=1, expand=DENSE, project=grouping), width=8, repeats=1)
+    architecture = Architecture(family="mine", input_shape=(1, 8, 8), num_classes=2, stem_channels=8, stages=(stage,))
+    one = TrialRecord(
+        number=0,
+        state="complete",
+        architecture=architecture,
+        macs=1,
+        params=1,
+        target=1,
+        baseline=None,
+        seed=0,
+        epochs=1,
+    )
+    assert block_type(one) == said

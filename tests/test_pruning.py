@@ -17,11 +17,13 @@ from support.searches import BUDGET, DATA, SMALL, TRAINING, Quiet, raising, resu
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import known_networks
-from igcnas.network.budget import macs_budget
+from igcnas.network.budget import LIMITS, PARAMS, macs_budget
+from igcnas.network.cost import count, count_plan
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.search.folder import open_study
 from igcnas.search.limits import check_pruner
+from igcnas.search.objective import OBJECTIVES, CostAxis, Objective
 from igcnas.search.proposals import Judge, is_spared
 from igcnas.search.pruning import rule_for
 from igcnas.search.records import TrialRecord, best, champions, counted, networks, records, repeats
@@ -56,6 +58,50 @@ def run(
 
 
 # Pruning
+
+
+class Weighed(Curves):
+    """The same, with what it measures of an added limit: a tenth more than was planned."""
+
+    def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
+        outcome = super().__call__(architecture, folder, on_epoch, repeat)
+        assert outcome.results is not None
+        if outcome.pruned:
+            return outcome
+        measured = {"measured_limits": {"bytes": round(4.4 * count(architecture).params)}}
+        return Outcome(results=outcome.results | measured)
+
+
+def test_an_objective_may_be_any_limit_of_a_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = dataclasses.replace(PARAMS, name="bytes", option="bytes", of=lambda network: 4 * count_plan(network).params)
+    against = Objective(
+        name="accuracy,bytes",
+        words="compared at equal bytes of weights",
+        axis=CostAxis(size=1e3, title="kB of weights", unit="kB", equal="bytes", limit="bytes"),
+        metric="bytes",
+        result="bytes",
+        planned=lambda record: float(record.planned("bytes")),
+        measured=lambda record: float(record.used("bytes")),
+    )
+    monkeypatch.setitem(LIMITS, "bytes", limit)
+    monkeypatch.setitem(OBJECTIVES, "accuracy,bytes", against)
+    assert settings_of(objective="front").measured_limits == ()
+    assert settings_of(objective="accuracy,bytes").measured_limits == ("bytes",)
+    assert settings_of(objective="front", limits={"bytes": 10**6}).measured_limits == ("bytes",)
+    run(tmp_path / "s", 15, Weighed(), objective="accuracy,bytes")
+    study = open_study(tmp_path / "s")
+    assert study.metric_names == ["val_accuracy", "bytes"]
+    every = records(study)
+    for record, trial in zip(every, study.trials, strict=True):
+        assert against.planned_cost(record) == 4 * record.params
+        if record.state == "complete":
+            assert trial.values[1] == against.cost(record) == round(4.4 * record.params)
+        else:
+            assert record.state == "pruned"
+            assert against.cost(record) == 4 * record.params
+    costs = [against.cost(one.record) for one in champions(every, macs_budget(BUDGET), against)]
+    assert costs == sorted(set(costs))
+    assert len(costs) > 1
 
 
 @pytest.mark.parametrize("objective", ["front", "accuracy", "accuracy,params"])

@@ -49,7 +49,7 @@ from igcnas.results.report.numbers.chance import (
 from igcnas.results.report.numbers.history import history_of
 from igcnas.results.report.numbers.known import compare_known
 from igcnas.results.report.numbers.matters import importance_of
-from igcnas.results.report.numbers.networks import facts_of
+from igcnas.results.report.numbers.networks import facts_of, front_section
 from igcnas.results.report.numbers.provenance import command_of, fingerprint, structures
 from igcnas.results.report.numbers.spending import PURPOSES, open_seconds, purpose_of, spending_of
 from igcnas.results.report.numbers.trust import trust_of
@@ -62,7 +62,7 @@ from igcnas.results.report.words import tied
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import InTurn, OnEpoch, Outcome
 from igcnas.search.folder import guard_settings, open_study
-from igcnas.search.objective import FRONT
+from igcnas.search.objective import FRONT, OBJECTIVES, CostAxis
 from igcnas.search.observing import observed
 from igcnas.search.proposals import Judge
 from igcnas.search.records import TrialRecord, champions, networks
@@ -300,6 +300,23 @@ def test_choices_are_in_words_and_known_networks_have_none(numbers):
     assert {"block type", "blocks in stage 1", "growth of the width from stage to stage"} <= searched.choices.keys()
     assert searched.choices["block type"] == searched.architecture.family
     assert all(one.choices == {} for one in numbers.networks if one.kind == "known")
+
+
+def test_the_table_of_the_front_has_a_column_for_a_cost_of_its_own(monkeypatch):
+    doubled = dataclasses.replace(
+        FRONT,
+        name="accuracy,doubled",
+        axis=CostAxis(size=10, title="tens of doubles", unit="tens", equal="doubles"),
+        measured=lambda record: 2.0 * record.final_macs,
+    )
+    monkeypatch.setitem(OBJECTIVES, "accuracy,doubled", doubled)
+    every = [record(0, 100, 90.0), record(1, 60, 80.0)]
+    source = source_of(every, objective="accuracy,doubled")
+    [table] = front_section(source, facts_of(source)).tables
+    assert [row["doubles tens"] for row in table.data()] == [12.0, 20.0]
+    source = source_of(every)
+    [table] = front_section(source, facts_of(source)).tables
+    assert table.heads == ["network", "MFLOPs", "parameters", "accuracy %", "error", "n", "what it is"]
 
 
 def test_a_network_without_a_latency_has_no_place_on_a_front_of_latencies():

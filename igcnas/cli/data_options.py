@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas.data.loading import DATASETS
+
 if TYPE_CHECKING:
     from igcnas.training.runs.data import RunData
 
@@ -17,8 +19,8 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         default="digits",
         metavar="SPEC",
-        help="digits (8x8 scans, needs no download), cifar10, cifar100, svhn, svhn-extra (with its extra images), "
-        "imagefolder:PATH, npz:FILE, or NAME[:PATH] of an installed package (default: digits)",
+        help=", ".join(f"{name} ({words})" if words else name for name, words in DATASETS.items())
+        + ", or NAME[:PATH] of an installed package (default: %(default)s)",
     )
     add("--data-dir", type=Path, metavar="DIR", help="where the files of CIFAR or SVHN are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")

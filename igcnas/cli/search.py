@@ -186,7 +186,7 @@ def _search(
         prunes=settings.pruner != "none",
         latency=settings.compares.timed,
         capture=capture,
-        limits=tuple(name for name in settings.budget.limits if name not in ("macs", "params")),
+        limits=settings.measured_limits,
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
     # The workers end before what they share their GPUs by.

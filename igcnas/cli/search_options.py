@@ -12,6 +12,7 @@ from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
+from igcnas.search.samplers import AUTO, SAMPLERS, Sampler, resolve_sampler
 from igcnas.search.settings import PRUNERS
 from igcnas.search.space import known_spaces
 from igcnas.system.additions import SAMPLERS as ADDED_SAMPLERS
@@ -31,8 +32,6 @@ examples:
   %(prog)s --budget-mflops 10 --data imagefolder:photos --image-size 64 --space igcv3 --study mine
   %(prog)s --budget-mflops 0.2 --objective accuracy --pruner halving --networks 200
 """
-# Of igcnas.search.proposals, which loads Optuna; --help does not.
-SAMPLERS = ("auto", "tpe", "gp", "random", "evolution", "local", "nsga2", "tpe-mo")
 # Where --min-epochs is not given, the first rung is at one so many-th of the schedule: earlier ones end too many good
 # networks (benchmarks/results/tabular.md).
 _FIRST_RUNG = 3
@@ -91,12 +90,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine(parser)
     add(
         "--sampler",
-        default="auto",
+        default=AUTO,
         metavar="NAME",
-        help="search algorithm: gp (Gaussian process), tpe, random, evolution (regularized), local (one change "
-        "of the best), nsga2 and tpe-mo (on accuracy and cost; they also choose how much of the budget to "
-        "use; not with pruning), auto (what our benchmarks favour), or one of an installed package (igcnas doctor "
-        "lists them). The width always follows from the budget (default: %(default)s)",
+        help="search algorithm. "
+        + "; ".join(f"{name}: {_sampler_words(one)}" for name, one in SAMPLERS.items()).replace("%", "%%")
+        + f"; {AUTO}: what our benchmarks favour; or one of an installed package (igcnas doctor lists them). The width "
+        "always follows from the budget (default: %(default)s)",
     )
     add(
         "--pruner",
@@ -137,6 +136,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="at the end print one JSON object as the last line")
 
 
+def _sampler_words(sampler: Sampler) -> str:
+    more = " (it also chooses how much of the budget to use; not with pruning)" if sampler.chooses_target else ""
+    return sampler.sentence + more
+
+
 def check_arguments(arguments: argparse.Namespace) -> None:
     """Refuse what no study can have, in one line."""
     asked_budget(arguments)
@@ -145,7 +149,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         if value is not None and value < least:
             raise IgcnasError(f"--{name.replace('_', '-')} {value} must be at least {least}")
     asked_workers(arguments)
-    for name, known in (("objective", OBJECTIVES), ("sampler", SAMPLERS), ("pruner", PRUNERS)):
+    for name, known in (("objective", OBJECTIVES), ("sampler", (AUTO, *SAMPLERS)), ("pruner", PRUNERS)):
         value = getattr(arguments, name)
         added = names(ADDED_SAMPLERS) if name == "sampler" and value not in known else []
         if value not in known and value not in added:
@@ -190,7 +194,6 @@ def allowed_repeats(arguments: argparse.Namespace) -> int:
 
 def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: Dataset) -> StudySettings:
     """What the options mean for this space and this data; the training follows from the number of images."""
-    from igcnas.search.proposals import resolve_sampler
     from igcnas.search.settings import DataSettings, StudySettings
     from igcnas.training.recipes import short_settings
 

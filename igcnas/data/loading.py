@@ -17,8 +17,16 @@ from igcnas.system import additions
 if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset  # numpy: the help of a command names data sets without it
 
-# What a user may write, for a help text.
-DATASETS = ("digits", "cifar10", "cifar100", "svhn", "svhn-extra", "imagefolder:PATH", "npz:FILE")
+# What a user may write, and what it is where the name does not say it, for a help text.
+DATASETS = {
+    "digits": "8x8 scans, needs no download",
+    "cifar10": "",
+    "cifar100": "",
+    "svhn": "",
+    "svhn-extra": "with its extra images",
+    "imagefolder:PATH": "",
+    "npz:FILE": "",
+}
 OWN = tuple(name.partition(":")[0] for name in DATASETS)
 
 

@@ -1,4 +1,8 @@
-"""What a study compares its networks by: accuracy, and at which cost. To add an objective, add it to OBJECTIVES."""
+"""What a study compares its networks by: accuracy, and at which cost. To add an objective, add it to OBJECTIVES.
+
+A cost that is a limit of a budget (`network.budget`) needs no more: `record.planned` and `record.used` know it, and
+workers measure it.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,12 @@ class Counted(Protocol):
     @property
     def latency_ms(self) -> float | None:
         """Milliseconds for one image; None while not measured."""
+
+    def planned(self, limit: str) -> int:
+        """What it uses of a limit of a budget, as planned."""
+
+    def used(self, limit: str) -> int:
+        """What the network as it would run uses of a limit of a budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +77,7 @@ class Objective:
         axis: how its cost is shown.
         metric: what Optuna is told beside the accuracy; None where only accuracy counts, and all networks are at the
             budget. Else they lie between a lowest target and the budget.
-        result: the result of a training that holds it.
+        result: the result of a training that holds it, or the name of the limit of a budget that it is.
         planned: the cost as known before the training; None where it must be measured.
         measured: the cost of the network as it would run; NaN while it is not measured.
         timed: whether it is a time, so that nothing may disturb its measurement.
@@ -113,7 +123,8 @@ class Objective:
 
     def values(self, results: Mapping[str, Any]) -> list[float]:
         """What Optuna is told of the results of a training."""
-        return [results["val_accuracy"]] + ([] if self.metric is None else [results[self.result]])
+        found = {**results, **results.get("measured_limits", {})}
+        return [found["val_accuracy"]] + ([] if self.metric is None else [found[self.result]])
 
 
 def _milliseconds(record: Counted) -> float:

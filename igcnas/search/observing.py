@@ -50,7 +50,7 @@ def known_records(every: Sequence[TrialRecord], known_to: TrialRecord) -> list[T
 def _observation(record: TrialRecord, parameters: Mapping[str, Any], objective: Objective) -> Observation:
     pending = record.state == "running"
     if pending:  # what came out later is not known yet
-        record = replace(record, measured_macs=None, measured_params=None, latency_ms=None)
+        record = replace(record, measured_macs=None, measured_params=None, measured_limits={}, latency_ms=None)
     return Observation(
         parameters=parameters,
         target=record.target,

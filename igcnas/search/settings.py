@@ -168,6 +168,12 @@ class StudySettings:
         return Budget({**macs, **self.limits})
 
     @property
+    def measured_limits(self) -> tuple[str, ...]:
+        """What is measured of a trained network for the budget or the objective, beside MACs and parameters."""
+        names = dict.fromkeys((*self.budget.limits, self.compares.axis.limit))
+        return tuple(name for name in names if name not in (None, "macs", "params"))
+
+    @property
     def compares(self) -> Objective:
         """What its networks are compared by."""
         return objective_named(self.objective)

@@ -164,10 +164,10 @@ def _additions() -> list[Finding]:
 
 def _own_names() -> dict[str, Container[str]]:
     """The names that igcnas has itself, by group of additions."""
-    from igcnas.cli.search_options import SAMPLERS
     from igcnas.data.loading import OWN
     from igcnas.network import blocks, grouping
     from igcnas.network.budget import LIMITS
+    from igcnas.search.samplers import AUTO, SAMPLERS
     from igcnas.search.space import known_spaces
 
     return {
@@ -175,7 +175,7 @@ def _own_names() -> dict[str, Container[str]]:
         additions.BLOCKS: blocks.KINDS.own,
         additions.GROUPINGS: grouping.KINDS.own,
         additions.LIMITS: tuple(LIMITS),
-        additions.SAMPLERS: SAMPLERS,
+        additions.SAMPLERS: (AUTO, *SAMPLERS),
         additions.FAMILIES: known_spaces(),
     }
 

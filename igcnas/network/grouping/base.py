@@ -59,6 +59,11 @@ class Grouping(ABC):
         return 1
 
     @property
+    def learned_instead(self) -> bool:
+        """Whether training decides groups that the same family can also have fixed: figures tell the two apart."""
+        return False
+
+    @property
     def consecutive_groups(self) -> int:
         """Groups of neighbouring channels that a block may have to permute; 0 for any other arrangement."""
         return 0

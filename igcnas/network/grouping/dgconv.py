@@ -48,6 +48,11 @@ class KroneckerGrouping(DecidedOnce):
         """C^2 / groups: exact when balanced, else what the penalty aims at."""
         return in_channels * out_channels // self.groups
 
+    @property
+    def learned_instead(self) -> bool:
+        """Of group convolutions."""
+        return True
+
     def decision_parameters(self, in_channels: int, out_channels: int) -> int:
         """K gates."""
         return in_channels.bit_length() - 1

@@ -89,6 +89,11 @@ class LearnedGrouping(DecidedOnce):
         require(kernel == 1, f"learned grouping applies to 1x1 convolutions, not to {kernel}x{kernel}")
         return (Convolution(name, in_channels, out_channels, 1, stride, 1, in_size, self),)
 
+    @property
+    def learned_instead(self) -> bool:
+        """Of group convolutions."""
+        return True
+
     def decision_parameters(self, in_channels: int, out_channels: int) -> int:
         """A logit for each group of each input channel and of each filter."""
         return self.groups * (in_channels + out_channels)

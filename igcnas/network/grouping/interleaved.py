@@ -101,6 +101,11 @@ class Interleaved(Grouping):
         """A grouped projection, as in the authors' residual networks."""
         return math.gcd(in_channels, self.L) if self.widen == "primary" else self.M
 
+    @property
+    def learned_instead(self) -> bool:
+        """Where training chooses the secondary partitions."""
+        return self.learned
+
     def label(self) -> str:
         """As in L24M2; a learned secondary partition carries an f."""
         return f"L{self.L}M{self.M}" + ("f" if self.learned else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from igcnas.drawing.figures import error_bars, grid, new_figure, save
 from igcnas.drawing.palette import GREY, QUIET
 from igcnas.drawing.style import own_style
 from igcnas.network.budget import Budget
+from igcnas.network.grouping import Grouping
 from igcnas.results.figures.look import looks
 from igcnas.results.figures.scale import accuracy_axis
 from igcnas.search.objective import FRONT, Objective
@@ -106,12 +107,10 @@ def noise_of(every: Sequence[TrialRecord], images: int) -> Noise:
 
 def block_type(record: TrialRecord) -> str:
     """Family, and whether its grouping is learned, where it can also be fixed."""
-    stages = record.architecture.to_dict()["stages"]
     learned = any(
-        grouping.get("kind") in ("flgc", "dgconv") or grouping.get("learned")
-        for stage in stages
-        for grouping in stage["block"].values()
-        if isinstance(grouping, dict)
+        isinstance(grouping, Grouping) and grouping.learned_instead
+        for stage in record.architecture.stages
+        for grouping in (getattr(stage.block, one.name) for one in fields(stage.block))  # type: ignore[arg-type]
     )
     return f"{record.architecture.family} (learned)" if learned else record.architecture.family
 

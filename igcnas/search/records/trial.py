@@ -99,10 +99,15 @@ class TrialRecord:
             return curve
         return (*curve[:-1], self.val_accuracy)
 
+    def planned(self, limit: str) -> int:
+        """What the network uses of a limit of a budget, as planned."""
+        known = {"macs": self.macs, "params": self.params}
+        return known[limit] if limit in known else limit_named(limit).of(plan(self.architecture))
+
     def used(self, limit: str) -> int:
         """What the network as it would run uses of a limit of a budget; as planned where that was not measured."""
         known = {"macs": self.final_macs, "params": self.final_params, **self.measured_limits}
-        return known[limit] if limit in known else limit_named(limit).of(plan(self.architecture))
+        return known[limit] if limit in known else self.planned(limit)
 
     def within(self, budget: Budget) -> bool:
         """Whether the trained network keeps the budget."""

@@ -10,6 +10,7 @@ from igcnas.results.importance.names import label, value_label
 from igcnas.results.report.content import NetworkFacts, Section
 from igcnas.results.report.words import counted
 from igcnas.results.table import Column, Table
+from igcnas.search.objective import LATENCY, MACS, PARAMS
 from igcnas.search.records import Network, TrialRecord, repeats
 from igcnas.search.study import Study
 from igcnas.units import mega
@@ -131,8 +132,11 @@ def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
             "and cannot be on the front."
         )
     measured = any(one.latency_ms is not None for one in line)
+    columns = [column for column in _FRONT if column.heading != "latency" or measured]
+    if study.axis not in (MACS, PARAMS, LATENCY):
+        columns.insert(3, Column.numbers(study.axis.equal, lambda one: one.cost, ".3g", unit=study.axis.unit))
     table = Table.of(
-        [column for column in _FRONT if column.heading != "latency" or measured],
+        columns,
         line,
         caption="The front, cheapest first",
         note=f"n: trainings with different seeds. {LEGEND}",
