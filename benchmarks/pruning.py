@@ -35,7 +35,7 @@ def play(
     images = space.table.validation_images
     proposer = Proposer(
         TableDomain(space),
-        budget_macs=BUDGET,
+        budget=BUDGET,
         lowest_target=LOWEST,
         spread=spread,
         sampler=resolve_sampler(sampler),

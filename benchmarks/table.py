@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
 from igcnas.search.space import (
     BasicFamily,
@@ -64,7 +65,7 @@ def choices() -> dict[str, Choice]:
     found: dict[str, Choice] = {}
     for target in TARGETS:
         for parameters in structures():
-            fit = SPACE.decode(parameters, INPUT_SHAPE, CLASSES).fit(target)
+            fit = SPACE.decode(parameters, INPUT_SHAPE, CLASSES).fit(macs_budget(target))
             if fit is not None:
                 choice = Choice(parameters=parameters, target=target, architecture=fit.architecture)
                 found.setdefault(fit.architecture.id, choice)

@@ -20,6 +20,7 @@ import optuna
 from benchmarks import table
 from benchmarks.nb201 import draw
 from benchmarks.ours import Known
+from igcnas.network.budget import macs_budget
 from igcnas.search.proposals import Candidate
 
 NONE = ""
@@ -140,7 +141,7 @@ def read(path: Path = table.PATH) -> TableSpace:
     parameters: dict[str, dict[str, Any]] = {}
     for level, target in enumerate(table.TARGETS):
         for chosen in table.structures():
-            fit = table.SPACE.decode(chosen, table.INPUT_SHAPE, table.CLASSES).fit(target)
+            fit = table.SPACE.decode(chosen, table.INPUT_SHAPE, table.CLASSES).fit(macs_budget(target))
             if fit is not None:
                 ids[_key(chosen, level)] = fit.architecture.id
                 parameters.setdefault(fit.architecture.id, chosen | {LEVEL: level})

@@ -268,7 +268,7 @@ def test_a_search_loses_no_network_to_its_gpu_and_every_proposal_can_be_replayed
         assert len(workers.told.begins(record.architecture.id)) == 1 + (record.architecture.id[0] in "0123456789")
         assert record.architecture.id[0] not in "01234567" or workers.told.alone(record.architecture.id)
     assert {trial.user_attrs["starts"] for trial in study.trials} == {1}
-    for record, proposal in replay(study, search.proposer, settings.objective):
+    for record, proposal in replay(study, search.proposer, settings.compares):
         assert proposal is not None
         assert proposal.candidate.network == record.architecture
 

@@ -61,8 +61,8 @@ def test_without_repeats_the_error_is_the_binomial_one_and_that_is_said():
     )
     assert "2 networks with repeats, with 3 degrees of freedom" in Noise.of([(1.0, 2.0), (3.0, 4.0, 5.0)], 9).words()
     assert "1 network with repeats, with 1 degree of freedom" in Noise.of([(1.0, 2.0)], 9).words()
-    assert seed_words(0.5, 1) == "a seed has sd 0.50 (pooled over repeats, 1 degree of freedom)"
-    assert "binomial error, 0.50, stands in" in seed_words(0.5, 0)
+    assert seed_words(0.5, 1) == "reruns with another seed vary by sd 0.50 (pooled over repeats, 1 degree of freedom)"
+    assert "reruns are taken to vary by the binomial error, sd 0.50" in seed_words(0.5, 0)
 
 
 def test_a_difference_has_the_quantile_of_its_degrees_of_freedom():

@@ -136,7 +136,7 @@ def test_a_file_longer_than_any_is_not_read_to_its_end(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "value", "said"),
     [
-        (("budget_macs",), "x", "budget_macs is 'x': expected int, got str"),
+        (("budget_macs",), "x", "budget_macs is 'x': expected int | null, got str"),
         (("budget_macs",), -5, "budget_macs is -5: expected int >= 1"),
         (("budget_macs",), 2**70, "budget_macs is 1180591620717411303424: "),
         (("data", "input_shape"), [0, 8, 8], "data.input_shape[0] is 0: expected int >= 1"),

@@ -684,7 +684,7 @@ def test_what_is_damaged_is_named_and_the_rest_is_read(tmp_path, source):
 
 def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path, source):
     from support.campaigns import retrain_settings
-    from support.retrained import made as result_of
+    from support.retrained import result_of
 
     from igcnas.results.retraining import guard, retraining
 
@@ -693,7 +693,7 @@ def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path,
     chosen = guard(folder, retrain_settings())
     for training in retraining(folder, chosen).trainings[:3]:
         identity = {"architecture_id": "", "training_seed": training.seed}
-        result = result_of(training.finalist.name, training.repeat, 350)
+        result = result_of(training.finalist, training.repeat, 350)
         (folder / f"{training.stem}.json").write_text(json.dumps(identity | result.to_dict()))
     (found,) = trust_of(dataclasses.replace(source, folder=tmp_path)).retrainings
     assert (found.done, found.planned) == (3, 4)

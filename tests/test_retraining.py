@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState, create_trial
 from support.campaigns import DIGITS, PAIR, SHORT, WHOLE, Here, finalist, network, retrain_settings
-from support.retrained import Told, trained
+from support.retrained import IMAGES, Told, result_of, trained
 
 from igcnas.cli import main
 from igcnas.data.dataset import Split
@@ -43,7 +43,6 @@ from igcnas.search.space import load_space
 from igcnas.training.runs.weights import Checkpoint
 
 ROOT = Path(__file__).parents[1]
-IMAGES = 359
 
 
 def timeless(results: Sequence[Result]) -> list[Result]:
@@ -119,7 +118,8 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from support.retrained import Told, retrain_settings, trained
+from support.campaigns import retrain_settings
+from support.retrained import Told, trained
 class Killer(Told):
     def epoch(self, training, report):
         super().epoch(training, report)
@@ -166,7 +166,10 @@ def test_a_training_that_diverges_is_counted_and_named(tmp_path):
     (result,) = trained(tmp_path, wild, Told())
     assert "diverged" in (result.failed or "")
     assert tabulate(wild, [result]) is None
-    both = tabulate(retrain_settings(), [result, made("trial 3", 1, 350), made("Known", 0, 349), made("Known", 1, 351)])
+    both = tabulate(
+        retrain_settings(),
+        [result, result_of("trial 3", 1, 350), result_of("Known", 0, 349), result_of("Known", 1, 351)],
+    )
     assert both is not None
     assert [row.failed for row in both.rows if row.finalist.name == "trial 3"] == [1]
     assert "trial 3, seed 0: diverged" in report.text(both, retrain_settings())
@@ -203,18 +206,11 @@ def test_the_time_is_expected_from_the_study():
 # The table
 
 
-def made(name: str, repeat: int, right: int) -> Result:
-    numbers: dict[str, Any] = {"macs": 10_000, "params": 500, "train_loss": 0.5, "seconds": 1.0}
-    return Result(
-        network=name, repeat=repeat, test_right=right, test_images=IMAGES, device="cpu", failed=None, **numbers
-    )
-
-
 def table_of(rights: dict[str, list[int]], *, margin: float = 0.5) -> Any:
     names = {name: finalist(name, network(4), published=name.startswith("K")) for name in rights}
     seeds = max(map(len, rights.values()))
     chosen = retrain_settings(list(names.values()), seeds=seeds, margin=margin)
-    results = [made(name, repeat, right) for name, row in rights.items() for repeat, right in enumerate(row)]
+    results = [result_of(name, repeat, right) for name, row in rights.items() for repeat, right in enumerate(row)]
     return tabulate(chosen, results), chosen
 
 
@@ -284,10 +280,10 @@ def test_the_notes_state_the_error_of_the_test_split_and_how_often_it_was_read()
 
 def test_networks_that_came_out_over_the_budget_are_named():
     chosen = dataclasses.replace(retrain_settings(), budget_macs=9_999)
-    table = tabulate(chosen, [made("trial 3", 0, 350), made("trial 3", 1, 351), made("Known", 0, 350)])
+    table = tabulate(chosen, [result_of("trial 3", 0, 350), result_of("trial 3", 1, 351), result_of("Known", 0, 350)])
     assert table is not None
     assert "trainings of trial 3 2 of 2, Known 1 of 1" in report.text(table, chosen)
-    within = tabulate(retrain_settings(), [made("trial 3", 0, 350)])
+    within = tabulate(retrain_settings(), [result_of("trial 3", 0, 350)])
     assert within is not None
     assert "Above the budget" not in report.text(within, retrain_settings())
 

@@ -14,6 +14,8 @@ from igcnas.results.retraining import (
 )
 from support.campaigns import DIGITS, Here
 
+IMAGES = 359
+
 
 class Told:
     """An Observer that keeps what it hears in one list with the readings of the test split."""
@@ -45,3 +47,10 @@ def trained(
     note = [].append if notes is None else notes.append
     workers = Here(told.watching(DIGITS), settings.training, note=note, **how)
     return retraining(folder, settings, note=note).run(workers, told)
+
+
+def result_of(name: str, repeat: int, right: int) -> Result:
+    numbers: dict[str, Any] = {"macs": 10_000, "params": 500, "train_loss": 0.5, "seconds": 1.0}
+    return Result(
+        network=name, repeat=repeat, test_right=right, test_images=IMAGES, device="cpu", failed=None, **numbers
+    )
