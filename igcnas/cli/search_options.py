@@ -46,13 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define every option."""
     add = parser.add_argument
     for limit in LIMITS.values():
-        add(f"--budget-{limit.option}", type=float, metavar="N", help=f"most that a network may have: {limit.words}")
+        add(f"--budget-{limit.option}", type=float, metavar="N", help=f"no network has more than N {limit.words}")
     add(
         "--limit",
         action="append",
         default=[],
         metavar="NAME=N",
-        help="most that a network may have of what an installed package limits (igcnas doctor lists them); several "
+        help="no network has more than N of what an installed package limits (igcnas doctor lists them); several "
         "times for several",
     )
     add(
