@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from torch.nn import functional
 from igcnas.errors import TrainingError
 from igcnas.modules.build import build
 from igcnas.network.plan import Plan
+from igcnas.training.averaging import WeightAverage
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.device import computing
 from igcnas.training.distributed import ALONE, World
@@ -35,6 +36,7 @@ from igcnas.training.recipes import Recipe
 from igcnas.training.source import Source
 from igcnas.training.steps import Steps
 from igcnas.training.syncnorm import synchronise_norms
+from igcnas.training.targets import Targets, Teacher
 from igcnas.training.trust import captured_here
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
@@ -80,7 +82,8 @@ class Engine:
     the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
     stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd, step by step. What is fast: on
     a CPU igcnas's own program, on CUDA the eager step captured in a graph where `capture` (None: where the proof on
-    this machine found that right, see trust.py). `steps.kind` says what it became.
+    this machine found that right, see trust.py). `steps.kind` says what it became. teacher: whose answers are part of
+    the targets, by the recipe's share.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Engine:
         stop: Callable[[], bool] = lambda: False,
         engine: str = "fast",
         capture: bool | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         if recipe.batch_size < 2 or source.training_images() < 2:
             # Stock modules refuse such a batch where the last images are of one pixel; ours would not notice.
@@ -119,6 +123,7 @@ class Engine:
         synchronise_norms(self.network, world)
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
         hang_dropout(self.network, network_plan, recipe)
+        self.targets = Targets(recipe, source.num_classes, teacher)
         self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.objective.modules)
         self.steps: Steps = make_steps(
             network_plan,
@@ -137,6 +142,10 @@ class Engine:
         self.optimizer = self.steps.optimizer
         self._rate = 0.0
         self.steps_per_epoch = source.steps(recipe.batch_size)
+        self.average: WeightAverage | None = None
+        if recipe.averaging:
+            steps = recipe.epochs * self.steps_per_epoch
+            self.average = WeightAverage(self.network, share=recipe.averaging, steps=steps)
         self.curve: list[EpochReport] = []
         self.seconds = 0.0
         self.best_state: dict[str, torch.Tensor] | None = None
@@ -176,7 +185,13 @@ class Engine:
                 raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
             raise
         self.steps.close()
+        if self.average is not None:
+            self.average.apply()
         self.network.eval()
+
+    def _averaged_weights(self) -> AbstractContextManager[None]:
+        """Inside, the network is the one that is judged."""
+        return nullcontext() if self.average is None else self.average.applied()
 
     def _train(self, on_epoch: Callable[[EpochReport], None]) -> None:
         while len(self.curve) < self.recipe.epochs:
@@ -191,7 +206,7 @@ class Engine:
     def evaluate(self) -> Scores:
         """The network on the validation images of the source, all processes together."""
         self.network.eval()
-        with computing(self.device):
+        with computing(self.device), self._averaged_weights():
             batches = self.source.validation_batches(world=self.world)
             return score(self.steps.answer, batches, device=self.device, world=self.world)
 
@@ -225,7 +240,8 @@ class Engine:
         )
 
     def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        smoothing = 0.0 if self.targets.shares else self.recipe.label_smoothing  # shares are smooth already
+        loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
         return self.objective(loss)
 
     def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -234,9 +250,12 @@ class Engine:
         self._rate = recipe.learning_rate * factor
         self.steps.set_rate(self._rate)
         self.objective.begin_step(done / (recipe.epochs * self.steps_per_epoch))
+        seed = (self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63
         if self.draws:
-            torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
-        loss, right = self.steps.step(images, labels)
+            torch.manual_seed(seed)
+        loss, right = self.steps.step(*self.targets(images, labels, seed=seed))
+        if self.average is not None:
+            self.average.update(settled=self.objective.settled)
         self._losses.append(loss)
         if right is not None:
             self._right.append(right)
@@ -251,7 +270,8 @@ class Engine:
         best = self.curve[self.best_epoch - 1].val_accuracy if self.best_epoch else -math.inf
         if math.isnan(report.val_accuracy) or report.val_accuracy > best:
             self.best_epoch = report.epoch
-            self.best_state = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+            with self._averaged_weights():
+                self.best_state = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
 
     def _pause(self, done: int) -> None:
         """Before a step: save if it is time, end if the user asked; what one process wants, all do."""
@@ -292,6 +312,8 @@ class Engine:
             "best_state": self.best_state,
             "seconds": self.seconds,
         }
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
         write_checkpoint(self.checkpoint, state)
         self.on_checkpoint()
 
@@ -336,6 +358,8 @@ class Engine:
             best_epoch, best_state, seconds = int(state["best_epoch"]), state["best_state"], float(state["seconds"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.network.load_state_dict(state["network"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             self.network.load_state_dict(network)
             self.optimizer.load_state_dict(optimizer)
