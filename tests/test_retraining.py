@@ -34,7 +34,7 @@ from igcnas.results.retraining import (
     retraining,
     tabulate,
 )
-from igcnas.results.retraining.execution import expected_seconds
+from igcnas.search.campaign import expected_seconds
 from igcnas.search.evaluation import Interrupted
 from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import proposal_attributes, records

@@ -105,7 +105,7 @@ def _retrain(
     from igcnas.cli.common import Stop
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.retraining import guard, retraining, tabulate
-    from igcnas.results.retraining.execution import expected_seconds
+    from igcnas.search.campaign import expected_seconds
     from igcnas.search.evaluation import Interrupted
     from igcnas.search.records import trained
     from igcnas.search.storage import lock_study

@@ -133,6 +133,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--study", metavar="NAME", help="name of the study (default: from data, space, budget and objective)")
     add_studies_dir(parser)
     add("--no-export", action="store_true", help="leave out best/ at the end")
+    add(
+        "--finish",
+        action="store_true",
+        help="at the end train the best network long on all data and write final/, as igcnas finish does",
+    )
     add("--json", action="store_true", help="at the end print one JSON object as the last line")
 
 

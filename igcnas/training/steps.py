@@ -46,7 +46,8 @@ class Steps(Protocol):
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> Result:
         """Gradients of the loss of a batch, clipped, and a step of the optimizer; nothing waits for the device.
 
-        Images are float (B, C, H, W), labels int64 (B,) or shares of classes (B, classes); all batches of a training are of one size.
+        Images are float (B, C, H, W), labels int64 (B,) or shares of classes (B, classes); all batches of a training
+        are of one size.
         """
         ...
 

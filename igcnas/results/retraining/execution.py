@@ -14,8 +14,7 @@ second.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -156,14 +155,3 @@ def retraining(
         for finalist in settings.finalists
     ]
     return Campaign(trainings, note=note)
-
-
-def expected_seconds(
-    trainings: Sequence[Training[Result]], known: Mapping[str, float], *, factor: float
-) -> dict[str, float]:
-    """Seconds of each training by its stem, from those of the study's own by architecture id; others take their mean.
-
-    factor: how much longer a retraining is. NaN where the study knows of none.
-    """
-    typical = sum(known.values()) / len(known) if known else math.nan
-    return {training.stem: factor * known.get(training.architecture.id, typical) for training in trainings}

@@ -57,8 +57,8 @@ class Recipe:
     layer. gradient_clip: largest norm of all gradients together, None for none.
     averaging: the share of the training over which the weights are averaged at its end, 0 for the last weights
     (igcnas/training/averaging.py). mixup, cutmix: the parameter of the Beta distribution from which the shares of two
-    images are drawn, 0 for none. distillation: the share of a teacher's answers in the targets, where there is a teacher
-    (igcnas/training/targets.py).
+    images are drawn, 0 for none. distillation: the share of a teacher's answers in the targets, where there is a
+    teacher (igcnas/training/targets.py).
 
     source: paper and repository. files: the values that stand in a file of it, by file. ours: the values that are our
     choice, each with the reason; what no field holds, under 'besides'. A value is named as 'optimizer.momentum', or
