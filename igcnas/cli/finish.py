@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from igcnas.cli.common import Stop
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.finishing.plan import FinishSettings
-    from igcnas.results.finishing.testing import Tested
-    from igcnas.results.finishing.training import Trained
+    from igcnas.results.finishing.testing import Finished
+    from igcnas.results.finishing.training import FinalResult
     from igcnas.search.campaign import Campaign
     from igcnas.search.records import Network
     from igcnas.search.study import Study
@@ -244,11 +244,11 @@ def _trained(
     settings: FinishSettings,
     stop: Stop,
     output: TextIO,
-) -> dict[str, list[Trained]]:
+) -> dict[str, list[FinalResult]]:
     """The trainings of each member, by its name: those whom nobody teaches first."""
     from igcnas.results.finishing.training import taught, untaught
 
-    results: dict[str, list[Trained]] = {}
+    results: dict[str, list[FinalResult]] = {}
     for make in (untaught, taught):
         notes: list[str] = []
         campaign = make(folder, settings, note=notes.append)
@@ -270,12 +270,12 @@ def _run(
     study: Study,
     folder: Path,
     settings: FinishSettings,
-    campaign: Campaign[Trained],
+    campaign: Campaign[FinalResult],
     notes: list[str],
     *,
     stop: Stop,
     output: TextIO,
-) -> list[Trained]:
+) -> list[FinalResult]:
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.search.campaign import expected_seconds
     from igcnas.search.records import trained
@@ -298,13 +298,13 @@ def _run(
 
 
 def _handed_over(
-    study: Study, folder: Path, settings: FinishSettings, results: dict[str, list[Trained]], output: TextIO
-) -> list[Tested]:
+    study: Study, folder: Path, settings: FinishSettings, results: dict[str, list[FinalResult]], output: TextIO
+) -> list[Finished]:
     from igcnas.results.finishing.handover import hand_over, is_there
-    from igcnas.results.finishing.testing import tested
+    from igcnas.results.finishing.testing import measured
 
     print("test      reading the test split, once", file=output, flush=True)
-    found = tested(study, folder, settings, results)
+    found = measured(study, folder, settings, results)
     for member, one in zip(settings.asked, found, strict=True):
         if not is_there(study, settings, member, folder):
             hand_over(study, folder, settings, member, results=results[member.name], tested=one)

@@ -42,6 +42,8 @@ def teacher_of(
             return answers
 
         return ask
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)  # a program wants a place for it, also one that only answers
     programs: dict[int, Program] = {}
 
     def ask_program(images: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,8 @@ from pathlib import Path
 from igcnas.export.folder import ExportReport, export_network
 from igcnas.network.exported import exported_in
 from igcnas.results.finishing.plan import FinishSettings, Member
-from igcnas.results.finishing.testing import Tested, first_good
-from igcnas.results.finishing.training import FinalTraining, Trained
+from igcnas.results.finishing.testing import Finished, first_good
+from igcnas.results.finishing.training import FinalResult, FinalTraining
 from igcnas.search.study import Study
 from igcnas.system.files import restore_folder
 from igcnas.training.runs.weights import Checkpoint
@@ -36,8 +36,8 @@ def hand_over(
     settings: FinishSettings,
     member: Member,
     *,
-    results: list[Trained],
-    tested: Tested,
+    results: list[FinalResult],
+    tested: Finished,
 ) -> ExportReport:
     """Export the first long training of a member.
 

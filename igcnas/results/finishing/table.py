@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.results.finishing.plan import FinishSettings
-from igcnas.results.finishing.testing import Tested
+from igcnas.results.finishing.testing import Finished
 from igcnas.results.table import Column, Table, span
 from igcnas.units import counted
 
@@ -23,12 +23,12 @@ COLUMNS = (
 )
 
 
-def text(found: Sequence[Tested], settings: FinishSettings) -> str:
+def text(found: Sequence[Finished], settings: FinishSettings) -> str:
     """For a terminal."""
     return "\n".join([Table.of(COLUMNS, found).text(), *notes(found, settings)])
 
 
-def notes(found: Sequence[Tested], settings: FinishSettings) -> list[str]:
+def notes(found: Sequence[Finished], settings: FinishSettings) -> list[str]:
     """What a reader must know to judge the table."""
     return [
         f"Accuracies are of {counted(found[0].images, 'test image')}, which were read once, after the last training.",
@@ -38,7 +38,7 @@ def notes(found: Sequence[Tested], settings: FinishSettings) -> list[str]:
     ]
 
 
-def plain(found: Sequence[Tested], settings: FinishSettings, places: Sequence[Path]) -> dict[str, Any]:
+def plain(found: Sequence[Finished], settings: FinishSettings, places: Sequence[Path]) -> dict[str, Any]:
     """For JSON."""
     rows = [
         {

@@ -22,7 +22,7 @@ from igcnas.errors import StudyError
 from igcnas.network.architecture import Architecture
 from igcnas.network.plan import plan
 from igcnas.results.finishing.plan import FinishSettings, Member
-from igcnas.results.finishing.training import FinalTraining, Trained
+from igcnas.results.finishing.training import FinalResult, FinalTraining
 from igcnas.search.study import Study
 from igcnas.statistics.intervals import deviation, mean, paired_shares_interval
 from igcnas.system.files import read_back, write_text
@@ -36,7 +36,7 @@ _AGAIN = "remove it, and the test split is read again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class Finished:
     """What one network came to.
 
     Attributes:
@@ -93,10 +93,10 @@ class Tested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    tested: list[Tested] = field(default_factory=list)
+    tested: list[Finished] = field(default_factory=list)
 
 
-def read_tested(folder: Path) -> list[Tested] | None:
+def read_finished(folder: Path) -> list[Finished] | None:
     """What the reading gave; None where the test split was not read yet."""
     content = read_back(folder / FILE)
     if content is None:
@@ -104,9 +104,9 @@ def read_tested(folder: Path) -> list[Tested] | None:
     return parse_json(content, _Written, where=str(folder / FILE), advice=_AGAIN).tested
 
 
-def tested(
-    study: Study, folder: Path, settings: FinishSettings, results: Mapping[str, Sequence[Trained]]
-) -> list[Tested]:
+def measured(
+    study: Study, folder: Path, settings: FinishSettings, results: Mapping[str, Sequence[FinalResult]]
+) -> list[Finished]:
     """All networks that were asked for on the test split; from the file where it was read before.
 
     Args:
@@ -118,16 +118,16 @@ def tested(
     Raises:
         StudyError: no training of some network succeeded.
     """
-    found = read_tested(folder)
+    found = read_finished(folder)
     if found is not None:
         return found
     split = study.data.load_test()
-    found = [_tested(study, folder, settings, member, results[member.name], split) for member in settings.asked]
+    found = [_measured(study, folder, settings, member, results[member.name], split) for member in settings.asked]
     write_text(folder / FILE, json.dumps({"tested": [asdict(one) for one in found]}, indent=2) + "\n")
     return found
 
 
-def first_good(member: Member, results: Sequence[Trained]) -> int:
+def first_good(member: Member, results: Sequence[FinalResult]) -> int:
     """The first seed whose training gave a network; StudyError where none did."""
     for result in results:
         if result.failed is None:
@@ -137,9 +137,9 @@ def first_good(member: Member, results: Sequence[Trained]) -> int:
     )
 
 
-def _tested(
-    study: Study, folder: Path, settings: FinishSettings, member: Member, results: Sequence[Trained], split: Split
-) -> Tested:
+def _measured(
+    study: Study, folder: Path, settings: FinishSettings, member: Member, results: Sequence[FinalResult], split: Split
+) -> Finished:
     first = first_good(member, results)
     answers: list[np.ndarray | None] = []
     checkpoint = None
@@ -154,7 +154,7 @@ def _tested(
     short = _right(member.architecture, _of_the_search(study, member), split)
     handed_over = answers[first]
     assert handed_over is not None
-    return Tested(
+    return Finished(
         member=member.name,
         images=len(split.labels),
         short_right=int(short.sum()),

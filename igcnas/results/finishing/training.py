@@ -35,7 +35,7 @@ class _Identity(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
+class FinalResult:
     """What one training came to. macs and params are of the lowered network; failed: why there is none, else None."""
 
     member: str
@@ -49,7 +49,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FinalTraining(Training[Trained]):
+class FinalTraining(Training[FinalResult]):
     """One training of one member; repeat counts from 0. teacher: the file of the weights of who teaches it."""
 
     member: str
@@ -106,7 +106,7 @@ class FinalTraining(Training[Trained]):
         found: Teacher = trainer.kept[self.teacher_file.name]
         return found
 
-    def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Trained:
+    def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> FinalResult:
         """Count it, and write its weights."""
         from igcnas.modules.lowering import lower
         from igcnas.network.cost import count_plan
@@ -115,7 +115,7 @@ class FinalTraining(Training[Trained]):
         settle_on(engine.plan, engine.network, data, data.training)
         measured = count_plan(lower(engine.plan, engine.network).plan)
         self._write_weights(trainer, engine, data)
-        return Trained(
+        return FinalResult(
             member=self.member,
             repeat=self.repeat,
             macs=measured.macs,
@@ -126,9 +126,9 @@ class FinalTraining(Training[Trained]):
             failed=None,
         )
 
-    def failed(self, reason: str, trainer: Trainer) -> Trained:
+    def failed(self, reason: str, trainer: Trainer) -> FinalResult:
         """Counted, and named."""
-        return Trained(
+        return FinalResult(
             member=self.member,
             repeat=self.repeat,
             macs=0,
@@ -139,19 +139,19 @@ class FinalTraining(Training[Trained]):
             failed=reason,
         )
 
-    def text(self, result: Trained) -> str:
+    def text(self, result: FinalResult) -> str:
         """With what says whose it is."""
         return json.dumps({"training_seed": self.seed} | asdict(result), indent=2) + "\n"
 
-    def parsed(self, content: bytes, *, where: str) -> Trained:
+    def parsed(self, content: bytes, *, where: str) -> FinalResult:
         """Refused where the seed is that of another."""
         identity = parse_json(content, _Identity, where=where, advice=AGAIN)
-        result = parse_json(content, Trained, where=where, advice=AGAIN)
+        result = parse_json(content, FinalResult, where=where, advice=AGAIN)
         if identity["training_seed"] != self.seed:
             raise OtherTrainingError(f"{where} is of another training; move it away, or start another with --name NAME")
         return result
 
-    def read(self, note: Callable[[str], None] = lambda _text: None) -> Trained | None:
+    def read(self, note: Callable[[str], None] = lambda _text: None) -> FinalResult | None:
         """The result, if it got so far and its weights are there."""
         found = super(FinalTraining, self).read(note)
         if found is not None and found.failed is None and not self.weights.is_file():
@@ -159,7 +159,7 @@ class FinalTraining(Training[Trained]):
             return None
         return found
 
-    def told(self, result: Trained) -> str:
+    def told(self, result: FinalResult) -> str:
         """How it went; the test result comes at the end alone."""
         return f"failed: {result.failed}" if result.failed else f"loss {result.train_loss:.4f}  {result.seconds:6.1f} s"
 
@@ -189,7 +189,7 @@ class FinalTraining(Training[Trained]):
 
 def untaught(
     folder: Path, settings: FinishSettings, *, note: Callable[[str], None] = lambda _text: None
-) -> Campaign[Trained]:
+) -> Campaign[FinalResult]:
     """What must be trained first: all that nobody teaches; of a mere teacher one seed."""
     members = [member for member in settings.members if member.teacher is None]
     return Campaign(_by_seed(folder, settings, members), note=note)
@@ -197,7 +197,7 @@ def untaught(
 
 def taught(
     folder: Path, settings: FinishSettings, *, note: Callable[[str], None] = lambda _text: None
-) -> Campaign[Trained]:
+) -> Campaign[FinalResult]:
     """What comes after, once the teachers are there."""
     members = [member for member in settings.members if member.teacher is not None]
     return Campaign(_by_seed(folder, settings, members), note=note)
