@@ -132,7 +132,13 @@ def _retrain(
             _announce(progress, folder, settings, study_epochs=study.training.epochs)
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
-        setup = WorkerSetup(data=study.data, training=settings.training, device=arguments.device, images="all")
+        setup = WorkerSetup(
+            data=study.data,
+            training=settings.training,
+            device=arguments.device,
+            images="all",
+            limits=study.measured_limits,
+        )
         said = "trainings; nothing is lost. To go on:"
         try:
             results = train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)

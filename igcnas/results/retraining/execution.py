@@ -64,13 +64,16 @@ class FinalistTraining(Training[Result]):
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Result:
         """Test it, once, and write its weights."""
         from igcnas.modules.lowering import lower
+        from igcnas.network.budget import limit_named
         from igcnas.network.cost import count_plan
         from igcnas.training.metrics import accuracy
         from igcnas.training.settling import settle_on
         from igcnas.training.tensors import ImageTensors
 
         settle_on(engine.plan, engine.network, data, data.training)
-        measured = count_plan(lower(engine.plan, engine.network).plan)
+        lowered = lower(engine.plan, engine.network).plan
+        measured = count_plan(lowered)
+        others = {name: limit_named(name).of(lowered) for name in trainer.setup.limits}
         test = ImageTensors.of(trainer.dataset.load_test(), trainer.device)
         percent = accuracy(engine.network, test, data.normalize)
         self._write_weights(trainer, engine, data)
@@ -85,6 +88,7 @@ class FinalistTraining(Training[Result]):
             seconds=round(engine.seconds, 3),
             device=trainer.device_name,
             failed=None,
+            measured_limits=others,
         )
 
     def failed(self, reason: str, trainer: Trainer) -> Result:
