@@ -106,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
             devices=[slot.device for slot in slots],
         )
         study = open_study(folder, create_for=settings)
+        for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
+            callback.search_began(folder)
         summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined, capture)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
@@ -171,6 +173,7 @@ def _search(
     from igcnas.cli.common import recorded
     from igcnas.cli.progress.search import SearchProgress
     from igcnas.cli.search_plan import announce
+    from igcnas.search.callbacks import Listening
     from igcnas.search.controller import Search
     from igcnas.search.evaluation import Interrupted, ProcessEvaluator
     from igcnas.search.evaluation.mps import Mps
@@ -203,10 +206,11 @@ def _search(
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
         shown = SearchProgress(clock, best(every, settings.budget), settings.budget)
+        callbacks = getattr(arguments, "callbacks", ())
         devices = [slot.device for slot in slots]
         run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)
         with run, shown as progress:
-            search.progress = progress
+            search.progress = Listening(progress, callbacks) if callbacks else progress
             return search.run(arguments.networks, **allowed), evaluator.slots
 
 
