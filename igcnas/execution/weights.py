@@ -71,7 +71,7 @@ class MadeWeight:
 
     def finish(self) -> None:
         """On to the parameters."""
-        _GivenGradient.apply(self.made, self._gradient).backward()
+        _GivenGradient.apply(self.made, self._gradient).backward()  # type: ignore[no-untyped-call]
         del self.made  # and its graph
 
 
