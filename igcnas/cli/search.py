@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
     from igcnas.search.evaluation import Slot
+    from igcnas.search.limits import Range
     from igcnas.search.report import Summary
     from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
@@ -108,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         study = open_study(folder, create_for=settings)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
             callback.search_began(folder)
-        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined, capture)
+        summary, workers = _search(arguments, study, folder, space, settings, limits, slots, stop, examined, capture)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
 
@@ -164,6 +165,7 @@ def _search(
     folder: Path,
     space: SearchSpace,
     settings: StudySettings,
+    limits: Range,
     slots: list[Slot],
     stop: Stop,
     examined: Examined,
@@ -194,7 +196,7 @@ def _search(
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
     # The workers end before what they share their GPUs by.
     with Mps(print) as mps, ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
-        search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
+        search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop, limits=limits)
         evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
