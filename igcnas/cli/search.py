@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import Parser, Stop, is_file, study_to_search
 from igcnas.cli.engine import before_training, begun_engine, chosen_engine
+from igcnas.cli.recipe_options import as_begun
 from igcnas.cli.search_options import (
     DESCRIPTION,
     EPILOG,
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     # Before anything is trained: what the end of the search needs of the test split must be there.
     examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
-    settings = _with_engine(settings, arguments, folder)
+    settings = _with_recipe(_with_engine(settings, arguments, folder), folder)
     from igcnas.search.limits import check_budget, check_pruner
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
@@ -138,6 +139,17 @@ def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder:
 
     engine = chosen_engine(arguments.engine, begun=begun_engine(folder / "settings.json", "training"))
     return replace(settings, training=replace(settings.training, engine=engine))
+
+
+def _with_recipe(settings: StudySettings, folder: Path) -> StudySettings:
+    """The settings with the recipe as the study began with it, where it is the one that is asked for."""
+    from dataclasses import replace
+
+    from igcnas.search.settings import StudySettings
+
+    if settings.training.recipe is None or not is_file(folder / "settings.json"):
+        return settings
+    return replace(settings, training=as_begun(settings.training, StudySettings.read(folder).training))
 
 
 def _slots(arguments: argparse.Namespace, settings: StudySettings, space: SearchSpace) -> list[Slot]:

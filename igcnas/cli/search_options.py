@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
+from igcnas.cli.recipe_options import add_recipe_arguments, asked_training, check_recipe_arguments
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + " (default: %(default)s)",
     )
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
+    add_recipe_arguments(parser)
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add(
         "--workers",
@@ -149,6 +151,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         if value is not None and value < least:
             raise IgcnasError(f"--{name.replace('_', '-')} {value} must be at least {least}")
     asked_workers(arguments)
+    check_recipe_arguments(arguments)
     for name, known in (("objective", OBJECTIVES), ("sampler", (AUTO, *SAMPLERS)), ("pruner", PRUNERS)):
         value = getattr(arguments, name)
         added = names(ADDED_SAMPLERS) if name == "sampler" and value not in known else []
@@ -198,7 +201,8 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
     from igcnas.training.recipes import short_settings
 
     limits = dict(asked_budget(arguments).limits)
-    training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
+    short = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
+    training = asked_training(arguments, short, input_shape=dataset.input_shape)
     min_epochs = arguments.min_epochs or 0
     if arguments.pruner != "none" and arguments.min_epochs is None:
         min_epochs = math.ceil(training.epochs / _FIRST_RUNG)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.cli.common import add_studies_dir, mega, study_folder
 from igcnas.cli.data_lines import balance_lines
 from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
+from igcnas.cli.training_lines import training_json, training_lines
 from igcnas.results.table import Column, Table
 from igcnas.search.objective import MACS, Objective
 
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found: dict[str, Any] = {"study": folder.name, **_limits(study), **counts}
         found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
+        found |= training_json(settings.training)
         found |= {"front": _front(study), "standing": standing_json(leader), "spared": audit_json(audit)}
         found |= {"tested": [asdict(one) for one in exports_of(folder)]}
         print(json.dumps(found))
@@ -62,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"study {folder.name}: budget {study.budget.words()}, data {settings.data.name}, objective "
         f"{settings.objective}, sampler {settings.sampler}"
     )
+    for line in training_lines(settings.training):
+        print(line)
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:
         over = counts["over_budget"]

@@ -11,6 +11,8 @@ from igcnas.network.exported import exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
 from igcnas.system.files import restore_folder
+from igcnas.training.recipes import recipe_for
+from igcnas.training.recipes.choosing import recipe_words
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         "validation accuracy": f"{accuracy:.2f} % +- {error:.2f} (one standard error, "
         f"{counted(study.images, 'image')}; chosen by it among "
         f"{counted(len(trained(study.records)), 'network')}, so it is optimistic)",
+        "recipe": recipe_words(recipe_for(settings.training)),
         "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
         f"{record.seconds:.1f} s on {record.device}",
     }

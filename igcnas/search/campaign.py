@@ -135,13 +135,13 @@ class Training(Work, Generic[Result]):
     def _trained(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> tuple[Result, str]:
         from igcnas.network.plan import plan
         from igcnas.training.engine import Engine
-        from igcnas.training.recipes import short_recipe
+        from igcnas.training.recipes import recipe_for
 
         data, often = self.data(trainer), trainer.setup.checkpoint_seconds
         engine = Engine(
             plan(self.architecture),
             data,
-            short_recipe(self.settings),
+            recipe_for(self.settings),
             seed=self.seed,
             checkpoint=self.checkpoint,
             checkpoint_seconds=_CHECKPOINT_SECONDS if often is None else often,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -195,7 +195,7 @@ class StudySettings:
         _refuse_others(path, data)
         data["training"] = with_first_engine(data.get("training"))
         require_kinds(folder)
-        settings = as_kind(data, StudySettings, where=str(path), advice=advice)
+        settings = _with_today(as_kind(data, StudySettings, where=str(path), advice=advice), path, advice)
         as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
         named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}
         for what, (name, choices) in named.items():
@@ -206,10 +206,34 @@ class StudySettings:
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""
         mine, theirs = flatten(self.to_dict()), flatten(other.to_dict())
+        if self.training.recipe is not None or other.training.recipe is not None:
+            mine, theirs = (_with_whole_recipe(flat, one.training) for flat, one in ((mine, self), (theirs, other)))
         ignored = ["space_path", "data.spec", "data.data_dir"]
         ignored += ["data.classes", "data.majority", "data.majority_class", "data.reading"]  # the fingerprint has them
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def _with_today(settings: StudySettings, path: Path, advice: str) -> StudySettings:
+    """The settings with a recipe that has every field of today's; StudyError where it is none."""
+    from igcnas.training.recipes import Recipe
+
+    if settings.training.recipe is None:
+        return settings
+    recipe = as_kind(dict(settings.training.recipe), Recipe, where=f"{path}, recipe,", advice=advice)
+    plain = json.loads(json.dumps(recipe.to_dict()))
+    return replace(settings, training=replace(settings.training, recipe=plain))
+
+
+def _with_whole_recipe(flat: dict[str, Any], training: TrainingSettings) -> dict[str, Any]:
+    """Flat settings with every value of the recipe, in place of those that are copies of them."""
+    from igcnas.training.recipes import WORDS, recipe_for
+
+    copies = ("momentum", "weight_decay", "gradient_clip", "label_smoothing", "warmup", "grouping", "recipe")
+    kept = {name: value for name, value in flat.items() if name.split(".")[:2][-1] not in copies}
+    plain = {key: value for key, value in json.loads(json.dumps(recipe_for(training).to_dict())).items()}
+    said = ("epochs", "batch_size", "learning_rate", *WORDS)
+    return kept | flatten({key: value for key, value in plain.items() if key not in said}, "training.recipe.")
 
 
 def _refuse_others(path: Path, data: Mapping[str, Any]) -> None:

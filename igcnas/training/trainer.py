@@ -14,7 +14,7 @@ from igcnas.errors import TrainingError
 from igcnas.network.architecture import Architecture
 from igcnas.network.plan import plan
 from igcnas.training.engine import Engine, EpochReport
-from igcnas.training.recipes import short_recipe
+from igcnas.training.recipes import recipe_for
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 
@@ -109,7 +109,7 @@ class _Training(Engine):
         super().__init__(
             plan(architecture),
             data,
-            short_recipe(settings),
+            recipe_for(settings),
             seed=settings.network_seed(architecture.id, repeat),
             checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds,

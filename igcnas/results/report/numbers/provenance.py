@@ -21,6 +21,8 @@ from igcnas.results.report.numbers.trust import Trust
 from igcnas.search.provenance import Run, runs
 from igcnas.search.records import counted, exports_of
 from igcnas.search.study import Study
+from igcnas.training.recipes import recipe_for
+from igcnas.training.recipes.choosing import recipe_options, recipe_words
 
 SEARCH = "search"
 
@@ -31,7 +33,7 @@ class Provenance:
 
     runs: with the name of what each made, 'search' or a folder; none of a study of before. test_readings: times that
     the test split was read, by what did it; an export counts once, though it may have been made again. command: of a
-    new study like this.
+    new study like this. recipe: by which it trains, in words.
     """
 
     space: str
@@ -50,6 +52,7 @@ class Provenance:
     pruner: str
     seed: int
     training: Mapping[str, Any]
+    recipe: str
     runs: tuple[tuple[str, Run], ...]
     test_readings: Mapping[str, int]
     command: str
@@ -81,6 +84,7 @@ def provenance_of(study: Study, trust: Trust) -> Provenance:
         pruner=settings.pruner,
         seed=settings.seed,
         training=asdict(settings.training),
+        recipe=recipe_words(recipe_for(settings.training)),
         runs=tuple(_recorded(study, trust)),
         test_readings=readings,
         command=command_of(study),
@@ -132,6 +136,7 @@ def command_of(study: Study) -> str:
         words += ["--pruner", settings.pruner, "--min-epochs", str(settings.min_epochs)]
     if not settings.baselines:
         words.append("--no-baselines")
+    words += recipe_options(training)
     return shlex.join([*words, "--engine", training.engine, "--study", study.name, *_place(study.folder)])
 
 
