@@ -22,8 +22,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         default="short",
         metavar="NAME",
-        help="how each network is trained: short, a name of igcnas recipes, or a FILE.json of your own; its schedule is "
-        "scaled to --epochs (default: %(default)s)",
+        help="how each network is trained: short, a name of igcnas recipes, or a FILE.json of your own; its "
+        "schedule is scaled to --epochs (default: %(default)s)",
     )
     add("--lr", "--learning-rate", dest="lr", type=float, metavar="X", help="learning rate, other than the recipe's")
     add("--batch-size", type=int, metavar="N", help="images a step; scales the learning rate unless --lr is given")
@@ -32,8 +32,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
         "--augment",
         metavar="NAME",
         help="what is done to a training image. none: nothing; standard: pad by an eighth, cut a random window, mirror "
-        "every second; strong: a window of 35 to 100 %% of the area, resized, mirrored, other colours, a square of half "
-        "the side cut out (default: the recipe's, standard of the short one)",
+        "every second; strong: a window of 35 to 100 %% of the area, resized, mirrored, other colours, a square of "
+        "half the side cut out (default: the recipe's, standard of the short one)",
     )
     add(
         "--no-flip",

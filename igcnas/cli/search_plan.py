@@ -55,7 +55,7 @@ def announce(
         f"{settings.data.validation_images} validation images"
     )
     drawn = drawn_by_seed(settings.training.validation_fraction)
-    for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data)):
+    for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data, settings.measure)):
         print(line)
     print(
         f"space     {settings.space['name']}, {_range(search)}"

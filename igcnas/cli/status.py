@@ -72,9 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{over} trained came out over the budget: training chose their groups; they are not in the front")
     front = _front(study)
     if front:
-        print(indent(Table.of(_columns(study.objective), front).text(), "  "))
+        print(indent(Table.of(_columns(study.objective, study.measure), front).text(), "  "))
     exports = export_lines(exports_of(folder))
-    leading = (*standing_lines(leader), *balance_lines(settings.data)) if leader else ()
+    leading = (*standing_lines(leader, study.measure), *balance_lines(settings.data, study.measure)) if leader else ()
     for line in (*audit_lines(audit), *leading, *exports):
         print(line)
     for record in every:
@@ -128,7 +128,7 @@ def _front(study: Study) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(objective: Objective) -> list[Column]:
+def _columns(objective: Objective, measure: str) -> list[Column]:
     """What is shown of a network of the front; costs that the budget does not limit have a column of their own."""
     axis = objective.axis
     costs = [] if axis is MACS else [Column.numbers(axis.unit, lambda row: row["cost"] / axis.size, ".3f")]
@@ -136,7 +136,7 @@ def _columns(objective: Objective) -> list[Column]:
         Column.numbers("network", itemgetter("number")),
         Column.numbers("MFLOPs", itemgetter("macs"), mega),
         *costs,
-        Column.numbers("accuracy", itemgetter("val_accuracy"), ".2f", unit="%"),
+        Column.numbers(measure, itemgetter("val_accuracy"), ".2f", unit="%"),
         Column.numbers("sd", itemgetter("sd"), ".2f"),
         Column.numbers("n", itemgetter("n")),
         Column.words("what it is", lambda row: row["baseline"] or row["label"]),

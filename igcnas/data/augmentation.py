@@ -50,8 +50,8 @@ class Augmentation:
             raise IgcnasError(f"jitter {self.jitter} must have a hue of at most 0.5, half a turn")
 
 
-# What a user may ask a search for by name. standard: what every search did before there was a choice. strong: windows of
-# other sizes and aspects, colours, and a square of half the side cut out, as small pictures are often trained.
+# What a user may ask a search for by name. standard: what every search did before there was a choice. strong: windows
+# of other sizes and aspects, colours, and a square of half the side cut out, as small pictures are often trained.
 AUGMENTATIONS = {
     "none": Augmentation(crop="none", flip=False),
     "standard": Augmentation(),

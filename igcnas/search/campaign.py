@@ -148,6 +148,7 @@ class Training(Work, Generic[Result]):
             stop=trainer.stop,
             engine=self.settings.engine,
             capture=trainer.captures(self.capture),
+            metric=self.settings.metric,
         )
         engine.load(trainer.note)
 

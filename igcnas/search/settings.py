@@ -14,9 +14,10 @@ from igcnas.errors import StudyError, unknown_name
 from igcnas.network.budget import Budget
 from igcnas.search.additions import require_kinds
 from igcnas.search.objective import OBJECTIVES, Objective, objective_named
+from igcnas.statistics.noise import effective_images
 from igcnas.system import bounds
 from igcnas.system.reading import as_kind, read_json
-from igcnas.training.settings import TrainingSettings, flatten, with_first_engine
+from igcnas.training.settings import BALANCED, TrainingSettings, flatten, with_first_engine
 
 if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
@@ -32,7 +33,8 @@ class DataSettings:
 
     own_validation: the data bring their validation split; False in studies from before that was looked at, which let it
     join the training data, and still do. majority: name and share, in percent, of the largest class of the validation
-    images; "" where it is not stored. reading: how pixels are read, 1 before orientation and grey by pixels.
+    images; "" where it is not stored. class_images: validation images of each class; () where it is not stored.
+    reading: how pixels are read, 1 before orientation and grey by pixels.
     """
 
     spec: str
@@ -47,6 +49,7 @@ class DataSettings:
     skip_bad: bool = False
     majority_class: str = ""
     majority: float = 0.0
+    class_images: tuple[bounds.Count, ...] = ()
     reading: int = 1
 
     @staticmethod
@@ -60,6 +63,8 @@ class DataSettings:
         skip_bad: bool = False,
     ) -> DataSettings:
         """Settings of a loaded data set; paths become absolute."""
+        import numpy as np
+
         from igcnas.data.examination import largest_class
 
         kind, separator, place = spec.partition(":")
@@ -78,6 +83,7 @@ class DataSettings:
             skip_bad=skip_bad,
             majority_class=dataset.classes[largest],
             majority=round(100 * share, 2),
+            class_images=tuple(np.bincount(validation.labels, minlength=dataset.num_classes).tolist()),
             reading=_READING,
         )
 
@@ -174,6 +180,21 @@ class StudySettings:
         return tuple(name for name in names if name not in (None, "macs", "params"))
 
     @property
+    def measure(self) -> str:
+        """What its networks are compared by on the validation images, in words."""
+        return "balanced accuracy" if self.training.metric == BALANCED else "accuracy"
+
+    @property
+    def effective_images(self) -> int:
+        """So many images make an accuracy as unsure as that by which networks are compared here.
+
+        All validation images; of a balanced accuracy fewer where classes differ in size (`noise.effective_images`).
+        """
+        if self.training.metric != BALANCED:
+            return self.data.validation_images
+        return effective_images(self.data.class_images)
+
+    @property
     def compares(self) -> Objective:
         """What its networks are compared by."""
         return objective_named(self.objective)
@@ -209,7 +230,13 @@ class StudySettings:
         if self.training.recipe is not None or other.training.recipe is not None:
             mine, theirs = (_with_whole_recipe(flat, one.training) for flat, one in ((mine, self), (theirs, other)))
         ignored = ["space_path", "data.spec", "data.data_dir"]
-        ignored += ["data.classes", "data.majority", "data.majority_class", "data.reading"]  # the fingerprint has them
+        ignored += [
+            "data.classes",
+            "data.majority",
+            "data.majority_class",
+            "data.class_images",
+            "data.reading",
+        ]  # the fingerprint has them
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
 
@@ -231,7 +258,7 @@ def _with_whole_recipe(flat: dict[str, Any], training: TrainingSettings) -> dict
 
     copies = ("momentum", "weight_decay", "gradient_clip", "label_smoothing", "warmup", "grouping", "recipe")
     kept = {name: value for name, value in flat.items() if name.split(".")[:2][-1] not in copies}
-    plain = {key: value for key, value in json.loads(json.dumps(recipe_for(training).to_dict())).items()}
+    plain = json.loads(json.dumps(recipe_for(training).to_dict()))
     said = ("epochs", "batch_size", "learning_rate", *WORDS)
     return kept | flatten({key: value for key, value in plain.items() if key not in said}, "training.recipe.")
 

@@ -72,6 +72,11 @@ class StreamData:
         """Images in [0, 1] to about zero mean and unit variance."""
         return (images_BCHW - self.mean[:, None, None]) / self.std[:, None, None]
 
+    def class_images(self) -> list[int]:
+        """Training images of each class."""
+        counts: list[int] = np.bincount(self.training.labels, minlength=self.num_classes).tolist()
+        return counts
+
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch."""
         return max(1, len(self.training) // batch_size)

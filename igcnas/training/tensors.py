@@ -120,6 +120,11 @@ class TrainingData:
             .contiguous()
         )
 
+    def class_images(self) -> list[int]:
+        """Training images of each class."""
+        counts: list[int] = torch.bincount(self.training.labels.cpu(), minlength=self.num_classes).tolist()
+        return counts
+
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch."""
         return max(1, len(self.training) // batch_size)

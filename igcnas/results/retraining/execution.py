@@ -66,19 +66,20 @@ class FinalistTraining(Training[Result]):
         """Test it, once, and write its weights."""
         from igcnas.modules.lowering import lower
         from igcnas.network.cost import count_plan
-        from igcnas.training.metrics import accuracy
+        from igcnas.training.metrics import scored
+        from igcnas.training.settings import BALANCED
         from igcnas.training.settling import settle_on
         from igcnas.training.tensors import ImageTensors
 
         settle_on(engine.plan, engine.network, data, data.training)
         measured = count_plan(lower(engine.plan, engine.network).plan)
         test = ImageTensors.of(trainer.dataset.load_test(), trainer.device)
-        percent = accuracy(engine.network, test, data.normalize)
+        scores = scored(engine.network, test, data.normalize, classes=data.num_classes)
         self._write_weights(trainer, engine, data)
         return Result(
             network=self.finalist,
             repeat=self.repeat,
-            test_right=round(percent / 100 * len(test)),
+            test_right=sum(right for _, right in scores.classes),
             test_images=len(test),
             macs=measured.macs,
             params=measured.params,
@@ -86,6 +87,7 @@ class FinalistTraining(Training[Result]):
             seconds=round(engine.seconds, 3),
             device=trainer.device_name,
             failed=None,
+            test_classes=scores.classes if self.settings.metric == BALANCED else (),
         )
 
     def failed(self, reason: str, trainer: Trainer) -> Result:

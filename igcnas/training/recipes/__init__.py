@@ -97,9 +97,7 @@ def recipe_for(settings: TrainingSettings) -> Recipe:
     if settings.recipe is None:
         return short_recipe(settings)
     own = Recipe.from_dict(settings.recipe)
-    return own.adapted(
-        epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate
-    )
+    return own.adapted(epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate)
 
 
 def with_recipe(settings: TrainingSettings, recipe: Recipe) -> TrainingSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from igcnas.data.augmentation import AUGMENTATIONS
 from igcnas.errors import IgcnasError, unknown_name
@@ -29,7 +30,7 @@ class Changes:
     weight_decay: float | None = None
     augment: str | None = None
     flip: bool = True
-    class_weights: str | None = None
+    class_weights: Literal["none", "balanced"] | None = None
 
     def of(self, recipe: Recipe) -> Recipe:
         """The recipe with these changes; IgcnasError where there is no such value."""
@@ -45,8 +46,6 @@ class Changes:
         if not self.flip:
             changed = replace(changed, augmentation=replace(changed.augmentation, flip=False))
         if self.class_weights is not None:
-            if self.class_weights not in CLASS_WEIGHTS:
-                raise IgcnasError(unknown_name("class weights", self.class_weights, CLASS_WEIGHTS))
             changed = replace(changed, class_weights=self.class_weights)
         if others := self.named():
             changed = replace(changed, source=f"{recipe.source}; here with other {', '.join(others)}")
@@ -114,9 +113,9 @@ def recipe_options(settings: TrainingSettings) -> list[str]:
         words += [] if mine == theirs else [option, str(mine)]
     found, before = recipe.augmentation, base.augmentation
     names = [name for name, one in AUGMENTATIONS.items() if replace(one, flip=found.flip) == found]
-    if replace(found, flip=before.flip) != before and names:
+    if names and found not in (before, replace(before, flip=False)):
         words += ["--augment", names[0]]
-    return [*words, "--no-flip"] if before.flip and not found.flip and names != ["none"] else words
+    return [*words, "--no-flip"] if not found.flip and before.flip and names != ["none"] else words
 
 
 def recipe_words(recipe: Recipe) -> str:
@@ -138,5 +137,7 @@ def augmentation_words(recipe: Recipe) -> str:
     for name, one in AUGMENTATIONS.items():
         if found == replace(one, flip=found.flip):
             unflipped = ", no picture mirrored" if one.flip and not found.flip else ""
-            return ("no augmentation" if name == "none" else f"{name} augmentation") + unflipped
+            if name == "none":
+                return "pictures mirrored" if found.flip else "no augmentation"
+            return f"{name} augmentation{unflipped}"
     return f"augmentation of its own ({found.crop})" + ("" if found.flip else ", no picture mirrored")

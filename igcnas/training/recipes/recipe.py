@@ -54,8 +54,8 @@ class Recipe:
 
     The learning rate of a parameter is learning_rate * rates.(its kind) * the schedule; grouping.learning_rate, a
     multiple of that of the weights, gives that of what decides groups. dropout: of single features, before the linear
-    layer. gradient_clip: largest norm of all gradients together, None for none. class_weights: 'balanced' weighs the loss
-    of each image by images / (classes * images of its class), of the training images: 1 on average over them.
+    layer. gradient_clip: largest norm of all gradients together, None for none. class_weights: 'balanced' weighs the
+    loss of each image by images / (classes * images of its class), of the training images: 1 on average over them.
 
     source: paper and repository. files: the values that stand in a file of it, by file. ours: the values that are our
     choice, each with the reason; what no field holds, under 'besides'. A value is named as 'optimizer.momentum', or
