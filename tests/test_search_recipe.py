@@ -85,8 +85,8 @@ def test_a_recipe_that_pads_small_images_until_windows_are_blank_is_refused():
         (Changes(), "short: batch 64, rate 0.6, weight decay 0.0005, standard augmentation", ""),
         (
             Changes(augment="strong", flip=False, class_weights="balanced"),
-            "short: batch 64, rate 0.6, weight decay 0.0005, strong augmentation, no picture mirrored, each class weighs "
-            "the same in the loss",
+            "short: batch 64, rate 0.6, weight decay 0.0005, strong augmentation, no picture mirrored, each class "
+            "weighs the same in the loss",
             "--class-weights balanced --augment strong --no-flip",
         ),
         (

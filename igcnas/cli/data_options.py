@@ -25,6 +25,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data-dir", type=Path, metavar="DIR", help="where the files of CIFAR or SVHN are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
     add("--skip-bad", action="store_true", help="leave out the images of an image folder that cannot be decoded")
+    add(
+        "--groups",
+        metavar="FILE.csv|PATTERN",
+        help="pictures that stay together on one side of a split: a CSV file with the columns picture (its path within "
+        "the folder) and group, or a regular expression in which parentheses mark the group in that path, such as "
+        "'patient(\\d+)_'; of npz the array that has the group of each training image",
+    )
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,4 +62,5 @@ def open_named_data(arguments: argparse.Namespace, *, own_validation: bool = Tru
         memory_limit_gb=arguments.memory_limit_gb,
         skip_bad=arguments.skip_bad,
         own_validation=own_validation,
+        groups=arguments.groups,
     )

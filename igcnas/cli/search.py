@@ -120,6 +120,7 @@ def _dataset(arguments: argparse.Namespace, *, own_validation: bool = True) -> D
         image_size=arguments.image_size,
         skip_bad=arguments.skip_bad,
         own_validation=own_validation,
+        groups=arguments.groups,
     )
 
 

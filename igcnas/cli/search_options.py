@@ -222,6 +222,7 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
             data_dir=arguments.data_dir,
             image_size=arguments.image_size,
             skip_bad=arguments.skip_bad,
+            groups=arguments.groups,
         ),
         training=training,
         pruner=arguments.pruner,

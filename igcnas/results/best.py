@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas.data.groups import portable
 from igcnas.network.exported import exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
@@ -83,6 +84,7 @@ def export_of(study: Study, number: int | None = None, *, also: Sequence[str] = 
             "seed": settings.training.seed,
             "own_validation": settings.data.own_validation,
             "skip_bad": settings.data.skip_bad,
+            "groups": portable(settings.data.groups),
         },
         also=also,
     )

@@ -33,8 +33,9 @@ class DataSettings:
 
     own_validation: the data bring their validation split; False in studies from before that was looked at, which let it
     join the training data, and still do. majority: name and share, in percent, of the largest class of the validation
-    images; "" where it is not stored. class_images: validation images of each class; () where it is not stored.
-    reading: how pixels are read, 1 before orientation and grey by pixels.
+    images; "" where it is not stored. groups: which images stay on one side of a split (data/groups.py). class_images:
+    validation images of each class; () where it is not stored. reading: how pixels are read, 1 before orientation and
+    grey by pixels.
     """
 
     spec: str
@@ -47,6 +48,7 @@ class DataSettings:
     validation_images: bounds.Count
     own_validation: bool = False
     skip_bad: bool = False
+    groups: str | None = None
     majority_class: str = ""
     majority: float = 0.0
     class_images: tuple[bounds.Count, ...] = ()
@@ -61,11 +63,13 @@ class DataSettings:
         data_dir: Path | None,
         image_size: int | None,
         skip_bad: bool = False,
+        groups: str | None = None,
     ) -> DataSettings:
         """Settings of a loaded data set; paths become absolute."""
         import numpy as np
 
         from igcnas.data.examination import largest_class
+        from igcnas.data.groups import placed
 
         kind, separator, place = spec.partition(":")
         _, validation = dataset.split(fraction=training.validation_fraction, seed=training.seed)
@@ -81,6 +85,7 @@ class DataSettings:
             validation_images=len(validation.labels),
             own_validation=dataset.own_validation > 0,
             skip_bad=skip_bad,
+            groups=None if groups is None else placed(groups),
             majority_class=dataset.classes[largest],
             majority=round(100 * share, 2),
             class_images=tuple(np.bincount(validation.labels, minlength=dataset.num_classes).tolist()),
@@ -98,6 +103,7 @@ class DataSettings:
             image_size=self.image_size,
             skip_bad=self.skip_bad,
             own_validation=self.own_validation,
+            groups=self.groups,
         )
 
     def load_same(self, study: str) -> Dataset:
@@ -237,6 +243,8 @@ class StudySettings:
             "data.class_images",
             "data.reading",
         ]  # the fingerprint has them
+        if self.data.groups is not None and other.data.groups is not None:
+            ignored.append("data.groups")  # a file may lie elsewhere now, and the fingerprint has the groups
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
 

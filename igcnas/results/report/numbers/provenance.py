@@ -130,6 +130,8 @@ def command_of(study: Study) -> str:
         words += ["--data-dir", settings.data.data_dir]
     if settings.data.image_size is not None:
         words += ["--image-size", str(settings.data.image_size)]
+    if settings.data.groups is not None:
+        words += ["--groups", settings.data.groups]
     words += ["--space", settings.space_path, "--objective", settings.objective, "--sampler", settings.sampler]
     words += ["--networks", str(counted(study.records)), "--epochs", str(training.epochs), "--seed", str(settings.seed)]
     if settings.pruner != "none":
