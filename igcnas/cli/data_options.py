@@ -25,7 +25,11 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data-dir", type=Path, metavar="DIR", help="where the files of CIFAR or SVHN are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
     add("--skip-bad", action="store_true", help="leave out the images of an image folder that cannot be decoded")
-    add(
+
+
+def add_groups(parser: argparse.ArgumentParser) -> None:
+    """Which images belong together."""
+    parser.add_argument(
         "--groups",
         metavar="FILE.csv|PATTERN",
         help="pictures that stay together on one side of a split: a CSV file with the columns picture (its path within "
@@ -37,6 +41,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """All options of data that may be streamed, and the device."""
     add_source_arguments(parser)
+    add_groups(parser)
     add = parser.add_argument
     add(
         "--stream",

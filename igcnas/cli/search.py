@@ -20,6 +20,7 @@ from igcnas.cli.search_options import (
     default_name,
     study_settings,
 )
+from igcnas.cli.tuning import as_tuned, check_tuning, tune
 
 if TYPE_CHECKING:
     import optuna
@@ -79,13 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     # Before anything is trained: what the end of the search needs of the test split must be there.
     examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
-    settings = _with_recipe(_with_engine(settings, arguments, folder), folder)
+    settings = as_tuned(_with_recipe(_with_engine(settings, arguments, folder), folder), folder)
     from igcnas.search.limits import check_budget, check_pruner
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
 
     limits = check_budget(space, settings)
     check_pruner(settings)
+    check_tuning(arguments.tune_recipe, settings, folder, networks=arguments.networks)
     slots = _slots(arguments, settings, space)
     make_folder(folder, advice="give another --studies-dir")
     with going_on(), lock_study(folder), Stop() as stop:
@@ -93,9 +95,14 @@ def run(arguments: argparse.Namespace) -> int:
         from igcnas.search.folder import guard_settings, open_study
         from igcnas.training.device import resolve_device
 
+        print(f"study     {folder}", flush=True)
+        if arguments.tune_recipe is not None and settings.tuning is None:
+            tuned = _tuned(arguments, folder, settings, stop)
+            if tuned is None:
+                return stop.status
+            settings = tuned
         guard_settings(folder, settings)
         record(folder, used(space, limits=others, **asked))
-        print(f"study     {folder}", flush=True)
         if limits.largest < settings.budget.most:
             largest = settings.budget.first.show(limits.largest)
             print(f"warning: no network of space {space.name!r} costs more than {largest}; the budget cannot be filled")
@@ -151,6 +158,18 @@ def _with_recipe(settings: StudySettings, folder: Path) -> StudySettings:
     if settings.training.recipe is None or not is_file(folder / "settings.json"):
         return settings
     return replace(settings, training=as_begun(settings.training, StudySettings.read(folder).training))
+
+
+def _tuned(arguments: argparse.Namespace, folder: Path, settings: StudySettings, stop: Stop) -> StudySettings | None:
+    """The settings with the recipe that was chosen; None after a stop."""
+    from igcnas.cli.common import command_line
+    from igcnas.search.evaluation import Interrupted
+
+    try:
+        return tune(arguments, folder, settings, stop)
+    except Interrupted:
+        print(f"stopped while the recipe was tuned; nothing is lost. To go on:\n  {command_line()}")
+        return None
 
 
 def _slots(arguments: argparse.Namespace, settings: StudySettings, space: SearchSpace) -> list[Slot]:

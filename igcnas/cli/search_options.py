@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_studies_dir
-from igcnas.cli.data_options import add_source_arguments
+from igcnas.cli.data_options import add_groups, add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.cli.recipe_options import add_recipe_arguments, asked_training, check_recipe_arguments
 from igcnas.errors import IgcnasError, unknown_name
@@ -16,6 +16,7 @@ from igcnas.search.objective import OBJECTIVES
 from igcnas.search.samplers import AUTO, SAMPLERS, Sampler, resolve_sampler
 from igcnas.search.settings import PRUNERS
 from igcnas.search.space import known_spaces
+from igcnas.search.tuning.plan import SHARE
 from igcnas.system.additions import SAMPLERS as ADDED_SAMPLERS
 from igcnas.system.additions import names
 from igcnas.system.names import joined, shown
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of an installed package; several joined by + are one space (default: %(default)s)",
     )
     add_source_arguments(parser)
+    add_groups(parser)
     add(
         "--networks",
         type=int,
@@ -80,6 +82,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
     add_recipe_arguments(parser)
+    add(
+        "--tune-recipe",
+        nargs="?",
+        type=float,
+        const=SHARE,
+        metavar="SHARE",
+        help="before the search, spend this share of its expected training time on the recipe: a few values of "
+        "learning rate, weight decay and augmentation are tried on the baselines, and one replaces the present recipe "
+        f"where it is better by more than chance (without a number: {SHARE:g})",
+    )
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add(
         "--workers",

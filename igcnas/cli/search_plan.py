@@ -69,7 +69,7 @@ def announce(
         f"{units.counted(settings.training.epochs, 'epoch')}{pruned}{earlier}; sampler "
         f"{settings.sampler}; {_again(again)}"
     )
-    for line in training_lines(settings.training):
+    for line in training_lines(settings):
         print(line)
     for note in recipe_notes(arguments, settings.training):
         print(f"note      {note}")

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found: dict[str, Any] = {"study": folder.name, **_limits(study), **counts}
         found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
-        found |= training_json(settings.training)
+        found |= training_json(settings)
         found |= {"front": _front(study), "standing": standing_json(leader), "spared": audit_json(audit)}
         found |= {"tested": [asdict(one) for one in exports_of(folder)]}
         print(json.dumps(found))
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"study {folder.name}: budget {study.budget.words()}, data {settings.data.name}, objective "
         f"{settings.objective}, sampler {settings.sampler}"
     )
-    for line in training_lines(settings.training):
+    for line in training_lines(settings):
         print(line)
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:

@@ -123,6 +123,7 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         f"{counted(len(trained(study.records)), 'network')}, so it is optimistic)",
         **plain,
         "recipe": recipe_words(recipe_for(settings.training)),
+        **({} if settings.tuning is None else {"recipe was tuned": settings.tuning.words()}),
         "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
         f"{record.seconds:.1f} s on {record.device}",
     }

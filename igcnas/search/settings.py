@@ -14,6 +14,7 @@ from igcnas.errors import StudyError, unknown_name
 from igcnas.network.budget import Budget
 from igcnas.search.additions import require_kinds
 from igcnas.search.objective import OBJECTIVES, Objective, objective_named
+from igcnas.search.tuning.record import Tuning
 from igcnas.statistics.noise import effective_images
 from igcnas.system import bounds
 from igcnas.system.reading import as_kind, read_json
@@ -157,7 +158,8 @@ class StudySettings:
     """All that decides which networks a study proposes and how it trains them.
 
     min_epochs: the first epoch after which the pruner may end a training; 0 where there is none. budget_macs, limits:
-    the budget; limits holds all that is limited but MACs, by the names of the limits.
+    the budget; limits holds all that is limited but MACs, by the names of the limits. tuning: how the recipe was found,
+    where it was tuned before the search; None where the user gave it.
     """
 
     space: Mapping[str, Any]
@@ -172,6 +174,7 @@ class StudySettings:
     min_epochs: bounds.Epoch = 0
     budget_macs: bounds.Macs | None = None
     limits: Mapping[str, bounds.Macs] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
     @property
     def budget(self) -> Budget:
@@ -222,7 +225,7 @@ class StudySettings:
         _refuse_others(path, data)
         data["training"] = with_first_engine(data.get("training"))
         require_kinds(folder)
-        settings = _with_today(as_kind(data, StudySettings, where=str(path), advice=advice), path, advice)
+        settings = settings_of(data, path, advice=advice)
         as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
         named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}
         for what, (name, choices) in named.items():
@@ -246,7 +249,13 @@ class StudySettings:
         if self.data.groups is not None and other.data.groups is not None:
             ignored.append("data.groups")  # a file may lie elsewhere now, and the fingerprint has the groups
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
+        keys = [key for key in keys if key.partition(".")[0] != "tuning"]  # what it chose is in the training
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def settings_of(data: Any, where: Path, *, advice: str) -> StudySettings:
+    """The settings that plain data describe; StudyError where they do not."""
+    return _with_today(as_kind(data, StudySettings, where=str(where), advice=advice), where, advice)
 
 
 def _with_today(settings: StudySettings, path: Path, advice: str) -> StudySettings:

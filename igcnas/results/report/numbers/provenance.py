@@ -33,7 +33,8 @@ class Provenance:
 
     runs: with the name of what each made, 'search' or a folder; none of a study of before. test_readings: times that
     the test split was read, by what did it; an export counts once, though it may have been made again. command: of a
-    new study like this. recipe: by which it trains, in words.
+    new study like this. recipe: by which it trains, in words; tuned: how that was found, "" where the user
+    gave it.
     """
 
     space: str
@@ -53,6 +54,7 @@ class Provenance:
     seed: int
     training: Mapping[str, Any]
     recipe: str
+    tuned: str
     runs: tuple[tuple[str, Run], ...]
     test_readings: Mapping[str, int]
     command: str
@@ -85,6 +87,7 @@ def provenance_of(study: Study, trust: Trust) -> Provenance:
         seed=settings.seed,
         training=asdict(settings.training),
         recipe=recipe_words(recipe_for(settings.training)),
+        tuned="" if settings.tuning is None else f"{settings.tuning.words()}; at first {settings.tuning.tried_words()}",
         runs=tuple(_recorded(study, trust)),
         test_readings=readings,
         command=command_of(study),

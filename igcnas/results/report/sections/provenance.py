@@ -116,6 +116,7 @@ def _settings_table(found: Provenance) -> Table:
         ("pruner", found.pruner),
         ("seed", str(found.seed)),
         ("recipe", found.recipe),
+        *([("recipe as tuned", found.tuned)] if found.tuned else []),
         ("training", _words(training)),
         ("learned groups", _words(rules) or "by the default rules"),
     ]
