@@ -1,6 +1,6 @@
 """What a long training gains by an averaged network, mixup, CutMix, a teacher, and other values of the short recipe.
 
-    python -m benchmarks.ingredients --data npz:cifar10.npz --budget 1 --network ResNet-20 --epochs 20 --seeds 5 --out FILE.md
+    python -m benchmarks.ingredients --data npz:cifar10.npz --budget 1 --network ResNet-20 --epochs 20 --out FILE.md
 
 One published network, scaled to the budget; the recipe of `igcnas finish` without any ingredient is the base, and each
 variant changes one thing. A fifth of the training images is put aside and judges; the test split is not read. A seed

@@ -28,7 +28,7 @@ def in_notebook() -> bool:
 
 
 class LiveSearch(Callback):
-    """Shows how a search goes in one place: how far it is, the best network, the last ones. networks: that are asked for."""
+    """Shows how a search goes in one place: how far it is, the best network, the last ones. networks: asked for."""
 
     def __init__(self, networks: int) -> None:
         self._networks, self._handle = networks, None
@@ -99,7 +99,7 @@ class LiveSearch(Callback):
         if not often and now - self._shown < _BETWEEN_SECONDS:
             return
         self._shown = now
-        from IPython.display import HTML, display
+        from IPython.display import HTML, display  # a notebook has it
 
         content: Any = HTML(self.html())
         if self._handle is None:

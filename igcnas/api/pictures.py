@@ -2,8 +2,8 @@
 
 Convention: the parts are 'train', 'val' and 'test'; 'train' is needed, a missing 'test' is set aside from it as for any
 data set. Each part is a pair (images, labels) of arrays, or a torch Dataset (anything with a length whose items are
-pairs of image and label). Arrays are as in docs/data.md: uint8, or floats in [0, 1], with channels first or last. Items of
-a Dataset are read once, in order: a transform that is random is drawn once, and augmentation is what igcnas does.
+pairs of image and label). Arrays are as in docs/data.md: uint8, or floats in [0, 1], with channels first or last.
+Items of a Dataset are read once, in order: a transform that is random is drawn once, and augmentation is what igcnas does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def as_spec(data: Any, folder: Path, *, classes: Sequence[str] | None = None) ->
     content = io.BytesIO()
     if names is not None:
         arrays["class_names"] = np.array(names, dtype=np.str_)
-    np.savez(content, **arrays)
+    np.savez(content, **arrays)  # type: ignore[arg-type]  # its stub takes them for allow_pickle
     digest = hashlib.sha256()
     for key, value in arrays.items():
         digest.update(f"{key} {value.dtype} {value.shape}".encode())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from igcnas.api.notebook import LiveSearch, in_notebook
 from igcnas.api.pictures import as_spec
@@ -38,9 +39,9 @@ def search(
     In a script the call belongs under `if __name__ == "__main__":`, because workers import the script again.
 
     Args:
-        data: a name as `igcnas search --data` takes it ('digits', 'imagefolder:photos', 'npz:FILE', 'cifar10'); or images:
-            {'train': (images, labels), 'val': ..., 'test': ...} of arrays, or torch Datasets in their place; or the
-            training part alone. Images are uint8, or floats in [0, 1], with channels first or last.
+        data: a name as `igcnas search --data` takes it ('digits', 'imagefolder:photos', 'npz:FILE', 'cifar10'); or
+            images: {'train': (images, labels), 'val': ..., 'test': ...} of arrays, or torch Datasets in their place; or
+            the training part alone. Images are uint8, or floats in [0, 1], with channels first or last.
         budget_mflops: no network has more than so many millions of multiply-accumulates.
         budget_params: no network has more than so many parameters. One of both is needed.
         networks: the study holds so many in the end, those of earlier calls included.
@@ -67,8 +68,9 @@ def search(
     notebook = progress and in_notebook()
     heard = [*callbacks, *([LiveSearch(networks)] if notebook else [])]
     folder = _Folder()
-    arguments.callbacks = [folder, *heard]
-    with contextlib.redirect_stdout(io.StringIO()) if notebook or not progress else contextlib.nullcontext():
+    silent = notebook or not progress
+    arguments.callbacks = [folder, *(_aloud(one, sys.stdout) if silent else one for one in heard)]
+    with contextlib.redirect_stdout(io.StringIO()) if silent else contextlib.nullcontext():
         status = arguments.run(arguments)
     if folder.path is None:
         raise StudyError("the search ended before it had a study")
@@ -83,6 +85,22 @@ def search(
 def open_study(study: str | Path, *, studies_dir: str | Path = STUDIES) -> SearchedStudy:
     """The study of this path, or of this name in `studies_dir`; StudyError names those known where there is none."""
     return SearchedStudy(Study.named(study, Path(studies_dir)))
+
+
+def _aloud(callback: Callback, output: TextIO) -> Callback:
+    """The same callback; what it prints is printed, also where the search is silent."""
+
+    def loud(event: Callable[..., None]) -> Callable[..., None]:
+        def told(*arguments: Any) -> None:
+            with contextlib.redirect_stdout(output):
+                event(*arguments)
+
+        return told
+
+    heard = Callback()
+    for name in ("search_began", "trial_began", "epoch_ended", "trial_ended"):
+        setattr(heard, name, loud(getattr(callback, name)))
+    return heard
 
 
 class _Folder(Callback):

@@ -112,6 +112,8 @@ def _as_trained(arguments: argparse.Namespace, trained: Trained) -> RunData:
             arguments.stream = bool(trained.data["streamed"])
         if arguments.image_size is None and arguments.stream:
             arguments.image_size = trained.input_shape[1]
+    if arguments.groups is None:
+        arguments.groups = trained.data.get("groups")
     arguments.skip_bad |= images and bool(trained.data.get("skip_bad", False))
     # networks from before own validation splits were used say nothing of them: their splits stay
     own = bool(trained.data.get("own_validation", False)) if trained.data.get("validation") is not None else True

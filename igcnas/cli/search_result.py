@@ -69,7 +69,11 @@ def finish(
     if leader is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
     audit = audit_spared(study)
-    for line in (*audit_lines(audit), *standing_lines(leader), *balance_lines(settings.data)):
+    for line in (
+        *audit_lines(audit),
+        *standing_lines(leader, study.measure),
+        *balance_lines(settings.data, study.measure),
+    ):
         print(line, flush=True)
     status, faults = _write(study, exports=not arguments.no_export, stop=stop)
     if not status:
@@ -82,6 +86,7 @@ def finish(
         result |= {"study": str(folder), "trained": summary.trained, "failed": summary.failed, "best": champion.number}
         result |= {"pruned": summary.pruned, "repeats": summary.repeats, "exhausted": summary.exhausted}
         result |= {"val_accuracy": leader.first.mean, "sd": leader.first.sd, "n": leader.first.n}
+        result |= {"metric": settings.training.metric}
         result |= {"macs": champion.final_macs, "id": champion.architecture.id}
         result |= {"workers": workers}
         result |= {"standing": standing_json(leader), "spared": audit_json(audit), "proposals": asdict(tally)}

@@ -15,6 +15,7 @@ from igcnas.cli.data_lines import majority_lines
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.engine import add_engine, before_training, begun_engine, chosen_engine
 from igcnas.cli.output import add_output_arguments, begin_result
+from igcnas.data.groups import placed
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
 from igcnas.network.literature import family
@@ -340,6 +341,7 @@ def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe:
             seed=arguments.seed,
             own_validation=data.own_validation > 0 and not arguments.train_on_all,
             skip_bad=arguments.skip_bad,
+            groups=None if arguments.groups is None else placed(arguments.groups),
         ),
         seed=arguments.seed,
         pretrained=None if arguments.pretrained is None else file_hash(arguments.pretrained),

@@ -63,11 +63,11 @@ class Training(Work, Generic[Result]):
         """What it trains on: those images that the worker has from the start."""
         return trainer.data
 
-    def recipe(self) -> Recipe:
+    def whole_recipe(self) -> Recipe:
         """By which it is trained: that of its settings."""
-        from igcnas.training.recipes import short_recipe
+        from igcnas.training.recipes import recipe_for
 
-        return short_recipe(self.settings)
+        return recipe_for(self.settings)
 
     def teacher(self, trainer: Trainer, data: TrainingData) -> Teacher | None:
         """Whose answers are part of its targets; None where nobody teaches."""
@@ -153,7 +153,7 @@ class Training(Work, Generic[Result]):
         engine = Engine(
             plan(self.architecture),
             data,
-            self.recipe(),
+            self.whole_recipe(),
             seed=self.seed,
             checkpoint=self.checkpoint,
             checkpoint_seconds=_CHECKPOINT_SECONDS if often is None else often,
@@ -161,6 +161,7 @@ class Training(Work, Generic[Result]):
             engine=self.settings.engine,
             capture=trainer.captures(self.capture),
             teacher=self.teacher(trainer, data),
+            metric=self.settings.metric,
         )
         engine.load(trainer.note)
 

@@ -73,7 +73,7 @@ class Search:
             spread=settings.compares.spread,
             sampler=resolve_sampler(settings.sampler),
             seed=settings.seed,
-            images=settings.data.validation_images,
+            images=settings.effective_images,
         )
         self.queue = Queue(study, settings, lambda text: self.progress.note(text))
         lowest = self.lowest_target if settings.compares.spread else None
@@ -141,7 +141,7 @@ class Search:
         return not open_ and counted(every) >= networks and racing.next(every) is None
 
     def _racing(self, seeds: int, repeats: int) -> Repeating:
-        images = self.settings.data.validation_images
+        images = self.settings.effective_images
         return Repeating(budget=self.settings.budget, images=images, seeds=seeds, allowance=repeats)
 
     def _summary(self, networks: int, *, interrupted: bool) -> Summary:

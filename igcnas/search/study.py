@@ -6,7 +6,7 @@ All answers are of the same moment: a search that goes on meanwhile changes noth
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
     from igcnas.data.dataset import Dataset
     from igcnas.search.repeating import Standing
+
+
+def study_noise(every: Iterable[Network], settings: StudySettings) -> Noise:
+    """What the accuracies of these networks of a study may be off."""
+    images, of = settings.effective_images, settings.data.validation_images
+    return Noise.of(
+        (network.accuracies for network in every), images, balanced_over=0 if settings.measure == "accuracy" else of
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,6 +104,11 @@ class Study:
         """How the cost of its front is shown."""
         return self.objective.axis
 
+    @property
+    def measure(self) -> str:
+        """What its networks are compared by: 'accuracy' or 'balanced accuracy'."""
+        return self.settings.measure
+
     @cached_property
     def parameters(self) -> Mapping[int, Mapping[str, Any]]:
         """The searched values of each trial, by its number."""
@@ -114,7 +127,7 @@ class Study:
     @cached_property
     def noise(self) -> Noise:
         """What its accuracies may be off."""
-        return Noise.of((network.accuracies for network in self.networks), self.images)
+        return study_noise(self.networks, self.settings)
 
     @cached_property
     def ended(self) -> Mapping[int, float]:
@@ -140,7 +153,7 @@ class Study:
         """Who leads, and how sure that is; None where no network keeps the budget."""
         from igcnas.search.repeating import standing
 
-        return standing(self.records, budget=self.budget, images=self.images)
+        return standing(self.records, budget=self.budget, images=self.settings.effective_images)
 
     @property
     def leader(self) -> TrialRecord | None:

@@ -18,13 +18,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from igcnas.errors import TrainingError
 from igcnas.modules.build import build
 from igcnas.network.plan import Plan
 from igcnas.training.averaging import WeightAverage
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
+from igcnas.training.classes import class_weights, cross_entropy
 from igcnas.training.device import computing
 from igcnas.training.distributed import ALONE, World
 from igcnas.training.making import make_steps
@@ -33,6 +33,7 @@ from igcnas.training.objective import GroupingObjective
 from igcnas.training.optimizer import rate_factor
 from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.recipes import Recipe
+from igcnas.training.settings import ACCURACY, BALANCED
 from igcnas.training.source import Source
 from igcnas.training.steps import Steps
 from igcnas.training.syncnorm import synchronise_norms
@@ -51,7 +52,7 @@ class Stopped(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochReport:
-    """One point of a learning curve; accuracies in percent.
+    """One point of a learning curve; accuracies in percent, val_accuracy by the metric of the training.
 
     val_accuracy is NaN where nothing was put aside for validation. The fields with defaults are None where they were
     not asked for (a search) or say nothing (top-5 of five classes).
@@ -79,7 +80,8 @@ class Engine:
 
     seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
     nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
-    the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
+    the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA). metric: what
+    val_accuracy of the reports is, accuracy or balanced accuracy; then `scores` has the counts of each class.
     stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd, step by step. What is fast: on
     a CPU igcnas's own program, on CUDA the eager step captured in a graph where `capture` (None: where the proof on
     this machine found that right, see trust.py). `steps.kind` says what it became. teacher: whose answers are part of
@@ -104,6 +106,7 @@ class Engine:
         engine: str = "fast",
         capture: bool | None = None,
         teacher: Teacher | None = None,
+        metric: str = ACCURACY,
     ) -> None:
         if recipe.batch_size < 2 or source.training_images() < 2:
             # Stock modules refuse such a batch where the last images are of one pixel; ours would not notice.
@@ -114,6 +117,8 @@ class Engine:
         self.plan, self.source, self.recipe, self.seed, self.world = network_plan, source, recipe, seed, world
         self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
         self.detailed, self.keep_best, self.stop = detailed, keep_best, stop
+        self.metric = metric
+        self.scores: Scores | None = None  # of the last evaluation
         self.device = source.mean.device
         torch.manual_seed(seed)
         self.network = build(network_plan)
@@ -124,6 +129,7 @@ class Engine:
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
         hang_dropout(self.network, network_plan, recipe)
         self.targets = Targets(recipe, source.num_classes, teacher)
+        self.class_weights = class_weights(recipe, source.class_images(), self.device)
         self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.objective.modules)
         self.steps: Steps = make_steps(
             network_plan,
@@ -208,7 +214,8 @@ class Engine:
         self.network.eval()
         with computing(self.device), self._averaged_weights():
             batches = self.source.validation_batches(world=self.world)
-            return score(self.steps.answer, batches, device=self.device, world=self.world)
+            classes = self.source.num_classes if self.metric == BALANCED else 0
+            return score(self.steps.answer, batches, device=self.device, world=self.world, classes=classes)
 
     def _epoch(self, epoch: int) -> EpochReport:
         self.network.train()
@@ -227,7 +234,8 @@ class Engine:
         if not math.isfinite(mean_loss):
             raise TrainingError(f"diverged: training loss {mean_loss} in epoch {epoch + 1}")
         scores = self.evaluate() if self.source.validates() else None
-        accuracy = math.nan if scores is None else scores.top1
+        accuracy = math.nan if scores is None else scores.by(self.metric)
+        self.scores = scores
         if not self.detailed:
             return EpochReport(epoch=epoch + 1, train_loss=mean_loss, val_accuracy=accuracy)
         return EpochReport(
@@ -241,7 +249,7 @@ class Engine:
 
     def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         smoothing = 0.0 if self.targets.shares else self.recipe.label_smoothing  # shares are smooth already
-        loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        loss = cross_entropy(logits, labels, self.class_weights, smoothing=smoothing)
         return self.objective(loss)
 
     def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:

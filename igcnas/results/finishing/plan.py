@@ -22,7 +22,7 @@ from igcnas.search.study import Study
 from igcnas.system import bounds
 from igcnas.system.files import write_text
 from igcnas.system.reading import as_kind, read_json
-from igcnas.training.recipes import WORDS, Recipe, short_recipe
+from igcnas.training.recipes import WORDS, Recipe, recipe_for
 from igcnas.training.settings import TrainingSettings, flatten, network_seed, with_first_engine
 
 FILE = "finish.json"
@@ -163,7 +163,7 @@ def usual_epochs(images: int) -> int:
 def long_recipe(training: TrainingSettings, *, epochs: int) -> Recipe:
     """How a study trained its networks, for so many epochs."""
     return dataclasses.replace(
-        short_recipe(dataclasses.replace(training, epochs=epochs)),
+        recipe_for(dataclasses.replace(training, epochs=epochs)),
         name="long",
         source="igcnas finish: the recipe of the study, longer",
     )

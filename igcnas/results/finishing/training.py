@@ -83,9 +83,13 @@ class FinalTraining(Training[FinalResult]):
         """The file of its weights."""
         return self.folder / f"{self.stem}.safetensors"
 
-    def recipe(self) -> Recipe:
+    def whole_recipe(self) -> Recipe:
         """That of the finish."""
         return self.by
+
+    def data(self, trainer: Trainer) -> TrainingData:
+        """All images but the test split, augmented as the recipe says."""
+        return replace(trainer.data, augmentation=self.by.augmentation)
 
     def teacher(self, trainer: Trainer, data: TrainingData) -> Teacher | None:
         """From its file; kept for the next training by the same worker."""

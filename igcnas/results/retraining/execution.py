@@ -66,7 +66,8 @@ class FinalistTraining(Training[Result]):
         from igcnas.modules.lowering import lower
         from igcnas.network.budget import limit_named
         from igcnas.network.cost import count_plan
-        from igcnas.training.metrics import accuracy
+        from igcnas.training.metrics import scored
+        from igcnas.training.settings import BALANCED
         from igcnas.training.settling import settle_on
         from igcnas.training.tensors import ImageTensors
 
@@ -75,12 +76,12 @@ class FinalistTraining(Training[Result]):
         measured = count_plan(lowered)
         others = {name: limit_named(name).of(lowered) for name in trainer.setup.limits}
         test = ImageTensors.of(trainer.dataset.load_test(), trainer.device)
-        percent = accuracy(engine.network, test, data.normalize)
+        scores = scored(engine.network, test, data.normalize, classes=data.num_classes)
         self._write_weights(trainer, engine, data)
         return Result(
             network=self.finalist,
             repeat=self.repeat,
-            test_right=round(percent / 100 * len(test)),
+            test_right=sum(right for _, right in scores.classes),
             test_images=len(test),
             macs=measured.macs,
             params=measured.params,
@@ -89,6 +90,7 @@ class FinalistTraining(Training[Result]):
             device=trainer.device_name,
             failed=None,
             measured_limits=others,
+            test_classes=scores.classes if self.settings.metric == BALANCED else (),
         )
 
     def failed(self, reason: str, trainer: Trainer) -> Result:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from igcnas.data.augmentation import Augmentation
 from igcnas.errors import IgcnasError
@@ -43,9 +43,9 @@ __all__ = [
 
 # Fields that say where a recipe is from and change no training.
 WORDS = ("source", "files", "ours")
-# Fields that a recipe of a paper need not speak of where it has none of them.
-_LATER = ("averaging", "mixup", "cutmix", "distillation")
 BESIDES = "besides"  # key of `ours` for what no field holds
+# Values that do nothing, of parts that no paper has.
+_UNUSED = {"class_weights": "none", "averaging": 0.0, "mixup": 0.0, "cutmix": 0.0, "distillation": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,8 @@ class Recipe:
 
     The learning rate of a parameter is learning_rate * rates.(its kind) * the schedule; grouping.learning_rate, a
     multiple of that of the weights, gives that of what decides groups. dropout: of single features, before the linear
-    layer. gradient_clip: largest norm of all gradients together, None for none.
+    layer. gradient_clip: largest norm of all gradients together, None for none. class_weights: 'balanced' weighs the
+    loss of each image by images / (classes * images of its class), of the training images: 1 on average over them.
     averaging: the share of the training over which the weights are averaged at its end, 0 for the last weights
     (igcnas/training/averaging.py). mixup, cutmix: the parameter of the Beta distribution from which the shares of two
     images are drawn, 0 for none. distillation: the share of a teacher's answers in the targets, where there is a
@@ -88,6 +89,7 @@ class Recipe:
     first: FirstWeights = field(default_factory=FirstWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
     grouping: GroupingRules = field(default_factory=GroupingRules)
+    class_weights: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         check(self)
@@ -112,7 +114,7 @@ class Recipe:
         """
         for part in self.__slots__:
             value = getattr(self, part)
-            if part == "name" or part in WORDS or (part in _LATER and not value):
+            if part == "name" or part in WORDS or _UNUSED.get(part) == value:
                 continue
             if not dataclasses.is_dataclass(value):
                 yield part, value
@@ -147,6 +149,7 @@ class Recipe:
             "channel_dropout.at": bool(self.channel_dropout.at),
             "norm.residual_momentum": self.norm.residual_momentum is not None,
             "first.std": self.first.linear == "normal",
+            "augmentation.erase": self.augmentation.erase > 0,
             "augmentation.pad": crop == "pad",
             "augmentation.fill": crop == "pad",
             "augmentation.scale": crop in ("area", "short-side"),
