@@ -123,10 +123,10 @@ def _page(arguments: argparse.Namespace, rows: list[Task]) -> str:
         Column.words("against base (95 % interval)"),
         Column.numbers("s", say=".0f"),
     )
-    return (
-        f"{arguments.network} at {arguments.budget:g} MFLOPs ({rows[0]['macs']:,} MACs), {arguments.epochs} epochs, "
-        f"{arguments.title}, {describe(torch.device('cpu'))}\n\n{Table(columns=columns, rows=tuple(lines)).markdown()}\n"
-    )
+    table = Table(columns=columns, rows=tuple(lines)).markdown()
+    network = f"{arguments.network} at {arguments.budget:g} MFLOPs ({rows[0]['macs']:,} MACs)"
+    where = f"{arguments.title}, {describe(torch.device('cpu'))}"
+    return f"{network}, {arguments.epochs} epochs, {where}\n\n{table}\n"
 
 
 def main() -> None:

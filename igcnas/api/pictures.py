@@ -3,7 +3,7 @@
 Convention: the parts are 'train', 'val' and 'test'; 'train' is needed, a missing 'test' is set aside from it as for any
 data set. Each part is a pair (images, labels) of arrays, or a torch Dataset (anything with a length whose items are
 pairs of image and label). Arrays are as in docs/data.md: uint8, or floats in [0, 1], with channels first or last.
-Items of a Dataset are read once, in order: a transform that is random is drawn once, and augmentation is what igcnas does.
+Items of a Dataset are read once, in order: a transform that is random is drawn once; augmentation is igcnas's own.
 """
 
 from __future__ import annotations

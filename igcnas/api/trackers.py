@@ -143,9 +143,10 @@ class MLflow(Callback):
 
 
 class WandB(Callback):
-    """Runs of a Weights & Biases project, grouped by study. mode: 'online', 'offline' (local files alone) or 'disabled'.
+    """Runs of a Weights & Biases project, grouped by study.
 
-    project: None for 'igcnas'. folder: where files are written; None: that of the study.
+    mode: 'online', 'offline' (local files alone) or 'disabled'; None: as wandb is configured. project: None for
+    'igcnas'. folder: where files are written; None: that of the study.
     """
 
     def __init__(
