@@ -5,7 +5,7 @@ execution, drawing, export, training, search, results, cli, api. Importing this 
 the Python interface (docs/python.md) is loaded when one of its names is asked for.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from igcnas.errors import IgcnasError
 from igcnas.moved import install
@@ -17,13 +17,7 @@ __version__ = "0.1.0"
 
 install()
 
-if TYPE_CHECKING:
-    from igcnas.api.network import load
-    from igcnas.api.searching import open_study
-    from igcnas.api.trackers import MLflow, TensorBoard, WandB
-    from igcnas.search.callbacks import Callback
-
-# The public names, each with the module that holds it; `search` is the package igcnas.search, which can be called.
+# The public names that are loaded when they are asked for (type checkers read __init__.pyi); `search` is the package igcnas.search, which can be called.
 _LATER = {
     "Callback": "igcnas.search.callbacks",
     "MLflow": "igcnas.api.trackers",

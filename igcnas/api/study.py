@@ -14,7 +14,7 @@ from igcnas.api.words import parsed
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.search.study import Study
 from igcnas.system.files import write_text
-from igcnas.units import mega
+from igcnas.units import counted, mega
 
 if TYPE_CHECKING:
     import pandas
@@ -133,7 +133,9 @@ class SearchedStudy:
         standing = self.standing
         assert standing is not None, "there is a leader"
         first = standing.first
-        spread = f", mean of {first.n} trainings, sd {first.sd:.2f}" if first.sd is not None else ", one training"
+        spread = (
+            f", mean of {counted(first.n, 'training')}, sd {first.sd:.2f}" if first.sd is not None else ", one training"
+        )
         words = (
             f"<p><b>{escape(self.name)}</b>: trial {leader.number}, {escape(leader.architecture.title())}. "
             f"{first.mean:.2f} % validation accuracy{spread}; {mega(leader.final_macs)} MFLOPs, "

@@ -53,7 +53,11 @@ def hand_over(
     checkpoint = Checkpoint.read(FinalTraining.of(folder, settings, member, repeat).weights)
     test = study.data.load_test()
     low, high = tested.interval
-    spread = "" if tested.sd is None else f", standard deviation {tested.sd:.2f} over {len(tested.accuracies)} seeds"
+    spread = (
+        ""
+        if tested.sd is None
+        else f", standard deviation {tested.sd:.2f} over {counted(len(tested.accuracies), 'seed')}"
+    )
     facts = {
         "study": study.folder.name,
         "network": f"number {member.number} of the study, trained to the end",
