@@ -27,7 +27,7 @@ export imports system network data modules
 training imports system statistics network data modules execution drawing
 search imports system statistics network data modules training
 results imports system statistics network data modules drawing export training search
-cli imports system statistics network data modules execution drawing training search results
+cli imports system statistics network data modules execution drawing export training search results
 """
 GROUND = {"igcnas", "errors", "units", "moved"}
 RULES = {line.split()[0]: set(line.split()[2:]) - {"nothing"} for line in SENTENCES.strip().splitlines()}
