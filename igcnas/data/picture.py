@@ -14,7 +14,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from igcnas.data.preparation import open_picture
 from igcnas.errors import DataError
@@ -53,15 +53,20 @@ class BadPictureError(DataError):
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Image.Image]:
-    """The image of a file, opened but not decoded; whatever is wrong with it is a BadPictureError."""
+def opened(path: str, content: BinaryIO | None = None) -> Iterator[Image.Image]:
+    """The image of a file, opened but not decoded; whatever is wrong with it is a BadPictureError.
+
+    content: what is read in place of the file; the path is what messages call it.
+    """
     from PIL import Image, UnidentifiedImageError
 
     _HERE.path = path
     try:
-        if os.path.getsize(path) == 0:
+        if (os.path.getsize(path) if content is None else content.seek(0, os.SEEK_END)) == 0:
             raise BadPictureError(path, "the file is empty")
-        with open_picture(path) as image:
+        if content is not None:
+            content.seek(0)
+        with open_picture(path if content is None else content) as image:
             yield image
     except BadPictureError:
         raise

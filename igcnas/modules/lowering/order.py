@@ -39,6 +39,7 @@ def _sequence(sequence: _Row, path: str, state: dict[str, torch.Tensor]) -> _Row
                 _sequence(branch, f"{where}.{name}", state)
                 for branch, name in ((child.body, "body"), (child.shortcut, "shortcut"))
             )
+            assert isinstance(shortcut, Sequence)
             child = Residual(child.name, body, shortcut)
         place = len(children)
         least = sequence.skip if isinstance(sequence, Gated) else 0  # layers before the summary keep their number

@@ -47,10 +47,9 @@ class FinalistTraining(Training[Result]):
     @staticmethod
     def of(folder: Path, settings: RetrainSettings, finalist: Finalist, repeat: int) -> FinalistTraining:
         """With the name of its files, and a seed that the search has not used."""
-        name = "".join(letter if letter.isalnum() else "-" for letter in finalist.name.lower())
         return FinalistTraining(
             folder=folder,
-            stem=f"{name}-seed{repeat}",
+            stem=f"{stem_of(finalist.name)}-seed{repeat}",
             title=f"{finalist.name}, seed {repeat}",
             architecture=finalist.architecture,
             settings=settings.training,
@@ -146,6 +145,11 @@ class FinalistTraining(Training[Result]):
             epoch=len(engine.curve),
             data=facts,
         ).write(self.folder / f"{self.stem}.safetensors")
+
+
+def stem_of(finalist: str) -> str:
+    """How the names of the files of a finalist begin."""
+    return "".join(letter if letter.isalnum() else "-" for letter in finalist.lower())
 
 
 def retraining(
