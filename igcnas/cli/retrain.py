@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.campaign import add_workers, slots_of, train
 from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
+from igcnas.cli.output import add_output_arguments, begin_result
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.system.names import new_name, stays_inside
@@ -64,6 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add_workers(parser)
     add("--json", action="store_true", help="print the table as one JSON object, and progress to stderr")
+    add_output_arguments(parser)
     parser.set_defaults(run=run, unread="the retraining goes on, into the folder of the study")
 
 
@@ -137,9 +139,11 @@ def _retrain(
         try:
             results = train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
         except Interrupted:
+            begin_result()
             progress.note(f"stopped with {len(campaign.results())} of {len(campaign.trainings)} {said}")
             progress.note(f"  {command_line()}")
             return stop.status
+        begin_result()
         if stop():  # in the last moment: the table is not made
             progress.note(f"stopped with all {len(results)} {said}")
             progress.note(f"  {command_line()}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
+from igcnas.cli.output import add_output_arguments
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
@@ -134,6 +135,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_studies_dir(parser)
     add("--no-export", action="store_true", help="leave out best/ at the end")
     add("--json", action="store_true", help="at the end print one JSON object as the last line")
+    add_output_arguments(parser)
 
 
 def _sampler_words(sampler: Sampler) -> str:

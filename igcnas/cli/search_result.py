@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.common import command_line
 from igcnas.cli.data_lines import balance_lines, data_json
+from igcnas.cli.output import begin_result
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
 from igcnas.system import program
@@ -54,6 +55,7 @@ def finish(
                 else ""
             )
         )
+    begin_result()
     if summary.interrupted:
         held = summary.trained + summary.pruned
         print(f"stopped with {held} of {counted(arguments.networks, 'network')}; nothing is lost. To go on:")
