@@ -16,6 +16,7 @@ from igcnas.cli import (
     explain,
     export,
     importance,
+    init,
     networks,
     plot,
     recipes,
@@ -29,6 +30,7 @@ from igcnas.cli import (
 from igcnas.cli.common import Parser
 
 _COMMANDS = (
+    init,
     search,
     train,
     evaluate,
