@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from igcnas.errors import SpaceError
 from igcnas.network.blocks import Block, Bottleneck
 from igcnas.network.grouping import Dense, Group, Grouping, KroneckerGrouping
 from igcnas.search.space.families.base import FROM_ONE, Axes, BlockFamily, Meaning, Values, grow
@@ -29,6 +30,12 @@ class GroupableFamily(BlockFamily):
     ratio: tuple[int, ...] = (1, 2)
     learned: tuple[bool, ...] = (True, False)
     activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        if not all(type(groups) is int and groups == _power_of_two(groups) for groups in self.groups):
+            raise SpaceError(f"groups of family {self.name!r} are powers of two, not {self.groups}")
+        if not all(type(ratio) is int and ratio >= 1 for ratio in self.ratio):
+            raise SpaceError(f"ratio of family {self.name!r} offers whole numbers from 1, not {self.ratio}")
 
     def axes(self) -> Axes:
         """Groups, width over middle, learned or fixed."""
