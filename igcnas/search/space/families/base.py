@@ -42,7 +42,7 @@ class BlockFamily(ABC):
     """
 
     preactivation: ClassVar[bool] = False
-    meanings: ClassVar[Mapping[str, Meaning]] = {}  # of the fields that `axes` names; docs/spaces.md and igcnas init
+    meanings: ClassVar[Mapping[str, Meaning]] = {}  # of its fields but name and activation, for people
     name: str
     activation: str = "relu"
 

@@ -31,6 +31,7 @@ class DenseFamily(BlockFamily):
         ),
         "groups": Meaning("groups of the 1x1 convolution and of the 3x3", FROM_ONE),
         "factor": Meaning("of so many inputs each group keeps one", FROM_ONE),
+        "layers": Meaning("dense layers for a depth of 1", "one whole number from 1"),
     }
     name: str = "condensenet"
     reduce: tuple[str, ...] = REDUCE

@@ -67,7 +67,7 @@ class ProductFamily(BlockFamily):
     """
 
     meanings: ClassVar[Mapping[str, Meaning]] = {
-        "K": Meaning("channels of a branch, a group of a 1x1 convolution, in all of them but the last", "from 2"),
+        "K": Meaning("channels of a branch, a group of a 1x1 convolution, in all of them but the last", FROM_ONE),
         "kernels": Meaning("1x1 convolutions behind the depthwise 3x3", FROM_ONE),
         "residual": RESIDUAL,
     }

@@ -36,6 +36,10 @@ class InvertedFamily(BlockFamily):
         "G1": Meaning("groups of the first 1x1 convolution, which widens", FROM_ONE),
         "G2": Meaning("groups of the second 1x1 convolution, which narrows", FROM_ONE),
         "learned": Meaning("whether training assigns channels to the groups (FLGC)", YES_OR_NO),
+        "expand_activation": Meaning(
+            "whether an activation follows the first 1x1 convolution; in MobileNetV2, not in IGC V3",
+            "one of True, False",
+        ),
     }
     name: str
     expansion: tuple[int, ...] = (2, 3, 4, 5, 6)
