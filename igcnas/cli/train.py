@@ -14,7 +14,6 @@ from igcnas.cli.common import command_line, mega
 from igcnas.cli.data_lines import majority_lines
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.engine import add_engine, before_training, begun_engine, chosen_engine
-from igcnas.data.groups import placed
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
 from igcnas.network.literature import family
@@ -317,6 +316,7 @@ def _family_name(arguments: argparse.Namespace, architecture: Architecture) -> s
 
 
 def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe: Recipe, data: RunData) -> RunSettings:
+    from igcnas.data.groups import placed
     from igcnas.training.runs.settings import RunDataSettings, RunSettings
     from igcnas.training.runs.weights import file_hash
 
