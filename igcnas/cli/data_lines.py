@@ -28,9 +28,9 @@ def split_lines(found: Examined, *, drawn: str) -> list[str]:
     return lines + [f"note      {note}" for note in found.notes]
 
 
-def drawn_by_seed(fraction: float) -> str:
+def drawn_by_seed(fraction: float, *, in_groups: bool = False) -> str:
     """How a validation split comes about that the data do not bring."""
-    return f"{100 * fraction:g} % of each class, drawn by the seed"
+    return f"{100 * fraction:g} % of each class{' in whole groups' if in_groups else ''}, drawn by the seed"
 
 
 def data_json(found: Examined, data: DataSettings) -> dict[str, Any]:
