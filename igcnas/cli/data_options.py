@@ -12,24 +12,29 @@ if TYPE_CHECKING:
     from igcnas.training.runs.data import RunData
 
 
-def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which images, at which size."""
+def add_source_arguments(
+    parser: argparse.ArgumentParser, *, default: str | None = "digits", said: str = "%(default)s"
+) -> None:
+    """Which images, at which size. said: the default in words."""
     add = parser.add_argument
     add(
         "--data",
-        default="digits",
+        default=default,
         metavar="SPEC",
         help=", ".join(f"{name} ({words})" if words else name for name, words in DATASETS.items())
-        + ", or NAME[:PATH] of an installed package (default: %(default)s)",
+        + ", or NAME[:PATH] of an installed package "
+        f"(default: {said})",
     )
     add("--data-dir", type=Path, metavar="DIR", help="where the files of CIFAR or SVHN are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
     add("--skip-bad", action="store_true", help="leave out the images of an image folder that cannot be decoded")
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """All options of data that may be streamed, and the device."""
-    add_source_arguments(parser)
+def add_data_arguments(
+    parser: argparse.ArgumentParser, *, default: str | None = "digits", said: str = "%(default)s"
+) -> None:
+    """All options of data that may be streamed, and the device. said: the default data in words."""
+    add_source_arguments(parser, default=default, said=said)
     add = parser.add_argument
     add(
         "--stream",
