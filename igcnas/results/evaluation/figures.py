@@ -65,7 +65,7 @@ def confusion_figure(found: Evaluation, *, title: str) -> Figure:
 def reliability_figure(found: Evaluation, *, title: str) -> Figure:
     """Above: how often answers of a share are right. Below: how many have it."""
     with own_style():
-        figure = new_figure(5.2, 5.4)
+        figure = new_figure(5.2, 5.9)
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         upper.plot([0, 1], [0, 1], c=GREY, lw=1, ls=":", label="shares are frequencies", zorder=1)
         for number, one in enumerate(found.calibration):
@@ -74,8 +74,8 @@ def reliability_figure(found: Evaluation, *, title: str) -> Figure:
         upper.set_xlim(0, 1)
         upper.set_ylim(0, 1.02)
         upper.set_ylabel("answers that are right")
-        upper.legend(fontsize=8, loc="upper left")
-        upper.set_title(title, fontsize=10)
+        upper.legend(fontsize=8, loc="lower left", bbox_to_anchor=(-0.02, 1.0), frameon=False)
+        figure.suptitle(title, fontsize=10)
         grid(upper)
         lower.set_xlabel("share that the network gives its answer")
         lower.set_ylabel("images")
@@ -114,8 +114,8 @@ def mistakes_figure(mistakes: Sequence[Mistake], classes: Sequence[str], *, titl
         for axes, one in zip(panels, mistakes, strict=False):
             pixels = one.pixels[..., 0] if one.pixels.shape[2] == 1 else one.pixels[..., :3]
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            answer = f"{_short(classes[one.answer])} {one.share:.0%}"
-            axes.set_title(f"{answer}\nis {_short(classes[one.label])}", fontsize=8)
+            said = f"said {_short(classes[one.answer])}, {one.share:.0%}"
+            axes.set_title(f"{said}\nis {_short(classes[one.label])}", fontsize=8)
             axes.text(
                 0.5,
                 -0.04,
