@@ -162,7 +162,7 @@ def test_an_export_and_its_onnx_file_are_evaluated(
     write_onnx(tmp_path / "best/model.onnx", whole, best.architecture.input_shape, {})
     (tmp_path / "best/weights.safetensors").touch()
     for path in ("best", "best/model.onnx", "best/weights.safetensors"):
-        status, out, _ = call(capsys, "evaluate", tmp_path / path, "--split", "both", "--json")
+        status, out, _ = call(capsys, "evaluate", tmp_path / path, "--data", "digits", "--split", "both", "--json")
         found = json.loads(out)
         assert (status, found["form"]) == (0, "onnx")
         assert found["test"]["top1"] == pytest.approx(summary["test"]["top1"])
