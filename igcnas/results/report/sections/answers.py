@@ -89,8 +89,9 @@ def _words(one: Answered) -> str:
     stale = "" if one.current else " (of a network that was there before: evaluate again)"
     unseen = "the images that chose it" if found.split == "validation" else "images that chose nothing"
     percent, always = (100 * some.right / some.images for some in (right, largest))
+    where = f"{one.folder}/{stale} on {found.images:,} {found.split} images, {unseen}"
     return (
-        f"{one.folder}/{stale} on {found.images:,} {found.split} images, {unseen}: {percent:.2f} % right (95 % interval "
+        f"{where}: {percent:.2f} % right (95 % interval "
         f"{100 * low:.1f} to {100 * high:.1f}); mean recall of the classes {100 * found.balanced:.2f} %; to answer "
         f"{name} always would be right for {always:.1f} %. Its shares: "
         f"{calibration_sentence(found, fitted_here=_here(one))}. Mistakes: {mistakes_sentence(one.kept)}."
