@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     def work() -> int:
         nonlocal arguments
         from igcnas.cli import commands, search
-        from igcnas.cli.common import check_numbers
+        from igcnas.cli.common import check_numbers, command_line
+        from igcnas.cli.output import arranged
 
         top = commands.parser()
         if prog is not None and words[:1] == ["search"]:
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
             del words[0]
         arguments = top.parse_args(words)
         check_numbers(arguments)
-        return int(arguments.run(arguments))
+        with arranged(arguments, command_line()):
+            return int(arguments.run(arguments))
 
     return program.run(
         work,

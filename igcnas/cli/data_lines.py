@@ -45,10 +45,16 @@ def data_json(found: Examined, data: DataSettings) -> dict[str, Any]:
     }
 
 
-def balance_lines(data: DataSettings) -> list[str]:
+def balance_lines(data: DataSettings, measure: str = "accuracy") -> list[str]:
     """Where classes are unbalanced: what an accuracy is to be compared with."""
     if not data.unbalanced:
         return []
+    if measure != "accuracy":
+        present = sum(images > 0 for images in data.class_images)
+        return [
+            f"balance   answering {data.majority_class!r} always would be right for {data.majority:.2f} % of the "
+            f"{data.validation_images:,} validation images, and score {100 / present:.2f} % {measure}"
+        ]
     return [
         f"balance   answering {data.majority_class!r} always would score {data.majority:.2f} % of the "
         f"{data.validation_images:,} validation images"

@@ -30,11 +30,23 @@ def add_source_arguments(
     add("--skip-bad", action="store_true", help="leave out the images of an image folder that cannot be decoded")
 
 
+def add_groups(parser: argparse.ArgumentParser) -> None:
+    """Which images belong together."""
+    parser.add_argument(
+        "--groups",
+        metavar="FILE.csv|PATTERN",
+        help="pictures that stay together on one side of a split: a CSV file with the columns picture (its path within "
+        "the folder) and group, or a regular expression in which parentheses mark the group in that path, such as "
+        "'patient(\\d+)_'; of npz the array that has the group of each training image",
+    )
+
+
 def add_data_arguments(
     parser: argparse.ArgumentParser, *, default: str | None = "digits", said: str = "%(default)s"
 ) -> None:
     """All options of data that may be streamed, and the device. said: the default data in words."""
     add_source_arguments(parser, default=default, said=said)
+    add_groups(parser)
     add = parser.add_argument
     add(
         "--stream",
@@ -60,4 +72,5 @@ def open_named_data(arguments: argparse.Namespace, *, own_validation: bool = Tru
         memory_limit_gb=arguments.memory_limit_gb,
         skip_bad=arguments.skip_bad,
         own_validation=own_validation,
+        groups=arguments.groups,
     )

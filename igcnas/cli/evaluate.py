@@ -209,12 +209,15 @@ def _as_trained(arguments: argparse.Namespace, trained: Trained) -> RunData:
         arguments.data = source.spec
         arguments.data_dir = arguments.data_dir or source.data_dir
         arguments.image_size = arguments.image_size or source.image_size
+        arguments.groups = arguments.groups or source.groups
     images = arguments.data.startswith("imagefolder:")
     if images and trained.data:
         if arguments.stream is None:
             arguments.stream = bool(trained.data.get("streamed", False))
         if arguments.image_size is None and arguments.stream:
             arguments.image_size = trained.input_shape[1]
+    if arguments.groups is None:
+        arguments.groups = trained.data.get("groups")
     arguments.skip_bad |= images and bool(trained.data.get("skip_bad", False))
     # networks from before own validation splits were used say nothing of them: their splits stay
     own = bool(trained.data.get("own_validation", False)) if trained.data.get("validation") is not None else True

@@ -40,6 +40,7 @@ def write(study: Study) -> list[Path]:
     from igcnas.system.harmless import cells
 
     table = study.folder / "trials.csv"
-    write_text(table, cells(to_frame(study.records, study.parameters)).to_csv(index=False, lineterminator="\n"))
+    frame = to_frame(study.records, study.parameters, measure=study.measure, images=study.images)
+    write_text(table, cells(frame).to_csv(index=False, lineterminator="\n"))
     pictures = save_front(study.folder / "pareto.png", study.records, study.settings, title=study.folder.name)
     return [*pictures, table]

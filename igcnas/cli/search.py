@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import Parser, Stop, is_file, study_to_search
 from igcnas.cli.engine import before_training, begun_engine, chosen_engine
+from igcnas.cli.recipe_options import as_begun
 from igcnas.cli.search_options import (
     DESCRIPTION,
     EPILOG,
@@ -19,6 +20,7 @@ from igcnas.cli.search_options import (
     default_name,
     study_settings,
 )
+from igcnas.cli.tuning import as_tuned, check_tuning, tune
 
 if TYPE_CHECKING:
     import optuna
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
     from igcnas.search.evaluation import Slot
+    from igcnas.search.limits import Range
     from igcnas.search.report import Summary
     from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
@@ -78,13 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     # Before anything is trained: what the end of the search needs of the test split must be there.
     examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
-    settings = _with_engine(settings, arguments, folder)
+    settings = as_tuned(_with_recipe(_with_engine(settings, arguments, folder), folder), folder)
     from igcnas.search.limits import check_budget, check_pruner
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
 
     limits = check_budget(space, settings)
     check_pruner(settings)
+    check_tuning(arguments.tune_recipe, settings, folder, networks=arguments.networks)
     slots = _slots(arguments, settings, space)
     make_folder(folder, advice="give another --studies-dir")
     with going_on(), lock_study(folder), Stop() as stop:
@@ -92,9 +96,14 @@ def run(arguments: argparse.Namespace) -> int:
         from igcnas.search.folder import guard_settings, open_study
         from igcnas.training.device import resolve_device
 
+        print(f"study     {folder}", flush=True)
+        if arguments.tune_recipe is not None and settings.tuning is None:
+            tuned = _tuned(arguments, folder, settings, stop)
+            if tuned is None:
+                return stop.status
+            settings = tuned
         guard_settings(folder, settings)
         record(folder, used(space, limits=others, **asked))
-        print(f"study     {folder}", flush=True)
         if limits.largest < settings.budget.most:
             largest = settings.budget.first.show(limits.largest)
             print(f"warning: no network of space {space.name!r} costs more than {largest}; the budget cannot be filled")
@@ -106,7 +115,9 @@ def run(arguments: argparse.Namespace) -> int:
             devices=[slot.device for slot in slots],
         )
         study = open_study(folder, create_for=settings)
-        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined, capture)
+        for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
+            callback.search_began(folder)
+        summary, workers = _search(arguments, study, folder, space, settings, limits, slots, stop, examined, capture)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
 
@@ -119,6 +130,7 @@ def _dataset(arguments: argparse.Namespace, *, own_validation: bool = True) -> D
         image_size=arguments.image_size,
         skip_bad=arguments.skip_bad,
         own_validation=own_validation,
+        groups=arguments.groups,
     )
 
 
@@ -138,6 +150,29 @@ def _with_engine(settings: StudySettings, arguments: argparse.Namespace, folder:
 
     engine = chosen_engine(arguments.engine, begun=begun_engine(folder / "settings.json", "training"))
     return replace(settings, training=replace(settings.training, engine=engine))
+
+
+def _with_recipe(settings: StudySettings, folder: Path) -> StudySettings:
+    """The settings with the recipe as the study began with it, where it is the one that is asked for."""
+    from dataclasses import replace
+
+    from igcnas.search.settings import StudySettings
+
+    if settings.training.recipe is None or not is_file(folder / "settings.json"):
+        return settings
+    return replace(settings, training=as_begun(settings.training, StudySettings.read(folder).training))
+
+
+def _tuned(arguments: argparse.Namespace, folder: Path, settings: StudySettings, stop: Stop) -> StudySettings | None:
+    """The settings with the recipe that was chosen; None after a stop."""
+    from igcnas.cli.common import command_line
+    from igcnas.search.evaluation import Interrupted
+
+    try:
+        return tune(arguments, folder, settings, stop)
+    except Interrupted:
+        print(f"stopped while the recipe was tuned; nothing is lost. To go on:\n  {command_line()}")
+        return None
 
 
 def _slots(arguments: argparse.Namespace, settings: StudySettings, space: SearchSpace) -> list[Slot]:
@@ -162,6 +197,7 @@ def _search(
     folder: Path,
     space: SearchSpace,
     settings: StudySettings,
+    limits: Range,
     slots: list[Slot],
     stop: Stop,
     examined: Examined,
@@ -171,6 +207,7 @@ def _search(
     from igcnas.cli.common import recorded
     from igcnas.cli.progress.search import SearchProgress
     from igcnas.cli.search_plan import announce
+    from igcnas.search.callbacks import Listening
     from igcnas.search.controller import Search
     from igcnas.search.evaluation import Interrupted, ProcessEvaluator
     from igcnas.search.evaluation.mps import Mps
@@ -191,7 +228,7 @@ def _search(
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
     # The workers end before what they share their GPUs by.
     with Mps(print) as mps, ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
-        search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
+        search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop, limits=limits)
         evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
@@ -202,11 +239,12 @@ def _search(
             clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
-        shown = SearchProgress(clock, best(every, settings.budget), settings.budget)
+        shown = SearchProgress(clock, best(every, settings.budget), settings.budget, settings.measure)
+        callbacks = getattr(arguments, "callbacks", ())
         devices = [slot.device for slot in slots]
         run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)
         with run, shown as progress:
-            search.progress = progress
+            search.progress = Listening(progress, callbacks) if callbacks else progress
             return search.run(arguments.networks, **allowed), evaluator.slots
 
 

@@ -7,14 +7,17 @@ import math
 from typing import TYPE_CHECKING
 
 from igcnas.cli.common import add_studies_dir
-from igcnas.cli.data_options import add_source_arguments
+from igcnas.cli.data_options import add_groups, add_source_arguments
 from igcnas.cli.engine import add_engine
+from igcnas.cli.output import add_output_arguments
+from igcnas.cli.recipe_options import add_recipe_arguments, asked_training, check_recipe_arguments
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
 from igcnas.search.samplers import AUTO, SAMPLERS, Sampler, resolve_sampler
 from igcnas.search.settings import PRUNERS
 from igcnas.search.space import known_spaces
+from igcnas.search.tuning.plan import SHARE
 from igcnas.system.additions import SAMPLERS as ADDED_SAMPLERS
 from igcnas.system.additions import names
 from igcnas.system.names import joined, shown
@@ -63,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of an installed package; several joined by + are one space (default: %(default)s)",
     )
     add_source_arguments(parser)
+    add_groups(parser)
     add(
         "--networks",
         type=int,
@@ -78,6 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + " (default: %(default)s)",
     )
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
+    add_recipe_arguments(parser)
+    add(
+        "--tune-recipe",
+        nargs="?",
+        type=float,
+        const=SHARE,
+        metavar="SHARE",
+        help="before the search, spend this share of its expected training time on the recipe: a few values of "
+        "learning rate, weight decay and augmentation are tried on the baselines, and one replaces the present recipe "
+        f"where it is better by more than chance (without a number: {SHARE:g})",
+    )
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add(
         "--workers",
@@ -133,7 +148,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--study", metavar="NAME", help="name of the study (default: from data, space, budget and objective)")
     add_studies_dir(parser)
     add("--no-export", action="store_true", help="leave out best/ at the end")
+    add(
+        "--finish",
+        action="store_true",
+        help="at the end train the best network long on all data and write final/, as igcnas finish does",
+    )
     add("--json", action="store_true", help="at the end print one JSON object as the last line")
+    add_output_arguments(parser)
 
 
 def _sampler_words(sampler: Sampler) -> str:
@@ -149,6 +170,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         if value is not None and value < least:
             raise IgcnasError(f"--{name.replace('_', '-')} {value} must be at least {least}")
     asked_workers(arguments)
+    check_recipe_arguments(arguments)
     for name, known in (("objective", OBJECTIVES), ("sampler", (AUTO, *SAMPLERS)), ("pruner", PRUNERS)):
         value = getattr(arguments, name)
         added = names(ADDED_SAMPLERS) if name == "sampler" and value not in known else []
@@ -198,7 +220,8 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
     from igcnas.training.recipes import short_settings
 
     limits = dict(asked_budget(arguments).limits)
-    training = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
+    short = short_settings(len(dataset.train.labels), epochs=arguments.epochs, seed=arguments.seed)
+    training = asked_training(arguments, short, input_shape=dataset.input_shape)
     min_epochs = arguments.min_epochs or 0
     if arguments.pruner != "none" and arguments.min_epochs is None:
         min_epochs = math.ceil(training.epochs / _FIRST_RUNG)
@@ -218,6 +241,7 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
             data_dir=arguments.data_dir,
             image_size=arguments.image_size,
             skip_bad=arguments.skip_bad,
+            groups=arguments.groups,
         ),
         training=training,
         pruner=arguments.pruner,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from igcnas import units
 from igcnas.cli.data_lines import balance_lines, drawn_by_seed, split_lines
 from igcnas.cli.progress.clock import Clock
+from igcnas.cli.recipe_options import recipe_notes
 from igcnas.cli.search_options import allowed_repeats
+from igcnas.cli.training_lines import training_lines
 
 if TYPE_CHECKING:
     from igcnas.data.examination import Examined
@@ -53,7 +55,7 @@ def announce(
         f"{settings.data.validation_images} validation images"
     )
     drawn = drawn_by_seed(settings.training.validation_fraction)
-    for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data)):
+    for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data, settings.measure)):
         print(line)
     print(
         f"space     {settings.space['name']}, {_range(search)}"
@@ -67,6 +69,10 @@ def announce(
         f"{units.counted(settings.training.epochs, 'epoch')}{pruned}{earlier}; sampler "
         f"{settings.sampler}; {_again(again)}"
     )
+    for line in training_lines(settings):
+        print(line)
+    for note in recipe_notes(arguments, settings.training):
+        print(f"note      {note}")
     print(f"baselines {_names(search)}")
     print(f"workers   {_workers(evaluator)}")
     print(

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-def standing_lines(standing: Standing) -> list[str]:
+def standing_lines(standing: Standing, measure: str = "accuracy") -> list[str]:
     """The best network, how sure that is, who else may be better, and how much of the best result was luck."""
     first, race = standing.first, standing.race
     record = first.record
     name = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
-    lines = [f"best      {_accuracy(first)} at {mega(record.final_macs)} MFLOPs: {name} (network {record.number})"]
+    found = f"{_accuracy(first, measure)} at {mega(record.final_macs)} MFLOPs"
+    lines = [f"best      {found}: {name} (network {record.number})"]
     lines.append(f"          {record.architecture.title()}")
     if race.networks < 2:
         return lines
@@ -91,10 +92,11 @@ def audit_json(audit: SparedAudit | None) -> dict[str, Any] | None:
     return None if audit is None else asdict(audit)
 
 
-def _accuracy(network: Network) -> str:
-    """Mean, spread and number of the trainings."""
+def _accuracy(network: Network, measure: str = "accuracy") -> str:
+    """Mean, spread and number of the trainings; what is measured where it is no plain accuracy."""
+    of = "" if measure == "accuracy" else f" {measure}"
     spread = "" if network.sd is None else f" (sd {network.sd:.2f}, n = {network.n})"
-    return f"{network.mean:.2f} %{spread}"
+    return f"{network.mean:.2f} %{of}{spread}"
 
 
 def _contender_json(network: Network, contender: Contender) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.cli.common import add_studies_dir, mega, study_folder
 from igcnas.cli.data_lines import balance_lines
 from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
+from igcnas.cli.training_lines import training_json, training_lines
 from igcnas.results.table import Column, Table
 from igcnas.search.objective import MACS, Objective
 
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found: dict[str, Any] = {"study": folder.name, **_limits(study), **counts}
         found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
+        found |= training_json(settings)
         found |= {"front": _front(study), "standing": standing_json(leader), "spared": audit_json(audit)}
         found |= {"tested": [asdict(one) for one in exports_of(folder)]}
         print(json.dumps(found))
@@ -62,15 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
         f"study {folder.name}: budget {study.budget.words()}, data {settings.data.name}, objective "
         f"{settings.objective}, sampler {settings.sampler}"
     )
+    for line in training_lines(settings):
+        print(line)
     print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
     if counts["over_budget"]:
         over = counts["over_budget"]
         print(f"{over} trained came out over the budget: training chose their groups; they are not in the front")
     front = _front(study)
     if front:
-        print(indent(Table.of(_columns(study.objective), front).text(), "  "))
+        print(indent(Table.of(_columns(study.objective, study.measure), front).text(), "  "))
     exports = export_lines(exports_of(folder))
-    leading = (*standing_lines(leader), *balance_lines(settings.data)) if leader else ()
+    leading = (*standing_lines(leader, study.measure), *balance_lines(settings.data, study.measure)) if leader else ()
     for line in (*audit_lines(audit), *leading, *exports):
         print(line)
     for record in every:
@@ -124,7 +128,7 @@ def _front(study: Study) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(objective: Objective) -> list[Column]:
+def _columns(objective: Objective, measure: str) -> list[Column]:
     """What is shown of a network of the front; costs that the budget does not limit have a column of their own."""
     axis = objective.axis
     costs = [] if axis is MACS else [Column.numbers(axis.unit, lambda row: row["cost"] / axis.size, ".3f")]
@@ -132,7 +136,7 @@ def _columns(objective: Objective) -> list[Column]:
         Column.numbers("network", itemgetter("number")),
         Column.numbers("MFLOPs", itemgetter("macs"), mega),
         *costs,
-        Column.numbers("accuracy", itemgetter("val_accuracy"), ".2f", unit="%"),
+        Column.numbers(measure, itemgetter("val_accuracy"), ".2f", unit="%"),
         Column.numbers("sd", itemgetter("sd"), ".2f"),
         Column.numbers("n", itemgetter("n")),
         Column.words("what it is", lambda row: row["baseline"] or row["label"]),

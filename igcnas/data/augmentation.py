@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from igcnas.errors import IgcnasError
-from igcnas.system.bounds import AboveZero, Pad, UpToOne
+from igcnas.system.bounds import AboveZero, BelowOne, Pad, UpToOne
 from igcnas.system.checking import check
 
 DRAWS = 4  # random numbers that a window takes
@@ -23,7 +23,9 @@ class Augmentation:
     aspect (`ratio`), resized; 'short-side': scale the short side to between these multiples of the crop (`scale`), the
     aspect by `ratio`, and cut a random window. flip: mirror every second image; where the data forbid it (digits) it is
     not done. jitter: brightness, contrast, saturation (a factor of 1 -+ this) and hue (a turn of -+ this). centre: the
-    share of the short side that a validation image keeps, for streamed images that are not padded.
+    share of the short side that a validation image keeps, for streamed images that are not padded. erase: a square of
+    this share of the area, anywhere, becomes the mean colour (cutout: DeVries and Taylor 2017); what of it lies outside
+    the image is cut off. 0 for none.
     """
 
     crop: Literal["none", "pad", "area", "short-side"] = "pad"
@@ -34,6 +36,7 @@ class Augmentation:
     ratio: tuple[AboveZero, AboveZero] = (3 / 4, 4 / 3)
     jitter: tuple[UpToOne, UpToOne, UpToOne, UpToOne] = (0.0, 0.0, 0.0, 0.0)
     centre: AboveZero = 0.875
+    erase: BelowOne = 0.0
 
     def __post_init__(self) -> None:
         check(self)
@@ -45,6 +48,15 @@ class Augmentation:
             raise IgcnasError(f"scale {self.scale} is a share of the area of an image, at most 1")
         if self.jitter[3] > 0.5:
             raise IgcnasError(f"jitter {self.jitter} must have a hue of at most 0.5, half a turn")
+
+
+# What a user may ask a search for by name. standard: what every search did before there was a choice. strong: windows
+# of other sizes and aspects, colours, and a square of half the side cut out, as small pictures are often trained.
+AUGMENTATIONS = {
+    "none": Augmentation(crop="none", flip=False),
+    "standard": Augmentation(),
+    "strong": Augmentation(crop="area", scale=(0.35, 1.0), jitter=(0.3, 0.3, 0.3, 0.05), erase=0.25),
+}
 
 
 def random_window(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.data.origin import LeftOut, Origin
+from igcnas.data.splitting import grouped_indices
 from igcnas.errors import DataError
 
 # Data without a test split of its own gives up this share, the same for every user, seed and run.
@@ -27,13 +28,15 @@ _HELD_OUT_SEED = 0
 class Split:
     """Images and their labels: uint8 (n, channels, height, width) and int64 (n,), n > 0. Else DataError.
 
-    notes, left_out: what a user should know of how they were read.
+    groups: for each image the number of a group, int64 (n,), all of which stays on one side of any split; None where
+    each image stands for itself. notes, left_out: what a user should know of how they were read.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -50,6 +53,8 @@ class Split:
             raise DataError(f"{len(images)} images have {len(labels)} labels; give each image one label")
         if images.size == 0:
             raise DataError(f"images of shape {images.shape} hold no pixel; give at least one image")
+        if self.groups is not None and self.groups.shape != labels.shape:
+            raise DataError(f"{len(labels)} images have groups of shape {self.groups.shape}; give each image one group")
         if labels.min() < 0:
             raise DataError(f"label {labels.min()} is negative; number the classes from 0")
 
@@ -96,7 +101,7 @@ class Dataset:
         return len(self.classes)
 
     def fingerprint(self) -> str:
-        """16 hex digits which change when a class name, a shape, a training pixel or label, or the own split does.
+        """16 hex digits which change when a class name, a shape, a training pixel, label or group, or own split does.
 
         A study stores it, so that it is never resumed on other data. The test split is not part of it.
         """
@@ -104,6 +109,8 @@ class Dataset:
         digest = hashlib.sha256(json.dumps(shapes).encode())
         digest.update(np.ascontiguousarray(self.train.images).data)
         digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8").data)
+        if self.train.groups is not None:
+            digest.update(np.ascontiguousarray(self.train.groups, dtype="<i8").data)
         return digest.hexdigest()[:16]
 
     def split(self, *, fraction: float, seed: int) -> tuple[Split, Split]:
@@ -174,20 +181,32 @@ def stratified_indices(
     return np.sort(order[~leaves]), np.sort(order[leaves])
 
 
-def held_out_indices(labels: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def split_indices(
+    labels: NDArray[np.int64], groups: NDArray[np.int64] | None, *, fraction: float, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The same where groups, if there are any, are whole on one side, and shares are as near as that allows."""
+    if groups is None:
+        return stratified_indices(labels, fraction=fraction, seed=seed)
+    return grouped_indices(labels, groups, fraction=fraction, seed=seed)
+
+
+def held_out_indices(
+    labels: NDArray[np.int64], groups: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Positions of training and of test images where data has no test split: 20 % of each class, always the same."""
-    return stratified_indices(labels, fraction=HELD_OUT_FRACTION, seed=_HELD_OUT_SEED)
+    return split_indices(labels, groups, fraction=HELD_OUT_FRACTION, seed=_HELD_OUT_SEED)
 
 
 def split_train_validation(split: Split, *, fraction: float, seed: int) -> tuple[Split, Split]:
     """A training and a validation split; `fraction` of each class validates. The same seed gives the same images.
 
-    Every class with two images or more is in both. Errors as `stratified_indices`.
+    Every class with two images or more is in both, unless groups forbid it. Errors as `stratified_indices`.
     """
-    stay, leave = stratified_indices(split.labels, fraction=fraction, seed=seed)
+    stay, leave = split_indices(split.labels, split.groups, fraction=fraction, seed=seed)
     return take(split, stay), take(split, leave)
 
 
 def take(split: Split, indices: NDArray[np.intp]) -> Split:
     """A copy of the images at `indices`, shape (k,), k > 0."""
-    return Split(images=split.images[indices], labels=split.labels[indices])
+    groups = None if split.groups is None else split.groups[indices]
+    return Split(images=split.images[indices], labels=split.labels[indices], groups=groups)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.data.dataset import Dataset, Split, check_test_split
+from igcnas.data.dataset import Dataset, Split, check_test_split, split_indices
 from igcnas.data.origin import LeftOut, Origin, together
+from igcnas.data.splitting import split_notes
 from igcnas.errors import DataError
 
 
@@ -57,6 +58,7 @@ def examine(dataset: Dataset, *, fraction: float, seed: int) -> Examined:
     notes = [*dataset.origin.notes, *(f"in the test split: {note}" for note in test.notes)]
     notes += _missing(dataset, {"test": test} | ({"validation": validation} if dataset.own_validation else {}))
     notes += _lonely(dataset)
+    notes += _by_groups(dataset, fraction=fraction, seed=seed)
     notes += _constant({"training": train, "validation": validation, "test": test})
     notes += _shared(dataset, train, validation, test)
     return Examined(
@@ -99,6 +101,15 @@ def _lonely(dataset: Dataset) -> list[str]:
     if not lonely:
         return []
     return [f"{_count(lonely, 'class has', 'classes have')} one image to train on, and none to validate on"]
+
+
+def _by_groups(dataset: Dataset, *, fraction: float, seed: int) -> list[str]:
+    """Of a validation split that was drawn by groups."""
+    labels, groups = dataset.train.labels, dataset.train.groups
+    if dataset.own_validation or groups is None:
+        return []
+    _, leave = split_indices(labels, groups, fraction=fraction, seed=seed)
+    return [*split_notes(labels, leave, fraction=fraction, what="to validate on", classes=dataset.classes)]
 
 
 def _constant(parts: dict[str, Split]) -> list[str]:

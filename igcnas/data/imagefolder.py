@@ -28,18 +28,23 @@ _CACHE_FORMAT = 2  # part of every key: raise it when the decoding changes, so t
 
 
 def load_image_folder(
-    root: Path, *, image_size: int | None = None, skip_bad: bool = False, own_validation: bool = True
+    root: Path,
+    *,
+    image_size: int | None = None,
+    skip_bad: bool = False,
+    own_validation: bool = True,
+    groups: str | None = None,
 ) -> Dataset:
     """The tree at `root`: images (1 or 3, height, width) of one size, classes named by their folders.
 
     With `image_size` N every image is resized, its short side to N pixels, and cropped to the central N x N. Only
     colour images are mirrored in training: grey ones are often digits or letters. `skip_bad` leaves out what cannot be
-    decoded. DataError if the tree, an image or a size is wrong; the test images are listed at once and decoded when
-    `load_test` is called.
+    decoded. `groups` says which pictures stay on one side of a split (groups.py). DataError if the tree, an image or a
+    size is wrong; the test images are listed at once and decoded when `load_test` is called.
     """
     if image_size is not None and image_size < 1:
         raise DataError(f"image size {image_size} must be at least 1 pixel; 32 is usual")
-    listing = list_image_folder(root, own_validation=own_validation)
+    listing = list_image_folder(root, own_validation=own_validation, groups=groups)
     decoded = _decoded(listing.train, image_size, None)
     _, channels, height, width = decoded.images.shape
     if decoded.bad and not skip_bad:  # the test images are looked at, too, so that one message names all
@@ -90,8 +95,14 @@ def _split(listing: Listing, decoded: Decoded) -> Split:
         LeftOut(count=1, what="that cannot be decoded", example=f"{listing.paths[i]} ({reason})")
         for i, reason in decoded.bad
     )
-    labels = np.delete(listing.labels, [i for i, _ in decoded.bad])
-    return Split(images=decoded.images, labels=labels, notes=decoded.notes, left_out=together(left_out))
+    bad = [i for i, _ in decoded.bad]
+    return Split(
+        images=decoded.images,
+        labels=np.delete(listing.labels, bad),
+        notes=decoded.notes,
+        left_out=together(left_out),
+        groups=None if listing.groups is None else np.delete(listing.groups, bad),
+    )
 
 
 def _cached(key: str, count: int) -> Decoded | None:

@@ -10,15 +10,17 @@ import json
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from igcnas.data.dataset import HELD_OUT_FRACTION, held_out_indices, stratified_indices
+from igcnas.data.dataset import HELD_OUT_FRACTION, held_out_indices, split_indices
+from igcnas.data.groups import crossing, grouped
 from igcnas.data.names import part_of
 from igcnas.data.origin import Origin, Tally
+from igcnas.data.splitting import split_notes
 from igcnas.errors import DataError
 from igcnas.units import counted
 
@@ -29,11 +31,15 @@ _OF_SYSTEMS = ("__macosx", "thumbs.db", "desktop.ini", "@eadir")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Images found but not decoded: absolute paths, and for each its label, and its bytes and time of change in ns."""
+    """Images found but not decoded: absolute paths, and for each its label, and its bytes and time of change in ns.
+
+    groups: numbers of their groups (groups.py); None where none were asked for.
+    """
 
     paths: tuple[str, ...]
     labels: NDArray[np.int64]
     stamps: tuple[tuple[int, int], ...]
+    groups: NDArray[np.int64] | None = None
 
     def take(self, indices: NDArray[np.intp]) -> Listing:
         """Those at these positions."""
@@ -41,6 +47,7 @@ class Listing:
             paths=tuple(self.paths[i] for i in indices),
             labels=self.labels[indices],
             stamps=tuple(self.stamps[i] for i in indices),
+            groups=None if self.groups is None else self.groups[indices],
         )
 
     def digest(self, *form: object) -> str:
@@ -69,17 +76,17 @@ class FolderListing:
     def split(self, *, fraction: float, seed: int) -> tuple[Listing, Listing]:
         """Training and validation images: the folder's own, else `fraction` of each class drawn by the seed."""
         if not self.own_validation:
-            stay, leave = stratified_indices(self.train.labels, fraction=fraction, seed=seed)
+            stay, leave = split_indices(self.train.labels, self.train.groups, fraction=fraction, seed=seed)
         else:
             stay, leave = np.split(np.arange(len(self.train.labels)), [-self.own_validation])
         return self.train.take(stay), self.train.take(leave)
 
 
-def list_image_folder(root: Path, *, own_validation: bool = True) -> FolderListing:
+def list_image_folder(root: Path, *, own_validation: bool = True, groups: str | None = None) -> FolderListing:
     """What is in the tree at `root` (see imagefolder.py); DataError if it is none.
 
     own_validation False lets a validation split beside a test split join the training data, as before there was a
-    choice.
+    choice. groups: which pictures stay together, as a CSV file or a pattern (groups.py).
     """
     root = Path(os.path.abspath(root))
     tally = Tally()
@@ -91,6 +98,9 @@ def list_image_folder(root: Path, *, own_validation: bool = True) -> FolderListi
         listings = {part: _listing(found[part], classes) for part in places}
     except OSError as error:
         raise DataError(f"{error.filename!r} cannot be read ({error.strerror}); correct or remove it") from error
+    if groups is not None:
+        listings, said = _in_groups(root, places, listings, groups)
+        notes += said
     train, own = listings["train"], 0
     words = {part: f"{folder.name}/" if folder != root else "all folders" for part, folder in places.items()}
     if "test" in listings:
@@ -103,7 +113,10 @@ def list_image_folder(root: Path, *, own_validation: bool = True) -> FolderListi
     elif "val" in listings:
         test, words["test"] = listings["val"], f"{words.pop('val')}, as there is no test/"
     else:
-        stay, leave = held_out_indices(train.labels)
+        stay, leave = held_out_indices(train.labels, train.groups)
+        if train.groups is not None:
+            names = [_shown(name) for name in classes]
+            notes += split_notes(train.labels, leave, fraction=HELD_OUT_FRACTION, what="to test on", classes=names)
         train, test = train.take(stay), train.take(leave)
         words["test"] = f"{HELD_OUT_FRACTION:.0%} of each class of {words['train']}, the same for every seed"
     return FolderListing(
@@ -121,6 +134,19 @@ def list_image_folder(root: Path, *, own_validation: bool = True) -> FolderListi
             notes=notes,
         ),
     )
+
+
+def _in_groups(
+    root: Path, places: dict[str, Path], listings: dict[str, Listing], spec: str
+) -> tuple[dict[str, Listing], tuple[str, ...]]:
+    """The listings with the groups of their pictures, and what is to be said of them."""
+    pictures = [Path(os.path.relpath(path, root)).as_posix() for one in listings.values() for path in one.paths]
+    found = grouped(spec, [_shown(picture) for picture in pictures])
+    ends = np.cumsum([len(one.paths) for one in listings.values()])[:-1]
+    parts = dict(zip(listings, np.split(found.numbers, ends), strict=True))
+    named = {f"{places[part].name}/": numbers for part, numbers in parts.items()}
+    within = {part: replace(one, groups=parts[part]) for part, one in listings.items()}
+    return within, (found.note(), *crossing(found.names, named))
 
 
 def check_classes(labels: NDArray[np.int64], classes: Sequence[str], place: str) -> None:
@@ -314,4 +340,5 @@ def _join(first: Listing, second: Listing) -> Listing:
         paths=first.paths + second.paths,
         labels=np.concatenate([first.labels, second.labels]),
         stamps=first.stamps + second.stamps,
+        groups=None if first.groups is None or second.groups is None else np.concatenate([first.groups, second.groups]),
     )

@@ -37,6 +37,7 @@ def load_dataset(
     image_size: int | None = None,
     skip_bad: bool = False,
     own_validation: bool = True,
+    groups: str | None = None,
 ) -> Dataset:
     """The data set that `spec` names: digits, cifar10, cifar100, svhn, svhn-extra, imagefolder:PATH or npz:FILE; or one
     of another package, as NAME or NAME:PATH.
@@ -44,17 +45,25 @@ def load_dataset(
     `data_dir` is where CIFAR lies: the distributed folder or archive, or the folder that holds it; or the folder of the
     .mat files of SVHN. For image folders: `image_size`, in pixels, to a square of which each image is resized and
     centre-cropped, and `skip_bad`, which leaves out what cannot be decoded. `own_validation` False lets a validation
-    split that the data bring join the training data. DataError if the name is unknown, a setting is missing or does not
-    apply, the data is damaged, or nothing can be learned from it.
+    split that the data bring join the training data. `groups`: which pictures of an image folder stay on one side of a
+    split (groups.py), or the array of a .npz that numbers the group of each training image. DataError if the
+    name is unknown, a setting is missing or does not apply, the data is damaged, or nothing can be learned from it.
     """
     from igcnas.data.examination import check_learnable
 
-    dataset = _load(spec, data_dir, image_size, skip_bad, own_validation)
+    dataset = _load(spec, data_dir, image_size, skip_bad, own_validation, groups)
     check_learnable(dataset)
     return dataset
 
 
-def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bool, own_validation: bool) -> Dataset:
+def _load(
+    spec: str,
+    data_dir: Path | None,
+    image_size: int | None,
+    skip_bad: bool,
+    own_validation: bool,
+    groups: str | None,
+) -> Dataset:
     # Each loader is imported when it is used: scikit-learn and Pillow take long to import.
     kind, _, place = spec.partition(":")
     if image_size is not None and kind != "imagefolder":
@@ -63,6 +72,8 @@ def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bo
         )
     if skip_bad and kind != "imagefolder":
         raise DataError(f"--skip-bad does not apply to {spec!r}; it is for imagefolder:PATH, leave it out")
+    if groups is not None and kind not in ("imagefolder", "npz"):
+        raise DataError(f"--groups does not apply to {spec!r}; it is for imagefolder:PATH and npz:FILE, leave it out")
     added = _added(spec, data_dir)
     if added is not None:
         return added
@@ -89,10 +100,12 @@ def _load(spec: str, data_dir: Path | None, image_size: int | None, skip_bad: bo
         if kind == "npz":
             from igcnas.data.npz import load_npz
 
-            return load_npz(path, own_validation=own_validation)
+            return load_npz(path, own_validation=own_validation, groups=groups)
         from igcnas.data.imagefolder import load_image_folder
 
-        return load_image_folder(path, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation)
+        return load_image_folder(
+            path, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation, groups=groups
+        )
     raise DataError(unknown_name("data set", spec, (*DATASETS, *additions.names(additions.DATA))) + _as_path(spec))
 
 

@@ -2,7 +2,8 @@
 
 Images and labels of each part, by any usual spelling (names.py): x_train, y_train; train_images, train_labels; X_test,
 y_test; x_val, y_val; or x, y alone. val beside test is the validation split; val alone is the test split; without
-either a fixed stratified 20 % of the training data is held out. Arrays with other names are left out and named. Arrays
+either a fixed stratified 20 % of the training data is held out. class_names, an array of text, names the classes in the
+order of the labels. Arrays with other names are left out and named. Arrays
 of Python objects are refused: reading one may run code. Headers are read first, and must agree with the file and the
 memory of the machine.
 """
@@ -15,7 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ from igcnas.data.bounds import check_memory, check_ratio, size
 from igcnas.data.dataset import HELD_OUT_FRACTION, Dataset, Split, check_test_split, held_out_indices, take
 from igcnas.data.names import array_of
 from igcnas.data.origin import LeftOut, Origin
-from igcnas.errors import DataError
+from igcnas.data.splitting import split_notes
+from igcnas.errors import DataError, unknown_name
 from igcnas.units import counted
 
+_CLASS_NAMES = "class_names"
 _NAMED = 5  # arrays in a message
 # What reading a damaged .npz raises, depending on where the damage lies.
 _DAMAGE = (
@@ -50,11 +53,16 @@ _DAMAGE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """A file, the keys (images, labels) of those splits that it has, and its other arrays."""
+    """A file, the keys (images, labels) of its splits, whether it names its classes, its other arrays, and of groups.
+
+    groups: the key of that array, where groups are asked for.
+    """
 
     file: Path
     keys: dict[str, tuple[str, str]]
+    names_classes: bool = False
     others: tuple[str, ...] = ()
+    groups: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,16 +76,19 @@ class _Form:
     notes: list[str] = field(default_factory=list)
 
 
-def load_npz(file: Path, *, own_validation: bool = True) -> Dataset:
+def load_npz(file: Path, *, own_validation: bool = True, groups: str | None = None) -> Dataset:
     """The data set in a .npz file, its classes numbered from 0.
 
     Images are (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w), uint8 or floats in [0, 1] or [0, 255] (rounded to
     uint8); labels are integers (n,) or (n, 1), each of 0..k - 1 present. Three channels that are equal in all training
     images become one. Only colour images are mirrored in training: grey ones are often digits or letters. DataError for
     anything else. Test arrays are read when `load_test` is called. own_validation False lets validation data join the
-    training data, as before there was a choice.
+    training data, as before there was a choice. groups: the array, integers or texts (n,), that names the group of each
+    training image; all of one group stay on one side of a split.
     """
     source = _open(file, alone_is_test=own_validation)
+    if groups is not None:
+        source = replace(source, groups=groups, others=tuple(name for name in source.others if name != groups))
     form = _Form()
     train, own = _read_training(source, form)
     present = np.unique(train.labels)
@@ -89,11 +100,16 @@ def load_npz(file: Path, *, own_validation: bool = True) -> Dataset:
         )
     origin = _origin(source, own_validation, form)
     if "test" not in source.keys:
-        train = take(train, held_out_indices(train.labels)[0])
+        stay, leave = held_out_indices(train.labels, train.groups)
+        if groups is not None:
+            names = [str(label) for label in range(num_classes)]
+            notes = split_notes(train.labels, leave, fraction=HELD_OUT_FRACTION, what="to test on", classes=names)
+            origin = replace(origin, notes=(*origin.notes, *notes))
+        train = take(train, stay)
     channels, height = train.images.shape[1:3]
     return Dataset(
         name=file.stem,
-        classes=tuple(str(label) for label in range(num_classes)),
+        classes=_class_names(source, num_classes),
         train=train,
         load_test=functools.partial(_load_test, source, form, train.images.shape[1:], num_classes),
         flip=channels == 3,
@@ -101,6 +117,19 @@ def load_npz(file: Path, *, own_validation: bool = True) -> Dataset:
         own_validation=own if own_validation and "test" in source.keys else 0,
         origin=origin,
     )
+
+
+def _class_names(source: _Source, num_classes: int) -> tuple[str, ...]:
+    """The names of the labels 0, 1, ...: those in the file, else the numbers."""
+    if not source.names_classes:
+        return tuple(str(label) for label in range(num_classes))
+    (names,) = read_arrays(source.file, [_CLASS_NAMES])
+    if names.dtype.kind != "U" or names.shape != (num_classes,) or len(set(names.tolist())) != num_classes:
+        raise DataError(
+            f"{_CLASS_NAMES!r} of {str(source.file)!r} is {names.dtype} of shape {names.shape}; it must be "
+            f"{num_classes} different texts, one for each label"
+        )
+    return tuple(map(str, names.tolist()))
 
 
 def read_arrays(file: Path, keys: Sequence[str]) -> list[NDArray[Any]]:
@@ -158,7 +187,7 @@ def _short(shape: Sequence[int]) -> str:
 def _load_test(source: _Source, form: _Form, input_shape: tuple[int, ...], num_classes: int) -> Split:
     if "test" not in source.keys:
         everything, _ = _read_training(source, form)
-        return take(everything, held_out_indices(everything.labels)[1])
+        return take(everything, held_out_indices(everything.labels, everything.groups)[1])
     test = _read_split(source, "test", form)
     return check_test_split(test, input_shape=input_shape, num_classes=num_classes, where=str(source.file))
 
@@ -176,6 +205,8 @@ def _open(file: Path, *, alone_is_test: bool) -> _Source:
     found: dict[tuple[str, str], str] = {}
     others = []
     for name in names:
+        if name == _CLASS_NAMES:
+            continue
         meaning = array_of(name)
         if meaning is None:
             others.append(name)
@@ -196,7 +227,7 @@ def _open(file: Path, *, alone_is_test: bool) -> _Source:
         )
     if "val" in keys and "test" not in keys and alone_is_test:
         keys["test"] = keys.pop("val")
-    return _Source(file=file, keys=keys, others=tuple(others))
+    return _Source(file=file, keys=keys, names_classes=_CLASS_NAMES in names, others=tuple(others))
 
 
 def _pairs(
@@ -241,6 +272,8 @@ def _read_training(source: _Source, form: _Form) -> tuple[Split, int]:
     """Training data with the validation data behind them, how many these are; fills the form."""
     form.unit, form.grey = None, False
     train = _read_split(source, "train", form)
+    if source.groups is not None:
+        train = replace(train, groups=_read_groups(source, source.groups, len(train.labels), form))
     own = 0
     if "val" in source.keys:
         val = _read_split(source, "val", form)
@@ -251,12 +284,32 @@ def _read_training(source: _Source, form: _Form) -> tuple[Split, int]:
             )
         own = len(val.labels)
         images = np.concatenate([train.images, val.images])
-        train = Split(images=images, labels=np.concatenate([train.labels, val.labels]))
+        groups = train.groups
+        if groups is not None:  # nothing is drawn from images whose split is the user's own
+            groups = np.concatenate([groups, groups.max() + 1 + np.arange(own)])
+        train = Split(images=images, labels=np.concatenate([train.labels, val.labels]), groups=groups)
     form.grey = equal_planes(train.images)
     if form.grey:
-        train = Split(images=train.images[:, :1].copy(), labels=train.labels)
+        train = replace(train, images=train.images[:, :1].copy())
         form.notes.append("red, green and blue are equal in all training images: they are read as grey")
     return train, own
+
+
+def _read_groups(source: _Source, name: str, images: int, form: _Form) -> NDArray[np.int64]:
+    """A number of its group for each training image."""
+    with np.load(source.file, allow_pickle=False) as stored:
+        known = list(stored.files)
+    if name not in known:
+        raise DataError(unknown_name("array of groups", name, known))
+    (found,) = read_arrays(source.file, [name])
+    if found.shape != (images,) or found.dtype.kind not in "iuUS":
+        raise DataError(
+            f"{name!r} of {str(source.file)!r} is {found.dtype} of shape {found.shape[:4]}; store the group of each of "
+            f"the {images:,} training images, integers or texts of shape ({images},)"
+        )
+    names, numbers = np.unique(found, return_inverse=True)
+    form.notes.append(f"{counted(len(names), 'group')} of images that stay on one side of a split")
+    return numbers.astype(np.int64)
 
 
 def _read_split(source: _Source, part: str, form: _Form) -> Split:

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igcnas.data.groups import portable
 from igcnas.network.exported import exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
+from igcnas.statistics.noise import balanced_standard_error
 from igcnas.system.files import restore_folder
+from igcnas.training.recipes import recipe_for
+from igcnas.training.recipes.choosing import recipe_words
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -85,6 +89,7 @@ def export_of(
         "seed": settings.training.seed,
         "own_validation": settings.data.own_validation,
         "skip_bad": settings.data.skip_bad,
+        "groups": portable(settings.data.groups),
     }
     fitted = None
     if temperature:
@@ -132,16 +137,23 @@ def is_current(study: Study) -> bool:
 
 def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
     settings, accuracy = study.settings, record.val_accuracy or 0.0
-    error = standard_error(accuracy, study.images)
+    error, plain = standard_error(accuracy, study.images), {}
+    if record.class_right:
+        error = balanced_standard_error(settings.data.class_images, record.class_right)
+        share = 100 * sum(record.class_right) / study.images
+        plain = {"validation accuracy": f"{share:.2f} % +- {standard_error(share, study.images):.2f} (of all images)"}
     return {
         "study": study.folder.name,
         "network": _chosen(study, record),
         "architecture": record.architecture.title(),
         "budget": study.budget.words(),
         "data": settings.data.name,
-        "validation accuracy": f"{accuracy:.2f} % +- {error:.2f} (one standard error, "
+        f"validation {study.measure}": f"{accuracy:.2f} % +- {error:.2f} (one standard error, "
         f"{counted(study.images, 'image')}; chosen by it among "
         f"{counted(len(trained(study.records)), 'network')}, so it is optimistic)",
+        **plain,
+        "recipe": recipe_words(recipe_for(settings.training)),
+        **({} if settings.tuning is None else {"recipe was tuned": settings.tuning.words()}),
         "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
         f"{record.seconds:.1f} s on {record.device}",
     }

@@ -21,7 +21,7 @@ from igcnas.search.agenda import Agenda
 from igcnas.search.evaluation import Evaluator, Interrupted, Outcome
 from igcnas.search.flight import Flight
 from igcnas.search.folder import trial_folder
-from igcnas.search.limits import check_budget, check_pruner
+from igcnas.search.limits import Range, check_budget, check_pruner
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Proposer, SpaceDomain, resolve_sampler
 from igcnas.search.pruning import rule_for
@@ -39,7 +39,10 @@ _FILL = 0.8
 
 
 class Search:
-    """One run of a search on an open study. `evaluator` trains; in tests any function can (`evaluation.InTurn`)."""
+    """One run of a search on an open study. `evaluator` trains; in tests any function can (`evaluation.InTurn`).
+
+    limits: what `check_budget` found, by whoever asked it before: in a large space that takes half a second.
+    """
 
     def __init__(
         self,
@@ -51,10 +54,11 @@ class Search:
         progress: Progress,
         *,
         stop: Callable[[], bool] = lambda: False,
+        limits: Range | None = None,
     ) -> None:
         self.study, self.folder, self.settings = study, folder, settings
         self.evaluator, self.progress, self.stop = evaluator, progress, stop
-        self.limits = check_budget(space, settings)
+        self.limits = limits or check_budget(space, settings)
         check_pruner(settings)
         self.lowest_target = self.limits.lowest_target
         shape, classes = settings.data.input_shape, len(settings.data.classes)
@@ -69,7 +73,7 @@ class Search:
             spread=settings.compares.spread,
             sampler=resolve_sampler(settings.sampler),
             seed=settings.seed,
-            images=settings.data.validation_images,
+            images=settings.effective_images,
         )
         self.queue = Queue(study, settings, lambda text: self.progress.note(text))
         lowest = self.lowest_target if settings.compares.spread else None
@@ -137,7 +141,7 @@ class Search:
         return not open_ and counted(every) >= networks and racing.next(every) is None
 
     def _racing(self, seeds: int, repeats: int) -> Repeating:
-        images = self.settings.data.validation_images
+        images = self.settings.effective_images
         return Repeating(budget=self.settings.budget, images=images, seeds=seeds, allowance=repeats)
 
     def _summary(self, networks: int, *, interrupted: bool) -> Summary:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
 from igcnas.errors import StudyError, unknown_name
-from igcnas.network.budget import Budget
+from igcnas.network.budget import Budget, budget_of
 from igcnas.search.additions import require_kinds
 from igcnas.search.objective import OBJECTIVES, Objective, objective_named
+from igcnas.search.tuning.record import Tuning
+from igcnas.statistics.noise import effective_images
 from igcnas.system import bounds
 from igcnas.system.reading import as_kind, read_json
-from igcnas.training.settings import TrainingSettings, flatten, with_first_engine
+from igcnas.training.settings import BALANCED, TrainingSettings, flatten, with_first_engine
 
 if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
@@ -32,7 +34,9 @@ class DataSettings:
 
     own_validation: the data bring their validation split; False in studies from before that was looked at, which let it
     join the training data, and still do. majority: name and share, in percent, of the largest class of the validation
-    images; "" where it is not stored. reading: how pixels are read, 1 before orientation and grey by pixels.
+    images; "" where it is not stored. groups: which images stay on one side of a split (data/groups.py). class_images:
+    validation images of each class; () where it is not stored. reading: how pixels are read, 1 before orientation and
+    grey by pixels.
     """
 
     spec: str
@@ -45,8 +49,10 @@ class DataSettings:
     validation_images: bounds.Count
     own_validation: bool = False
     skip_bad: bool = False
+    groups: str | None = None
     majority_class: str = ""
     majority: float = 0.0
+    class_images: tuple[bounds.Count, ...] = ()
     reading: int = 1
 
     @staticmethod
@@ -58,9 +64,13 @@ class DataSettings:
         data_dir: Path | None,
         image_size: int | None,
         skip_bad: bool = False,
+        groups: str | None = None,
     ) -> DataSettings:
         """Settings of a loaded data set; paths become absolute."""
+        import numpy as np
+
         from igcnas.data.examination import largest_class
+        from igcnas.data.groups import placed
 
         kind, separator, place = spec.partition(":")
         _, validation = dataset.split(fraction=training.validation_fraction, seed=training.seed)
@@ -76,8 +86,10 @@ class DataSettings:
             validation_images=len(validation.labels),
             own_validation=dataset.own_validation > 0,
             skip_bad=skip_bad,
+            groups=None if groups is None else placed(groups),
             majority_class=dataset.classes[largest],
             majority=round(100 * share, 2),
+            class_images=tuple(np.bincount(validation.labels, minlength=dataset.num_classes).tolist()),
             reading=_READING,
         )
 
@@ -92,6 +104,7 @@ class DataSettings:
             image_size=self.image_size,
             skip_bad=self.skip_bad,
             own_validation=self.own_validation,
+            groups=self.groups,
         )
 
     def load_same(self, study: str) -> Dataset:
@@ -145,7 +158,8 @@ class StudySettings:
     """All that decides which networks a study proposes and how it trains them.
 
     min_epochs: the first epoch after which the pruner may end a training; 0 where there is none. budget_macs, limits:
-    the budget; limits holds all that is limited but MACs, by the names of the limits.
+    the budget; limits holds all that is limited but MACs, by the names of the limits. tuning: how the recipe was found,
+    where it was tuned before the search; None where the user gave it.
     """
 
     space: Mapping[str, Any]
@@ -160,18 +174,33 @@ class StudySettings:
     min_epochs: bounds.Epoch = 0
     budget_macs: bounds.Macs | None = None
     limits: Mapping[str, bounds.Macs] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
     @property
     def budget(self) -> Budget:
         """What a network may cost."""
-        macs = {} if self.budget_macs is None else {"macs": self.budget_macs}
-        return Budget({**macs, **self.limits})
+        return budget_of(self.budget_macs, self.limits)
 
     @property
     def measured_limits(self) -> tuple[str, ...]:
         """What is measured of a trained network for the budget or the objective, beside MACs and parameters."""
         names = dict.fromkeys((*self.budget.limits, self.compares.axis.limit))
         return tuple(name for name in names if name not in (None, "macs", "params"))
+
+    @property
+    def measure(self) -> str:
+        """What its networks are compared by on the validation images, in words."""
+        return "balanced accuracy" if self.training.metric == BALANCED else "accuracy"
+
+    @property
+    def effective_images(self) -> int:
+        """So many images make an accuracy as unsure as that by which networks are compared here.
+
+        All validation images; of a balanced accuracy fewer where classes differ in size (`noise.effective_images`).
+        """
+        if self.training.metric != BALANCED:
+            return self.data.validation_images
+        return effective_images(self.data.class_images)
 
     @property
     def compares(self) -> Objective:
@@ -195,7 +224,7 @@ class StudySettings:
         _refuse_others(path, data)
         data["training"] = with_first_engine(data.get("training"))
         require_kinds(folder)
-        settings = as_kind(data, StudySettings, where=str(path), advice=advice)
+        settings = settings_of(data, path, advice=advice)
         as_kind(data["space"], _Space, where=f"{path}, space,", advice=advice)
         named = {"objective": (settings.objective, tuple(OBJECTIVES)), "pruner": (settings.pruner, PRUNERS)}
         for what, (name, choices) in named.items():
@@ -206,10 +235,48 @@ class StudySettings:
     def differences(self, other: StudySettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; paths do not count."""
         mine, theirs = flatten(self.to_dict()), flatten(other.to_dict())
+        if self.training.recipe is not None or other.training.recipe is not None:
+            mine, theirs = (_with_whole_recipe(flat, one.training) for flat, one in ((mine, self), (theirs, other)))
         ignored = ["space_path", "data.spec", "data.data_dir"]
-        ignored += ["data.classes", "data.majority", "data.majority_class", "data.reading"]  # the fingerprint has them
+        ignored += [
+            "data.classes",
+            "data.majority",
+            "data.majority_class",
+            "data.class_images",
+            "data.reading",
+        ]  # the fingerprint has them
+        if self.data.groups is not None and other.data.groups is not None:
+            ignored.append("data.groups")  # a file may lie elsewhere now, and the fingerprint has the groups
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
+        keys = [key for key in keys if key.partition(".")[0] != "tuning"]  # what it chose is in the training
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def settings_of(data: Any, where: Path, *, advice: str) -> StudySettings:
+    """The settings that plain data describe; StudyError where they do not."""
+    return _with_today(as_kind(data, StudySettings, where=str(where), advice=advice), where, advice)
+
+
+def _with_today(settings: StudySettings, path: Path, advice: str) -> StudySettings:
+    """The settings with a recipe that has every field of today's; StudyError where it is none."""
+    from igcnas.training.recipes import Recipe
+
+    if settings.training.recipe is None:
+        return settings
+    recipe = as_kind(dict(settings.training.recipe), Recipe, where=f"{path}, recipe,", advice=advice)
+    plain = json.loads(json.dumps(recipe.to_dict()))
+    return replace(settings, training=replace(settings.training, recipe=plain))
+
+
+def _with_whole_recipe(flat: dict[str, Any], training: TrainingSettings) -> dict[str, Any]:
+    """Flat settings with every value of the recipe, in place of those that are copies of them."""
+    from igcnas.training.recipes import WORDS, recipe_for
+
+    copies = ("momentum", "weight_decay", "gradient_clip", "label_smoothing", "warmup", "grouping", "recipe")
+    kept = {name: value for name, value in flat.items() if name.split(".")[:2][-1] not in copies}
+    plain = json.loads(json.dumps(recipe_for(training).to_dict()))
+    said = ("epochs", "batch_size", "learning_rate", *WORDS)
+    return kept | flatten({key: value for key, value in plain.items() if key not in said}, "training.recipe.")
 
 
 def _refuse_others(path: Path, data: Mapping[str, Any]) -> None:

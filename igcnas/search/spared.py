@@ -33,7 +33,7 @@ def audit_spared(study: Study) -> SparedAudit | None:
     if study.settings.pruner == "none":
         return None
     every = study.records
-    judge = Judge.of(observed(every, study.parameters, study.objective), images=study.images)
+    judge = Judge.of(observed(every, study.parameters, study.objective), images=study.settings.effective_images)
     scores = {
         record.number: judge.score(record.accuracies[-1], study.objective.judged_cost(record))
         for record in trained(every)

@@ -6,7 +6,7 @@ All answers are of the same moment: a search that goes on meanwhile changes noth
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,12 +20,21 @@ from igcnas.search.objective import CostAxis, Objective
 from igcnas.search.records import Network, TrialRecord, champions, networks, records_of, trained
 from igcnas.search.settings import StudySettings
 from igcnas.statistics.noise import Noise
+from igcnas.system.folders import studies
 
 if TYPE_CHECKING:
     import optuna
 
     from igcnas.data.dataset import Dataset
     from igcnas.search.repeating import Standing
+
+
+def study_noise(every: Iterable[Network], settings: StudySettings) -> Noise:
+    """What the accuracies of these networks of a study may be off."""
+    images, of = settings.effective_images, settings.data.validation_images
+    return Noise.of(
+        (network.accuracies for network in every), images, balanced_over=0 if settings.measure == "accuracy" else of
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,8 +64,11 @@ class Study:
         return Study.of(folder, settings, open_study(folder).get_trials(deepcopy=False), in_use=is_locked(folder))
 
     @staticmethod
-    def named(name: str | Path, root: Path = Path("studies")) -> Study:
-        """The study of this path, or of this name in `root`; StudyError names those known where there is none."""
+    def named(name: str | Path, root: Path | None = None) -> Study:
+        """The study of this path, or of this name in `root`; StudyError names those known where there is none.
+
+        root: None for the folder that IGCNAS_STUDIES names, else studies/.
+        """
         return Study.read(find_study(name, root))
 
     @staticmethod
@@ -92,6 +104,11 @@ class Study:
         """How the cost of its front is shown."""
         return self.objective.axis
 
+    @property
+    def measure(self) -> str:
+        """What its networks are compared by: 'accuracy' or 'balanced accuracy'."""
+        return self.settings.measure
+
     @cached_property
     def parameters(self) -> Mapping[int, Mapping[str, Any]]:
         """The searched values of each trial, by its number."""
@@ -110,7 +127,7 @@ class Study:
     @cached_property
     def noise(self) -> Noise:
         """What its accuracies may be off."""
-        return Noise.of((network.accuracies for network in self.networks), self.images)
+        return study_noise(self.networks, self.settings)
 
     @cached_property
     def ended(self) -> Mapping[int, float]:
@@ -136,7 +153,7 @@ class Study:
         """Who leads, and how sure that is; None where no network keeps the budget."""
         from igcnas.search.repeating import standing
 
-        return standing(self.records, budget=self.budget, images=self.images)
+        return standing(self.records, budget=self.budget, images=self.settings.effective_images)
 
     @property
     def leader(self) -> TrialRecord | None:
@@ -222,7 +239,7 @@ class Study:
 
         An absolute one says where things lie on this machine, and a page is shown to others.
         """
-        named = self.folder.parent == Path("studies") or self.folder.is_absolute()
+        named = self.folder.parent == studies() or self.folder.is_absolute()
         return self.name if named else str(self.folder)
 
     def command(self, words: str) -> str:

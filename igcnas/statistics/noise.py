@@ -14,6 +14,12 @@ what seeds differ by is in the binomial error already (single answers that flip)
 small, by sqrt(2) at the most where seeds only flip answers. While nothing was repeated the seed's part is unknown, and
 the binomial error stands alone: that of one accuracy as a whole, if seeds do no more than flip answers.
 
+A balanced accuracy is the mean over C classes of the share p of their n images that is right; its binomial variance is
+the sum over classes of p (1 - p) / n, over C^2. Where one accuracy is asked about whose counts are known, that is what
+`balanced_standard_error` gives, exactly. Everything that compares the accuracies of a study (racing, this module, the
+score of a network) takes a balanced accuracy for a plain one on C^2 / (sum of 1 / n) images, `effective_images`: the
+same where all classes are of one size, or all have one share; an approximation where shares differ between classes.
+
 The error of a difference is that of two such accuracies that have nothing in common. Networks of one study share the
 images, which makes their difference surer than that, by an amount that accuracies alone do not tell: the interval is
 too wide rather than too narrow.
@@ -38,6 +44,31 @@ def standard_error(accuracy_percent: float, images: int) -> float:
     return 100.0 * math.sqrt(share * (1.0 - share) / images)
 
 
+def effective_images(class_images: Sequence[int]) -> int:
+    """On so many images a plain accuracy is as unsure as a balanced one on these, if each class is as hard as others.
+
+    C^2 / (sum of 1 / n) over the C classes that have images, rounded to a whole image.
+
+    >>> effective_images([50, 50]), effective_images([90, 10]), effective_images([7, 0])
+    (100, 36, 7)
+    """
+    present = [images for images in class_images if images]
+    return max(1, round(len(present) ** 2 / math.fsum(1 / images for images in present))) if present else 1
+
+
+def balanced_standard_error(class_images: Sequence[int], class_right: Sequence[int]) -> float:
+    """Binomial standard error, in percent, of the balanced accuracy of these counts.
+
+    A class that is all right or all wrong counts as half an image less, as in `standard_error`.
+    """
+    errors = [
+        standard_error(100.0 * right / images, images)
+        for images, right in zip(class_images, class_right, strict=True)
+        if images
+    ]
+    return math.hypot(*errors) / len(errors)
+
+
 def arcsine(accuracy_percent: float, images: int) -> float:
     """To the scale of equal errors, with Anscombe's 3/8: 100 % stays away from the end."""
     return math.asin(math.sqrt((accuracy_percent / 100 * images + 0.375) / (images + 0.75)))
@@ -55,16 +86,18 @@ def seed_words(sd: float, degrees: int) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
     """images: those that validated each training. seed: sd of a training on the arcsine scale, of `degrees` degrees of
-    freedom, pooled over `networks` with repeats; both 0 where no network has any.
+    freedom, pooled over `networks` with repeats; both 0 where no network has any. balanced_over: where accuracies are
+    balanced ones, the validation images; `images` are then the effective ones. Else 0.
     """
 
     images: int
     seed: float = 0.0
     degrees: int = 0
     networks: int = 0
+    balanced_over: int = 0
 
     @staticmethod
-    def of(accuracies: Iterable[Sequence[float]], images: int) -> Noise:
+    def of(accuracies: Iterable[Sequence[float]], images: int, *, balanced_over: int = 0) -> Noise:
         """Of a study, from the accuracies of each of its networks."""
         squares, degrees, networks = [], 0, 0
         for values in accuracies:
@@ -78,7 +111,7 @@ class Noise:
             degrees += len(values) - 1
             networks += 1
         seed = math.sqrt(math.fsum(squares) / degrees) if degrees else 0.0
-        return Noise(images=images, seed=seed, degrees=degrees, networks=networks)
+        return Noise(images=images, seed=seed, degrees=degrees, networks=networks, balanced_over=balanced_over)
 
     def seed_sd(self, accuracy: float) -> float | None:
         """What one training differs by from the next at this accuracy, in points (sd); None where nothing tells."""
@@ -110,6 +143,11 @@ class Noise:
     def words(self) -> str:
         """What an error of this study is made of, for a note beside it."""
         images = f"the binomial error of {self.images:,} images"
+        if self.balanced_over:
+            images += (
+                f" (as unsure as that is the balanced accuracy on the {self.balanced_over:,} validation images, taking "
+                "classes for equally hard)"
+            )
         if not self.degrees:
             return f"{images} alone, because no network was trained twice: what seeds add is not known"
         return (

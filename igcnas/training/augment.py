@@ -64,6 +64,25 @@ def resize_windows(images_BCHW: torch.Tensor, windows_B4: torch.Tensor, flips_B:
     return functional.grid_sample(images_BCHW.float(), grid, padding_mode="border", align_corners=False)
 
 
+def erase(images_BCHW: torch.Tensor, places_B2: torch.Tensor, share: float) -> torch.Tensor:
+    """Images with a square of this share of their area set to 0, which is the mean colour of normalised images.
+
+    places: its centre, as shares of height and width in [0, 1); what lies outside is cut off.
+    """
+    height, width = images_BCHW.shape[2:]
+    half = max(1, round(math.sqrt(share * height * width))) / 2
+    rows_BH = _inside(places_B2[:, 0], half, height)
+    columns_BW = _inside(places_B2[:, 1], half, width)
+    return images_BCHW.masked_fill((rows_BH[:, :, None] & columns_BW[:, None, :])[:, None], 0.0)
+
+
+def _inside(centres_B: torch.Tensor, half: float, size: int) -> torch.Tensor:
+    """Which of so many rows or columns are nearer to the centre of the square than half its side: (B, size)."""
+    middles = torch.arange(size, device=centres_B.device) + 0.5
+    low = (centres_B * size - half + 0.5).floor()[:, None]
+    return (middles > low) & (middles < low + 2 * half)
+
+
 def jitter(
     images_BCHW: torch.Tensor, draws_B4: torch.Tensor, strengths: tuple[float, float, float, float]
 ) -> torch.Tensor:

@@ -11,19 +11,20 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from igcnas.errors import TrainingError
 from igcnas.modules.build import build
 from igcnas.network.plan import Plan
+from igcnas.training.averaging import WeightAverage
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
+from igcnas.training.classes import class_weights, cross_entropy
 from igcnas.training.device import computing
 from igcnas.training.distributed import ALONE, World
 from igcnas.training.making import make_steps
@@ -32,9 +33,11 @@ from igcnas.training.objective import GroupingObjective
 from igcnas.training.optimizer import rate_factor
 from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.recipes import Recipe
+from igcnas.training.settings import ACCURACY, BALANCED
 from igcnas.training.source import Source
 from igcnas.training.steps import Steps
 from igcnas.training.syncnorm import synchronise_norms
+from igcnas.training.targets import Targets, Teacher
 from igcnas.training.trust import captured_here
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
@@ -49,7 +52,7 @@ class Stopped(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochReport:
-    """One point of a learning curve; accuracies in percent.
+    """One point of a learning curve; accuracies in percent, val_accuracy by the metric of the training.
 
     val_accuracy is NaN where nothing was put aside for validation. The fields with defaults are None where they were
     not asked for (a search) or say nothing (top-5 of five classes).
@@ -77,10 +80,12 @@ class Engine:
 
     seed fixes the first weights and everything random. checkpoint: where to go on from and to write to, None for
     nowhere. detailed: also measure the accuracy on the training batches and the top-5. keep_best: keep the weights of
-    the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA).
+    the epoch of the best validation accuracy in `best_state`. mixed: bfloat16 where that pays (CUDA). metric: what
+    val_accuracy of the reports is, accuracy or balanced accuracy; then `scores` has the counts of each class.
     stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd, step by step. What is fast: on
     a CPU igcnas's own program, on CUDA the eager step captured in a graph where `capture` (None: where the proof on
-    this machine found that right, see trust.py). `steps.kind` says what it became.
+    this machine found that right, see trust.py). `steps.kind` says what it became. teacher: whose answers are part of
+    the targets, by the recipe's share.
     """
 
     def __init__(
@@ -100,6 +105,8 @@ class Engine:
         stop: Callable[[], bool] = lambda: False,
         engine: str = "fast",
         capture: bool | None = None,
+        teacher: Teacher | None = None,
+        metric: str = ACCURACY,
     ) -> None:
         if recipe.batch_size < 2 or source.training_images() < 2:
             # Stock modules refuse such a batch where the last images are of one pixel; ours would not notice.
@@ -110,6 +117,8 @@ class Engine:
         self.plan, self.source, self.recipe, self.seed, self.world = network_plan, source, recipe, seed, world
         self.checkpoint, self.checkpoint_seconds = checkpoint, checkpoint_seconds
         self.detailed, self.keep_best, self.stop = detailed, keep_best, stop
+        self.metric = metric
+        self.scores: Scores | None = None  # of the last evaluation
         self.device = source.mean.device
         torch.manual_seed(seed)
         self.network = build(network_plan)
@@ -119,6 +128,8 @@ class Engine:
         synchronise_norms(self.network, world)
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
         hang_dropout(self.network, network_plan, recipe)
+        self.targets = Targets(recipe, source.num_classes, teacher)
+        self.class_weights = class_weights(recipe, source.class_images(), self.device)
         self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.objective.modules)
         self.steps: Steps = make_steps(
             network_plan,
@@ -137,6 +148,10 @@ class Engine:
         self.optimizer = self.steps.optimizer
         self._rate = 0.0
         self.steps_per_epoch = source.steps(recipe.batch_size)
+        self.average: WeightAverage | None = None
+        if recipe.averaging:
+            steps = recipe.epochs * self.steps_per_epoch
+            self.average = WeightAverage(self.network, share=recipe.averaging, steps=steps)
         self.curve: list[EpochReport] = []
         self.seconds = 0.0
         self.best_state: dict[str, torch.Tensor] | None = None
@@ -176,7 +191,13 @@ class Engine:
                 raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
             raise
         self.steps.close()
+        if self.average is not None:
+            self.average.apply()
         self.network.eval()
+
+    def _averaged_weights(self) -> AbstractContextManager[None]:
+        """Inside, the network is the one that is judged."""
+        return nullcontext() if self.average is None else self.average.applied()
 
     def _train(self, on_epoch: Callable[[EpochReport], None]) -> None:
         while len(self.curve) < self.recipe.epochs:
@@ -191,9 +212,10 @@ class Engine:
     def evaluate(self) -> Scores:
         """The network on the validation images of the source, all processes together."""
         self.network.eval()
-        with computing(self.device):
+        with computing(self.device), self._averaged_weights():
             batches = self.source.validation_batches(world=self.world)
-            return score(self.steps.answer, batches, device=self.device, world=self.world)
+            classes = self.source.num_classes if self.metric == BALANCED else 0
+            return score(self.steps.answer, batches, device=self.device, world=self.world, classes=classes)
 
     def _epoch(self, epoch: int) -> EpochReport:
         self.network.train()
@@ -212,7 +234,8 @@ class Engine:
         if not math.isfinite(mean_loss):
             raise TrainingError(f"diverged: training loss {mean_loss} in epoch {epoch + 1}")
         scores = self.evaluate() if self.source.validates() else None
-        accuracy = math.nan if scores is None else scores.top1
+        accuracy = math.nan if scores is None else scores.by(self.metric)
+        self.scores = scores
         if not self.detailed:
             return EpochReport(epoch=epoch + 1, train_loss=mean_loss, val_accuracy=accuracy)
         return EpochReport(
@@ -225,7 +248,8 @@ class Engine:
         )
 
     def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        smoothing = 0.0 if self.targets.shares else self.recipe.label_smoothing  # shares are smooth already
+        loss = cross_entropy(logits, labels, self.class_weights, smoothing=smoothing)
         return self.objective(loss)
 
     def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -234,9 +258,12 @@ class Engine:
         self._rate = recipe.learning_rate * factor
         self.steps.set_rate(self._rate)
         self.objective.begin_step(done / (recipe.epochs * self.steps_per_epoch))
+        seed = (self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63
         if self.draws:
-            torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
-        loss, right = self.steps.step(images, labels)
+            torch.manual_seed(seed)
+        loss, right = self.steps.step(*self.targets(images, labels, seed=seed))
+        if self.average is not None:
+            self.average.update(settled=self.objective.settled)
         self._losses.append(loss)
         if right is not None:
             self._right.append(right)
@@ -251,7 +278,8 @@ class Engine:
         best = self.curve[self.best_epoch - 1].val_accuracy if self.best_epoch else -math.inf
         if math.isnan(report.val_accuracy) or report.val_accuracy > best:
             self.best_epoch = report.epoch
-            self.best_state = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+            with self._averaged_weights():
+                self.best_state = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
 
     def _pause(self, done: int) -> None:
         """Before a step: save if it is time, end if the user asked; what one process wants, all do."""
@@ -292,6 +320,8 @@ class Engine:
             "best_state": self.best_state,
             "seconds": self.seconds,
         }
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
         write_checkpoint(self.checkpoint, state)
         self.on_checkpoint()
 
@@ -336,6 +366,8 @@ class Engine:
             best_epoch, best_state, seconds = int(state["best_epoch"]), state["best_state"], float(state["seconds"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.network.load_state_dict(state["network"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             self.network.load_state_dict(network)
             self.optimizer.load_state_dict(optimizer)

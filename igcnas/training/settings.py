@@ -14,6 +14,7 @@ from igcnas.system.checks import shown
 from igcnas.system.reading import as_kind
 
 ENGINES = ("fast", "eager")
+ACCURACY, BALANCED = METRICS = ("accuracy", "balanced-accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,10 @@ class TrainingSettings:
     The learning rate is high because the schedule is short and the networks are narrow; clipping the norm of the
     gradient keeps the deep ones from diverging. seed also fixes the split into training and validation. engine: 'fast',
     or 'eager' for stock PyTorch; they round differently, so a study keeps to one.
+
+    recipe: a whole Recipe as plain data, which says everything but the epochs, the batch and the learning rate; what
+    else stands here is copied from it. None: the short recipe that these numbers mean. `recipes.recipe_for` gives
+    either. metric: what is measured on the validation images and selected by, one of METRICS.
     """
 
     epochs: bounds.Epochs
@@ -38,6 +43,8 @@ class TrainingSettings:
     seed: bounds.Seed = 0
     grouping: GroupingRules = GroupingRules()  # noqa: RUF009  frozen
     engine: str = "fast"
+    recipe: Mapping[str, Any] | None = None
+    metric: str = ACCURACY
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> TrainingSettings:
@@ -52,6 +59,8 @@ class TrainingSettings:
                 raise IgcnasError(f"{name} must be at most {most:,}, but is {shown(getattr(self, name))}")
         if self.engine not in ENGINES:
             raise IgcnasError(unknown_name("engine", self.engine, ENGINES))
+        if self.metric not in METRICS:
+            raise IgcnasError(unknown_name("metric", self.metric, METRICS))
         if not 0 < self.validation_fraction < 1:
             raise IgcnasError(f"validation_fraction must be between 0 and 1, but is {self.validation_fraction}")
 

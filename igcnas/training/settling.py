@@ -18,7 +18,7 @@ from igcnas.modules.lowering import lower
 from igcnas.network.cost import count_plan
 from igcnas.network.plan import Plan
 from igcnas.training.measuring import measure_gates
-from igcnas.training.metrics import accuracy
+from igcnas.training.metrics import Scores, scored
 from igcnas.training.tensors import ImageTensors, TrainingData
 
 _BATCH = 500
@@ -69,8 +69,8 @@ def settle_on(network_plan: Plan, network: nn.Module, data: TrainingData, images
     return settle_gates(network_plan, network, lambda: (data.normalize(part) for part in parts))[1]
 
 
-def settled_accuracy(network_plan: Plan, network: nn.Module, data: TrainingData, trained: float) -> float:
-    """Settle by the validation images; validation accuracy in percent of what came out, `trained` if it is the same."""
+def settled_scores(network_plan: Plan, network: nn.Module, data: TrainingData) -> Scores | None:
+    """Settle by the validation images; the scores on them of what came out, None if it is the same network."""
     if settle_on(network_plan, network, data, data.validation):
-        return accuracy(network, data.validation, data.normalize)
-    return trained
+        return scored(network, data.validation, data.normalize, classes=data.num_classes)
+    return None

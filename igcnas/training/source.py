@@ -33,6 +33,10 @@ class Source(Protocol):
         """How many classes there are."""
         ...
 
+    def class_images(self) -> list[int]:
+        """Training images of each class."""
+        ...
+
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch, 1 or more; the images that do not fill a last one are left out."""
         ...

@@ -13,7 +13,7 @@ from igcnas.data.augmentation import Augmentation
 from igcnas.data.listing import FolderListing, Listing
 from igcnas.data.stream import Form, ImageFiles, StreamBatch, stream
 from igcnas.system.resources import usable_cores
-from igcnas.training.augment import jitter
+from igcnas.training.augment import erase, jitter
 from igcnas.training.distributed import ALONE, World
 from igcnas.training.source import Batches
 
@@ -72,6 +72,11 @@ class StreamData:
         """Images in [0, 1] to about zero mean and unit variance."""
         return (images_BCHW - self.mean[:, None, None]) / self.std[:, None, None]
 
+    def class_images(self) -> list[int]:
+        """Training images of each class."""
+        counts: list[int] = np.bincount(self.training.labels, minlength=self.num_classes).tolist()
+        return counts
+
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch."""
         return max(1, len(self.training) // batch_size)
@@ -81,13 +86,18 @@ class StreamData:
         count = len(self.training)
         batch_size = min(batch_size, count)
         part = world.part(batch_size)
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(count, generator=generator).tolist()
         starts = range(first * batch_size + world.rank * part, count - batch_size + world.rank * part + 1, batch_size)
         batches = [[(seed, index) for index in order[start : start + part]] for start in starts]
-        strengths = self.training.form.augmentation.jitter
-        for batch in self._stream(self.training, batches):
+        strengths, share = self.training.form.augmentation.jitter, self.training.form.augmentation.erase
+        erased = torch.rand(count, 2, generator=generator) if share else None  # by place in the order
+        for start, batch in zip(starts, self._stream(self.training, batches), strict=True):
             images, labels, colours = self._to_device(batch)
-            yield self.normalize(jitter(images, colours, strengths)), labels
+            images = self.normalize(jitter(images, colours, strengths))
+            if erased is not None:
+                images = erase(images, erased[start : start + part].to(images.device), share)
+            yield images, labels
 
     def training_images(self) -> int:
         """How many there are to train on."""

@@ -9,8 +9,9 @@ import torch
 
 from igcnas.data.augmentation import DRAWS, Augmentation, random_window
 from igcnas.data.dataset import Dataset, Split
-from igcnas.training.augment import crop, jitter, padded, resize_windows
+from igcnas.training.augment import crop, erase, jitter, padded, resize_windows
 from igcnas.training.distributed import ALONE, World
+from igcnas.training.recipes import recipe_for
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.source import Batches
 
@@ -45,7 +46,7 @@ class ImageTensors:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Draws:
     """What is random in an epoch, on the CPU: order (n,), and for each image its offsets (2, n), whether it is mirrored
-    (n,), where its window is (n, DRAWS) and its colours (n, 4); None for what is not asked for.
+    (n,), where its window is (n, DRAWS), its colours (n, 4) and what is erased (n, 2); None for what is not asked for.
     """
 
     order: torch.Tensor
@@ -53,6 +54,7 @@ class Draws:
     mirrored: torch.Tensor | None
     places: torch.Tensor | None
     colours: torch.Tensor | None
+    erased: torch.Tensor | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +78,8 @@ class TrainingData:
     def of(dataset: Dataset, settings: TrainingSettings, device: torch.device) -> TrainingData:
         """Split as a search does, move, and measure the statistics."""
         fraction, seed = settings.validation_fraction, settings.seed
-        return TrainingData.split(dataset, device, fraction=fraction, seed=seed, augmentation=Augmentation())
+        augmentation = recipe_for(settings).augmentation
+        return TrainingData.split(dataset, device, fraction=fraction, seed=seed, augmentation=augmentation)
 
     @staticmethod
     def split(
@@ -117,6 +120,11 @@ class TrainingData:
             .contiguous()
         )
 
+    def class_images(self) -> list[int]:
+        """Training images of each class."""
+        counts: list[int] = torch.bincount(self.training.labels.cpu(), minlength=self.num_classes).tolist()
+        return counts
+
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch."""
         return max(1, len(self.training) // batch_size)
@@ -143,6 +151,7 @@ class TrainingData:
             mirrored=torch.rand(count, generator=generator) < 0.5 if self.flips else None,
             places=torch.rand(count, DRAWS, generator=generator) if windows else None,
             colours=torch.rand(count, 4, generator=generator) if any(self.augmentation.jitter) else None,
+            erased=torch.rand(count, 2, generator=generator) if self.augmentation.erase else None,
         )
 
     def epoch(self, batch_size: int, seed: int, *, first: int = 0, world: World = ALONE) -> Batches:
@@ -160,10 +169,11 @@ class TrainingData:
         mirrored = None if draws.mirrored is None else draws.mirrored.to(device)
         places = None if draws.places is None else draws.places.tolist()
         colours = None if draws.colours is None else draws.colours.to(device)
+        erased = None if draws.erased is None else draws.erased.to(device)
         size = self.training.images.shape[2:]
         fill = self.mean if self.augmentation.fill == "mean" else None
         base = padded(self.training.images, self.padding, fill)
-        plain = device.type == "cpu" and places is None and colours is None
+        plain = device.type == "cpu" and places is None and colours is None and erased is None
         gather = _compiled_gather() if plain else None
         levels = None if gather is None else self._levels()
         for start in range(first * batch_size, count - batch_size + 1, batch_size):
@@ -180,7 +190,10 @@ class TrainingData:
                 images = crop(base, chosen, offsets[:, chosen], flip, size)
             if colours is not None:
                 images = 255.0 * jitter(images.float() / 255.0, colours[chosen], self.augmentation.jitter)
-            yield self.normalize(images), self.training.labels[chosen]
+            images = self.normalize(images)
+            if erased is not None:
+                images = erase(images, erased[chosen], self.augmentation.erase)
+            yield images, self.training.labels[chosen]
 
     def training_images(self) -> int:
         """How many there are to train on."""

@@ -14,8 +14,9 @@ from igcnas.errors import TrainingError
 from igcnas.network.architecture import Architecture
 from igcnas.network.plan import plan
 from igcnas.training.engine import Engine, EpochReport
-from igcnas.training.recipes import short_recipe
-from igcnas.training.settings import TrainingSettings
+from igcnas.training.metrics import Scores
+from igcnas.training.recipes import recipe_for
+from igcnas.training.settings import BALANCED, TrainingSettings
 from igcnas.training.tensors import TrainingData
 
 __all__ = ["EpochReport", "TrainResult", "train"]
@@ -28,13 +29,15 @@ _CHECKPOINT_SECONDS = 15.0
 class TrainResult:
     """What a training gives: the last epoch's accuracy, the curve, the seconds, and the network as it then is.
 
-    ended_early: `on_epoch` asked for it, and the schedule is not complete. steps: what ran, a `Steps.kind`.
+    ended_early: `on_epoch` asked for it, and the schedule is not complete. steps: what ran, a `Steps.kind`. scores: on
+    the validation images, where they were counted for each class.
     """
 
     val_accuracy: float
     curve: tuple[EpochReport, ...]
     seconds: float
     network: nn.Sequential
+    scores: Scores | None = None
     ended_early: bool = False
     steps: str = "eager"
 
@@ -89,8 +92,19 @@ def train(
         seconds=training.seconds,
         network=training.network,
         ended_early=epochs < settings.epochs,
+        scores=_scores(training),
         steps=training.steps.kind,
     )
+
+
+def _scores(training: Engine) -> Scores | None:
+    """Of a training by a metric that counts classes; a checkpoint of its end has the curve alone."""
+    if training.metric != BALANCED:
+        return None
+    if training.scores is None:
+        training.scores = training.evaluate()
+        training.steps.close()
+    return training.scores
 
 
 class _Training(Engine):
@@ -109,10 +123,11 @@ class _Training(Engine):
         super().__init__(
             plan(architecture),
             data,
-            short_recipe(settings),
+            recipe_for(settings),
             seed=settings.network_seed(architecture.id, repeat),
             checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds,
             engine=settings.engine,
             capture=capture,
+            metric=settings.metric,
         )

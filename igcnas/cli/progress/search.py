@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class SearchProgress(AbstractContextManager["SearchProgress"]):
     """The search's Progress. curves: of those in training."""
 
-    def __init__(self, clock: Clock, best: TrialRecord | None, budget: Budget) -> None:
+    def __init__(self, clock: Clock, best: TrialRecord | None, budget: Budget, measure: str = "accuracy") -> None:
+        self.unit = "%" if measure == "accuracy" else f"% {measure}"
         self.clock, self.best, self.budget = clock, best, budget
         self.training: dict[int, TrialRecord] = {}
         self.curves: dict[int, list[float]] = {}
@@ -65,8 +66,9 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
         if record.state == "failed":
             return f"{head}  network {record.number} failed: {record.reason}"
         return (
-            f"{head}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} %  {record.seconds:5.1f} s  "
-            f"{sparkline(list(record.accuracies))}  {_name(record)}{self._mark(record)}  ({self.clock.left()} left)"
+            f"{head}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} {self.unit}  "
+            f"{record.seconds:5.1f} s  {sparkline(list(record.accuracies))}  {_name(record)}{self._mark(record)}  "
+            f"({self.clock.left()} left)"
         )
 
     def _mark(self, record: TrialRecord) -> str:
@@ -88,7 +90,9 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
         best: tuple[str, ...] = ()
         if self.best is not None:
             label = self.best.baseline or self.best.architecture.label()
-            best = (f"best      {self.best.val_accuracy:.2f} %  {mega(self.best.final_macs)} MFLOPs  {label}",)
+            best = (
+                f"best      {self.best.val_accuracy:.2f} {self.unit}  {mega(self.best.final_macs)} MFLOPs  {label}",
+            )
         running = []
         for number, record in list(self.training.items()):  # this runs in a thread of the display
             curve = self.curves.get(number, [])

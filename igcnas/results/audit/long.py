@@ -57,9 +57,10 @@ class LongTraining(Training[LongResult]):
 
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> LongResult:
         """Its accuracy on the validation images, and how it came there."""
-        from igcnas.training.settling import settled_accuracy
+        from igcnas.training.settling import settled_scores
 
-        accuracy = settled_accuracy(engine.plan, engine.network, data, engine.curve[-1].val_accuracy)
+        settled = settled_scores(engine.plan, engine.network, data)
+        accuracy = engine.curve[-1].val_accuracy if settled is None else settled.by(self.settings.metric)
         return LongResult(
             number=self.number,
             seed=self.repeat,

@@ -24,11 +24,11 @@ from igcnas.results.comparison.differences import Difference, differences
 from igcnas.results.comparison.methods import Method
 from igcnas.results.comparison.progress import Scale, Step, after, progress, volume_of
 from igcnas.results.comparison.search import common_budget, costs_and_means, first
-from igcnas.results.figures.front import front_line, noise_of
+from igcnas.results.figures.front import front_line
 from igcnas.search.objective import Objective
-from igcnas.search.records import Network, TrialRecord, champions, counted
+from igcnas.search.records import Network, TrialRecord, champions, counted, networks
 from igcnas.search.repeating import Standing, standing
-from igcnas.search.study import Study
+from igcnas.search.study import Study, study_noise
 from igcnas.statistics import intervals as statistics
 from igcnas.statistics.noise import Noise
 
@@ -200,7 +200,7 @@ def _marks(scale: Scale) -> tuple[float, ...]:
 
 
 def _leader(search: Study, every: list[TrialRecord], scale: Scale) -> Standing:
-    images = search.settings.data.validation_images
+    images = search.settings.effective_images
     found = standing(every, budget=scale.budget, images=images)
     if found is None:
         raise StudyError(
@@ -275,7 +275,7 @@ def _curve(search: Study, method: str, scale: Scale, steps: Sequence[Step]) -> C
 
 def _noise(search: Study) -> Noise:
     """What the accuracies of a search may be off, from all its repeats."""
-    return noise_of(search.records, search.settings.data.validation_images)
+    return study_noise(networks(search.records), search.settings)
 
 
 def _same_seeds(methods: Sequence[Method]) -> list[str]:

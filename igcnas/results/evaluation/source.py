@@ -26,6 +26,7 @@ class DataSource:
     spec: str
     data_dir: Path | None = None
     image_size: int | None = None
+    groups: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class _Data:
     fingerprint: str
     data_dir: str | None = None
     image_size: bounds.Pixels | None = None
+    groups: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ def source_of(path: Path, said: Mapping[str, Any]) -> DataSource | None:
         found = _settings(folder / "settings.json")
         if found is not None and said.get("fingerprint") in (None, found.fingerprint):
             data_dir = None if found.data_dir is None else Path(found.data_dir)
-            return DataSource(spec=found.spec, data_dir=data_dir, image_size=found.image_size)
+            return DataSource(spec=found.spec, data_dir=data_dir, image_size=found.image_size, groups=found.groups)
     name = said.get("name")
     return DataSource(spec=name) if isinstance(name, str) and name in DATASETS and ":" not in name else None
 

@@ -21,6 +21,7 @@ from igcnas.results.figures.scale import accuracy_axis
 from igcnas.search.objective import FRONT, Objective
 from igcnas.search.records import TrialRecord, champions, counted, networks, repeats
 from igcnas.search.settings import StudySettings
+from igcnas.search.study import study_noise
 from igcnas.statistics.noise import Noise
 
 if TYPE_CHECKING:
@@ -55,12 +56,19 @@ class FrontFigure:
     objective: Objective
     budget: float | None
     validation_images: int
+    measure: str = "accuracy"
 
 
 def compute_front(
-    every: Sequence[TrialRecord], *, budget: Budget, validation_images: int, objective: Objective = FRONT
+    every: Sequence[TrialRecord],
+    *,
+    budget: Budget,
+    validation_images: int,
+    objective: Objective = FRONT,
+    noise: Noise | None = None,
+    measure: str = "accuracy",
 ) -> FrontFigure:
-    """What the figure shows of a study's records."""
+    """What the figure shows of a study's records. noise: None for that of plain accuracies on the images."""
     axis = objective.axis
     searched: dict[str, list[tuple[float, float]]] = {}
     known: list[tuple[str, float, float]] = []
@@ -70,7 +78,7 @@ def compute_front(
             known.append((network.record.baseline, cost, network.mean))
         else:
             searched.setdefault(block_type(network.record), []).append((cost, network.mean))
-    noise = noise_of(every, validation_images)
+    noise = noise or noise_of(every, validation_images)
     line = front_line(every, budget=budget, objective=objective, noise=noise)
     return FrontFigure(
         searched=dict(sorted(searched.items())),
@@ -87,6 +95,7 @@ def compute_front(
         objective=objective,
         budget=None if (most := budget.get(axis.limit)) is None else most / axis.size,
         validation_images=validation_images,
+        measure=measure,
     )
 
 
@@ -154,7 +163,7 @@ def draw_front(figure: FrontFigure, axes: Axes) -> None:
     accuracy_axis(axes, _accuracies(figure))
     axes.set_xlabel(figure.objective.axis.title)
     axes.set_ylabel(
-        f"validation accuracy (%, {units.counted(figure.validation_images, 'image')}), spaced by error rate"
+        f"validation {figure.measure} (%, {units.counted(figure.validation_images, 'image')}), spaced by error rate"
     )
     grid(axes, minor=True)
 
@@ -174,6 +183,8 @@ def front_figure(every: Sequence[TrialRecord], settings: StudySettings, *, title
         budget=settings.budget,
         validation_images=settings.data.validation_images,
         objective=settings.compares,
+        noise=study_noise(networks(every), settings),
+        measure=settings.measure,
     )
     figure = new_figure(10.5, 5.6)
     axes = figure.add_subplot()

@@ -24,7 +24,7 @@ from igcnas.results.report.sections.provenance import provenance_section
 from igcnas.results.report.sections.retrainings import retraining_drawings, retraining_section
 from igcnas.results.report.sections.spending import spending_section
 from igcnas.results.report.sections.summary import candidates_sections, summary
-from igcnas.results.report.words import counted, tied
+from igcnas.results.report.words import counted, measured, tied
 from igcnas.search.study import Study
 from igcnas.system.files import make_folder
 
@@ -78,11 +78,12 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
     report = Report(
         title=study.name,
         subtitle=_subtitle(study, found),
-        summary=_tied(first),
+        summary=_said(first, study.measure),
         axis=Axis(title=axis.title, unit=axis.unit, budget=None if budget is None else budget / axis.size),
         validation_images=study.images,
+        measure=study.measure,
         networks=found.networks,
-        sections=tuple(map(_tied, sections)),
+        sections=tuple(_said(section, study.measure) for section in sections),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
         study=study.reference,
@@ -92,12 +93,24 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
     return Composition(report=report, numbers=found, drawings=drawings)
 
 
-def _tied(section: Section) -> Section:
+def _said(section: Section, measure: str) -> Section:
+    """Its words as the page has them: units beside their numbers, and what an accuracy is in this study.
+
+    Settings are names, not words.
+    """
+
+    def say(text: str) -> str:
+        return tied(text if section.key == "provenance" else measured(text, measure))
+
     return replace(
         section,
-        paragraphs=tuple(map(tied, section.paragraphs)),
-        tables=tuple(table.reworded(tied) for table in section.tables),
-        pictures=tuple(replace(picture, caption=tied(picture.caption)) for picture in section.pictures),
+        title=say(section.title),
+        paragraphs=tuple(map(say, section.paragraphs)),
+        tables=tuple(table.reworded(say) for table in section.tables),
+        pictures=tuple(
+            replace(picture, caption=say(picture.caption), alt=measured(picture.alt, measure))
+            for picture in section.pictures
+        ),
     )
 
 

@@ -88,7 +88,7 @@ class Report:
     number of the network that the verdict puts first, None where there is none.
 
     summary: comes first, with the verdict as its first paragraph; then the front; then the sections, in order. study:
-    its name as commands take it; of none the title.
+    its name as commands take it; of none the title. measure: what its accuracies are.
     """
 
     title: str
@@ -102,3 +102,4 @@ class Report:
     version: str
     first: int | None = None
     study: str = ""
+    measure: str = "accuracy"

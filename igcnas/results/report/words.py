@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from igcnas.search.records import TrialRecord
 from igcnas.units import counted as counted
 
+_MEASURE = re.compile(r"(?<!balanced )\b([Aa])(ccurac(?:y|ies)\b)")
 # No line begins with a unit.
 _UNIT = re.compile(r"(?<=[\d)]) (?=(?:%|MFLOPs|MB|ms|s|min|h|points|epochs)(?!\w))")
 
@@ -20,6 +21,18 @@ def tied(text: str) -> str:
     '98.1\\xa0% at 0.2\\xa0MFLOPs, 3 seeds'
     """
     return _UNIT.sub("\u00a0", text)
+
+
+def measured(text: str, measure: str) -> str:
+    """Words about accuracies, of a study whose networks are compared by another measure than plain accuracy.
+
+    >>> measured("Validation accuracy, accuracies", "accuracy"), measured("Accuracy, accuracies", "balanced accuracy")
+    ('Validation accuracy, accuracies', 'Balanced accuracy, balanced accuracies')
+    """
+    if measure == "accuracy":
+        return text
+    kind = measure.partition(" ")[0]
+    return _MEASURE.sub(lambda found: (kind.capitalize() if found[1] == "A" else kind) + f" a{found[2]}", text)
 
 
 def listed(words: Sequence[str]) -> str:

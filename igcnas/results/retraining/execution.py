@@ -14,8 +14,7 @@ second.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -64,20 +63,24 @@ class FinalistTraining(Training[Result]):
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Result:
         """Test it, once, and write its weights."""
         from igcnas.modules.lowering import lower
+        from igcnas.network.budget import limit_named
         from igcnas.network.cost import count_plan
-        from igcnas.training.metrics import accuracy
+        from igcnas.training.metrics import scored
+        from igcnas.training.settings import BALANCED
         from igcnas.training.settling import settle_on
         from igcnas.training.tensors import ImageTensors
 
         settle_on(engine.plan, engine.network, data, data.training)
-        measured = count_plan(lower(engine.plan, engine.network).plan)
+        lowered = lower(engine.plan, engine.network).plan
+        measured = count_plan(lowered)
+        others = {name: limit_named(name).of(lowered) for name in trainer.setup.limits}
         test = ImageTensors.of(trainer.dataset.load_test(), trainer.device)
-        percent = accuracy(engine.network, test, data.normalize)
+        scores = scored(engine.network, test, data.normalize, classes=data.num_classes)
         self._write_weights(trainer, engine, data)
         return Result(
             network=self.finalist,
             repeat=self.repeat,
-            test_right=round(percent / 100 * len(test)),
+            test_right=sum(right for _, right in scores.classes),
             test_images=len(test),
             macs=measured.macs,
             params=measured.params,
@@ -85,6 +88,8 @@ class FinalistTraining(Training[Result]):
             seconds=round(engine.seconds, 3),
             device=trainer.device_name,
             failed=None,
+            measured_limits=others,
+            test_classes=scores.classes if self.settings.metric == BALANCED else (),
         )
 
     def failed(self, reason: str, trainer: Trainer) -> Result:
@@ -160,14 +165,3 @@ def retraining(
         for finalist in settings.finalists
     ]
     return Campaign(trainings, note=note)
-
-
-def expected_seconds(
-    trainings: Sequence[Training[Result]], known: Mapping[str, float], *, factor: float
-) -> dict[str, float]:
-    """Seconds of each training by its stem, from those of the study's own by architecture id; others take their mean.
-
-    factor: how much longer a retraining is. NaN where the study knows of none.
-    """
-    typical = sum(known.values()) / len(known) if known else math.nan
-    return {training.stem: factor * known.get(training.architecture.id, typical) for training in trainings}

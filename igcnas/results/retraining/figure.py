@@ -13,6 +13,7 @@ from igcnas.drawing.style import own_style
 from igcnas.results.figures.scale import accuracy_axis
 from igcnas.results.retraining.plan import RetrainSettings
 from igcnas.results.retraining.table import RetrainResults, Row
+from igcnas.training.settings import BALANCED
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def stacked(accuracies: Sequence[float]) -> list[float]:
     return heights
 
 
-def draw(found: RetrainResults, axes: Axes) -> None:
+def draw(found: RetrainResults, axes: Axes, settings: RetrainSettings) -> None:
     """Rows from the best at the top; the band is the margin around the best published mean."""
     rows = found.rows
     reference = next((row for row in rows if row.finalist.name == found.best_published), None)
@@ -62,8 +63,9 @@ def draw(found: RetrainResults, axes: Axes) -> None:
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     grid(axes, axis="x")
+    kind = "balanced accuracy" if settings.training.metric == BALANCED else "accuracy"
     axes.set_xlabel(
-        f"test accuracy (%, {counted(found.test_images, 'image')}; binomial standard error "
+        f"test {kind} (%, {counted(found.test_images, 'image')}; binomial standard error "
         f"{found.binomial_error:.2f} points), "
         "spaced by error rate"
     )
@@ -104,7 +106,7 @@ def accuracies_figure(found: RetrainResults, settings: RetrainSettings, *, title
     """The picture of the results."""
     canvas = new_figure(9.0, 1.6 + 0.55 * len(found.rows))
     axes = canvas.add_subplot()
-    draw(found, axes)
+    draw(found, axes, settings)
     axes.set_title(
         f"{title}: from scratch, {counted(settings.training.epochs, 'epoch')}, {counted(settings.seeds, 'seed')}, on "
         f"{settings.data_name}",

@@ -11,6 +11,7 @@ from igcnas.results.retraining.plan import RetrainSettings
 from igcnas.results.retraining.table import Comparison, RetrainResults, Row
 from igcnas.results.table import Column, Table, p_value, span
 from igcnas.system.harmless import markdown as escaped
+from igcnas.training.settings import BALANCED
 from igcnas.units import counted
 
 NETWORKS = (
@@ -82,6 +83,11 @@ def notes(found: RetrainResults, settings: RetrainSettings) -> list[str]:
         "more seeds do not lower; networks share the images, so that differences suffer less from it.",
         f"First: {found.first}, first of these in the search by validation accuracy, before the test split was read.",
     ]
+    if settings.training.metric == BALANCED:
+        said.append(
+            "Accuracies are balanced ones, as in the search: the mean over classes of the share of their images that "
+            "is right. Their binomial error is that of the counts of each class."
+        )
     if found.best_published is None:
         said.append("No published network fits the budget.")
     else:

@@ -10,13 +10,14 @@ tests, again corrected, ask whether the networks are equivalent within the margi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from igcnas.results.retraining.plan import Finalist, RetrainSettings
 from igcnas.search.records import standard_error
 from igcnas.statistics.intervals import deviation, holm, mean, t_interval, tost, welch
+from igcnas.statistics.noise import balanced_standard_error
 
 LEVEL = 0.05
 VERDICTS = ("better", "worse", "equivalent", "undecided")
@@ -24,7 +25,11 @@ VERDICTS = ("better", "worse", "equivalent", "undecided")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One training. macs and params are of the lowered network; failed: why there is no accuracy, else None."""
+    """One training. macs and params are of the lowered network, and other limits of the budget by their names.
+
+    failed: why there is no accuracy, else None. test_classes: images and right answers of each class, where the study
+    compares by balanced accuracy.
+    """
 
     network: str
     repeat: int
@@ -36,11 +41,24 @@ class Result:
     seconds: float
     device: str
     failed: str | None
+    measured_limits: Mapping[str, int] = field(default_factory=dict)
+    test_classes: tuple[tuple[int, int], ...] = ()
 
     @property
     def test_accuracy(self) -> float:
-        """In percent."""
+        """In percent; where the classes were counted, the balanced accuracy."""
+        if self.test_classes:
+            shares = [right / images for images, right in self.test_classes if images]
+            return 100.0 * sum(shares) / len(shares)
         return 100.0 * self.test_right / self.test_images
+
+    @property
+    def binomial_error(self) -> float:
+        """Binomial standard error of it, in points."""
+        if self.test_classes:
+            images, right = zip(*self.test_classes, strict=True)
+            return balanced_standard_error(images, right)
+        return standard_error(self.test_accuracy, self.test_images)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -133,10 +151,16 @@ def tabulate(settings: RetrainSettings, results: Sequence[Result]) -> RetrainRes
         margin=settings.margin,
         test_images=images,
         test_readings=len(good),
-        binomial_error=standard_error(ordered[0].mean, images),
+        binomial_error=_error(ordered[0], good),
         devices=tuple(sorted({result.device for result in good})),
         reasons=tuple(f"{r.network}, seed {r.repeat}: {r.failed}" for r in results if r.failed is not None),
     )
+
+
+def _error(row: Row, results: Sequence[Result]) -> float:
+    """Binomial standard error at the mean of a row; of a balanced accuracy at its first training."""
+    first = next(result for result in results if result.network == row.finalist.name)
+    return first.binomial_error if first.test_classes else standard_error(row.mean, first.test_images)
 
 
 def _row(finalist: Finalist, results: Sequence[Result], over_budget: int, failed: int, resolution: float) -> Row:
@@ -187,6 +211,6 @@ def _verdict(difference: float, p: float, equivalence: float) -> str:
 
 
 def _used(result: Result, settings: RetrainSettings) -> dict[str, int]:
-    """What the trained network uses of each limit; of those that are not recorded none is exceeded."""
-    counted = {"macs": result.macs, "params": result.params}
+    """What the trained network uses of each limit; what no retraining recorded yet, before that was done, is kept."""
+    counted = {"macs": result.macs, "params": result.params, **result.measured_limits}
     return {name: counted.get(name, 0) for name in settings.budget.limits}

@@ -30,9 +30,13 @@ def frame(study: str | Path) -> pandas.DataFrame:
     it ended; `curve` holds accuracies as text, see `curves`. A training that was taken up after a kill has a pause
     between began and ended that `seconds`, the time in which it was trained, does not have.
     """
-    trials = _trials(_folder(study))
+    from igcnas.search.settings import StudySettings
+
+    folder = _folder(study)
+    trials, settings = _trials(folder), StudySettings.read(folder)
     every = records_of(trials)
-    table = to_frame(every, {trial.number: trial.params for trial in trials})
+    parameters = {trial.number: trial.params for trial in trials}
+    table = to_frame(every, parameters, measure=settings.measure, images=settings.data.validation_images)
     by_number = {trial.number: trial for trial in trials}
     began = [by_number[r.number].datetime_start for r in every]
     ended = [by_number[r.number].datetime_complete for r in every]
@@ -129,21 +133,38 @@ def _typed(table: pandas.DataFrame) -> pandas.DataFrame:
             types[name] = "category"
         elif hints.get(name) in (int, int | None) or name == "n":
             types[name] = "Int64"
-        elif hints.get(name) in (float, float | None) or name in ("mean", "sd"):
+        elif hints.get(name) in (float, float | None) or name in ("mean", "sd", "val_balanced_accuracy"):
             types[name] = "float64"
         elif name not in ("within_budget", "on_front"):
             types[name] = "string"
     return table.astype(types)
 
 
-def to_frame(all_records: Iterable[TrialRecord], parameters: Mapping[int, Mapping[str, Any]]) -> pandas.DataFrame:
-    """A tidy table, one row a training; `parameters` maps trial numbers to searched values (columns param_*)."""
+def to_frame(
+    all_records: Iterable[TrialRecord],
+    parameters: Mapping[int, Mapping[str, Any]],
+    *,
+    measure: str = "accuracy",
+    images: int = 0,
+) -> pandas.DataFrame:
+    """A tidy table, one row a training; `parameters` maps trial numbers to searched values (columns param_*).
+
+    measure: what the study compares by. Where that is balanced accuracy, it stands in val_balanced_accuracy, and
+    val_accuracy is the plain accuracy on the validation `images`; the curve is of the measure.
+    """
     import pandas
 
     rows = []
     for record in all_records:
         row = asdict(record)
         del row["architecture"], row["curve"]
+        right = row.pop("class_right")
+        if measure != "accuracy":
+            row = {
+                f"val_{measure.replace(' ', '_')}" if key == "val_accuracy" else key: value
+                for key, value in row.items()
+            }
+            row |= {"class_right": " ".join(map(str, right)), "val_accuracy": _plain(right, images)}
         row = {_target_column(record) if key == "target" else key: value for key, value in row.items()}
         del row["target_of"]
         row |= {f"measured_{name}": value for name, value in row.pop("measured_limits").items()}
@@ -157,6 +178,12 @@ def to_frame(all_records: Iterable[TrialRecord], parameters: Mapping[int, Mappin
         row |= {f"param_{key}": value for key, value in sorted(parameters.get(record.number, {}).items())}
         rows.append(row)
     return pandas.DataFrame(rows)
+
+
+def _plain(right: Iterable[int], images: int) -> float | None:
+    """Percent of all images that is right, from the right answers of each class; None where they are not known."""
+    counts = tuple(right)
+    return 100.0 * sum(counts) / images if counts and images else None
 
 
 def _target_column(record: TrialRecord) -> str:

@@ -40,7 +40,9 @@ class TrialRecord:
     of lower numbers that were still in training when this one was proposed. origin: where the choices of a searched
     network come from: 'random' (drawn whatever was known), 'sampler', 'changes' (of the best few); '' where a study of
     before does not say, and for others. steps: what trained it: 'eager' (stock PyTorch), 'program' (igcnas's own, on a
-    CPU) or 'graph' (eager steps captured in a CUDA graph); None where a study of before does not say.
+    CPU) or 'graph' (eager steps captured in a CUDA graph); None where a study of before does not say. val_accuracy, and
+    those of the curve, are by the metric of the study: balanced accuracy where it says so, and then class_right has the
+    right answers of each class.
     """
 
     number: int
@@ -62,6 +64,7 @@ class TrialRecord:
     measured_params: int | None = None
     measured_limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     val_accuracy: float | None = None
+    class_right: tuple[int, ...] = ()
     seconds: float | None = None
     device: str | None = None
     steps: str | None = None
@@ -153,6 +156,7 @@ def proposal_attributes(
 
 RESULT_ATTRIBUTES = (
     "val_accuracy",
+    "class_right",
     "seconds",
     "device",
     "steps",
@@ -188,6 +192,7 @@ class _Attributes:
     measured_macs: bounds.Positive | None = None
     measured_params: bounds.Count | None = None
     val_accuracy: bounds.Percent | None = None
+    class_right: tuple[bounds.Count, ...] = ()
     seconds: bounds.Seconds | None = None
     device: str | None = None
     steps: str | None = None

@@ -33,6 +33,7 @@ class _Stored(TypedDict):
     curve: list[tuple[int, float, float]]
     device: NotRequired[str]
     steps: NotRequired[str]
+    class_right: NotRequired[list[int]]
     peak_memory_mb: NotRequired[float | None]
     latency_ms: NotRequired[float | None]
     latency_iqr_ms: NotRequired[float | None]

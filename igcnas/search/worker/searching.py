@@ -23,8 +23,9 @@ from igcnas.system.files import make_folder, remove
 from igcnas.training.checkpoint import write_weights
 from igcnas.training.engine import EpochReport
 from igcnas.training.graph import WARM_UP
-from igcnas.training.settings import TrainingSettings
-from igcnas.training.settling import settled_accuracy
+from igcnas.training.metrics import Scores
+from igcnas.training.settings import BALANCED, TrainingSettings
+from igcnas.training.settling import settled_scores
 from igcnas.training.tensors import ImageTensors, TrainingData
 from igcnas.training.trainer import train
 
@@ -74,10 +75,15 @@ def train_network(
         "peak_memory_mb": trainer.peak_memory_mb(),  # of the training: what follows takes no gradients
         "curve": [[r.epoch, round(r.train_loss, 6), r.val_accuracy] for r in result.curve],
     }
+    metric = trainer.setup.training.metric
+    outcome |= _class_right(result.scores, metric)
     if result.ended_early:
         return leave_result(folder, outcome | {"pruned": True}), True
     network = plan(architecture)
-    outcome["val_accuracy"] = settled_accuracy(network, result.network, trainer.data, result.val_accuracy)
+    settled = settled_scores(network, result.network, trainer.data)
+    if settled is not None:
+        outcome["val_accuracy"] = settled.by(metric)
+        outcome |= _class_right(settled, metric)
     lowered = lower(network, result.network)
     measured = count_plan(lowered.plan)
     outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
@@ -88,6 +94,11 @@ def train_network(
     metadata = {"architecture": architecture.to_json()}
     outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
     return leave_result(folder, outcome), False
+
+
+def _class_right(scores: Scores | None, metric: str) -> dict[str, list[int]]:
+    """Right answers of each class, where the study compares by them."""
+    return {} if scores is None or metric != BALANCED else {"class_right": [right for _, right in scores.classes]}
 
 
 def _latency(trainer: Trainer, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:

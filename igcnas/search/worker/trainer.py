@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from igcnas.data.augmentation import Augmentation
 from igcnas.data.dataset import Dataset
 from igcnas.search.worker.memory import forget_peak, peak_memory_mb
 from igcnas.search.worker.messages import WorkerSetup
 from igcnas.training.device import describe, prepare_device, resolve_device
+from igcnas.training.recipes import recipe_for
 from igcnas.training.tensors import TrainingData
 
 
@@ -48,7 +48,11 @@ class Trainer:
         if setup.images != "none":
             fraction = training.validation_fraction if setup.images == "split" else None
             self._data = TrainingData.split(
-                dataset, self.device, fraction=fraction, seed=training.seed, augmentation=Augmentation()
+                dataset,
+                self.device,
+                fraction=fraction,
+                seed=training.seed,
+                augmentation=recipe_for(training).augmentation,
             )
         self._dataset = None if setup.images == "split" else dataset  # a split is a copy, and what most workers need
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 from igcnas.errors import IgcnasError, unknown_name
@@ -39,8 +41,10 @@ __all__ = [
     "Schedule",
     "choose_recipe",
     "paper_recipe",
+    "recipe_for",
     "short_recipe",
     "short_settings",
+    "with_recipe",
 ]
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in PAPER_RECIPES}
@@ -83,6 +87,41 @@ def short_recipe(settings: TrainingSettings) -> Recipe:
         gradient_clip=settings.gradient_clip,
         grouping=settings.grouping,
     )
+
+
+def recipe_for(settings: TrainingSettings) -> Recipe:
+    """The recipe by which a study with these settings trains its networks: its own, else the short one.
+
+    Everything that trains networks of a study asks here. IgcnasError where the settings hold none that can be read.
+    """
+    if settings.recipe is None:
+        return short_recipe(settings)
+    own = Recipe.from_dict(settings.recipe)
+    return own.adapted(epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate)
+
+
+def with_recipe(settings: TrainingSettings, recipe: Recipe) -> TrainingSettings:
+    """These settings with this recipe; it is only named where it is another than the short one of its numbers.
+
+    Rules of learned groups that the recipe leaves as they are by default are those of a search.
+    """
+    if recipe.grouping == GroupingRules():
+        recipe = replace(recipe, grouping=settings.grouping)
+    numbers = replace(
+        settings,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        momentum=recipe.optimizer.momentum,
+        weight_decay=recipe.decay.weights,
+        gradient_clip=0.0 if recipe.gradient_clip is None else recipe.gradient_clip,
+        label_smoothing=recipe.label_smoothing,
+        warmup=recipe.schedule.warmup or 0.0,
+        grouping=recipe.grouping,
+        recipe=None,
+    )
+    short = numbers.gradient_clip > 0 and short_recipe(numbers) == replace(recipe, name="short")
+    return numbers if short else replace(numbers, recipe=json.loads(json.dumps(recipe.to_dict())))
 
 
 def paper_recipe(family: str, height: int) -> Recipe:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from igcnas.data.augmentation import Augmentation
 from igcnas.errors import IgcnasError
 from igcnas.network.grouping.rules import GroupingRules
-from igcnas.system.bounds import AboveZero, Batch, BelowOne, Epochs
+from igcnas.system.bounds import AboveZero, Batch, BelowOne, Epochs, NotNegative, UpToOne
 from igcnas.system.checking import check
 from igcnas.system.reading import as_kind
 from igcnas.training.recipes.parts import (
@@ -44,6 +44,8 @@ __all__ = [
 # Fields that say where a recipe is from and change no training.
 WORDS = ("source", "files", "ours")
 BESIDES = "besides"  # key of `ours` for what no field holds
+# Values that do nothing, of parts that no paper has.
+_UNUSED = {"class_weights": "none", "averaging": 0.0, "mixup": 0.0, "cutmix": 0.0, "distillation": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,12 @@ class Recipe:
 
     The learning rate of a parameter is learning_rate * rates.(its kind) * the schedule; grouping.learning_rate, a
     multiple of that of the weights, gives that of what decides groups. dropout: of single features, before the linear
-    layer. gradient_clip: largest norm of all gradients together, None for none.
+    layer. gradient_clip: largest norm of all gradients together, None for none. class_weights: 'balanced' weighs the
+    loss of each image by images / (classes * images of its class), of the training images: 1 on average over them.
+    averaging: the share of the training over which the weights are averaged at its end, 0 for the last weights
+    (igcnas/training/averaging.py). mixup, cutmix: the parameter of the Beta distribution from which the shares of two
+    images are drawn, 0 for none. distillation: the share of a teacher's answers in the targets, where there is a
+    teacher (igcnas/training/targets.py).
 
     source: paper and repository. files: the values that stand in a file of it, by file. ours: the values that are our
     choice, each with the reason; what no field holds, under 'besides'. A value is named as 'optimizer.momentum', or
@@ -74,10 +81,15 @@ class Recipe:
     gradient_clip: AboveZero | None = None
     dropout: BelowOne = 0.0
     channel_dropout: ChannelDropout = field(default_factory=ChannelDropout)
+    averaging: BelowOne = 0.0
+    mixup: NotNegative = 0.0
+    cutmix: NotNegative = 0.0
+    distillation: UpToOne = 0.0
     norm: NormConstants = field(default_factory=NormConstants)
     first: FirstWeights = field(default_factory=FirstWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
     grouping: GroupingRules = field(default_factory=GroupingRules)
+    class_weights: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         check(self)
@@ -101,9 +113,9 @@ class Recipe:
         Those of grouping are the ones that `files` or `ours` name, or that are not as usual.
         """
         for part in self.__slots__:
-            if part == "name" or part in WORDS:
-                continue
             value = getattr(self, part)
+            if part == "name" or part in WORDS or _UNUSED.get(part) == value:
+                continue
             if not dataclasses.is_dataclass(value):
                 yield part, value
                 continue
@@ -137,6 +149,7 @@ class Recipe:
             "channel_dropout.at": bool(self.channel_dropout.at),
             "norm.residual_momentum": self.norm.residual_momentum is not None,
             "first.std": self.first.linear == "normal",
+            "augmentation.erase": self.augmentation.erase > 0,
             "augmentation.pad": crop == "pad",
             "augmentation.fill": crop == "pad",
             "augmentation.scale": crop in ("area", "short-side"),

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from igcnas.data.augmentation import Augmentation
-from igcnas.data.dataset import Dataset
+from igcnas.data.dataset import Dataset, split_indices
 from igcnas.data.examination import Examined, examine, largest_class
 from igcnas.data.headers import all_grey, check_files, equal_files, without_bad
 from igcnas.data.listing import FolderListing, check_classes, list_image_folder
 from igcnas.data.loading import load_dataset
 from igcnas.data.origin import together
+from igcnas.data.splitting import split_notes
 from igcnas.errors import DataError
 from igcnas.training.distributed import ALONE, World
 from igcnas.training.source import Batches, Source
@@ -185,6 +187,8 @@ class Streamed:
         for path, label, (size, _) in zip(train.paths, train.labels.tolist(), train.stamps, strict=True):
             place = Path(path).relative_to(self.folder.root).as_posix()
             digest.update(os.fsencode(f"{place}\0{label}\0{size}\n"))
+        if train.groups is not None:
+            digest.update(np.ascontiguousarray(train.groups, dtype="<i8").data)
         return digest.hexdigest()[:16]
 
     def examined(self, *, fraction: float, seed: int) -> Examined:
@@ -198,6 +202,10 @@ class Streamed:
             notes += ("whether test images are among the training images too is not looked for, they are too many",)
         elif equal:
             notes += (f"{equal:,} test images are among the training or validation images too, byte for byte",)
+        if folder.train.groups is not None and not self.own_validation:
+            labels, what = folder.train.labels, "to validate on"
+            _, leave = split_indices(labels, folder.train.groups, fraction=fraction, seed=seed)
+            notes += split_notes(labels, leave, fraction=fraction, what=what, classes=folder.classes)
         return Examined(
             train=len(train.labels),
             validation=len(validation.labels),
@@ -243,6 +251,7 @@ def open_data(
     memory_limit_gb: float = MEMORY_LIMIT_GB,
     skip_bad: bool = False,
     own_validation: bool = True,
+    groups: str | None = None,
 ) -> RunData:
     """The data of a spec (see load_dataset).
 
@@ -251,7 +260,7 @@ def open_data(
     """
     kind, _, place = spec.partition(":")
     if kind == "imagefolder" and place and stream is not False:
-        folder = list_image_folder(Path(place).expanduser(), own_validation=own_validation)
+        folder = list_image_folder(Path(place).expanduser(), own_validation=own_validation, groups=groups)
         size = image_size
         decoded = 0 if size is None else 3 * size * size * len(folder.train.labels)
         if stream or decoded > memory_limit_gb * 1e9:
@@ -264,7 +273,14 @@ def open_data(
     elif stream:
         raise DataError(f"--stream does not apply to {spec!r}; it is for imagefolder:PATH, leave it out")
     return InMemory(
-        load_dataset(spec, data_dir=data_dir, image_size=image_size, skip_bad=skip_bad, own_validation=own_validation)
+        load_dataset(
+            spec,
+            data_dir=data_dir,
+            image_size=image_size,
+            skip_bad=skip_bad,
+            own_validation=own_validation,
+            groups=groups,
+        )
     )
 
 

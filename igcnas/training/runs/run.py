@@ -30,6 +30,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from igcnas.data.groups import portable
 from igcnas.errors import StudyError, TrainingError
 from igcnas.modules.build import build
 from igcnas.modules.lowering import lower
@@ -272,6 +273,7 @@ class _Files:
                 "seed": data.seed,
                 "own_validation": data.own_validation,
                 "skip_bad": data.skip_bad,
+                "groups": portable(data.groups),
                 "crop": self.settings.recipe.augmentation.crop,
                 "centre": self.settings.recipe.augmentation.centre,
             },

@@ -42,6 +42,7 @@ class RunDataSettings:
     seed: bounds.Seed
     own_validation: bool = False
     skip_bad: bool = False
+    groups: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,8 @@ class RunSettings:
         """
         mine, theirs = (_flat(data) for data in (self.to_dict(), RunSettings.from_dict(found).to_dict()))
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if mine.get(key) != theirs.get(key)]
+        if self.data.groups is not None and theirs["data.groups"] is not None:
+            keys = [key for key in keys if key != "data.groups"]  # a file that may lie elsewhere now
         told = [key for key in keys if key not in _MAY_CHANGE and not key.startswith(_WORDS)]
         return [f"{key}: {theirs.get(key)} -> {mine.get(key)}" for key in told]
 
@@ -113,7 +116,7 @@ class RunSettings:
 def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
     """One level; the architecture, whose stages would be a hundred lines, as its label."""
     flat = flatten({"engine": _FIRST_ENGINE} | {key: value for key, value in data.items() if key != "architecture"})
-    flat = {"data.own_validation": False, "data.skip_bad": False} | flat
+    flat = {"data.own_validation": False, "data.skip_bad": False, "data.groups": None} | flat
     architecture = Architecture.from_dict(data["architecture"])
     return {**flat, "architecture": f"{architecture.label()} (id {architecture.id})"}
 

@@ -110,7 +110,7 @@ def score_searched(study: Study) -> list[tuple[TrialRecord, float]]:
     from igcnas.search.observing import observed
     from igcnas.search.proposals import Judge
 
-    judge = Judge.of(observed(study.records, study.parameters, study.objective), images=study.images)
+    judge = Judge.of(observed(study.records, study.parameters, study.objective), images=study.settings.effective_images)
     found = []
     for record in study.records:
         if record.searched and record.state in ("complete", "pruned") and record.accuracies:

@@ -21,6 +21,8 @@ from igcnas.results.report.numbers.trust import Trust
 from igcnas.search.provenance import Run, runs
 from igcnas.search.records import counted, exports_of
 from igcnas.search.study import Study
+from igcnas.training.recipes import recipe_for
+from igcnas.training.recipes.choosing import recipe_options, recipe_words
 
 SEARCH = "search"
 
@@ -31,7 +33,8 @@ class Provenance:
 
     runs: with the name of what each made, 'search' or a folder; none of a study of before. test_readings: times that
     the test split was read, by what did it; an export counts once, though it may have been made again. command: of a
-    new study like this.
+    new study like this. recipe: by which it trains, in words; tuned: how that was found, "" where the user
+    gave it.
     """
 
     space: str
@@ -50,6 +53,8 @@ class Provenance:
     pruner: str
     seed: int
     training: Mapping[str, Any]
+    recipe: str
+    tuned: str
     runs: tuple[tuple[str, Run], ...]
     test_readings: Mapping[str, int]
     command: str
@@ -81,6 +86,8 @@ def provenance_of(study: Study, trust: Trust) -> Provenance:
         pruner=settings.pruner,
         seed=settings.seed,
         training=asdict(settings.training),
+        recipe=recipe_words(recipe_for(settings.training)),
+        tuned="" if settings.tuning is None else f"{settings.tuning.words()}; at first {settings.tuning.tried_words()}",
         runs=tuple(_recorded(study, trust)),
         test_readings=readings,
         command=command_of(study),
@@ -126,12 +133,15 @@ def command_of(study: Study) -> str:
         words += ["--data-dir", settings.data.data_dir]
     if settings.data.image_size is not None:
         words += ["--image-size", str(settings.data.image_size)]
+    if settings.data.groups is not None:
+        words += ["--groups", settings.data.groups]
     words += ["--space", settings.space_path, "--objective", settings.objective, "--sampler", settings.sampler]
     words += ["--networks", str(counted(study.records)), "--epochs", str(training.epochs), "--seed", str(settings.seed)]
     if settings.pruner != "none":
         words += ["--pruner", settings.pruner, "--min-epochs", str(settings.min_epochs)]
     if not settings.baselines:
         words.append("--no-baselines")
+    words += recipe_options(training)
     return shlex.join([*words, "--engine", training.engine, "--study", study.name, *_place(study.folder)])
 
 

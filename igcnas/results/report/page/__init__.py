@@ -24,6 +24,7 @@ from igcnas.results.report.page.chart import Point, compute_chart
 from igcnas.results.report.page.curves import CurveAxes
 from igcnas.results.report.page.networks import best, shown, table, tip, title
 from igcnas.results.report.page.pictures import Library, data_uri
+from igcnas.results.report.words import measured
 from igcnas.system import harmless
 
 __all__ = ["render"]
@@ -45,6 +46,8 @@ def render(report: Report) -> str:
     """The whole page."""
     chart, axes, library = compute_chart(report), CurveAxes.of(report.networks), Library()
     networks = [_allowed(shown(network, report, axes, library)) for network in report.networks]
+    for network in networks:
+        network["facts"] = [[measured(name, report.measure), value] for name, value in network["facts"]]
     chosen = best(report)
     columns, rows = table(report.networks)
     data = {"networks": networks, "pictures": library.packed(), "chosen": chosen.number if chosen else None}
@@ -59,11 +62,12 @@ def render(report: Report) -> str:
             axes=axes,
             chosen=next((network for network in networks if chosen and network["number"] == chosen.number), None),
             pictures=[Markup(svg) for svg in library.pictures],
-            columns=columns,
+            columns=[(measured(heading, report.measure), number) for heading, number in columns],
             rows=rows,
             numbers={str(network.number) for network in report.networks},
             long=len(report.networks) > _PRINTED_ROWS,
             data=data,
+            measured=lambda text: measured(text, report.measure),
             css=Markup(_part("page.css")),
             script=Markup(script),
             # The page may run this script and no other, whatever came into it by a name, and may load nothing.

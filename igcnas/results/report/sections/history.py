@@ -97,7 +97,7 @@ def history_drawings(study: Study, history: History) -> list[Drawing]:
     both = history.reference_cost is not None
     figure = new_figure(10.0 if both else 6.5, 3.6)
     panels = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
-    draw_best(history, panels[0], images=study.images)
+    draw_best(history, panels[0], images=study.images, measure=study.measure)
     if both:
         draw_hypervolume(history, panels[1])
     figure.legend(loc="outside upper left", ncols=5, fontsize=8, frameon=False)
@@ -116,7 +116,7 @@ def history_drawings(study: Study, history: History) -> list[Drawing]:
     ]
 
 
-def draw_best(history: History, axes: Axes, *, images: int) -> None:
+def draw_best(history: History, axes: Axes, *, images: int, measure: str = "accuracy") -> None:
     """Points, and the staircase of the best."""
     shown = [moment for moment in history.moments if moment.accuracy is not None]
     for kind, colour, marker, label in _KINDS:
@@ -144,7 +144,7 @@ def draw_best(history: History, axes: Axes, *, images: int) -> None:
         label="highest so far",
     )
     accuracy_axis(axes, [moment.accuracy or 0.0 for moment in shown], apart=0.07)
-    axes.set_ylabel(f"validation accuracy (%, {counted(images, 'image')})")
+    axes.set_ylabel(f"validation {measure} (%, {counted(images, 'image')})")
     axes.set_xlabel("networks trained or pruned so far")
     _tidy(axes)
 

@@ -93,7 +93,7 @@ def _commands(study: Study, found: Provenance) -> tuple[str, ...]:
 
 def _settings_table(found: Provenance) -> Table:
     channels, height, width = found.input_shape
-    training = {key: value for key, value in found.training.items() if key != "grouping"}
+    training = {key: value for key, value in found.training.items() if key not in ("grouping", "recipe")}
     usual = asdict(GroupingRules())
     rules = {key: value for key, value in found.training["grouping"].items() if value != usual[key]}
     size = "" if found.structures is None else f"; {counted(found.structures, 'structure')}, each at every width"
@@ -115,6 +115,8 @@ def _settings_table(found: Provenance) -> Table:
         ("sampler", found.sampler),
         ("pruner", found.pruner),
         ("seed", str(found.seed)),
+        ("recipe", found.recipe),
+        *([("recipe as tuned", found.tuned)] if found.tuned else []),
         ("training", _words(training)),
         ("learned groups", _words(rules) or "by the default rules"),
     ]
