@@ -18,9 +18,11 @@ def data_help() -> str:
     return f"{known}, or NAME[:PATH] of an installed package"
 
 
-def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which images, at which size."""
-    parser.add_argument("--data", default="digits", metavar="SPEC", help=f"{data_help()} (default: %(default)s)")
+def add_source_arguments(
+    parser: argparse.ArgumentParser, *, default: str | None = "digits", said: str = "%(default)s"
+) -> None:
+    """Which images, at which size. said: the default in words."""
+    parser.add_argument("--data", default=default, metavar="SPEC", help=f"{data_help()} (default: {said})")
     add_place_arguments(parser)
 
 
@@ -43,9 +45,11 @@ def add_groups(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """All options of data that may be streamed, and the device."""
-    add_source_arguments(parser)
+def add_data_arguments(
+    parser: argparse.ArgumentParser, *, default: str | None = "digits", said: str = "%(default)s"
+) -> None:
+    """All options of data that may be streamed, and the device. said: the default data in words."""
+    add_source_arguments(parser, default=default, said=said)
     add_groups(parser)
     add = parser.add_argument
     add(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.results.best import Exported
 from igcnas.training.runs.weights import BEST, LAST, Checkpoint
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.data.preparation import Preparation
@@ -158,7 +159,7 @@ def _facts_of(folder: Path, file: Path) -> dict[str, str]:
     summary = read_summary(folder) if file.name == BEST else None
     if summary is not None:
         facts["training"] = (
-            f"recipe {summary['recipe']}, {summary['epochs']} epochs, batch {summary['batch_size']}, seed "
+            f"recipe {summary['recipe']}, {counted(summary['epochs'], 'epoch')}, batch {summary['batch_size']}, seed "
             f"{summary['seed']}; epoch {summary['best_epoch']} chosen by {summary['chosen_by']}"
         )
         for split in ("validation", "test"):

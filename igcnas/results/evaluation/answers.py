@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class Mistake:
     label: int
     answer: int
     share: float
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] = field(metadata={"plain": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from igcnas.results.evaluation.answers import Answers
 from igcnas.results.evaluation.temperature import log_shares, negative_log_likelihood
 from igcnas.statistics.intervals import Interval, wilson_interval
+from igcnas.system import bounds
 
 BINS = 10
 TOPS = (1, 2, 3, 5)
@@ -24,8 +25,8 @@ TOPS = (1, 2, 3, 5)
 class Share:
     """So many of so many. value: None of none."""
 
-    right: int
-    images: int
+    right: bounds.Count
+    images: bounds.Count
 
     @property
     def value(self) -> float | None:
@@ -36,6 +37,14 @@ class Share:
     def interval(self) -> Interval | None:
         """Of the probability behind it."""
         return wilson_interval(self.right, self.images) if self.images else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top:
+    """How often the label is among the first k answers."""
+
+    k: bounds.Positive
+    share: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +66,9 @@ class Bin:
 
     low: float
     high: float
-    images: int
-    share: float
-    right: int
+    images: bounds.Count
+    share: bounds.UpToOne
+    right: bounds.Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +79,8 @@ class Calibration:
     mean negative log-likelihood, in nats.
     """
 
-    temperature: float
-    error: float
+    temperature: bounds.AboveZero
+    error: bounds.UpToOne
     likelihood: float
     bins: tuple[Bin, ...]
 
@@ -80,25 +89,25 @@ class Calibration:
 class Evaluation:
     """A network on one split.
 
-    tops: how often the label is among the first k answers, by k. balanced: mean recall of the classes that have images.
+    tops: for k from 1 on. balanced: mean recall of the classes that have images.
     largest: the name of the largest class, and its share: the accuracy of always answering it. calibration: as the
     network is, and where a temperature is known with it.
     """
 
     split: str
-    images: int
+    images: bounds.Positive
     classes: tuple[str, ...]
-    tops: dict[int, Share]
-    balanced: float
+    tops: tuple[Top, ...]
+    balanced: bounds.UpToOne
     largest: tuple[str, Share]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[bounds.Count, ...], ...]
     scores: tuple[ClassScores, ...]
     calibration: tuple[Calibration, ...]
 
     @property
     def accuracy(self) -> Share:
         """How often the first answer is right."""
-        return self.tops[1]
+        return self.tops[0].share
 
 
 def evaluated(answers: Answers, classes: Sequence[str], *, split: str, temperature: float | None = None) -> Evaluation:
@@ -111,11 +120,11 @@ def evaluated(answers: Answers, classes: Sequence[str], *, split: str, temperatu
     np.add.at(confusion, (labels, chosen), 1)
     sizes = confusion.sum(1)
     largest = int(sizes.argmax())
-    tops = {
-        k: Share(right=int((order[:, :k] == labels[:, None]).any(1).sum()), images=len(labels))
+    tops = tuple(
+        Top(k=k, share=Share(right=int((order[:, :k] == labels[:, None]).any(1).sum()), images=len(labels)))
         for k in TOPS
         if k == 1 or k < count
-    }
+    )
     present = sizes > 0
     return Evaluation(
         split=split,
