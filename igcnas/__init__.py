@@ -17,7 +17,8 @@ __version__ = "0.1.0"
 
 install()
 
-# The public names that are loaded when they are asked for (type checkers read __init__.pyi); `search` is the package igcnas.search, which can be called.
+# The public names that are loaded when they are asked for (type checkers read __init__.pyi); `search` is the package
+# igcnas.search, which can be called.
 _LATER = {
     "Callback": "igcnas.search.callbacks",
     "MLflow": "igcnas.api.trackers",

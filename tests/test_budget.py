@@ -119,7 +119,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with a budget of parameters alone, and one of both, searched by real workers."""
     root = tmp_path_factory.mktemp("studies")
     common = ["--networks", "6", "--epochs", "1", "--seeds", "1", "--workers", "1", "--no-export", "--studies-dir"]
-    assert main(["search", "--budget-params", "6000", "--space", "igcv1", *common, str(root)]) == 0
+    assert main(["search", "--budget-params", "6000", *common, str(root)]) == 0
     both = ["--budget-mflops", "0.1", "--budget-params", "4000", "--study", "both"]
     assert main(["search", *both, "--space", "igcv3", *common, str(root)]) == 0
     return root
@@ -131,7 +131,7 @@ def settings(studies: Path) -> StudySettings:
 
 
 def test_no_network_of_a_study_is_over_any_of_its_limits(studies):
-    for name, limits in (("digits-igcv1-6kparams", {"params": 6000}), ("both", {"macs": 100_000, "params": 4000})):
+    for name, limits in (("digits-all-6kparams", {"params": 6000}), ("both", {"macs": 100_000, "params": 4000})):
         study = Study.named(name, studies)
         assert study.budget == Budget(limits)
         assert len(study.networks) == 6
@@ -142,7 +142,7 @@ def test_no_network_of_a_study_is_over_any_of_its_limits(studies):
 
 
 def test_parameters_alone_spread_the_targets_of_a_front_over_parameters(studies):
-    study = Study.named("digits-igcv1-6kparams", studies)
+    study = Study.named("digits-all-6kparams", studies)
     assert {record.target_of for record in study.records} == {"params"}
     targets = [record.target for record in study.records if record.searched]
     assert all(600 <= target <= 6000 for target in targets)
@@ -161,11 +161,11 @@ def test_commands_say_both_limits(studies, capsys):
     assert main(["status", "both", "--json", *place]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["budget_macs"], found["budget_params"]) == (100_000, 4000)
-    assert main(["plot", "digits-igcv1-6kparams", *place]) == 0
-    assert main(["report", "digits-igcv1-6kparams", "--no-importance", *place]) == 0
-    page = (studies / "digits-igcv1-6kparams" / "report.html").read_text(encoding="utf-8")
+    assert main(["plot", "digits-all-6kparams", *place]) == 0
+    assert main(["report", "digits-all-6kparams", "--no-importance", *place]) == 0
+    page = (studies / "digits-all-6kparams" / "report.html").read_text(encoding="utf-8")
     assert "6 k params" in page
-    assert "--budget-params 6000" in command_of(Study.named("digits-igcv1-6kparams", studies))
+    assert "--budget-params 6000" in command_of(Study.named("digits-all-6kparams", studies))
 
 
 def test_the_same_command_goes_on_and_another_limit_is_another_study(studies, capsys):

@@ -73,6 +73,7 @@ NETWORKS: dict[str, tuple[Architecture, dict[str, Any]]] = {
     "dgc": (network(BasicBlock(grouping=DynamicChannels(heads=2, keep=0.25))), {}),
     "dgc, ties": (network(BasicBlock(grouping=DynamicChannels(heads=2, keep=0.25, ties="dropped"))), {}),
     "dropout": (FIXED, {"dropout": 0.5}),
+    "weights of classes": (FIXED, {"class_weights": "balanced"}),
     "dampening": (FIXED, {"optimizer": dataclasses.replace(RECIPE.optimizer, nesterov=False, dampening=0.5)}),
 }
 

@@ -12,8 +12,8 @@ def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None =
 
     Args:
         folder: what a search, `igcnas finish` or `igcnas export` wrote, such as studies/NAME/final.
-        runtime: 'onnx' for ONNX Runtime, 'torch' for the folder's model.py, which is a program: run none that you do not
-            trust.
+        runtime: 'onnx' for ONNX Runtime, 'torch' for the folder's model.py, which is a program: run none that you do
+            not trust.
         threads: of the runtime; None: as many as it likes.
 
     Raises:

@@ -17,6 +17,7 @@ from igcnas.cli import (
     export,
     finish,
     importance,
+    init,
     networks,
     plot,
     predict,
@@ -31,6 +32,7 @@ from igcnas.cli import (
 from igcnas.cli.common import Parser
 
 _COMMANDS = (
+    init,
     search,
     train,
     evaluate,

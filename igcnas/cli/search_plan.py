@@ -54,7 +54,7 @@ def announce(
         f"data      {settings.data.name}: {shape}, {units.counted(len(settings.data.classes), 'class', 'classes')}, "
         f"{settings.data.validation_images} validation images"
     )
-    drawn = drawn_by_seed(settings.training.validation_fraction)
+    drawn = drawn_by_seed(settings.training.validation_fraction, in_groups=settings.data.groups is not None)
     for line in (*split_lines(examined, drawn=drawn), *balance_lines(settings.data, settings.measure)):
         print(line)
     print(

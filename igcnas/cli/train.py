@@ -15,7 +15,6 @@ from igcnas.cli.data_lines import majority_lines
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.engine import add_engine, before_training, begun_engine, chosen_engine
 from igcnas.cli.output import add_output_arguments, begin_result
-from igcnas.data.groups import placed
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
 from igcnas.network.literature import family
@@ -321,6 +320,7 @@ def _family_name(arguments: argparse.Namespace, architecture: Architecture) -> s
 
 
 def _settings(arguments: argparse.Namespace, architecture: Architecture, recipe: Recipe, data: RunData) -> RunSettings:
+    from igcnas.data.groups import placed
     from igcnas.training.runs.settings import RunDataSettings, RunSettings
     from igcnas.training.runs.weights import file_hash
 

@@ -118,7 +118,8 @@ def list_image_folder(root: Path, *, own_validation: bool = True, groups: str | 
             names = [_shown(name) for name in classes]
             notes += split_notes(train.labels, leave, fraction=HELD_OUT_FRACTION, what="to test on", classes=names)
         train, test = train.take(stay), train.take(leave)
-        words["test"] = f"{HELD_OUT_FRACTION:.0%} of each class of {words['train']}, the same for every seed"
+        whole = "" if groups is None else ", in whole groups"
+        words["test"] = f"{HELD_OUT_FRACTION:.0%} of each class of {words['train']}{whole}, the same for every seed"
     return FolderListing(
         root=root,
         name=_shown(root.name),

@@ -254,18 +254,10 @@ class StudySettings:
 
 def settings_of(data: Any, where: Path, *, advice: str) -> StudySettings:
     """The settings that plain data describe; StudyError where they do not."""
-    return _with_today(as_kind(data, StudySettings, where=str(where), advice=advice), where, advice)
+    from igcnas.training.recipes import as_today
 
-
-def _with_today(settings: StudySettings, path: Path, advice: str) -> StudySettings:
-    """The settings with a recipe that has every field of today's; StudyError where it is none."""
-    from igcnas.training.recipes import Recipe
-
-    if settings.training.recipe is None:
-        return settings
-    recipe = as_kind(dict(settings.training.recipe), Recipe, where=f"{path}, recipe,", advice=advice)
-    plain = json.loads(json.dumps(recipe.to_dict()))
-    return replace(settings, training=replace(settings.training, recipe=plain))
+    found = as_kind(data, StudySettings, where=str(where), advice=advice)
+    return replace(found, training=as_today(found.training, where=str(where), advice=advice))
 
 
 def _with_whole_recipe(flat: dict[str, Any], training: TrainingSettings) -> dict[str, Any]:

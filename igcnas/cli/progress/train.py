@@ -57,7 +57,8 @@ class TrainProgress(AbstractContextManager["TrainProgress"]):
         share = settings.data.validation
         if share is None:
             examined = dataclasses.replace(examined, train=examined.train + examined.validation, validation=0)
-        for line in split_lines(examined, drawn=drawn_by_seed(share or 0.0)):
+        drawn = drawn_by_seed(share or 0.0, in_groups=settings.data.groups is not None)
+        for line in split_lines(examined, drawn=drawn):
             self.note(line)
         together = f", {processes} processes" if processes > 1 else ""
         self.note(

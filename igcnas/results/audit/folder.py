@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from igcnas.search.records import TrialRecord
 from igcnas.system import bounds
 from igcnas.system.files import make_folder, write_text
 from igcnas.system.reading import as_kind, read_json
+from igcnas.training.recipes import as_today
 from igcnas.training.settings import TrainingSettings, flatten, with_first_engine
 
 _FORMAT = 1
@@ -129,6 +130,7 @@ def read_settings(folder: Path) -> tuple[AuditSettings, Sample]:
     data["training"] = with_first_engine(data.get("training"))
     written = as_kind(data, _Written, where=str(path), advice=advice)
     settings = AuditSettings(**{name: getattr(written, name) for name in AuditSettings.__dataclass_fields__})
+    settings = replace(settings, training=as_today(settings.training, where=str(path), advice=advice))
     known = set(written.sample.ids)
     if any(m.number not in known or not 0 <= m.band < len(written.sample.limits) for m in written.sample.members):
         raise StudyError(f"{path} is damaged (sample.members: not of its ids and bands); {advice}")

@@ -83,7 +83,7 @@ def draw_fronts(found: Comparison, axes: Axes) -> None:
     axes.set_xscale("log")
     accuracy_axis(axes, [accuracy for curve in found.curves for accuracy in curve.means])
     axes.set_xlabel(name)
-    axes.set_ylabel("validation accuracy (%), spaced by error rate")
+    axes.set_ylabel(f"validation {found.measure} (%), spaced by error rate")
     axes.set_title("Front: best mean over seeds at or under each cost", fontsize=9.5, loc="left")
 
 

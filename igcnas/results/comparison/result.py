@@ -115,6 +115,7 @@ class Comparison:
     bests: tuple[Two, ...]
     curves: tuple[Curve, ...]
     notes: tuple[str, ...]
+    measure: str = "accuracy"
 
 
 def compare(methods: Sequence[Method], *, reference_accuracy: float | None = None) -> Comparison:
@@ -157,6 +158,7 @@ def compare(methods: Sequence[Method], *, reference_accuracy: float | None = Non
             _curve(search, method.name, scale, steps[search.name]) for method in methods for search in method.searches
         ),
         notes=(*_notes(searches, common), *_same_seeds(methods)),
+        measure=searches[0].measure,
     )
 
 

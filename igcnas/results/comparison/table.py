@@ -90,11 +90,12 @@ def notes(found: Comparison) -> list[str]:
     axis = found.scale.objective.axis
     size, name = axis.size, axis.unit
     return [
-        f"Hypervolume: points of accuracy above {found.scale.reference_accuracy:g} %, times octaves of cost below "
-        f"{found.scale.reference_cost / size:.3g} {name}; the same reference for all. Fronts are of means over seeds, "
-        "baselines included; the highest of many means is lucky, so it is what a search believes, and more than "
+        f"Hypervolume: points of {found.measure} above {found.scale.reference_accuracy:g} %, times octaves of cost "
+        f"below {found.scale.reference_cost / size:.3g} {name}; the same reference for all. Fronts are of means over "
+        "seeds, baselines included; the highest of many means is lucky, so it is what a search believes, and more than "
         "its networks are worth.",
-        "best: the accuracy that is expected of the leader, once luck is taken off; its mean, sd and n are beside it.",
+        f"best: the {found.measure} that is expected of the leader, once luck is taken off; its mean, sd and n are "
+        "beside it.",
         f"Tested are hypervolume and best after the first {counted(found.common_networks, 'network')} of each "
         f"search, pruned ones "
         "included, by permutation; a search is one value.",

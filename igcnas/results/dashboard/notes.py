@@ -27,7 +27,7 @@ def network_note(
     rows = [
         ("network", f"`{record.architecture.id}`: {_kind(record)}"),
         ("cost", _cost(record, settings)),
-        ("accuracy", _accuracy(record)),
+        (settings.measure, _accuracy(record)),
         ("training", _training(record)),
     ]
     if network is not None and network.n > 1:
@@ -40,7 +40,7 @@ def network_note(
         apart = -(-len(record.curve) // _MOST_EPOCHS)
         some = [point for point in record.curve if point[0] % apart == 0 or point is record.curve[-1]]
         epochs = [(str(epoch), f"{loss:.4f}", f"{accuracy:.2f}") for epoch, loss, accuracy in some]
-        parts.append(_table(("epoch", "training loss", "validation accuracy, %"), epochs))
+        parts.append(_table(("epoch", "training loss", f"validation {settings.measure}, %"), epochs))
     return "\n\n".join(filter(None, parts))
 
 

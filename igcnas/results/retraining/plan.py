@@ -25,6 +25,7 @@ from igcnas.statistics.intervals import mean
 from igcnas.system import bounds
 from igcnas.system.files import write_text
 from igcnas.system.reading import as_kind, read_json
+from igcnas.training.recipes import as_today
 from igcnas.training.settings import TrainingSettings, flatten, network_seed, with_first_engine
 
 FILE = "settings.json"
@@ -96,6 +97,7 @@ class RetrainSettings:
         plain = {**data, "training": with_first_engine(data.get("training"))}
         written = as_kind(plain, _Written, where=where, advice=_ADVICE)
         fields = {name: getattr(written, name) for name in RetrainSettings.__dataclass_fields__}
+        fields["training"] = as_today(written.training, where=where, advice=_ADVICE)
         try:
             fields["finalists"] = tuple(one.finalist() for one in written.finalists)
             return RetrainSettings(**fields)

@@ -156,7 +156,6 @@ def proposal_attributes(
 
 RESULT_ATTRIBUTES = (
     "val_accuracy",
-    "class_right",
     "seconds",
     "device",
     "steps",
@@ -254,6 +253,7 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         curve=found.curve,
         target=_target(found, trial.number),
         measured_limits=found.measured_limits if ended else {},
+        class_right=found.class_right if ended else (),
         **{key: getattr(found, key) for key in _PROPOSED},
         **results,
     )

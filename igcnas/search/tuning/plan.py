@@ -40,10 +40,10 @@ def candidates(settings: TrainingSettings) -> dict[str, TrainingSettings]:
     recipe = recipe_for(settings)
     decay = recipe.decay.weights
     changes = {
-        "learning rate x 2": Changes(learning_rate=2 * recipe.learning_rate),
-        "learning rate / 2": Changes(learning_rate=recipe.learning_rate / 2),
-        "weight decay x 4": Changes(weight_decay=4 * decay if decay else 1e-4),
-        "weight decay / 4": Changes(weight_decay=decay / 4),
+        "learning rate x 3": Changes(learning_rate=_round(3 * recipe.learning_rate)),
+        "learning rate / 3": Changes(learning_rate=_round(recipe.learning_rate / 3)),
+        "weight decay x 4": Changes(weight_decay=_round(4 * decay) if decay else 1e-4),
+        "weight decay / 4": Changes(weight_decay=_round(decay / 4)),
         "strong augmentation": Changes(augment="strong"),
         "standard augmentation": Changes(augment="standard"),
         "no augmentation": Changes(augment="none"),
@@ -79,6 +79,11 @@ def tuning_plan(settings: TrainingSettings, *, share: float, networks: int) -> T
             f"{counted(full, 'epoch')} have {networks * full} in all; give more --networks"
         )
     return TuningPlan(epochs=epochs, pairs=min(pairs, _MOST_PAIRS))
+
+
+def _round(value: float) -> float:
+    """In six digits, as a person would write it."""
+    return float(f"{value:.6g}")
 
 
 def _named(recipe: Recipe, before: Recipe) -> Recipe:

@@ -1,8 +1,9 @@
 """What the tuning of a recipe found: numbers, the decision that follows from them, and both in words.
 
-The recipe changes only where the challenger is better by more than chance: its mean advantage over the present recipe,
-on the same networks with the same seeds, is above 1.64 standard errors (one side, 95 %). The standard error is that of
-two accuracies on the validation images (binomial), or what the pairs themselves scatter by, whichever is larger.
+The recipe changes only where the challenger makes fewer errors by more than chance: the mean log of the errors of the
+present recipe over its own, on the same networks with the same seeds, is above 1.64 standard errors (one side, 95 %).
+Logs, as in the score of a network: a recipe saves a part of the errors, many where there are many. The standard error
+is that of two accuracies on the validation images (binomial), or what the pairs scatter by, whichever is larger.
 """
 
 from __future__ import annotations
@@ -51,18 +52,20 @@ class Tuning:
 
     @property
     def gain(self) -> float:
-        """Points by which the challenger is better, on average over the pairs in which neither diverged."""
-        return mean(self._differences()) if self._differences() else 0.0
+        """Log of the errors of the present recipe over those of the challenger, the mean over the whole pairs."""
+        return mean(self._gains()) if self._whole else 0.0
 
     @property
     def chance(self) -> float:
-        """Points by which it would be better by chance at the most, in 95 of 100 cases."""
-        whole = [(mine, theirs) for mine, theirs in self.pairs if mine is not None and theirs is not None]
-        if not whole:
+        """What the gain would be by chance at the most, in 95 of 100 cases."""
+        if not self._whole:
             return 0.0
-        errors = [math.hypot(*(standard_error(value, self.images) for value in pair)) for pair in whole]
-        seen = deviation(self._differences()) if len(whole) > 1 else 0.0
-        return _ERRORS * max(mean(errors), seen) / math.sqrt(len(whole))
+        # Of the log of a share of errors: its binomial error over itself.
+        squares = [
+            sum((standard_error(one, self.images) / self._errors(one)) ** 2 for one in pair) for pair in self._whole
+        ]
+        seen = deviation(self._gains()) if len(self._whole) > 1 else 0.0
+        return _ERRORS * max(math.sqrt(mean(squares)), seen) / math.sqrt(len(self._whole))
 
     def words(self) -> str:
         """What was chosen, and why, in a sentence."""
@@ -73,10 +76,10 @@ class Tuning:
             return f"the recipe stays as it is: with {self.challenger}, the best of the others at first, one diverged"
         if any(mine is None for mine, _ in self.pairs):
             return f"{self.challenger}: by the recipe as it was one of {trainings} diverged"
-        means = [mean([pair[place] or 0.0 for pair in self.pairs]) for place in (0, 1)]
+        means = [mean([pair[place] for pair in self._whole]) for place in (0, 1)]
         found = (
-            f"{means[1]:.2f} % {self.measure} against {means[0]:.2f} %, the means of {trainings} each: "
-            f"{self.gain:+.2f} points, of which up to {self.chance:.2f} may be chance (95 %)"
+            f"{means[1]:.2f} % {self.measure} against {means[0]:.2f} %, the means of {trainings} each, "
+            f"{_fewer(self.gain)}, where chance alone may make {_fewer(self.chance)} (95 %)"
         )
         if self.chosen == PRESENT:
             return f"the recipe stays as it is: {self.challenger}, the best of the others at first, has {found}"
@@ -87,5 +90,20 @@ class Tuning:
         shown = [f"{name} {'diverged' if found is None else f'{found:.2f} %'}" for name, found in self.tried]
         return ", ".join(shown)
 
-    def _differences(self) -> list[float]:
-        return [theirs - mine for mine, theirs in self.pairs if mine is not None and theirs is not None]
+    @property
+    def _whole(self) -> list[tuple[float, float]]:
+        """The pairs in which neither diverged."""
+        return [(mine, theirs) for mine, theirs in self.pairs if mine is not None and theirs is not None]
+
+    def _gains(self) -> list[float]:
+        return [math.log(self._errors(mine) / self._errors(theirs)) for mine, theirs in self._whole]
+
+    def _errors(self, accuracy: float) -> float:
+        """In percent; none counts as half an image."""
+        return max(100.0 - accuracy, 50.0 / self.images)
+
+
+def _fewer(gain: float) -> str:
+    """A log of errors over errors in words."""
+    share = 100 * (1 - math.exp(-gain)) if gain >= 0 else 100 * (math.exp(-gain) - 1)
+    return f"{share:.0f} % {'fewer' if gain >= 0 else 'more'} errors"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.grouping.rules import GroupingRules
+from igcnas.system.reading import as_kind
 from igcnas.training.recipes.own import read_recipe
 from igcnas.training.recipes.papers import ALIASES, PAPER_OF, PAPER_RECIPES
 from igcnas.training.recipes.recipe import (
@@ -39,6 +40,7 @@ __all__ = [
     "PerKind",
     "Recipe",
     "Schedule",
+    "as_today",
     "choose_recipe",
     "paper_recipe",
     "recipe_for",
@@ -98,6 +100,14 @@ def recipe_for(settings: TrainingSettings) -> Recipe:
         return short_recipe(settings)
     own = Recipe.from_dict(settings.recipe)
     return own.adapted(epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate)
+
+
+def as_today(settings: TrainingSettings, *, where: str, advice: str) -> TrainingSettings:
+    """The settings of a file with a recipe that has every field of today's; StudyError where it is none."""
+    if settings.recipe is None:
+        return settings
+    recipe = as_kind(dict(settings.recipe), Recipe, where=f"{where}, recipe,", advice=advice)
+    return replace(settings, recipe=json.loads(json.dumps(recipe.to_dict())))
 
 
 def with_recipe(settings: TrainingSettings, recipe: Recipe) -> TrainingSettings:
