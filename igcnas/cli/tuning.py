@@ -111,7 +111,7 @@ def _words(plan: TuningPlan, recipes: int, settings: StudySettings, share: float
     full = settings.training.epochs
     return (
         f"{recipes} recipes for {counted(plan.epochs, 'epoch')} each on a baseline, then the best of the others beside "
-        f"the present one in {counted(plan.pairs, 'pair')} of full trainings: {plan.trained(recipes, full)} epochs, "
+        f"the present one in {counted(plan.pairs, 'pair')} of full trainings: {counted(plan.trained(recipes, full), 'epoch')}, "
         f"within {share:.0%} of the study"
     )
 

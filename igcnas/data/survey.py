@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.data.listing import FolderListing
-from igcnas.data.picture import BadPictureError, opened, remarks, size_of
+from igcnas.data.picture import BadPictureError, opened, remarks
+from igcnas.data.preparation import upright_size
 from igcnas.errors import DataError
 
 _MOST = 2000  # headers that are read
@@ -47,7 +48,7 @@ def survey(listing: FolderListing) -> Pictures:
         for path in paths[:: -(-len(paths) // _MOST)]:
             try:
                 with opened(path) as image:
-                    sizes.append(size_of(image))
+                    sizes.append(upright_size(image))
                     formats[str(image.format)] += 1
             except BadPictureError:  # who loads the data says which, and why
                 continue

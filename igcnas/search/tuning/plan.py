@@ -72,7 +72,7 @@ def tuning_plan(settings: TrainingSettings, *, share: float, networks: int) -> T
         needed = recipes * epochs + 2 * full
         raise IgcnasError(
             f"--tune-recipe {share:g} of {counted(networks, 'network')} of {counted(full, 'epoch')} is "
-            f"{allowed:.0f} epochs, and to try {recipes} recipes takes {needed}; give a share of "
+            f"{counted(round(allowed), 'epoch')}, and to try {recipes} recipes takes {needed}; give a share of "
             f"{math.ceil(100 * needed / (networks * full)) / 100:g} or more --networks"
             if needed <= networks * full
             else f"--tune-recipe tries {recipes} recipes in {needed} epochs, and {counted(networks, 'network')} of "
