@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from igcnas.cli.common import add_studies_dir
+from igcnas.cli.data_options import add_data_arguments
 from igcnas.errors import IgcnasError
 from igcnas.units import counted
 
@@ -23,6 +24,7 @@ EPILOG = """examples:
   %(prog)s NAME --trial 3 17 --out exported
   %(prog)s runs/NAME
   %(prog)s studies/NAME/retrain-60/trial-3-seed0.safetensors --opset 17
+  %(prog)s resnet20.th resnet depth=20 shortcut=pad --data cifar10 --data-dir ~/data
 """
 
 
@@ -43,6 +45,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "subject",
         metavar="SUBJECT",
         help="a study by its name or folder; the folder of a training, a retraining or a finish; a .safetensors of one",
+    )
+    add(
+        "network",
+        nargs="*",
+        metavar="FAMILY key=value",
+        help="the network that weights alone are of (see igcnas networks); its classes are those of --data",
     )
     add_studies_dir(parser)
     add(
@@ -78,6 +86,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="one more form of the network, which an installed package adds (igcnas doctor lists them); several times "
         "for several",
     )
+    add_data_arguments(parser, default=None, said="none: for weights alone")
     add("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run, unread="the export goes on")
 
@@ -119,6 +128,8 @@ def write(study: Study, number: int | None, *, also: Sequence[str] = ()) -> Path
 def _export(arguments: argparse.Namespace, number: int | None, out: Path | None) -> Exported:
     options: dict[str, Any] = {"also": arguments.also, "opset": arguments.opset, "out": out}
     path = Path(arguments.subject)
+    if arguments.network:
+        return _export_weights(arguments, path, options)
     if _is_checkpoint(path):
         from igcnas.results.exporting import export_found, find
 
@@ -133,6 +144,21 @@ def _export(arguments: argparse.Namespace, number: int | None, out: Path | None)
 
     study = Study.read(find_study(arguments.subject, arguments.studies_dir))
     return export_of(study, number, temperature=arguments.temperature, **options)
+
+
+def _export_weights(arguments: argparse.Namespace, path: Path, options: dict[str, Any]) -> Exported:
+    """Weights alone, of the network that is named behind them."""
+    from igcnas.cli.data_options import open_named_data
+    from igcnas.cli.train import named_architecture
+    from igcnas.results.exporting import export_found, from_weights
+
+    name, *parameters = arguments.network
+    if arguments.data is None:
+        raise IgcnasError(f"{path} does not say its classes; name the data that has them with --data")
+    if arguments.temperature or arguments.trial is not None:
+        raise IgcnasError("--temperature and --trial are for studies; leave them out for weights alone")
+    data = open_named_data(arguments)
+    return export_found(from_weights(path, named_architecture(name, parameters, data), data), **options)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import nn
+
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.results.best import Exported
 from igcnas.training.runs.weights import BEST, LAST, Checkpoint
+from igcnas.training.stream import StreamData
+from igcnas.training.tensors import TrainingData
 from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.data.preparation import Preparation
+    from igcnas.network.architecture import Architecture
+    from igcnas.training.runs.data import RunData
 
 _WEIGHTS = "weights.safetensors"  # of an export: those of the lowered network, no checkpoint
 _EPSILON = 1e-5  # of the norms of an exported network
@@ -26,11 +33,15 @@ _EPSILON = 1e-5  # of the norms of an exported network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A checkpoint to export, where its export goes unless the user says, and rows of its card."""
+    """A checkpoint to export, where its export goes unless the user says, and rows of its card.
+
+    checkpoint: what is in the file; None until it is read.
+    """
 
     file: Path
     target: Path
     facts: Mapping[str, str]
+    checkpoint: Checkpoint | None = None
 
 
 def find(path: Path, trial: int | None = None) -> Found:
@@ -59,7 +70,7 @@ def export_found(
     temperature: float | None = None,
 ) -> Exported:
     """Export it; see `export_checkpoint`."""
-    checkpoint = Checkpoint.read(found.file)
+    checkpoint = found.checkpoint or Checkpoint.read(found.file)
     target = found.target if out is None else out
     return export_checkpoint(
         checkpoint, folder=target, facts=found.facts, also=also, opset=opset, temperature=temperature
@@ -90,6 +101,7 @@ def export_checkpoint(
             state[name] = state[name] + (checkpoint.epsilon - _EPSILON)
     data = {key: value for key, value in checkpoint.data.items() if key != "epoch"}
     rows = {"architecture": checkpoint.architecture.title(), "data": str(data.get("name", "unknown"))}
+    rows |= {"epoch": str(checkpoint.epoch)} if checkpoint.epoch else {}
     report = export_network(
         folder=folder,
         architecture=checkpoint.architecture,
@@ -98,7 +110,7 @@ def export_checkpoint(
         std=checkpoint.std,
         classes=checkpoint.classes,
         test=test,
-        facts=rows | {"epoch": str(checkpoint.epoch)} | dict(facts),
+        facts=rows | dict(facts),
         data=data or None,
         also=also,
         opset=opset,
@@ -112,6 +124,35 @@ def export_checkpoint(
         images=0 if test is None else len(test[1]),
         temperature=temperature,
     )
+
+
+def from_weights(path: Path, architecture: Architecture, data: RunData) -> Found:
+    """A file of weights alone, of this network, as a checkpoint to export: classes are those of the data.
+
+    So is the normalisation, but for a public port that is known. IgcnasError where they are of another network.
+    """
+    from igcnas.data.augmentation import Augmentation
+    from igcnas.training.runs.evaluate import open_weights
+
+    device = torch.device("cpu")
+    trained, words = open_weights(path, architecture, device)
+    assert isinstance(trained.answer, nn.Module)
+    mean, std = trained.mean, trained.std
+    if mean is None or std is None:
+        source = data.source(device, fraction=None, seed=0, augmentation=Augmentation(), workers=0)
+        assert isinstance(source, TrainingData | StreamData)
+        mean, std = tuple(source.mean.tolist()), tuple(source.std.tolist())
+    checkpoint = Checkpoint(
+        architecture=architecture,
+        state=trained.answer.state_dict(),
+        mean=mean,
+        std=std,
+        classes=data.classes,
+        epoch=0,
+        data={},
+    )
+    facts = {"data": f"unknown; classes are those of {data.name}", "weights": path.name, "normalisation": words}
+    return Found(file=path, target=path.with_name(f"{path.stem}-export"), facts=facts, checkpoint=checkpoint)
 
 
 def _one(folder: Path, trial: int | None) -> Path:
@@ -134,10 +175,15 @@ def _one(folder: Path, trial: int | None) -> Path:
 
 
 def _of_first(folder: Path, files: list[Path]) -> list[Path]:
-    """Of a retraining the trainings of the network that its search put first, for the test must choose nothing."""
+    """The trainings of one network; of a retraining those of the one that its search put first.
+
+    The test must choose nothing.
+    """
     from igcnas.results.retraining.execution import stem_of
     from igcnas.results.retraining.plan import read_settings
 
+    if len({file.stem.rpartition("-seed")[0] or file.stem for file in files}) == 1:
+        return files
     if (folder / "table.csv").is_file() or (folder / "settings.json").is_file():
         try:
             finalists = read_settings(folder).finalists

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from igcnas.training.runs.data import RunData
-from igcnas.training.runs.evaluate import Trained, split_batches
+from igcnas.training.runs.data import InMemory, RunData, Streamed
+from igcnas.training.runs.evaluate import Trained, split_batches, validation_split
 
 SHOWN = 24  # mistakes on a sheet
 
@@ -18,7 +19,7 @@ SHOWN = 24  # mistakes on a sheet
 class Mistake:
     """An image that was answered wrongly. position: in its split, from 0. share: of its answer, softmax of the logits.
 
-    pixels: uint8 (height, width, channels).
+    pixels: uint8 (height, width, channels). file: its file and the folder that has it, "" where it is from none.
     """
 
     position: int
@@ -26,6 +27,7 @@ class Mistake:
     answer: int
     share: float
     pixels: NDArray[np.uint8] = field(metadata={"plain": False})
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +73,28 @@ def answers(
                 )
                 worst = sorted(worst, key=lambda one: -one.share)[:shown]
         position += len(wanted)
-    return Answers(logits=np.concatenate(found), labels=np.concatenate(labels), mistakes=tuple(worst))
+    files = _files(data, split, *validation_split(trained, validation, seed)) if worst else ()
+    named = tuple(replace(one, file=_told(files[one.position])) for one in worst) if files else tuple(worst)
+    return Answers(logits=np.concatenate(found), labels=np.concatenate(labels), mistakes=named)
+
+
+def _files(data: RunData, split: str, fraction: float | None, seed: int) -> tuple[str, ...]:
+    """Where the images of a split are from, in their order; () where they are no files."""
+    if isinstance(data, Streamed):
+        folder = data.folder
+        if split == "test":
+            return folder.test.paths
+        return () if fraction is None else folder.split(fraction=fraction, seed=seed)[1].paths
+    if isinstance(data, InMemory) and data.dataset.train.files:
+        if split == "test":
+            return data.dataset.load_test().files
+        return () if fraction is None else data.dataset.split(fraction=fraction, seed=seed)[1].files
+    return ()
+
+
+def _told(path: str) -> str:
+    """Enough to find it in its data; where these lie on this machine is nobody else's business."""
+    return "/".join(Path(path).parts[-2:])
 
 
 def _normalisation(trained: Trained) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,15 +117,9 @@ def mistakes_figure(mistakes: Sequence[Mistake], classes: Sequence[str], *, titl
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             said = f"said {_short(classes[one.answer])}, {one.share:.0%}"
             axes.set_title(f"{said}\nis {_short(classes[one.label])}", fontsize=8)
+            name = Path(one.file).name if one.file else f"image {one.position}"
             axes.text(
-                0.5,
-                -0.04,
-                f"image {one.position}",
-                ha="center",
-                va="top",
-                fontsize=6.5,
-                color=QUIET,
-                transform=axes.transAxes,
+                0.5, -0.04, _short(name), va="top", ha="center", fontsize=6.5, color=QUIET, transform=axes.transAxes
             )
         if not mistakes:
             panels[0].text(0, 0.5, "no mistakes", fontsize=10)

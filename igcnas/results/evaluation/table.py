@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from igcnas.results.evaluation.answers import Mistake
 from igcnas.results.evaluation.numbers import ClassScores, Evaluation, Share
 from igcnas.results.table import Column, Table
 
@@ -30,6 +31,18 @@ def confusion_table(found: Evaluation) -> Table:
     columns = (Column.words("class"), *(Column.numbers(name) for name in found.classes))
     rows = tuple((name, *row) for name, row in zip(found.classes, found.confusion, strict=True))
     return Table(columns=columns, rows=rows)
+
+
+def mistakes_table(mistakes: Sequence[Mistake], classes: Sequence[str]) -> Table:
+    """A row for each mistake, the surest first."""
+    columns = (
+        Column.numbers("image", lambda one: one.position),
+        Column.words("file", lambda one: one.file),
+        Column.words("class", lambda one: classes[one.label]),
+        Column.words("answer", lambda one: classes[one.answer]),
+        Column.numbers("share", lambda one: round(one.share, 6), ".1%"),
+    )
+    return Table.of(columns, mistakes)
 
 
 def _percent(share: Share) -> float | None:

@@ -27,7 +27,8 @@ def mistakes_sentence(kept: Kept) -> str:
         return f"none of {counted(found.images, 'image')}"
     one = kept.mistakes[0]
     answer, label = found.classes[one.answer], found.classes[one.label]
+    image = one.file or f"image {one.position}"
     return (
-        f"{wrong:,} of {counted(found.images, 'image')}; the surest: image {one.position} is {label!r}, answered "
+        f"{wrong:,} of {counted(found.images, 'image')}; the surest: {image} is {label!r}, answered "
         f"{answer!r} with {one.share:.1%}"
     )

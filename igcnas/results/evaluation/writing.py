@@ -4,7 +4,7 @@ DIR/SPLIT/evaluation.json    all numbers, and of which network they are
           classes.csv        precision and recall of each class
           confusion.csv      classes in rows, answers in columns; confusion.png and .svg show it
           reliability.png    whether shares are frequencies; and .svg
-          mistakes.png       the wrong answers that the network was surest of; mistakes.npy, their pixels
+          mistakes.png       the wrong answers that it was surest of; mistakes.csv names them, mistakes.npy has pixels
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from igcnas.drawing.figures import png_of, save
 from igcnas.errors import StudyError
 from igcnas.results.evaluation.answers import Mistake
 from igcnas.results.evaluation.numbers import Evaluation, Share
-from igcnas.results.evaluation.table import class_table, confusion_table
+from igcnas.results.evaluation.table import class_table, confusion_table, mistakes_table
 from igcnas.results.plain import plain
 from igcnas.system import bounds
 from igcnas.system.files import make_folder, write_text, write_whole
@@ -49,6 +49,7 @@ class _Mistake:
     label: bounds.Count
     answer: bounds.Count
     share: bounds.UpToOne
+    file: bounds.Text = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +81,12 @@ def write(folder: Path, kept: Kept, *, title: str) -> list[Path]:
     write_text(place / FILE, json.dumps(as_json(kept), indent=2) + "\n")
     write_text(place / "classes.csv", class_table(found).csv())
     write_text(place / "confusion.csv", confusion_table(found).csv())
+    write_text(place / "mistakes.csv", mistakes_table(kept.mistakes, found.classes).csv())
     pixels = io.BytesIO()
     np.save(pixels, np.stack([one.pixels for one in kept.mistakes]) if kept.mistakes else np.zeros(0, np.uint8))
     write_whole(place / PIXELS, pixels.getvalue())
     about = f"{title}, {found.images:,} {found.split} images"
-    files = [place / FILE, place / "classes.csv", place / "confusion.csv"]
+    files = [place / FILE, *(place / f"{name}.csv" for name in ("classes", "confusion", "mistakes"))]
     files += save(confusion_figure(found, title=about), place / "confusion.png")
     files += save(reliability_figure(found, title=about), place / "reliability.png")
     sheet = mistakes_figure(kept.mistakes, found.classes, title=mistakes_title(found, len(kept.mistakes)))
@@ -95,7 +97,13 @@ def write(folder: Path, kept: Kept, *, title: str) -> list[Path]:
 def as_json(kept: Kept) -> dict[str, Any]:
     """As data; each share with its value and its interval."""
     mistakes = [
-        {"position": one.position, "label": one.label, "answer": one.answer, "share": round(one.share, 6)}
+        {
+            "position": one.position,
+            "file": one.file,
+            "label": one.label,
+            "answer": one.answer,
+            "share": round(one.share, 6),
+        }
         for one in kept.mistakes
     ]
     return {
@@ -123,7 +131,14 @@ def read_kept(folder: Path, split: str) -> Kept | None:
     if not (fits and shaped and known and found.evaluation.tops and found.evaluation.calibration):
         return None
     mistakes = tuple(
-        Mistake(position=one.position, label=one.label, answer=one.answer, share=one.share, pixels=image)
+        Mistake(
+            position=one.position,
+            label=one.label,
+            answer=one.answer,
+            share=one.share,
+            pixels=image,
+            file=one.file,
+        )
         for one, image in zip(found.mistakes, pixels, strict=True)
     )
     return Kept(

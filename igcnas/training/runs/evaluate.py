@@ -169,6 +169,12 @@ def evaluate(
     return score(trained.answer, batches, device=trained.device)
 
 
+def validation_split(trained: Trained, validation: float | None, seed: int) -> tuple[float | None, int]:
+    """Share and seed of its validation split: as it says, else these."""
+    said = trained.data
+    return (said["validation"], said["seed"]) if said else (validation, seed)
+
+
 def split_batches(
     trained: Trained, data: RunData, split: str, *, validation: float | None = None, seed: int = 0, workers: int = 0
 ) -> Batches:
@@ -191,7 +197,7 @@ def split_batches(
             raise DataError(f"{trained.path} was not trained on this {data.name!r}, so its split is unknown; use test")
         if said["validation"] is None:
             raise DataError(f"{trained.path} was trained on the validation images, too; use --split test")
-        validation, seed = said["validation"], said["seed"]
+        validation, seed = validation_split(trained, validation, seed)
     cut = "area" if trained.foreign and data.input_shape[1] >= IMAGENET_HEIGHT else "pad"
     augmentation = Augmentation(crop=said.get("crop", cut), centre=said.get("centre", 0.875), flip=False)
     fraction = validation if split == "validation" else None
