@@ -76,7 +76,8 @@ def tuning_plan(settings: TrainingSettings, *, share: float, networks: int) -> T
             f"{math.ceil(100 * needed / (networks * full)) / 100:g} or more --networks"
             if needed <= networks * full
             else f"--tune-recipe tries {recipes} recipes in {counted(needed, 'epoch')}, and "
-            f"{counted(networks, 'network')} of {counted(full, 'epoch')} have {networks * full} in all; give more --networks"
+            f"{counted(networks, 'network')} of {counted(full, 'epoch')} have {networks * full} in all; give more "
+            "--networks"
         )
     return TuningPlan(epochs=epochs, pairs=min(pairs, _MOST_PAIRS))
 
