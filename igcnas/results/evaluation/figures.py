@@ -37,7 +37,8 @@ def confusion_figure(found: Evaluation, *, title: str) -> Figure:
     count = len(found.classes)
     side = min(12.0, 2.6 + 0.42 * min(count, _NAMED // 2))
     with own_style():
-        figure = new_figure(side + 0.6, side)
+        figure = new_figure(side + 0.9, side)
+        figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]  # else the outer words touch the border
         axes = figure.subplots()
         confusion = np.array(found.confusion, dtype=float)
         shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
