@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.data.groups import portable
 from igcnas.network.exported import exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
@@ -81,16 +80,8 @@ def export_of(
     always = f"answering {dataset.classes[label]!r} always would score {100 * share:.2f} % of the test images"
     unbalanced = is_unbalanced(share, dataset.num_classes)
     settings = study.settings
-    data = {
-        "name": settings.data.name,
-        "fingerprint": settings.data.fingerprint,
-        "streamed": False,
-        "validation": settings.training.validation_fraction,
-        "seed": settings.training.seed,
-        "own_validation": settings.data.own_validation,
-        "skip_bad": settings.data.skip_bad,
-        "groups": portable(settings.data.groups),
-    }
+    training = settings.training
+    data = settings.data.trained_on(validation=training.validation_fraction, seed=training.seed)
     fitted = None
     if temperature:
         checkpoint = Checkpoint(
