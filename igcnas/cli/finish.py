@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what came out."""
     status, found = finished(arguments)
     if found is not None and arguments.json:
+        begin_result()
         print(json.dumps(found))
     return status
 

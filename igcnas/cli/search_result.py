@@ -96,6 +96,7 @@ def finish(
 
         end_result()
         status, result["finished"] = after_search(arguments, study)
+        begin_result()
     if arguments.json:
         print(json.dumps(result))
     return status
