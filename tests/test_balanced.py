@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from hypothesis import given
@@ -117,6 +118,14 @@ def test_what_is_stored_is_balanced_and_the_counts_of_each_class_beside_it(searc
         assert record.curve[-1][2] == record.val_accuracy
 
 
+def _tested(study: Study) -> float:
+    """The balanced accuracy of the exported network on the test images, by scikit-learn and ONNX Runtime."""
+    session = onnxruntime.InferenceSession(str(study.folder / "best" / "model.onnx"))
+    test = study.data.load_test()
+    (logits,) = session.run(None, {session.get_inputs()[0].name: test.images.astype(np.float32) / 255})
+    return float(100 * balanced_accuracy_score(test.labels, logits.argmax(1)))
+
+
 def test_words_say_balanced_accuracy_wherever_it_is_that(searched, capsys):
     assert main(["status", str(searched)]) == 0
     said = capsys.readouterr().out
@@ -132,6 +141,7 @@ def test_words_say_balanced_accuracy_wherever_it_is_that(searched, capsys):
     facts = json.loads((searched / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
     assert "validation balanced accuracy" in facts
     assert facts["validation accuracy"].endswith("(of all images)")
+    assert facts["test balanced accuracy"].startswith(f"{_tested(study):.2f} % +- ")
 
 
 def test_the_table_has_both_accuracies_under_their_names(searched):
