@@ -12,7 +12,7 @@ from setuptools.command.build_py import build_py
 
 BESIDE = ("search_spaces", "analysis")
 # They write pages of the repository from tables of its tests.
-PAGES = {("igcnas.analysis", name) for name in ("networks_page", "published", "width_page")}
+PAGES = {("igcnas.analysis", name) for name in ("networks_page", "published", "spaces_page", "width_page")}
 
 
 class Build(build_py):

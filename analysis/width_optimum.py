@@ -21,6 +21,7 @@ from typing import NoReturn
 from igcnas.network.primitives import Size
 from igcnas.system import program
 from igcnas.system.files import make_folder
+from igcnas.system.folders import studies
 
 from .width import tables
 from .width.igcv3_rows import EXPANSIONS
@@ -92,7 +93,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     expansions = f"expansions t (default: {' '.join(map(str, EXPANSIONS))})"
     third.add_argument("--expansion", type=_count, nargs="+", default=list(EXPANSIONS), metavar="t", help=expansions)
     third.add_argument("--paths", type=_count, default=1, metavar="P", help="least paths of a pair (default: 1)")
-    add("--out", type=Path, default=Path("studies/width_optimum"), metavar="DIR", help="folder (default: %(default)s)")
+    add("--out", type=Path, default=studies() / "width_optimum", metavar="DIR", help="folder (default: %(default)s)")
     add("--csv", action="store_true", help="also write every integer block within the budgets, NAME_lattice.csv")
     add("--json", action="store_true", help="print the tables as JSON")
     add("--train", action="store_true", help="test by experiment whether accuracy follows; see --train --help")

@@ -94,6 +94,24 @@ def lending(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     return getter
 
 
+def called(package: str, *, by: str) -> None:
+    """Let a call of this package be one of the function `by`, as in 'module:function', which is imported then."""
+    module, _, function = by.partition(":")
+
+    class Callable(ModuleType):
+        """A module that can be called."""
+
+        def __call__(self, *arguments: Any, **options: Any) -> Any:
+            return getattr(importlib.import_module(module), function)(*arguments, **options)
+
+        @property
+        def __wrapped__(self) -> Any:
+            """What `help` and `inspect.signature` look at."""
+            return getattr(importlib.import_module(module), function)
+
+    sys.modules[package].__class__ = Callable
+
+
 def install() -> None:
     """Let Python ask here before it looks for files."""
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):

@@ -29,6 +29,7 @@ with suppress(ModuleNotFoundError):  # `make test-without-torch`
     import torch
 
     torch.set_num_threads(1)
+os.environ.pop("IGCNAS_STUDIES", None)  # tests have folders of their own
 settings.register_profile("ci", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("ci")
 

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,11 +35,24 @@ from igcnas.training.engine import EpochReport
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-TINY = ("--budget-mflops", "0.03", "--epochs", "1", "--no-baselines", "--seeds", "1", "--study", "s")
+# Of a small space, which is read and drawn from in no time.
+TINY = (
+    "--space",
+    "igcv3",
+    "--budget-mflops",
+    "0.03",
+    "--epochs",
+    "1",
+    "--no-baselines",
+    "--seeds",
+    "1",
+    "--study",
+    "s",
+)
 QUICK = ("search", *TINY, "--no-export")
 # A network takes a second or more, so that a signal hits it in the middle; one after the other, on any machine.
 ALONE = ("--workers", "1", "--no-baselines", "--no-export", "--study", "s")
-SLOW = ("--budget-mflops", "0.05", "--epochs", "10", "--networks", "2", *ALONE)
+SLOW = ("--space", "igcv3", "--budget-mflops", "0.05", "--epochs", "10", "--networks", "2", *ALONE)
 
 
 @pytest.fixture(autouse=True)
@@ -147,10 +161,24 @@ def test_a_stopped_search_says_how_to_go_on_and_does(number: int, capsys: pytest
     assert states() == ["COMPLETE", "COMPLETE"]
 
 
-def test_status_and_plot_show_what_a_search_left(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*QUICK, "--networks", "2"]) == 0
-    Path("studies/s/pareto.png").unlink()
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of studies with one of two networks."""
+    studies = tmp_path_factory.mktemp("searched")
+    assert main([*QUICK, "--networks", "2", "--studies-dir", str(studies)]) == 0
+    return studies
+
+
+@pytest.fixture
+def study(searched: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """That study, here."""
+    shutil.copytree(searched, "studies")
     capsys.readouterr()
+    return Path("studies/s")
+
+
+def test_status_and_plot_show_what_a_search_left(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (study / "pareto.png").unlink()
     assert main(["status", "s", "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert {key: status[key] for key in ("study", "budget_macs", "trained", "failed", "running")} == {
@@ -186,14 +214,12 @@ def test_status_and_plot_show_what_a_search_left(capsys: pytest.CaptureFixture[s
     assert Path("studies/s/settings.json").read_text() == before
 
 
-def test_status_names_failed_networks_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*QUICK, "--networks", "1"]) == 0
-    study = open_study(Path("studies/s"))
-    study.enqueue_trial({}, user_attrs=study.trials[0].user_attrs | {"reason": "diverged: training loss nan"})
-    study.tell(study.ask(), state=study.trials[0].state.FAIL)
-    capsys.readouterr()
+def test_status_names_failed_networks_with_their_reasons(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = open_study(study)
+    found.enqueue_trial({}, user_attrs=found.trials[0].user_attrs | {"reason": "diverged: training loss nan"})
+    found.tell(found.ask(), state=found.trials[0].state.FAIL)
     assert main(["status", "s"]) == 0
-    assert "   1  failed: diverged: training loss nan" in capsys.readouterr().out
+    assert "   2  failed: diverged: training loss nan" in capsys.readouterr().out
 
 
 def test_the_help_names_every_data_set(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,10 +251,9 @@ def test_the_help_names_every_sampler_and_says_what_it_is(
 
 
 def test_a_search_that_prunes_and_repeats_says_so_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
-    words = (
-        "--budget-mflops 0.03 --epochs 3 --no-baselines --networks 9 --pruner halving --seeds 3 --repeats 2 --study s"
-    )
-    assert main(["search", *words.split(), "--sampler", "random", "--no-export", "--json"]) == 0
+    words = "--space igcv1 --budget-mflops 0.03 --epochs 3 --no-baselines --networks 9 --sampler random --workers 1"
+    rules = "--pruner halving --seeds 3 --repeats 2 --study s --no-export --json"
+    assert main(["search", *words.split(), *rules.split()]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert main(["status", "s", "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
@@ -546,13 +571,11 @@ def test_a_network_that_training_took_over_the_budget_is_marked_and_never_the_be
     assert progress.best is None
 
 
-def test_status_says_how_many_came_out_over_the_budget(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*QUICK, "--networks", "1"]) == 0
-    study = open_study(Path("studies/s"))
-    attributes = study.trials[0].user_attrs | {"measured_macs": 30_001, "val_accuracy": 100.0}
-    study.enqueue_trial({}, user_attrs=attributes)
-    study.tell(study.ask(), [100.0, 30_001])
-    capsys.readouterr()
+def test_status_says_how_many_came_out_over_the_budget(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = open_study(study)
+    attributes = found.trials[0].user_attrs | {"measured_macs": 30_001, "val_accuracy": 100.0}
+    found.enqueue_trial({}, user_attrs=attributes)
+    found.tell(found.ask(), [100.0, 30_001])
     assert main(["status", "s"]) == 0
     out = capsys.readouterr().out
     assert "1 trained came out over the budget" in out

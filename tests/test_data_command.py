@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import shutil
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from igcnas.search.settings import StudySettings
 from igcnas.training.runs.weights import Checkpoint
 
 SEARCH = ["search", "--budget-mflops", "0.03", "--epochs", "1", "--networks", "1", "--no-baselines", "--seeds", "1"]
-SEARCH += ["--workers", "1", "--study", "s"]
+SEARCH += ["--workers", "1", "--study", "s", "--space", "igcv3"]
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +52,30 @@ def said(capsys: pytest.CaptureFixture[str]) -> tuple[list[str], dict[str, Any],
     return lines, json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}, err
 
 
-def test_a_search_says_where_each_split_comes_from_and_validates_on_the_datas_own(digits, capsys):
-    data = npz(digits, ids=np.arange(400))
-    assert main([*SEARCH, *data, "--no-export", "--json"]) == 0
-    lines, found, _ = said(capsys)
+@pytest.fixture(scope="module")
+def searched(digits: tuple[np.ndarray, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A folder with a study and its data, an array of which no split is, and what the search printed."""
+    place = tmp_path_factory.mktemp("searched")
+    before = Path.cwd()
+    os.chdir(place)
+    try:
+        with redirect_stdout(io.StringIO()) as output:
+            assert main([*SEARCH, *npz(digits, ids=np.arange(400)), "--no-export", "--json"]) == 0
+    finally:
+        os.chdir(before)
+    return place, output.getvalue().splitlines()
+
+
+@pytest.fixture
+def study(searched: tuple[Path, list[str]]) -> list[str]:
+    """That study and its data, here; the words that name the data."""
+    shutil.copytree(searched[0], ".", dirs_exist_ok=True)
+    return ["--data", "npz:few.npz"]
+
+
+def test_a_search_says_where_each_split_comes_from_and_validates_on_the_datas_own(searched, study):
+    lines = searched[1]
+    found = json.loads(lines[-1])
     assert (
         "splits    300 to train on (x_train and y_train); 40 to validate on (x_val and y_val); "
         "60 to test on at the end (x_test and y_test)"
@@ -64,9 +88,7 @@ def test_a_search_says_where_each_split_comes_from_and_validates_on_the_datas_ow
     assert found["val_accuracy"] / 100 * 40 == pytest.approx(round(found["val_accuracy"] / 100 * 40))
 
 
-def test_a_study_from_before_goes_on_with_the_splits_that_it_has(digits, capsys):
-    data = npz(digits)
-    assert main([*SEARCH, *data, "--no-export"]) == 0
+def test_a_study_from_before_goes_on_with_the_splits_that_it_has(study, capsys):
     path = Path("studies/s/settings.json")
     stored = json.loads(path.read_text())
     before = load_dataset("npz:few.npz", own_validation=False)
@@ -76,14 +98,13 @@ def test_a_study_from_before_goes_on_with_the_splits_that_it_has(digits, capsys)
     validation = before.split(fraction=0.25, seed=0)[1]
     stored["data"]["validation_images"] = len(validation.labels)
     path.write_text(json.dumps(stored))
-    capsys.readouterr()
-    assert main([*SEARCH, *data, "--no-export", "--networks", "2"]) == 0
+    assert main([*SEARCH, *study, "--no-export", "--networks", "2"]) == 0
     lines, _, _ = said(capsys)
     assert any("x_train and y_train, x_val and y_val" in line for line in lines)
     assert StudySettings.read(path.parent).data.validation_images == len(validation.labels)
     stored["data"]["fingerprint"] = "0" * 16
     path.write_text(json.dumps(stored))
-    assert main([*SEARCH, *data, "--no-export", "--networks", "2"]) == 2
+    assert main([*SEARCH, *study, "--no-export", "--networks", "2"]) == 2
     assert "igcnas now reads pictures otherwise" in said(capsys)[2]
 
 
@@ -101,12 +122,12 @@ def test_a_wrong_test_split_is_refused_before_anything_is_trained(wrong, digits,
     assert not list(Path("studies").rglob("result.json"))
 
 
-def test_the_result_is_said_although_the_export_fails(digits, capsys, monkeypatch):
+def test_the_result_is_said_although_the_export_fails(study, capsys, monkeypatch):
     def fails(*_: object) -> Path:
         raise ExportError("onnx differs from the trained network")
 
     monkeypatch.setattr(export, "write", fails)
-    assert main([*SEARCH, *npz(digits), "--json"]) == 2
+    assert main([*SEARCH, *study, "--json"]) == 2
     lines, found, err = said(capsys)
     assert any(line.startswith("best      ") for line in lines)
     assert "wrote     studies/s/trials.csv" in lines
@@ -150,7 +171,7 @@ def test_skip_bad_reaches_workers_retraining_and_export_and_is_part_of_the_study
     assert main([*SEARCH, *data]) == 2
     err = said(capsys)[2]
     assert all(f"{part}/1/bad.png" in err for part in ("train", "valid", "test"))
-    assert main([*SEARCH, *data, "--skip-bad"]) == 0
+    assert main([*SEARCH, *data, "--skip-bad", "--no-export"]) == 0
     lines, _, _ = said(capsys)
     assert any(line.startswith("left out  3 files: 3 that cannot be decoded, such as ") for line in lines)
     assert any(line.startswith("data      photos: 1x8x8, 10 classes, 40 validation images") for line in lines)

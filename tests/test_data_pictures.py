@@ -15,7 +15,8 @@ from igcnas.data.decoding import decode_images
 from igcnas.data.examination import examine
 from igcnas.data.listing import list_image_folder
 from igcnas.data.loading import load_dataset
-from igcnas.data.picture import opened, upright
+from igcnas.data.picture import opened
+from igcnas.data.preparation import upright
 from igcnas.data.stream import Form, decode
 from igcnas.errors import DataError
 from igcnas.system import resources

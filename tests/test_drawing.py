@@ -28,7 +28,7 @@ from igcnas.drawing.learned import exported_connections, module_connections, pos
 from igcnas.drawing.matrices import matrices_scene
 from igcnas.drawing.network import compute_network
 from igcnas.drawing.network_layout import network_scene
-from igcnas.drawing.scene import Rects, Scene, Text, stacked
+from igcnas.drawing.scene import Lines, Rects, Scene, Text, stacked
 from igcnas.drawing.sketch import BlockSketch, compute_sketch
 from igcnas.drawing.svg import scene_svg
 from igcnas.drawing.thumbnails import block_svg, network_svg
@@ -273,6 +273,19 @@ def test_two_equal_units_are_drawn_once():
     assert sketch.shortcut == "identity shortcut around both"
     different = BasicBlock(grouping=Dense(), second=Group(groups=2))
     assert compute_sketch(block_of(one_stage(different, width=8))).times == 1
+
+
+NARROW, WIDE = BasicBlock(grouping=DENSE), InvertedResidual(expansion=2, expand=DENSE, project=DENSE)
+
+
+@pytest.mark.parametrize("block", [NARROW, WIDE], ids=["narrow", "wide"])
+def test_no_line_goes_through_the_name_of_a_shortcut(block):
+    scene = block_scene(compute_sketch(block_of(one_stage(block, width=4))))
+    label = next(item for item in scene.items if isinstance(item, Text) and "shortcut" in item.text)
+    left, top, right, bottom = label.box
+    level = [end for item in scene.items if isinstance(item, Lines) for end in item.ends if end[1] == end[3]]
+    assert level
+    assert not [(x, y) for x, y, end, _ in level if top < y < bottom and min(x, end) < right and max(x, end) > left]
 
 
 @pytest.mark.parametrize("words", ["igcv1 L=2 M=3", "igcv1 L=3 M=4", "igcv2 K=1x2x4", "group", "flgc", "depthwise"])

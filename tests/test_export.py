@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -137,7 +139,7 @@ def again(learned: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     """Arguments for an export over an earlier one; its ONNX file is copied, because making one takes seconds."""
     source, folder = learned.report.folder / "model.onnx", tmp_path / "out"
     shutil.copytree(learned.report.folder, folder)
-    monkeypatch.setattr(export, "write_onnx", lambda path, *_: shutil.copy(source, path))
+    monkeypatch.setattr(export, "write_onnx", lambda path, *_: [shutil.copy(source, path), 20][1])
     return {**learned.arguments, "folder": folder, "facts": {"study": "second"}}
 
 
@@ -145,7 +147,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_folder_holds_five_files_and_nothing_is_left_beside_it(case: Case) -> None:
+def test_the_folder_holds_six_files_and_nothing_is_left_beside_it(case: Case) -> None:
     folder = case.report.folder
     assert sorted(path.name for path in folder.iterdir()) == sorted(export.FILES)
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
@@ -185,10 +187,113 @@ def test_model_py_runs_where_torch_is_all_there_is(case: Case, tmp_path: Path) -
     assert classes == case.arguments["classes"]
 
 
-def test_model_py_shows_itself_when_run(digits: Case, tmp_path: Path) -> None:
-    command = [sys.executable, "-I", "-B", str(digits.report.folder / "model.py")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "logits of a random image: (1, 10)\n"
+def run_model(case: Case, *arguments: str, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-B", str(case.report.folder / "model.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, **options)
+
+
+def test_model_py_names_the_classes_of_pictures_and_goes_on_after_a_bad_one(digits: Case, tmp_path: Path) -> None:
+    pixels = digits.arguments["test"][0][0, 0]
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    done = run_model(digits, "--top", "2", "bad.png", "one.png", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("bad.png: cannot be read (")
+    assert done.stderr.count("\n") == 1
+    logits = digits.logits(torch.from_numpy(pixels / np.float32(255))[None, None])
+    shares = logits.softmax(1)[0].topk(2)
+    names = [digits.arguments["classes"][k] for k in shares.indices]
+    said = ", ".join(f"{name} {share:.2%}" for name, share in zip(names, shares.values.tolist(), strict=True))
+    assert done.stdout == f"one.png: {said}\n"
+
+
+def test_model_py_without_a_picture_says_what_it_wants(digits: Case, tmp_path: Path) -> None:
+    done = run_model(digits, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "PICTURE" in done.stderr
+
+
+def loaded_model(case: Case) -> Any:
+    return torch.hub.load(str(case.report.folder), "model", source="local")
+
+
+def test_torch_hub_loads_the_trained_network(case: Case) -> None:
+    images = torch.rand(2, *case.architecture.input_shape)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded_model(case)(images), case.logits(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x * 255, r"outside \[0, 1\]"),
+        (lambda x: x - 1, r"outside \[0, 1\]"),
+        (lambda x: x * float("nan"), "from nan to nan"),
+        (lambda x: (x * 255).byte(), r"images are torch\.uint8"),
+        (lambda x: x[:, :1], "do not fit"),
+        (lambda x: x[..., 1:], "do not fit"),
+        (lambda x: x[0], "do not fit"),
+    ],
+)
+def test_model_py_refuses_other_images_in_one_line(
+    fixed: Case, change: Callable[[torch.Tensor], torch.Tensor], message: str
+) -> None:
+    network = loaded_model(fixed)
+    with pytest.raises(ValueError, match=message) as error:
+        network(change(torch.full((2, *fixed.architecture.input_shape), 0.5)))
+    assert "\n" not in str(error.value)
+    assert "give float images (batch, 3, 16, 16), pixel / 255" in str(error.value)
+
+
+def test_the_network_of_model_py_is_exported_by_torch_in_spite_of_its_checks(fixed: Case) -> None:
+    network, images = loaded_model(fixed), torch.rand(2, *fixed.architecture.input_shape)
+    program = torch.export.export(network, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    more = torch.rand(3, *fixed.architecture.input_shape)
+    torch.testing.assert_close(program.module()(more), network(more))
+
+
+def test_a_picture_becomes_the_input_as_every_form_says(case: Case) -> None:
+    folder = case.report.folder
+    channels, height, width = case.architecture.input_shape
+    said = {"channels": channels, "height": height, "width": width, "resize": "cover", "share": 1.0}
+    record = json.loads((folder / "architecture.json").read_text())["input"]["preparation"]
+    assert {**record, "steps": None} == {**said, "steps": None}
+    properties = {p.key: p.value for p in onnx.load(folder / "model.onnx").metadata_props}
+    assert json.loads(properties["preparation"]) == record
+    card = (folder / "card.md").read_text()
+    assert f"{width} x {height} pixels (bicubic" in card
+    assert f"Preparation(channels={channels}, height={height}, width={width}" in (folder / "model.py").read_text()
+
+
+def test_the_head_of_the_card_is_yaml_that_hubs_read(digits: Case) -> None:
+    yaml = pytest.importorskip("yaml")
+    _, text, _ = (digits.report.folder / "card.md").read_text().split("---\n", 2)
+    head = yaml.safe_load(text)
+    assert (head["pipeline_tag"], head["license"]) == ("image-classification", "unknown")
+    (result,) = head["model-index"][0]["results"]
+    assert result["metrics"][0]["value"] == pytest.approx(digits.report.accuracies["lowered"] / 100, abs=1e-6)
+
+
+@pytest.mark.parametrize("opset", [17, 18, 21])
+def test_the_onnx_file_is_of_the_opset_that_was_asked_for(digits: Case, tmp_path: Path, opset: int) -> None:
+    report = export_network(**{**digits.arguments, "folder": tmp_path / "out", "test": None, "opset": opset})
+    assert report.parity["onnx"] < 1e-5
+    (found,) = {one.version for one in onnx.load(tmp_path / "out" / "model.onnx").opset_import if one.domain == ""}
+    assert found == opset == json.loads((tmp_path / "out" / "architecture.json").read_text())["opset"]
+
+
+@pytest.mark.parametrize("opset", [16, 99])
+def test_an_opset_that_cannot_be_written_is_refused_before_anything_is_done(digits: Case, opset: int) -> None:
+    with pytest.raises(ExportError, match=f"--opset {opset} cannot be written; 17 to 25 can"):
+        export_network(**{**digits.arguments, "opset": opset})
+
+
+def test_no_norm_stays_behind_a_permutation(case: Case) -> None:
+    graph = onnx.load(case.report.folder / "model.onnx").graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    behind = [makers[node.input[0]] for node in graph.node if node.op_type == "BatchNormalization"]
+    assert "Gather" not in behind
+    assert set(behind) <= {"Concat"}  # a convolution in groups of different sizes is several
 
 
 def test_model_py_holds_only_the_helpers_it_needs_in_ascii_and_short_lines(fixed: Case, learned: Case) -> None:
@@ -203,7 +308,7 @@ def test_a_title_cannot_end_the_docstring_of_model_py(fixed: Case) -> None:
     title = 'x"""\nraise SystemExit("injected")\n"""'
     text = model_source(plan(fixed.architecture), title=title, classes=["a"], macs=1, params=1)
     namespace: dict[str, Any] = {"__name__": "model", "__file__": "model.py"}
-    exec(compile(text, "model.py", "exec"), namespace)
+    exec(compile(text, "model.py", "exec", dont_inherit=True), namespace)
     assert "injected" in namespace["__doc__"]
 
 

@@ -28,13 +28,15 @@ from igcnas.search.evaluation.waiting import Waiting
 from igcnas.search.folder import open_study
 from igcnas.search.observing import replay
 from igcnas.search.records import records
-from igcnas.search.worker import Probe, read_result
+from igcnas.search.worker import Probe, WorkerSetup, read_result
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
 NETWORKS = [network(L) for L in (2, 3, 4, 5, 6)]
 IDS = [one.id for one in NETWORKS]
 OFTEN = dataclasses.replace(setup(2), checkpoint_seconds=0.0)
+# Waits after each epoch until it was heard, so that it can be killed in the middle however fast it is.
+WAITING = dataclasses.replace(OFTEN, prunes=True)
 
 
 def shared(count: int, device: str = "cuda:0") -> list[Slot]:
@@ -65,12 +67,14 @@ class Told:
 class Workers:
     """An evaluator of odd workers, its notes, and what it trained."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, slots: Sequence[Slot], **odd: Any) -> None:
+    def __init__(
+        self, folder: Path, patch: pytest.MonkeyPatch, slots: Sequence[Slot], setup: WorkerSetup = OFTEN, **odd: Any
+    ) -> None:
         self.folder, self.notes, self.outcomes = folder, list[str](), dict[int, Outcome]()
         self.order: list[int] = []
         folder.mkdir(exist_ok=True)
         patch.setattr(child, "command", program(folder / "told", gpu="a GPU", **odd))
-        self.evaluator = ProcessEvaluator(OFTEN, slots=slots, note=self.notes.append)
+        self.evaluator = ProcessEvaluator(setup, slots=slots, note=self.notes.append)
 
     def train(self, count: int) -> Workers:
         with self.evaluator as evaluator:
@@ -120,12 +124,12 @@ def test_a_training_that_cannot_be_captured_goes_on_by_eager_steps_and_no_other_
 def test_a_failed_capture_counts_as_no_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killing(Workers):
         def hear(self, number: int, report: Any) -> None:
-            if self.notes and not killed and report.epoch == 2:  # of the eager training
+            if self.notes and not killed:  # of the eager training
                 killed.append(self.evaluator.pid or 0)
                 os.kill(killed[0], 9)
 
     killed: list[int] = []
-    workers = Killing(tmp_path / "w", monkeypatch, shared(1), uncaptured=[IDS[0]]).train(1)
+    workers = Killing(tmp_path / "w", monkeypatch, shared(1), WAITING, uncaptured=[IDS[0]]).train(1)
     assert killed
     assert workers.steps() == ["eager"]
     assert len(workers.told.begins(IDS[0])) == 3
@@ -220,7 +224,7 @@ def test_whom_the_system_kills_for_want_of_memory_is_tried_again_alone(
 
     kills: list[int] = []
     monkeypatch.setattr(pool, "processes_ended_for_memory", lambda: len(kills))
-    workers = Killing(tmp_path / "w", monkeypatch, [Slot(device="cpu", threads=1)] * 2).train(2)
+    workers = Killing(tmp_path / "w", monkeypatch, [Slot(device="cpu", threads=1)] * 2, WAITING).train(2)
     assert all(outcome.results is not None for outcome in workers.outcomes.values())
     assert len(workers.told.begins(IDS[0])) == 2
     second = workers.told.lines.index(workers.told.begins(IDS[0])[1])

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -45,17 +47,25 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def alone(disk: Path) -> dict[str, object]:
+def begun() -> Iterator[Executor]:
+    """A fresh process that imports what commands do, once; they run in copies of it."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def alone(begun: Executor, disk: Path) -> dict[str, object]:
     """A training that met no fault."""
-    return undisturbed(TRAIN, disk)
+    return begun.submit(undisturbed, TRAIN, disk, forks=True).result()
 
 
 # A disk, for real
 
 
 @pytest.mark.timeout(1200)  # three searches, in processes of their own
-def test_a_search_of_two_workers_that_met_a_full_disk_ends_as_an_undisturbed_one(disk: Path) -> None:
-    course = disturbed(SEARCH, Full(room=40, step=4000), disk, undisturbed(SEARCH, disk))
+def test_a_search_of_two_workers_that_met_a_full_disk_ends_as_an_undisturbed_one(begun: Executor, disk: Path) -> None:
+    wanted = begun.submit(undisturbed, SEARCH, disk, forks=True).result()
+    course = begun.submit(disturbed, SEARCH, Full(room=40, step=4000), disk, wanted, forks=True).result()
     assert len(course.stops) == 1
     assert "; make room and run the same command again; nothing is lost" in course.stops[0].line
     assert [stop.wrong for stop in course.stops] == [""]
@@ -69,10 +79,10 @@ def test_a_search_of_two_workers_that_met_a_full_disk_ends_as_an_undisturbed_one
     ids=lambda fault: fault.name,
 )
 def test_a_training_whose_disk_failed_it_ends_as_an_undisturbed_one(
-    disk: Path, alone: dict[str, object], fault: Fault
+    begun: Executor, disk: Path, alone: dict[str, object], fault: Fault
 ) -> None:
     try:
-        course = disturbed(TRAIN, fault, disk, alone)
+        course = begun.submit(disturbed, TRAIN, fault, disk, alone, forks=True).result()
     except OSError as error:
         pytest.skip(f"this machine has no such file system ({error})")
     assert course.stops

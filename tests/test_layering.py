@@ -23,11 +23,12 @@ data imports system
 modules imports system network
 execution imports system network modules
 drawing imports system network modules
-export imports system network modules
+export imports system network data modules
 training imports system statistics network data modules execution drawing
 search imports system statistics network data modules training
 results imports system statistics network data modules drawing export training search
-cli imports system statistics network data modules execution drawing training search results
+cli imports system statistics network data modules execution drawing export training search results
+api imports system drawing export training search results cli
 """
 GROUND = {"igcnas", "errors", "units", "moved"}
 RULES = {line.split()[0]: set(line.split()[2:]) - {"nothing"} for line in SENTENCES.strip().splitlines()}

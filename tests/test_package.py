@@ -64,7 +64,8 @@ def test_a_wheel_has_igcnas_alone_at_top_level_with_spaces_and_analyses_inside(i
     there = {p.relative_to(installed) for p in inside.rglob("*.py")}
     assert {p for p in here if p.parts[0] == "igcnas"} <= there
     assert {Path("igcnas") / p for p in here if p.parts[0] == "analysis"} <= there
-    assert not (inside / "analysis" / "networks_page.py").exists()  # it writes a page of the repository
+    for page in ("networks_page", "spaces_page"):  # they write pages of the repository
+        assert not (inside / "analysis" / f"{page}.py").exists()
     assert {path.suffix for path in (inside / "results" / "report" / "page").iterdir()} >= {".html", ".css", ".js"}
     assert (inside / "py.typed").is_file()
 

@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState, create_trial
-from support.campaigns import DIGITS, PAIR, SHORT, WHOLE, Here, finalist, network, retrain_settings
+from support.campaigns import DIGITS, PAIR, SHORT, WHOLE, Here, Silent, finalist, network, retrain_settings
 from support.retrained import IMAGES, Told, result_of, trained
 
 from igcnas.cli import main
 from igcnas.data.dataset import Split
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.architecture import Architecture
-from igcnas.network.cost import count
+from igcnas.network.budget import LIMITS, PARAMS
+from igcnas.network.cost import count, count_plan
 from igcnas.network.grouping import MultiSpectral
 from igcnas.results.retraining import (
     FinalistTraining,
@@ -34,7 +35,7 @@ from igcnas.results.retraining import (
     retraining,
     tabulate,
 )
-from igcnas.results.retraining.execution import expected_seconds
+from igcnas.search.campaign import expected_seconds
 from igcnas.search.evaluation import Interrupted
 from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import proposal_attributes, records
@@ -71,6 +72,17 @@ def test_all_images_but_the_test_split_are_trained_on(tmp_path):
     data = retraining(tmp_path, retrain_settings()).trainings[0].data(Here(DIGITS, SHORT).trainer)
     assert len(data.training) == len(DIGITS.train.labels)
     assert not data.validates()
+
+
+def test_a_limit_that_is_neither_macs_nor_params_is_measured_and_held_against_the_budget(tmp_path, monkeypatch):
+    bytes_of = dataclasses.replace(PARAMS, name="bytes", of=lambda network: 4 * count_plan(network).params)
+    monkeypatch.setitem(LIMITS, "bytes", bytes_of)
+    settings = dataclasses.replace(retrain_settings(seeds=1), limits={"bytes": 4 * count(PAIR[0].architecture).params})
+    workers = Here(DIGITS, settings.training)
+    workers.trainer.setup = dataclasses.replace(workers.trainer.setup, limits=("bytes",))
+    results = retraining(tmp_path, settings).run(workers, Silent())
+    assert [one.measured_limits["bytes"] for one in results] == [4 * one.params for one in results]
+    assert [row.over_budget for row in sorted(tabulate(settings, results).rows, key=lambda row: row.params)] == [0, 1]
 
 
 def test_seeds_differ_from_each_other_and_from_those_of_the_search():

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.real_studies import unpack
 from support.studies import network
 
+from igcnas.cli import main
 from igcnas.data.dataset import Dataset
 from igcnas.data.loading import load_dataset
 from igcnas.errors import StudyError
 from igcnas.network.budget import macs_budget
 from igcnas.network.grouping import Interleaved
 from igcnas.results.figures import compute_front, save_front
-from igcnas.search.folder import guard_settings, open_study, trial_folder
+from igcnas.search.folder import find_study, guard_settings, open_study, trial_folder
 from igcnas.search.records import TrialRecord, best, front, standard_error, to_frame, trained
 from igcnas.search.settings import DataSettings, StudySettings, study_names
 from igcnas.search.space import load_space
+from igcnas.search.study import Study
 from igcnas.training.settings import TrainingSettings
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -62,6 +65,30 @@ RECORDS = [
 
 
 # Settings
+
+
+def test_the_environment_names_the_folder_of_all_studies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unpack(tmp_path / "mine", "gp-4")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IGCNAS_STUDIES", "")
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out == "no study in studies\n"
+    monkeypatch.setenv("IGCNAS_STUDIES", "mine")
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out == "gp-4\n"
+    found = Study.named("gp-4")
+    assert (found.folder, found.reference) == (Path("mine/gp-4"), "gp-4")  # commands find it by its name
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("IGCNAS_STUDIES", "~/mine")
+    assert find_study("gp-4") == tmp_path / "mine" / "gp-4"
+    with pytest.raises(SystemExit):
+        main(["search", "--help"])
+    assert "IGCNAS_STUDIES" in capsys.readouterr().out
+    monkeypatch.setenv("IGCNAS_STUDIES", "other")  # an option is stronger
+    assert main(["status", "--studies-dir", "mine"]) == 0
+    assert capsys.readouterr().out == "gp-4\n"
 
 
 def test_settings_come_back_from_disk_as_they_were(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_an_export_and_its_onnx_file_are_evaluated(
     write_onnx(tmp_path / "best/model.onnx", whole, best.architecture.input_shape, {})
     (tmp_path / "best/weights.safetensors").touch()
     for path in ("best", "best/model.onnx", "best/weights.safetensors"):
-        status, out, _ = call(capsys, "evaluate", tmp_path / path, "--split", "both", "--json")
+        status, out, _ = call(capsys, "evaluate", tmp_path / path, "--data", "digits", "--split", "both", "--json")
         found = json.loads(out)
         assert (status, found["form"]) == (0, "onnx")
         assert found["test"]["top1"] == pytest.approx(summary["test"]["top1"])
@@ -459,7 +459,7 @@ def test_a_recipe_that_drops_channels_is_trained_eagerly_and_that_is_said(
 def test_the_weights_of_a_public_port_are_trained_on_and_evaluated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    network = ["resnet", "depth=8", "width=4", "shortcut=pad"]
+    network, digits = ["resnet", "depth=8", "width=4", "shortcut=pad"], ["--data", "digits"]
     module = build(plan(family("resnet").from_text([*network[1:], "size=8", "channels=1"])))
     theirs = {"stem.conv": "conv1", "stem.norm": "bn1", "classifier": "linear"}
     for stage in (1, 2, 3):
@@ -470,14 +470,14 @@ def test_the_weights_of_a_public_port_are_trained_on_and_evaluated(
         at, _, kind = name.rpartition(".")
         state[f"module.{theirs[at]}.{kind}"] = tensor
     torch.save({"state_dict": state, "best_prec1": 91.7}, tmp_path / "port.th")
-    status, out, _ = call(capsys, "evaluate", tmp_path / "port.th", *network, "--split", "test")
+    status, out, _ = call(capsys, "evaluate", tmp_path / "port.th", *network, *digits, "--split", "test")
     assert status == 0
     assert "(weights of akamaster/pytorch_resnet_cifar10)" in out
-    status, _, err = call(capsys, "evaluate", tmp_path / "port.th", *network)
+    status, _, err = call(capsys, "evaluate", tmp_path / "port.th", *network, *digits)
     assert (status, err.count("\n")) == (2, 1)
     assert "does not say which images it was trained on; use --split test" in err
     status, _, err = call(
-        capsys, "evaluate", tmp_path / "port.th", "resnet", "depth=8", "shortcut=pad", "--split", "test"
+        capsys, "evaluate", tmp_path / "port.th", "resnet", "depth=8", "shortcut=pad", *digits, "--split", "test"
     )
     assert status == 2
     assert "conv1.weight of these weights of akamaster/pytorch_resnet_cifar10 has shape (4, 1, 3, 3), but" in err

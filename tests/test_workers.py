@@ -37,6 +37,7 @@ from igcnas.search.worker.process import _work
 from igcnas.search.worker.trainer import Trainer
 from igcnas.training.engine import EpochReport
 
+ROOT = Path(__file__).parents[1]
 ONE_THREAD = Slot(device="cpu", threads=1)
 NETWORKS = [network(L) for L in (2, 3, 4, 5, 6)]
 
@@ -228,13 +229,18 @@ def test_a_controller_killed_while_a_worker_starts_leaves_no_process_and_no_word
     assert wait_until(lambda: is_gone(pid))
 
 
-def test_the_worker_loads_no_more_than_training_needs() -> None:
-    code = "import igcnas.search.worker.searching, igcnas.search.campaign, sys\n"
-    code += "from igcnas.data.loading import load_dataset as d\nd('digits')\nprint(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def test_the_worker_loads_no_more_than_training_needs(tmp_path: Path) -> None:
+    code = "import sys\nfrom igcnas.search.worker import Job\nfrom igcnas.search.worker.trainer import Trainer\n"
+    code += "from support.workers import network, setup\nimport igcnas.search.campaign\n"
+    code += (
+        "Job(architecture=network(3), folder=sys.argv[1]).run(Trainer(setup(1)), lambda _: False)\nprint(*sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    run = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     tops = {name.partition(".")[0] for name in run.stdout.split()}
     assert {"torch", "numpy", "safetensors"} <= tops
-    assert tops.isdisjoint({"optuna", "pandas", "matplotlib", "sklearn", "onnx", "onnxruntime", "PIL", "rich"})
+    assert tops.isdisjoint({"optuna", "pandas", "matplotlib", "sklearn", "onnx", "onnxruntime", "PIL", "rich", "sympy"})
 
 
 def test_threads_are_set_before_torch_is_imported(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.errors import IgcnasError
 from igcnas.system import program
+from igcnas.system.folders import studies
 
 if TYPE_CHECKING:
     from igcnas.cli.common import Stop
@@ -124,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     device = resolve_device(arguments.device)
     splits = arguments.splits or default_splits(arguments.data)
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
-    folder = arguments.out or Path("studies") / f"width-trial-{dataset.name}"
+    folder = arguments.out or studies() / f"width-trial-{dataset.name}"
     settings = _settings(arguments, pooled(dataset, splits), splits, folder)
     networks, left_out = settings.networks()
     source = {"spec": arguments.data, "data_dir": arguments.data_dir, "image_size": arguments.image_size}

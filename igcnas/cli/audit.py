@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from igcnas.cli.campaign import add_workers, slots_of, train
 from igcnas.cli.common import add_study_argument, command_line, mega, study_folder
+from igcnas.cli.output import add_output_arguments, begin_result
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.units import counted
@@ -61,6 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_workers(parser)
     add("--out", type=Path, metavar="DIR", help="folder of this audit (default: audit-EPOCHS in that of the study)")
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
+    add_output_arguments(parser)
     parser.set_defaults(run=run, unread="the audit goes on, into its folder")
 
 
@@ -108,8 +110,10 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             trainings = _train(arguments, folder, wanted, sample, every, settings, output, stop)
         except Interrupted:
+            begin_result()
             print(f"stopped; nothing is lost. To go on:\n  {command_line()}", file=output)
             return stop.status
+        begin_result()
         try:
             with stop.at_once():
                 return _finish(arguments, folder, wanted, sample, every, dataset, trainings, settings)

@@ -8,6 +8,7 @@ from igcnas import __version__
 from igcnas.cli import (
     audit,
     compare,
+    completion,
     count,
     dashboard,
     doctor,
@@ -15,9 +16,12 @@ from igcnas.cli import (
     evaluate,
     explain,
     export,
+    finish,
     importance,
+    init,
     networks,
     plot,
+    predict,
     recipes,
     report,
     retrain,
@@ -29,6 +33,7 @@ from igcnas.cli import (
 from igcnas.cli.common import Parser
 
 _COMMANDS = (
+    init,
     search,
     train,
     evaluate,
@@ -40,7 +45,9 @@ _COMMANDS = (
     compare,
     audit,
     retrain,
+    finish,
     export,
+    predict,
     count,
     networks,
     explain,
@@ -48,6 +55,7 @@ _COMMANDS = (
     recipes,
     width_optimum,
     doctor,
+    completion,
 )
 
 

@@ -18,15 +18,12 @@ from typing import Any, NoReturn
 from igcnas.cli.engine import engine_in_words
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS
-from igcnas.system import bounds, names
+from igcnas.system import bounds, folders, names
 from igcnas.system.checks import shown
 from igcnas.system.harmless import line
 from igcnas.system.program import Terminated
 from igcnas.units import duration as duration
 from igcnas.units import mega as mega
-
-STUDIES = Path("studies")
-
 
 # The most that an option may ask for, whatever the command; each command has its own least.
 _MOST = {
@@ -100,7 +97,12 @@ def add_study_argument(parser: argparse.ArgumentParser) -> None:
 def add_studies_dir(parser: argparse.ArgumentParser) -> None:
     """Where studies are."""
     parser.add_argument(
-        "--studies-dir", type=Path, default=STUDIES, metavar="DIR", help="folder of all studies (default: %(default)s)"
+        "--studies-dir",
+        type=Path,
+        default=folders.studies(),
+        metavar="DIR",
+        help="folder of all studies (default: that of the environment variable IGCNAS_STUDIES, else studies; now "
+        "%(default)s)",
     )
 
 

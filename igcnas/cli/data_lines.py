@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
     from igcnas.data.origin import LeftOut
     from igcnas.search.settings import DataSettings
@@ -34,14 +35,25 @@ def drawn_by_seed(fraction: float, *, in_groups: bool = False) -> str:
 
 def data_json(found: Examined, data: DataSettings) -> dict[str, Any]:
     """The same as data."""
+    majority = {"class": data.majority_class, "percent": data.majority}
+    return {"name": data.name, **_splits_json(found), "majority": majority}
+
+
+def data_json_of(dataset: Dataset, found: Examined) -> dict[str, Any]:
+    """The same before there is a study, with the number of images of each class."""
+    import numpy as np
+
+    counts = np.bincount(dataset.train.labels, minlength=dataset.num_classes).tolist()
+    return {"name": dataset.name, **_splits_json(found), "classes": dict(zip(dataset.classes, counts, strict=True))}
+
+
+def _splits_json(found: Examined) -> dict[str, Any]:
     return {
-        "name": data.name,
         "train": {"images": found.train, "from": found.origin.train},
         "validation": {"images": found.validation, "from": found.origin.validation or "drawn by the seed"},
         "test": {"images": found.test, "from": found.origin.test},
         "left_out": [{"count": one.count, "what": one.what, "example": one.example} for one in found.left_out],
         "notes": list(found.notes),
-        "majority": {"class": data.majority_class, "percent": data.majority},
     }
 
 
@@ -59,6 +71,16 @@ def balance_lines(data: DataSettings, measure: str = "accuracy") -> list[str]:
         f"balance   answering {data.majority_class!r} always would score {data.majority:.2f} % of the "
         f"{data.validation_images:,} validation images"
     ]
+
+
+def balance_words(dataset: Dataset) -> list[str]:
+    """The same before there is a study: of all images but the test split."""
+    from igcnas.data.examination import is_unbalanced, largest_class
+
+    label, share = largest_class(dataset.train.labels)
+    if not is_unbalanced(share, dataset.num_classes):
+        return []
+    return [f"balance   answering {dataset.classes[label]!r} always would score about {100 * share:.2f} %"]
 
 
 def majority_lines(data: RunData) -> list[str]:

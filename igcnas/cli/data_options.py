@@ -12,16 +12,23 @@ if TYPE_CHECKING:
     from igcnas.training.runs.data import RunData
 
 
-def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which images, at which size."""
+def data_help() -> str:
+    """What may be named as data."""
+    known = ", ".join(f"{name} ({words})" if words else name for name, words in DATASETS.items())
+    return f"{known}, or NAME[:PATH] of an installed package"
+
+
+def add_source_arguments(
+    parser: argparse.ArgumentParser, *, default: str | None = "digits", said: str = "%(default)s"
+) -> None:
+    """Which images, at which size. said: the default in words."""
+    parser.add_argument("--data", default=default, metavar="SPEC", help=f"{data_help()} (default: {said})")
+    add_place_arguments(parser)
+
+
+def add_place_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where they are, at which size, and whether all must be good."""
     add = parser.add_argument
-    add(
-        "--data",
-        default="digits",
-        metavar="SPEC",
-        help=", ".join(f"{name} ({words})" if words else name for name, words in DATASETS.items())
-        + ", or NAME[:PATH] of an installed package (default: %(default)s)",
-    )
     add("--data-dir", type=Path, metavar="DIR", help="where the files of CIFAR or SVHN are")
     add("--image-size", type=int, metavar="N", help="resize and crop the images of an image folder to N x N pixels")
     add("--skip-bad", action="store_true", help="leave out the images of an image folder that cannot be decoded")
@@ -38,9 +45,11 @@ def add_groups(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """All options of data that may be streamed, and the device."""
-    add_source_arguments(parser)
+def add_data_arguments(
+    parser: argparse.ArgumentParser, *, default: str | None = "digits", said: str = "%(default)s"
+) -> None:
+    """All options of data that may be streamed, and the device. said: the default data in words."""
+    add_source_arguments(parser, default=default, said=said)
     add_groups(parser)
     add = parser.add_argument
     add(

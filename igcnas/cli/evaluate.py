@@ -1,21 +1,28 @@
-"""igcnas evaluate: top-1 and top-5 of a checkpoint or an export."""
+"""igcnas evaluate: how well a checkpoint or an export answers."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.train import named_architecture
 from igcnas.errors import IgcnasError
 
 if TYPE_CHECKING:
+    from igcnas.results.evaluation.numbers import Evaluation
+    from igcnas.results.evaluation.writing import Kept
     from igcnas.training.runs.data import RunData
     from igcnas.training.runs.evaluate import Trained
 
+_WORST = 5  # classes that are printed
 EPILOG = """examples:
+  %(prog)s NAME
+  %(prog)s NAME --split test --out evaluated
   %(prog)s runs/NAME --data digits --split test
   %(prog)s resnet20.th resnet depth=20 shortcut=pad --data cifar10 --data-dir ~/data --split test
 """
@@ -25,14 +32,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Define the command."""
     parser = commands.add_parser(
         "evaluate",
-        help="top-1 and top-5 of a trained network",
-        description="Reads the folder of a training or an export, a .safetensors of igcnas train, or a model.onnx, and "
-        "prints how often its first answer, and one of its first five, is right. Weights alone, such as those of a "
-        "public port, are those of the network that is named behind them.",
+        help="how well a trained network answers, on which classes, and how far to believe it",
+        description="Reads a study (which means its final/ or best/), the folder of a training or an export, a "
+        ".safetensors of igcnas train, or a model.onnx; finds the data it was trained on; and prints how often its "
+        "first answer, and one of its first five, is right, precision and recall of the classes, and whether its "
+        "probabilities can be believed. --out writes the confusion matrix, the reliability picture and a sheet of its "
+        "surest mistakes. Weights alone, such as those of a public port, are those of the network that is named behind "
+        "them, on the data of --data.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("path", type=Path, metavar="PATH", help="folder or file of the network")
+    parser.add_argument("path", metavar="PATH", help="a study by its name; folder or file of a network")
     parser.add_argument(
         "network",
         nargs="*",
@@ -45,7 +55,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="validation",
         help="which images; each look at the test split makes it less of one (default: %(default)s)",
     )
-    add_data_arguments(parser)
+    add_studies_dir(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write tables and pictures there, into a folder for each split (default for the best or final network of "
+        "a study: evaluation/ in its folder, where igcnas report finds them; else nothing is written)",
+    )
+    add_data_arguments(parser, default=None, said="what the network was trained on, as its study or training says")
     parser.add_argument(
         "--validation",
         type=float,
@@ -59,57 +77,143 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate; print."""
+    """Evaluate; print; write."""
     if arguments.validation is not None and not 0 < arguments.validation < 1:
         raise IgcnasError(f"--validation {arguments.validation:g} must lie between 0 and 1, both excluded")
-    from igcnas.search.records import standard_error
+    from igcnas.results.evaluation.answers import answers
+    from igcnas.results.evaluation.numbers import evaluated
+    from igcnas.results.evaluation.temperature import fit_temperature
+    from igcnas.results.evaluation.writing import Kept, as_json, network_digest, write
     from igcnas.training.device import resolve_device
     from igcnas.training.recipes import short_settings
-    from igcnas.training.runs.evaluate import SPLITS, evaluate, open_trained, open_weights
+    from igcnas.training.runs.evaluate import SPLITS, open_trained, open_weights
     from igcnas.training.stream import default_workers
 
     device = resolve_device(arguments.device)
+    path = _network_path(arguments)
     if arguments.network:
         name, *parameters = arguments.network
+        if arguments.data is None:
+            raise IgcnasError(f"{path} does not say what it was trained on; name data with --data")
         data = open_named_data(arguments)
-        trained, normalised = open_weights(arguments.path, named_architecture(name, parameters, data), device)
+        trained, normalised = open_weights(path, named_architecture(name, parameters, data), device)
     else:
-        trained, normalised = open_trained(arguments.path, device), ""
+        trained, normalised = open_trained(path, device), ""
         data = _as_trained(arguments, trained)
     share = short_settings(data.images).validation_fraction if arguments.validation is None else arguments.validation
     workers = default_workers(trained.device) if arguments.workers is None else arguments.workers
+    out = arguments.out or _place_in_study(trained.path)
+    temperature = _temperature_of(trained.path)
     result: dict[str, Any] = {"path": str(trained.path), "form": trained.form, "data": data.name}
+    kept: list[Kept] = []
+    files: list[Path] = []
+    fitted_here = False
     for split in SPLITS if arguments.split == "both" else (arguments.split,):
-        scores = evaluate(trained, data, split, validation=share, seed=arguments.seed, workers=workers)
-        error = standard_error(scores.top1, scores.images)
-        result[split] = {
-            "images": scores.images,
-            "top1": scores.top1,
-            "top1_standard_error": error,
-            "top5": scores.top5,
-            "top5_standard_error": None if scores.top5 is None else standard_error(scores.top5, scores.images),
-        }
+        found = answers(trained, data, split, validation=share, seed=arguments.seed, workers=workers)
+        if temperature is None and split == "validation":
+            temperature, fitted_here = fit_temperature(found.logits, found.labels), True
+        one = evaluated(found, data.classes, split=split, temperature=temperature)
+        kept.append(Kept(evaluation=one, mistakes=found.mistakes, network=network_digest(trained.path), data=data.name))
+        result[split] = {**_scores(one), **as_json(kept[-1])}
+        if out is not None:
+            files += write(out, kept[-1], title=data.name)
+    result |= {"temperature": temperature, "temperature_fitted_here": fitted_here, "files": list(map(str, files))}
     if arguments.json:
         print(json.dumps(result))
         return 0
     print(f"network   {trained.path} ({trained.form})")
     if normalised:
         print(f"images    normalised by {normalised}")
-    for split in SPLITS:
-        if found := result.get(split):
-            line = f"{split:<11}top-1 {found['top1']:.2f} % +- {found['top1_standard_error']:.2f}"
-            if found["top5"] is not None:
-                line += f", top-5 {found['top5']:.2f} % +- {found['top5_standard_error']:.2f}"
-            print(f"{line} ({found['images']:,} images of {data.name}; one standard error)")
+    for one_kept in kept:
+        _tell(one_kept, fitted_here=fitted_here and one_kept.evaluation.split == "validation")
+    for file in files:
+        print(f"wrote     {file}")
     return 0
 
 
+def _network_path(arguments: argparse.Namespace) -> Path:
+    """The file or folder that was named; of a study its exported network."""
+    path = Path(arguments.path)
+    with contextlib.suppress(OSError, ValueError):  # no path at all
+        if path.exists() and not (path / "journal.log").is_file():
+            return path
+    from igcnas.cli.predict import network_folder
+    from igcnas.search.settings import study_names
+
+    if path.exists() or arguments.path in study_names(arguments.studies_dir):
+        return network_folder(arguments.path, arguments.studies_dir)
+    return path
+
+
+def _place_in_study(network: Path) -> Path | None:
+    """Where the evaluation of the best or final network of a study is kept."""
+    from igcnas.results.evaluation.writing import KEPT, NETWORKS
+
+    study = network.parent.parent
+    is_kept = network.parent.name in NETWORKS and (study / "journal.log").is_file()
+    return study / KEPT / network.parent.name if is_kept else None
+
+
+def _temperature_of(network: Path) -> float | None:
+    from igcnas.network.exported import exported_in
+
+    record = exported_in(network.parent)
+    return None if record is None else record.temperature
+
+
+def _scores(found: Evaluation) -> dict[str, Any]:
+    """Top-1 and top-5 in percent with their standard errors."""
+    from igcnas.search.records import standard_error
+
+    tops = {top.k: 100.0 * top.share.right / top.share.images for top in found.tops}
+    scores: dict[str, Any] = {"images": found.images}
+    for k in (1, 5):
+        value = tops.get(k)
+        scores[f"top{k}"] = value
+        scores[f"top{k}_standard_error"] = None if value is None else standard_error(value, found.images)
+    return scores
+
+
+def _tell(kept: Kept, *, fitted_here: bool) -> None:
+    """One split in words, with its worst classes."""
+    from igcnas.results.evaluation.table import class_table, worst_classes
+    from igcnas.results.evaluation.words import calibration_sentence, mistakes_sentence
+
+    found = kept.evaluation
+    scores = _scores(found)
+    line = f"top-1 {scores['top1']:.2f} % +- {scores['top1_standard_error']:.2f}"
+    if scores["top5"] is not None:
+        line += f", top-5 {scores['top5']:.2f} % +- {scores['top5_standard_error']:.2f}"
+    print(f"{found.split:<11}{line} ({found.images:,} images of {kept.data}; one standard error)")
+    name, largest = found.largest
+    always = f"answering {name!r} always would score {100 * largest.right / largest.images:.2f} %"
+    print(f"classes    balanced accuracy {100 * found.balanced:.2f} % (mean recall); {always}")
+    print(f"shares     {calibration_sentence(found, fitted_here=fitted_here)}")
+    print(f"mistakes   {mistakes_sentence(kept)}")
+    worst = worst_classes(found, _WORST)
+    if len(found.classes) > len(worst):
+        print(f"           the {len(worst)} classes of the lowest recall (--out writes all):")
+    for row in class_table(found, only=worst).text().splitlines():
+        print(f"           {row}")
+
+
 def _as_trained(arguments: argparse.Namespace, trained: Trained) -> RunData:
-    """The data that the options name, read as in the training unless the user says how."""
+    """The data that the options name, or that it was trained on; read as in the training unless the user says how."""
+    if arguments.data is None:
+        from igcnas.results.evaluation.source import source_of
+
+        source = source_of(trained.path, trained.data)
+        if source is None:
+            what = f" {trained.data['name']!r}" if trained.data else ""
+            raise IgcnasError(f"where the data{what} of {trained.path} are is not known here; name them with --data")
+        arguments.data = source.spec
+        arguments.data_dir = arguments.data_dir or source.data_dir
+        arguments.image_size = arguments.image_size or source.image_size
+        arguments.groups = arguments.groups or source.groups
     images = arguments.data.startswith("imagefolder:")
     if images and trained.data:
         if arguments.stream is None:
-            arguments.stream = bool(trained.data["streamed"])
+            arguments.stream = bool(trained.data.get("streamed", False))
         if arguments.image_size is None and arguments.stream:
             arguments.image_size = trained.input_shape[1]
     if arguments.groups is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from igcnas.cli.campaign import add_workers, slots_of, train
 from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
+from igcnas.cli.output import add_output_arguments, begin_result
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.system.names import new_name, stays_inside
@@ -64,6 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add_workers(parser)
     add("--json", action="store_true", help="print the table as one JSON object, and progress to stderr")
+    add_output_arguments(parser)
     parser.set_defaults(run=run, unread="the retraining goes on, into the folder of the study")
 
 
@@ -105,7 +107,7 @@ def _retrain(
     from igcnas.cli.common import Stop
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.retraining import guard, retraining, tabulate
-    from igcnas.results.retraining.execution import expected_seconds
+    from igcnas.search.campaign import expected_seconds
     from igcnas.search.evaluation import Interrupted
     from igcnas.search.records import trained
     from igcnas.search.storage import lock_study
@@ -132,14 +134,22 @@ def _retrain(
             _announce(progress, folder, settings, study_epochs=study.training.epochs)
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
-        setup = WorkerSetup(data=study.data, training=settings.training, device=arguments.device, images="all")
+        setup = WorkerSetup(
+            data=study.data,
+            training=settings.training,
+            device=arguments.device,
+            images="all",
+            limits=study.measured_limits,
+        )
         said = "trainings; nothing is lost. To go on:"
         try:
             results = train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
         except Interrupted:
+            begin_result()
             progress.note(f"stopped with {len(campaign.results())} of {len(campaign.trainings)} {said}")
             progress.note(f"  {command_line()}")
             return stop.status
+        begin_result()
         if stop():  # in the last moment: the table is not made
             progress.note(f"stopped with all {len(results)} {said}")
             progress.note(f"  {command_line()}")

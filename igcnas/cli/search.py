@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
     from igcnas.search.evaluation import Slot
+    from igcnas.search.limits import Range
     from igcnas.search.report import Summary
     from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
@@ -114,7 +115,9 @@ def run(arguments: argparse.Namespace) -> int:
             devices=[slot.device for slot in slots],
         )
         study = open_study(folder, create_for=settings)
-        summary, workers = _search(arguments, study, folder, space, settings, slots, stop, examined, capture)
+        for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
+            callback.search_began(folder)
+        summary, workers = _search(arguments, study, folder, space, settings, limits, slots, stop, examined, capture)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
 
@@ -194,6 +197,7 @@ def _search(
     folder: Path,
     space: SearchSpace,
     settings: StudySettings,
+    limits: Range,
     slots: list[Slot],
     stop: Stop,
     examined: Examined,
@@ -203,6 +207,7 @@ def _search(
     from igcnas.cli.common import recorded
     from igcnas.cli.progress.search import SearchProgress
     from igcnas.cli.search_plan import announce
+    from igcnas.search.callbacks import Listening
     from igcnas.search.controller import Search
     from igcnas.search.evaluation import Interrupted, ProcessEvaluator
     from igcnas.search.evaluation.mps import Mps
@@ -223,7 +228,7 @@ def _search(
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
     # The workers end before what they share their GPUs by.
     with Mps(print) as mps, ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
-        search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop)
+        search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop, limits=limits)
         evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
@@ -235,10 +240,11 @@ def _search(
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
         shown = SearchProgress(clock, best(every, settings.budget), settings.budget, settings.measure)
+        callbacks = getattr(arguments, "callbacks", ())
         devices = [slot.device for slot in slots]
         run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)
         with run, shown as progress:
-            search.progress = progress
+            search.progress = Listening(progress, callbacks) if callbacks else progress
             return search.run(arguments.networks, **allowed), evaluator.slots
 
 

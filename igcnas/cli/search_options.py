@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_groups, add_source_arguments
 from igcnas.cli.engine import add_engine
+from igcnas.cli.output import add_output_arguments
 from igcnas.cli.recipe_options import add_recipe_arguments, asked_training, check_recipe_arguments
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS, Budget, limit_named
@@ -147,7 +148,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--study", metavar="NAME", help="name of the study (default: from data, space, budget and objective)")
     add_studies_dir(parser)
     add("--no-export", action="store_true", help="leave out best/ at the end")
+    add(
+        "--finish",
+        action="store_true",
+        help="at the end train the best network long on all data and write final/, as igcnas finish does",
+    )
     add("--json", action="store_true", help="at the end print one JSON object as the last line")
+    add_output_arguments(parser)
 
 
 def _sampler_words(sampler: Sampler) -> str:

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import command_line
 from igcnas.cli.data_lines import balance_lines, data_json
+from igcnas.cli.output import begin_result
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
 from igcnas.system import program
@@ -54,6 +55,7 @@ def finish(
                 else ""
             )
         )
+    begin_result()
     if summary.interrupted:
         held = summary.trained + summary.pruned
         print(f"stopped with {held} of {counted(arguments.networks, 'network')}; nothing is lost. To go on:")
@@ -76,9 +78,12 @@ def finish(
     status, faults = _write(study, exports=not arguments.no_export, stop=stop)
     if not status:
         print(f"next      igcnas report {folder} puts all of this on one page")
+        if not arguments.finish:
+            print(f"          igcnas finish {folder} trains the best network to the end on all data, for use")
+    result: dict[str, Any] = {}
     if arguments.json:
         champion = leader.first.record
-        result = {"study": str(folder), "trained": summary.trained, "failed": summary.failed, "best": champion.number}
+        result |= {"study": str(folder), "trained": summary.trained, "failed": summary.failed, "best": champion.number}
         result |= {"pruned": summary.pruned, "repeats": summary.repeats, "exhausted": summary.exhausted}
         result |= {"val_accuracy": leader.first.mean, "sd": leader.first.sd, "n": leader.first.n}
         result |= {"metric": settings.training.metric}
@@ -86,6 +91,11 @@ def finish(
         result |= {"workers": workers}
         result |= {"standing": standing_json(leader), "spared": audit_json(audit), "proposals": asdict(tally)}
         result |= {"data": data_json(examined, settings.data), "faults": faults}
+    if arguments.finish and not status:
+        from igcnas.cli.finish import after_search
+
+        status, result["finished"] = after_search(arguments, study)
+    if arguments.json:
         print(json.dumps(result))
     return status
 

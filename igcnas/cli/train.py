@@ -14,6 +14,7 @@ from igcnas.cli.common import command_line, mega
 from igcnas.cli.data_lines import majority_lines
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.engine import add_engine, before_training, begun_engine, chosen_engine
+from igcnas.cli.output import add_output_arguments, begin_result
 from igcnas.errors import IgcnasError
 from igcnas.network.architecture import Architecture
 from igcnas.network.literature import family
@@ -107,6 +108,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "layers whose name has LAYER in it, group by group; all of it in groups.csv",
     )
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
+    add_output_arguments(parser)
     parser.set_defaults(run=run, unread="the training goes on, into its folder")
 
 
@@ -251,10 +253,12 @@ def _train(
                 **first,
             )
         except (Stopped, KeyboardInterrupt):
+            begin_result()
             how = ", under torchrun as before" if launched() else ""
             say(f"stopped; nothing is lost. To go on{how}:\n  {command_line()}")
             return stop.status
     if world.first:
+        begin_result()
         _report(arguments, summary, folder, data)
     return 0
 

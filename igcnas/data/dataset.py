@@ -29,7 +29,8 @@ class Split:
     """Images and their labels: uint8 (n, channels, height, width) and int64 (n,), n > 0. Else DataError.
 
     groups: for each image the number of a group, int64 (n,), all of which stays on one side of any split; None where
-    each image stands for itself. notes, left_out: what a user should know of how they were read.
+    each image stands for itself. files: where each image is from, () where they are no files. notes, left_out: what a
+    user should know of how they were read.
     """
 
     images: NDArray[np.uint8]
@@ -37,6 +38,7 @@ class Split:
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     groups: NDArray[np.int64] | None = None
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -209,4 +211,5 @@ def split_train_validation(split: Split, *, fraction: float, seed: int) -> tuple
 def take(split: Split, indices: NDArray[np.intp]) -> Split:
     """A copy of the images at `indices`, shape (k,), k > 0."""
     groups = None if split.groups is None else split.groups[indices]
-    return Split(images=split.images[indices], labels=split.labels[indices], groups=groups)
+    files = tuple(split.files[i] for i in indices) if split.files else ()
+    return Split(images=split.images[indices], labels=split.labels[indices], groups=groups, files=files)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.data.bounds import check_memory
-from igcnas.data.picture import BadPictureError, is_grey, opened, remarks, size_of, upright
+from igcnas.data.picture import BadPictureError, is_grey, opened, remarks
+from igcnas.data.preparation import cover, upright, upright_size
 from igcnas.errors import DataError
 from igcnas.units import counted
 
@@ -28,7 +29,6 @@ _SMALL_THREADS, _LARGE_THREADS = 2, 4
 _SMALL_PIXELS = 128 * 128
 _NAMED = 5  # bad files in a message; the others are counted
 _SIZES_LOOKED_AT = 2000  # files whose sizes are counted once they are known to differ
-_LONGEST = 16  # times the short side that is resized; the rest of a strip would be cropped away anyway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +71,7 @@ def decode_images(paths: Sequence[str], *, image_size: int | None, form: tuple[i
             if channels == 3:
                 out[i] = pixels.transpose(2, 0, 1)
             else:
-                out[i] = pixels[..., 0] if grey else np.asarray(picture.convert("L"))
+                out[i] = np.asarray(picture.convert("L"))
             colours += not grey
             animated += moves
         return bad, colours, animated
@@ -113,25 +113,8 @@ def _decode(path: str, image_size: int | None) -> tuple[Image.Image, bool]:
     """RGB, of the wanted size; and whether the file has further frames, which are not read."""
     with opened(path) as image:
         moves = image.format != "MPO" and bool(getattr(image, "is_animated", False))
-        return _fit(upright(image), image_size), moves
-
-
-def _fit(image: Image.Image, image_size: int | None) -> Image.Image:
-    """Short side to `image_size` pixels, then the central square; the image itself for None."""
-    if image_size is None or image.size == (image_size, image_size):
-        return image
-    from PIL import Image
-
-    longest = _LONGEST * min(image.size)
-    if max(image.size) > longest:  # resized whole, a strip of 1x50,000 pixels would take gigabytes
-        width, height = (min(side, longest) for side in image.size)
-        left, top = (image.width - width) // 2, (image.height - height) // 2
-        image = image.crop((left, top, left + width, top + height))
-    scale = image_size / min(image.size)
-    width, height = (max(image_size, round(side * scale)) for side in image.size)
-    left, top = (width - image_size) // 2, (height - image_size) // 2
-    resized = image.resize((width, height), Image.Resampling.BICUBIC)
-    return resized.crop((left, top, left + image_size, top + image_size))
+        picture = upright(image)
+        return (picture if image_size is None else cover(picture, image_size, image_size)), moves
 
 
 def _first_size(paths: Sequence[str], image_size: int | None) -> tuple[int, int]:
@@ -152,7 +135,7 @@ def _size(path: str) -> tuple[int, int]:
     with opened(path) as image:
         if image.format not in ("JPEG", "MPO"):
             image.load()
-        return size_of(image)
+        return upright_size(image)
 
 
 def _reason(path: str) -> str:

@@ -19,7 +19,8 @@ from igcnas.data.cache import read_cached, write_cached
 from igcnas.data.decoding import bad_pictures
 from igcnas.data.listing import Listing
 from igcnas.data.origin import LeftOut, together
-from igcnas.data.picture import BadPictureError, is_grey, opened, remarks, upright
+from igcnas.data.picture import BadPictureError, is_grey, opened, remarks
+from igcnas.data.preparation import upright
 
 _FORMAT = 1
 _THREADS = 4

@@ -96,12 +96,14 @@ def _split(listing: Listing, decoded: Decoded) -> Split:
         for i, reason in decoded.bad
     )
     bad = [i for i, _ in decoded.bad]
+    left = set(bad)
     return Split(
         images=decoded.images,
         labels=np.delete(listing.labels, bad),
         notes=decoded.notes,
         left_out=together(left_out),
         groups=None if listing.groups is None else np.delete(listing.groups, bad),
+        files=tuple(path for i, path in enumerate(listing.paths) if i not in left),
     )
 
 

@@ -2,7 +2,8 @@
 
 Images and labels of each part, by any usual spelling (names.py): x_train, y_train; train_images, train_labels; X_test,
 y_test; x_val, y_val; or x, y alone. val beside test is the validation split; val alone is the test split; without
-either a fixed stratified 20 % of the training data is held out. Arrays with other names are left out and named. Arrays
+either a fixed stratified 20 % of the training data is held out. class_names, an array of text, names the classes in the
+order of the labels. Arrays with other names are left out and named. Arrays
 of Python objects are refused: reading one may run code. Headers are read first, and must agree with the file and the
 memory of the machine.
 """
@@ -31,6 +32,7 @@ from igcnas.data.splitting import split_notes
 from igcnas.errors import DataError, unknown_name
 from igcnas.units import counted
 
+_CLASS_NAMES = "class_names"
 _NAMED = 5  # arrays in a message
 # What reading a damaged .npz raises, depending on where the damage lies.
 _DAMAGE = (
@@ -51,10 +53,14 @@ _DAMAGE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """A file, the keys (images, labels) of those splits that it has, its other arrays, and that of groups if asked."""
+    """A file, the keys (images, labels) of its splits, whether it names its classes, its other arrays, and of groups.
+
+    groups: the key of that array, where groups are asked for.
+    """
 
     file: Path
     keys: dict[str, tuple[str, str]]
+    names_classes: bool = False
     others: tuple[str, ...] = ()
     groups: str | None = None
 
@@ -103,7 +109,7 @@ def load_npz(file: Path, *, own_validation: bool = True, groups: str | None = No
     channels, height = train.images.shape[1:3]
     return Dataset(
         name=file.stem,
-        classes=tuple(str(label) for label in range(num_classes)),
+        classes=_class_names(source, num_classes),
         train=train,
         load_test=functools.partial(_load_test, source, form, train.images.shape[1:], num_classes),
         flip=channels == 3,
@@ -111,6 +117,19 @@ def load_npz(file: Path, *, own_validation: bool = True, groups: str | None = No
         own_validation=own if own_validation and "test" in source.keys else 0,
         origin=origin,
     )
+
+
+def _class_names(source: _Source, num_classes: int) -> tuple[str, ...]:
+    """The names of the labels 0, 1, ...: those in the file, else the numbers."""
+    if not source.names_classes:
+        return tuple(str(label) for label in range(num_classes))
+    (names,) = read_arrays(source.file, [_CLASS_NAMES])
+    if names.dtype.kind != "U" or names.shape != (num_classes,) or len(set(names.tolist())) != num_classes:
+        raise DataError(
+            f"{_CLASS_NAMES!r} of {str(source.file)!r} is {names.dtype} of shape {names.shape}; it must be "
+            f"{num_classes} different texts, one for each label"
+        )
+    return tuple(map(str, names.tolist()))
 
 
 def read_arrays(file: Path, keys: Sequence[str]) -> list[NDArray[Any]]:
@@ -186,6 +205,8 @@ def _open(file: Path, *, alone_is_test: bool) -> _Source:
     found: dict[tuple[str, str], str] = {}
     others = []
     for name in names:
+        if name == _CLASS_NAMES:
+            continue
         meaning = array_of(name)
         if meaning is None:
             others.append(name)
@@ -206,7 +227,7 @@ def _open(file: Path, *, alone_is_test: bool) -> _Source:
         )
     if "val" in keys and "test" not in keys and alone_is_test:
         keys["test"] = keys.pop("val")
-    return _Source(file=file, keys=keys, others=tuple(others))
+    return _Source(file=file, keys=keys, names_classes=_CLASS_NAMES in names, others=tuple(others))
 
 
 def _pairs(

@@ -2,18 +2,16 @@
 
 What is drawn for an image comes from (seed of the epoch, position of the image) alone, so that batches do not depend on
 the number of processes, nor on where an epoch was taken up. A JPEG is decoded at the smallest of its own scales that
-still has every pixel that the window needs. Images become RGB, upright (see picture.py).
+still has every pixel that the window needs. Images become RGB, upright (see preparation.py).
 """
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,12 +20,10 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from igcnas.data.augmentation import DRAWS, Augmentation, random_window
 from igcnas.data.listing import Listing
-from igcnas.data.picture import opened, orientation, remarks, size_of, upright
+from igcnas.data.picture import opened, remarks
+from igcnas.data.preparation import Preparation, preparation_of, scaled_box, upright_size
 from igcnas.errors import DataError, MachineError
 from igcnas.system.files import machine_fault
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 _PREFETCH = 4  # batches that each process keeps ready
 _COLOURS = 4
@@ -43,6 +39,13 @@ class Form:
     size: int
     augmentation: Augmentation
     training: bool
+
+    @property
+    def preparation(self) -> Preparation:
+        """What is done to a picture where nothing is random."""
+        augmentation = self.augmentation
+        data = {"streamed": True, "crop": augmentation.crop, "centre": augmentation.centre}
+        return preparation_of((3, self.size, self.size), data)
 
 
 class ImageFiles(Dataset[StreamBatch | str]):
@@ -91,39 +94,18 @@ def decode(path: str, form: Form, draws: Sequence[float]) -> NDArray[np.uint8]:
     """Pixels (size, size, 3) of one file; `draws` are four numbers for the window and one for the mirror."""
     augmentation = form.augmentation
     with opened(path) as image:
-        if image.format not in ("JPEG", "MPO"):
-            image.load()  # a PNG may say its orientation behind the pixels
-        width, height = size_of(image)
-        moving = form.training and augmentation.crop in ("area", "short-side")
-        if moving:
-            box = random_window(augmentation, width, height, draws)
+        if form.training and augmentation.crop in ("area", "short-side"):
+            if image.format not in ("JPEG", "MPO"):
+                image.load()  # a PNG may say its orientation behind the pixels
+            box = random_window(augmentation, *upright_size(image), draws)
+            pixels = np.asarray(scaled_box(image, box, form.size))
         else:
-            cuts = augmentation.crop in ("area", "short-side")
-            side = min(width, height) * (augmentation.centre if cuts else 1.0)
-            box = (width - side) / 2, (height - side) / 2, side, side
-        pixels = np.asarray(_resized(image, (width, height), box, form.size))
+            pixels = np.asarray(form.preparation.apply(image))
     if form.training and augmentation.crop == "pad":
         pixels = _shifted(pixels, augmentation, draws)
     if form.training and augmentation.flip and draws[DRAWS] < 0.5:
         pixels = pixels[:, ::-1]
     return pixels
-
-
-def _resized(
-    image: Image.Image, whole: tuple[int, int], box: tuple[float, float, float, float], size: int
-) -> Image.Image:
-    """The box of an image, whose upright size is `whole`, as a square."""
-    from PIL import Image
-
-    width, height = whole
-    left, top, inner_width, inner_height = box
-    if image.format == "JPEG":
-        least = math.ceil(width * size / inner_width), math.ceil(height * size / inner_height)
-        image.draft("RGB", least[::-1] if orientation(image) >= 5 else least)
-    colour = upright(image)
-    across, down = colour.width / width, colour.height / height
-    right, bottom = min(left + inner_width, width) * across, min(top + inner_height, height) * down
-    return colour.resize((size, size), Image.Resampling.BILINEAR, box=(left * across, top * down, right, bottom))
 
 
 def _shifted(pixels: NDArray[np.uint8], augmentation: Augmentation, draws: Sequence[float]) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from igcnas.drawing.palette import GREY, colours, light
 from igcnas.drawing.scene import GLYPH, Dots, Item, Lines, Rects, Scene, Text
@@ -73,8 +73,9 @@ def block_scene(sketch: BlockSketch, *, numbered: bool = False) -> Scene:
             items.append(Text(x=x, y=y, text=transfer.after, size=_TEXT - 1, anchor="middle", quiet=True))
     below += 2 * _LINE if any(transfer.after for transfer in sketch.transfers) else _LINE
     if sketch.shortcut:
-        items += _shortcut(sketch.shortcut, xs[0], xs[-1], below - 2)
-        below += 2 * _LINE
+        lines, label = _shortcut(sketch.shortcut, xs[0], xs[-1], below - 2)
+        items += [lines, label]
+        below = max(below + 2 * _LINE, math.ceil(label.box[3] + _LINE / 2))
     facts = _quiet(reach_words(sketch) + (_LEFT_OUT if sketch.elided else ""), below + _LINE / 2, width)
     if numbered:
         facts += _quiet(_KEY if sketch.of_inputs else _KEY_OF_FILTERS, facts[-1].y + 1.5 * _LINE, width)
@@ -250,15 +251,19 @@ def _heading(lines: list[str], x: float, bottom: float) -> list[Item]:
     ]
 
 
-def _shortcut(words: str, left: float, right: float, y: float) -> list[Item]:
+def _shortcut(words: str, left: float, right: float, y: float) -> tuple[Lines, Text]:
     """A line from the input to the output below the columns, with its name."""
     bottom = y + 10
     label = Text(x=(left + right) / 2, y=bottom + 3.5, text=words, size=_TEXT, anchor="middle")
     start, _, stop, _ = label.box
     ends = [(left, y, left, bottom), (right, bottom, right, y)]
-    ends += [(left, bottom, start - 4, bottom), (stop + 4, bottom, right, bottom)]
+    if start - 4 > left:
+        ends += [(left, bottom, start - 4, bottom), (stop + 4, bottom, right, bottom)]
+    else:  # the name is longer than the line
+        ends.append((left, bottom, right, bottom))
+        label = replace(label, y=bottom + 14)
     ends += [(right - 3.5, y + 4, right, y), (right + 3.5, y + 4, right, y)]
-    return [Lines(ends=tuple(ends), width=1.0, opacity=0.7), label]
+    return Lines(ends=tuple(ends), width=1.0, opacity=0.7), label
 
 
 def _counted(place: Place) -> str:

@@ -71,5 +71,21 @@ class MadeWeight:
 
     def finish(self) -> None:
         """On to the parameters."""
-        torch.autograd.backward([self.made], [self._gradient])
+        _GivenGradient.apply(self.made, self._gradient).backward()  # type: ignore[no-untyped-call]
         del self.made  # and its graph
+
+
+class _GivenGradient(torch.autograd.Function):
+    """A number whose backward gives `made` this gradient.
+
+    torch.autograd.backward does the same, but imports sympy to compare the two shapes: half a second of each process.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, made: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        ctx.gradient = gradient
+        return made.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, one: torch.Tensor) -> Any:
+        return ctx.gradient, None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from igcnas.data.preparation import Preparation
 from igcnas.export.parity import BATCHES, TOLERANCE
 from igcnas.network.cost import Cost
 from igcnas.system.harmless import markdown
@@ -16,7 +19,11 @@ CONVENTION = (
     "shift of batch norm."
 )
 
-_CARD = """# {title}
+_CARD = """---
+{head}
+---
+
+# {title}
 
 {label}. Architecture id `{id}`; found and trained by igcnas.
 
@@ -24,8 +31,14 @@ _CARD = """# {title}
 
 * Input: float32 images of shape (batch, {shape}), pixel / 255, so values in [0, 1]. The network itself subtracts
   the mean {mean} and divides by the standard deviation {std}: do not normalize again.
-* Output: logits of shape (batch, {num_classes}); take the softmax for probabilities.
+* Output: logits of shape (batch, {num_classes}); {softmax} for probabilities.
 * Classes, in the order of the columns: {classes}.
+
+## From a picture to the input
+
+{preparation}
+
+`python model.py PICTURE...` does this, and says what it sees. `igcnas predict` does it with ONNX Runtime.
 
 ## Size
 
@@ -48,7 +61,8 @@ Convention: {convention}
 | `model.py` | the network in one file; needs torch alone |
 | `weights.safetensors` | its tensors; the metadata holds the architecture |
 | `model.onnx` | network and weights for ONNX Runtime and others; batches of any size |
-| `architecture.json` | architecture, counts, learned groups, normalization and classes as data |
+| `architecture.json` | as data: architecture, counts, learned groups, normalization, preparation, classes |
+| `hubconf.py` | `torch.hub.load(FOLDER, "model", source="local")` loads the network by it |
 
 With torch, in this folder:
 
@@ -104,6 +118,8 @@ class Contract:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    preparation: Preparation
+    temperature: float | None = None
 
 
 def card_text(
@@ -123,7 +139,13 @@ def card_text(
     """
     tested = {f"test accuracy, {form}": with_error(value, num_tested) for form, value in accuracies.items()}
     made = {what: value for what, value in facts.items() if not _is_accuracy(what)}
+    softmax = "take the softmax"
+    if contract.temperature is not None:
+        softmax = f"take the softmax of logits / {contract.temperature:.4g}, a temperature fitted on validation images,"
     return _CARD.format(
+        head=_head(contract, accuracies, facts),
+        softmax=softmax,
+        preparation=_table(("step", "what is done"), contract.preparation.words()),
         title=markdown(contract.title),
         label=markdown(contract.label),
         id=contract.id,
@@ -140,6 +162,27 @@ def card_text(
         tolerance=TOLERANCE,
         parity=_table(("form", "difference"), {form: f"{value:.1e}" for form, value in parity.items()}),
     )
+
+
+def _head(contract: Contract, accuracies: Mapping[str, float], facts: Mapping[str, str]) -> str:
+    """What hubs of models read: YAML, whose values are written as JSON. The licence is for the owner to state."""
+    head: dict[str, Any] = {
+        "license": "unknown",
+        "library_name": "pytorch",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "pytorch", "onnx", "igcnas", contract.title.partition(",")[0]],
+        "metrics": ["accuracy"],
+    }
+    if accuracies:
+        data = facts.get("data", "unknown")
+        top1 = round(next(iter(accuracies.values())) / 100, 6)
+        result = {
+            "task": {"type": "image-classification", "name": "Image classification"},
+            "dataset": {"name": data, "type": data, "split": "test"},
+            "metrics": [{"type": "accuracy", "name": "top-1", "value": top1}],
+        }
+        head["model-index"] = [{"name": contract.label, "results": [result]}]
+    return "\n".join(f"{key}: {json.dumps(value)}" for key, value in head.items())
 
 
 def with_error(percent: float, n: int) -> str:

@@ -2,7 +2,7 @@
 
     architecture.json    all numbers as data          model.py    the network in one file, torch alone
     weights.safetensors  its tensors                  model.onnx  network and weights
-    card.md              all of it for people
+    card.md              all of it for people             hubconf.py  what torch.hub loads it by
 
 and a file for each form of other packages that is asked for (igcnas/export/exporters.py). Nothing is written in place:
 a folder appears, or replaces the earlier one, only when all of its forms agree.
@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,16 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from igcnas.data.preparation import Preparation, preparation_of
 from igcnas.errors import ExportError
-from igcnas.export import parity
+from igcnas.export import hub, parity
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.exporters import Exporter, Trained, exporters, run_also, write_also
-from igcnas.export.onnx import write_onnx
+from igcnas.export.onnx import check_opset, write_onnx
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
 from igcnas.modules.layers import MeasuredModule
-from igcnas.modules.lowering import Lowered, lower
+from igcnas.modules.lowering import Lowered, lower, norms_first
 from igcnas.network import cost, primitives
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import Cost
@@ -44,7 +45,7 @@ from igcnas.units import counted
 # A gate that is nearly undecided may flip in a runtime that rounds differently: about one export in fifty of a large
 # network meets such an image among the random ones. A wrong form fails with all images.
 _GATED_ATTEMPTS = 3
-FILES = ("architecture.json", "card.md", "model.onnx", "model.py", "weights.safetensors")
+FILES = ("architecture.json", "card.md", "hubconf.py", "model.onnx", "model.py", "weights.safetensors")
 
 __all__ = ["FILES", "ExportReport", "export_network", "with_error"]
 
@@ -76,14 +77,20 @@ def export_network(
     facts: Mapping[str, str],
     data: Mapping[str, Any] | None = None,
     also: Sequence[str] = (),
+    preparation: Preparation | None = None,
+    temperature: float | None = None,
+    opset: int | None = None,
 ) -> ExportReport:
     """Write the folder, or replace an earlier export there; ExportError where the forms of the network disagree.
 
     state: of `build(plan(architecture))`, learned layers masked. mean, std: of each input channel for pixels in [0, 1].
     test: uint8 images (n, channels, height, width) and int64 labels (n,). facts: rows of the card, in order. data: what
     it was trained on, as a checkpoint of igcnas train says it, so that igcnas evaluate finds the validation images.
-    also: names of further forms, which other packages add.
+    also: names of further forms, which other packages add. preparation: how a picture becomes the input; None: as
+    `data` says. temperature: what probabilities divide the logits by; None for 1. opset: of the ONNX file; None: that
+    of torch.
     """
+    check_opset(opset)
     start = time.perf_counter()
     forms = exporters(also, taken=FILES)
     contract = Contract(
@@ -94,6 +101,8 @@ def export_network(
         classes=tuple(classes),
         mean=tuple(float(value) for value in mean),
         std=tuple(float(value) for value in std),
+        preparation=preparation or preparation_of(architecture.input_shape, data or {}),
+        temperature=temperature,
     )
     _check(contract, architecture, test)
     trained, lowered = _networks(contract, architecture, state)
@@ -101,10 +110,10 @@ def export_network(
     gated = _gated(lowered.plan, trained)
     _refuse_others(folder)
     with replacing_folder(folder) as temporary:
-        exported = _write_network(temporary, contract, architecture, lowered, measured, forms)
+        exported, written = _write_network(temporary, contract, architecture, lowered, measured, forms, opset)
         attempts = _GATED_ATTEMPTS if gated else 1
         differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts, forms)
-        record = _record(contract, architecture, lowered, measured)
+        record = _record(contract, architecture, lowered, measured) | {"opset": written}
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
         record |= {} if test is None else {"test_images": len(test[1])}
         record |= {} if data is None else {"data": dict(data)}
@@ -164,7 +173,7 @@ def _networks(
     root = primitives.Sequence(network.root.name, (normalize, *network.root.layers))
     whole = Plan(root, network.input_shape)
     trained = _load(whole, state)
-    return trained, lower(whole, trained)
+    return trained, norms_first(lower(whole, trained))
 
 
 def _load(network: Plan, state: Mapping[str, torch.Tensor]) -> nn.Module:
@@ -185,8 +194,9 @@ def _write_network(
     lowered: Lowered,
     measured: Cost,
     forms: Mapping[str, Exporter],
-) -> nn.Module:
-    """Weights, model.py, model.onnx and further forms; returns the torch module they were made from."""
+    opset: int | None,
+) -> tuple[nn.Module, int]:
+    """Weights, model.py, model.onnx and further forms; the torch module they were made from, and the opset."""
     module = _load(lowered.plan, lowered.state)
     metadata = {
         "family": architecture.family,
@@ -196,18 +206,28 @@ def _write_network(
         "classes": json.dumps(contract.classes),
         "mean": json.dumps(contract.mean),
         "std": json.dumps(contract.std),
+        "preparation": json.dumps(_preparation(contract)),
         "architecture": architecture.to_json(),
     }
+    if contract.temperature is not None:
+        metadata["temperature"] = repr(contract.temperature)
     write_whole(folder / "weights.safetensors", save(lowered.state, metadata))
     title = f"{contract.title}: {contract.label} (id {contract.id})."
     source = model_source(
-        lowered.plan, title=title, classes=contract.classes, macs=measured.macs, params=measured.params
+        lowered.plan,
+        title=title,
+        classes=contract.classes,
+        macs=measured.macs,
+        params=measured.params,
+        preparation=contract.preparation,
+        temperature=contract.temperature,
     )
     write_text(folder / "model.py", source)
-    write_onnx(folder / "model.onnx", module, contract.input_shape, metadata)
+    write_text(folder / "hubconf.py", hub.SOURCE)
+    written = write_onnx(folder / "model.onnx", module, contract.input_shape, metadata, opset)
     trained = Trained(plan=lowered.plan, module=module, classes=contract.classes, metadata=metadata)
     write_also(folder, forms, trained)
-    return module
+    return module, written
 
 
 def _verify(
@@ -277,9 +297,15 @@ def _record(contract: Contract, architecture: Architecture, lowered: Lowered, me
             "shape": ["batch", channels, height, width],
             "range": [0.0, 1.0],
             "from_pixels": "pixel / 255; normalization is inside the network",
+            "preparation": _preparation(contract),
         },
         "output": {"name": "logits", "shape": ["batch", len(contract.classes)]},
-    }
+    } | ({} if contract.temperature is None else {"temperature": contract.temperature})
+
+
+def _preparation(contract: Contract) -> dict[str, Any]:
+    """As data, and each step in words."""
+    return {**asdict(contract.preparation), "steps": contract.preparation.words()}
 
 
 def _refuse_others(folder: Path) -> None:

@@ -8,6 +8,19 @@ from functools import singledispatch
 
 from torch import nn
 
+from igcnas.data.preparation import (
+    FORMATS,
+    LONGEST,
+    ORIENTATION,
+    Preparation,
+    cover,
+    opaque,
+    open_picture,
+    orientation,
+    scaled_box,
+    upright,
+    upright_size,
+)
 from igcnas.modules.layers import (
     Add,
     AppendChannels,
@@ -35,9 +48,12 @@ _HELPERS: dict[type, type[nn.Module]] = {
     primitives.PadShortcut: PadChannels,
     primitives.Gated: GatedSequential,
 }
+_PREPARING = (Preparation, open_picture, orientation, upright_size, upright, opaque, cover, scaled_box)
+_TOP = 5
 _ACTIVATIONS = {"relu": "nn.ReLU()", "relu6": "nn.ReLU6()"}
 
-_TEMPLATE = '''"""{title}
+_TEMPLATE = '''#!/usr/bin/env python3
+"""{title}
 
 {macs:,} multiply-accumulates for one image (convolutions and linear layers), {params:,} parameters.
 
@@ -48,34 +64,83 @@ Output: logits (batch, {num_classes}); the class of column k is CLASSES[k].
     network = model.load()  # weights.safetensors beside this file
     logits = network(images)
 
-Needs torch and the standard library. Names of layers are the names of the tensors in weights.safetensors.
-Shapes: x_BCHW is (batch, channels, height, width).
+    python model.py PICTURE...  # the most probable classes of each
+
+Needs torch and the standard library, and Pillow for pictures. Names of layers are the names of the tensors in
+weights.safetensors. Shapes: x_BCHW is (batch, channels, height, width).
 """
 
+import argparse
 import json
+import math
 import struct
+import sys
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import torch
 from torch import nn
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 CLASSES = (
 {classes}
 )
+INPUT_SHAPE = ({channels}, {height}, {width})
+TEMPERATURE = {temperature!r}  # probabilities are the softmax of logits / TEMPERATURE
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
+
+# How a picture becomes an image: the code that decoded the pictures of the training.
+FORMATS = {formats}
+LONGEST, ORIENTATION = {longest}, {orientation}
+
+
+{preparing}
+
+
+PREPARATION = {preparation}
+
+
+class Network(nn.Sequential):
+    """The layers in order. What is not a batch of images is refused, but for networks that are compiled or traced."""
+
+    def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+        """Logits (B, classes)."""
+        if not torch.jit.is_scripting():
+            if not torch.jit.is_tracing() and not torch.compiler.is_compiling():
+                check(images_BCHW)
+        x = images_BCHW
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+def check(images: torch.Tensor) -> None:
+    """ValueError, of one line, for what this network was not trained on."""
+    rule = "give float images (batch, {channels}, {height}, {width}), pixel / 255"
+    if tuple(images.shape[1:]) != INPUT_SHAPE:
+        raise ValueError(f"images of shape {{tuple(images.shape)}} do not fit; {{rule}}")
+    if not images.is_floating_point():
+        raise ValueError(f"images are {{images.dtype}}; {{rule}}")
+    if images.numel():
+        low, high = (float(value) for value in torch.aminmax(images.detach()))
+        if not (low >= 0.0 and high <= 1.0):
+            raise ValueError(f"images have values from {{low:.4g}} to {{high:.4g}}, outside [0, 1]; {{rule}}")
 
 
 {helpers}
 
 
-def build() -> nn.Sequential:
+def build() -> Network:
     """The network with random weights."""
     return {network}
 
 
-def load(path: str | Path = WEIGHTS) -> nn.Sequential:
+def load(path: str | Path = WEIGHTS) -> Network:
     """The trained network, ready for inference."""
     network = build()
     network.load_state_dict(read_safetensors(path))
@@ -97,15 +162,66 @@ def read_safetensors(path: str | Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-if __name__ == "__main__":
+def read_picture(file: str | Path | BinaryIO) -> torch.Tensor:
+    """Pixels of a picture as the network takes them: uint8 (channels, height, width). Needs Pillow."""
+    with open_picture(file) as image:
+        picture = PREPARATION.apply(image)
+        flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return flat.view(INPUT_SHAPE[1], INPUT_SHAPE[2], INPUT_SHAPE[0]).permute(2, 0, 1).contiguous()
+
+
+def probabilities(network: nn.Module, pixels_BCHW: torch.Tensor) -> torch.Tensor:
+    """Of each class, (B, classes), for uint8 pixels."""
     with torch.inference_mode():
-        print("logits of a random image:", tuple(load()(torch.rand(1, {channels}, {height}, {width})).shape))
+        return (network(pixels_BCHW / 255) / TEMPERATURE).softmax(1)
+
+
+def main() -> int:
+    """Say what pictures show; 1 where some cannot be read."""
+    parser = argparse.ArgumentParser(description="Names the most probable classes of pictures.")
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a picture, or - for one on standard input")
+    parser.add_argument("--top", type=int, default={top}, metavar="N", help="so many classes (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.top < 1:
+        parser.error(f"--top {{arguments.top}} must be 1 or more")
+    network, bad = load(), 0
+    for name in arguments.pictures:
+        try:
+            pixels = read_picture(sys.stdin.buffer if name == "-" else name)
+        except ModuleNotFoundError as error:
+            parser.error(f"pictures need Pillow ({{error}}): pip install pillow")
+        except Exception as error:  # the decoders raise anything
+            reason = " ".join(str(error).split()) or type(error).__name__
+            print(f"{{name}}: cannot be read ({{reason}})", file=sys.stderr)
+            bad = 1
+            continue
+        found = probabilities(network, pixels[None])[0].topk(min(arguments.top, len(CLASSES)))
+        answers = zip(found.indices.tolist(), found.values.tolist(), strict=True)
+        print(f"{{name}}: {{', '.join(f'{{CLASSES[k]}} {{share:.2%}}' for k, share in answers)}}")
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
 '''
 
 
-def model_source(network: Plan, *, title: str, classes: Items[str], macs: int, params: int) -> str:
-    """Text of the file. `network` consists of plain primitives; `title` is the first line of its docstring."""
+def model_source(
+    network: Plan,
+    *,
+    title: str,
+    classes: Items[str],
+    macs: int,
+    params: int,
+    preparation: Preparation | None = None,
+    temperature: float | None = None,
+) -> str:
+    """Text of the file. `network` consists of plain primitives; `title` is the first line of its docstring.
+
+    preparation: how a picture becomes its input; None for that of the shape alone.
+    """
     channels, height, width = network.input_shape
+    preparation = preparation or Preparation(channels, height, width)
     return _TEMPLATE.format(
         title=_quoted(title),
         macs=macs,
@@ -115,8 +231,15 @@ def model_source(network: Plan, *, title: str, classes: Items[str], macs: int, p
         width=width,
         num_classes=len(classes),
         classes="\n".join(_wrap([ascii(name) for name in classes], 4)),
+        temperature=1.0 if temperature is None else temperature,
+        formats=repr(FORMATS).replace("'", '"'),
+        longest=LONGEST,
+        orientation=hex(ORIENTATION),
+        preparing="\n\n\n".join(inspect.getsource(one).rstrip() for one in _PREPARING),
+        preparation=repr(preparation).replace("'", '"'),
         helpers="\n\n\n".join(_helpers(network)),
-        network="\n".join(_lines(network.root, 4)).strip(),
+        network="\n".join(_lines(network.root, 4)).strip().replace("nn.Sequential(", "Network(", 1),
+        top=min(_TOP, len(classes)),
     )
 
 

@@ -174,6 +174,11 @@ class Budget:
         return words
 
 
+def budget_of(macs: int | None, others: Mapping[str, int]) -> Budget:
+    """A budget as settings hold it: MACs, None where they are not limited, and all other limits by their names."""
+    return Budget({**({} if macs is None else {MACS.name: macs}), **others})
+
+
 def macs_budget(macs: int) -> Budget:
     """A budget that limits multiply-accumulates alone."""
     return Budget({MACS.name: macs})

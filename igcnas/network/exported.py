@@ -6,9 +6,9 @@ An architecture.json may also hold an architecture and nothing else, as `Archite
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -38,6 +38,22 @@ class TrainedOn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """How a picture becomes the input (data/preparation.py)."""
+
+    channels: bounds.Channels
+    height: bounds.Pixels
+    width: bounds.Pixels
+    resize: Literal["cover", "centre"]
+    share: Annotated[float, Meta(gt=0, le=16)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Input:
+    preparation: _Prepared | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Record:
     architecture: dict[str, Any]
     assignments: Mapping[str, Mapping[str, list[Channel]]] = field(default_factory=dict)
@@ -45,13 +61,18 @@ class _Record:
     test_images: bounds.Positive | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     data: dict[str, Any] | None = None
+    classes: tuple[bounds.Text, ...] = ()
+    input: _Input = field(default_factory=_Input)
+    temperature: bounds.AboveZero | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """The record of an export. whole: whether it is one, and not an architecture alone.
 
-    assignments: what training decided of each learned layer, by its path. data: {} where it does not say.
+    assignments: what training decided of each learned layer, by its path. data: {} where it does not say. classes: ()
+    of an architecture alone. preparation: of a picture, by the names of its fields, {} of an export from before that
+    was written. temperature: what probabilities divide the logits by, where one was fitted.
     """
 
     architecture: Architecture
@@ -61,6 +82,9 @@ class Exported:
     test_images: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    preparation: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float | None = None
 
 
 def read_exported(path: Path) -> Exported:
@@ -80,6 +104,9 @@ def read_exported(path: Path) -> Exported:
         test_images=record.test_images,
         facts=record.facts,
         data=record.data or {},
+        classes=record.classes,
+        preparation={} if record.input.preparation is None else asdict(record.input.preparation),
+        temperature=record.temperature,
     )
 
 

@@ -33,31 +33,45 @@ class Exported:
         accuracies: of each form on the test images, in percent.
         images: test images.
         always: what answering one class always would score, where the test images are unbalanced; else None.
+        temperature: what probabilities divide the logits by, where one was fitted.
     """
 
     folder: Path
     parity: Mapping[str, float]
     accuracies: Mapping[str, float]
     images: int
-    always: str | None
+    always: str | None = None
+    temperature: float | None = None
 
 
-def export_of(study: Study, number: int | None = None, *, also: Sequence[str] = ()) -> Exported:
+def export_of(
+    study: Study,
+    number: int | None = None,
+    *,
+    also: Sequence[str] = (),
+    out: Path | None = None,
+    opset: int | None = None,
+    temperature: bool = False,
+) -> Exported:
     """Export the leader, into best/, or the network of this number, into the folder of its first training.
 
-    The test split is read once. also: names of further forms, which other packages add.
+    The test split is read once. also: names of further forms, which other packages add. out: another folder. opset: of
+    the ONNX file. temperature: fit one on the validation images.
 
     Raises:
         StudyError: there is no such network, its weights are damaged, or the data have changed.
     """
     from igcnas.data.examination import is_unbalanced, largest_class
     from igcnas.export.folder import export_network
+    from igcnas.results.evaluation.fitting import fitted_temperature
     from igcnas.search.worker import check_weights
-    from igcnas.training.runs.weights import read_state
+    from igcnas.training.runs.data import InMemory
+    from igcnas.training.runs.weights import Checkpoint, read_state
 
     # Of a network with repeats the first training is exported: all have one architecture.
     record = study.trained_record(number)
-    target = study.folder / BEST if number is None else study.folder_of(record) / "export"
+    usual = study.folder / BEST if number is None else study.folder_of(record) / "export"
+    target = usual if out is None else out
     check_weights(study.folder_of(record), record.architecture)
     state = read_state(study.weights_of(record))
     dataset = study.data
@@ -67,6 +81,28 @@ def export_of(study: Study, number: int | None = None, *, also: Sequence[str] = 
     always = f"answering {dataset.classes[label]!r} always would score {100 * share:.2f} % of the test images"
     unbalanced = is_unbalanced(share, dataset.num_classes)
     settings = study.settings
+    data = {
+        "name": settings.data.name,
+        "fingerprint": settings.data.fingerprint,
+        "streamed": False,
+        "validation": settings.training.validation_fraction,
+        "seed": settings.training.seed,
+        "own_validation": settings.data.own_validation,
+        "skip_bad": settings.data.skip_bad,
+        "groups": portable(settings.data.groups),
+    }
+    fitted = None
+    if temperature:
+        checkpoint = Checkpoint(
+            architecture=record.architecture,
+            state=state,
+            mean=tuple(mean),
+            std=tuple(std),
+            classes=dataset.classes,
+            epoch=record.epochs,
+            data=data,
+        )
+        fitted = fitted_temperature(checkpoint, InMemory(dataset), where=study.weights_of(record))
     report = export_network(
         folder=target,
         architecture=record.architecture,
@@ -76,20 +112,14 @@ def export_of(study: Study, number: int | None = None, *, also: Sequence[str] = 
         classes=dataset.classes,
         test=(test.images, test.labels),
         facts=_facts(study, record) | ({"largest class": always} if unbalanced else {}),
-        data={
-            "name": settings.data.name,
-            "fingerprint": settings.data.fingerprint,
-            "streamed": False,
-            "validation": settings.training.validation_fraction,
-            "seed": settings.training.seed,
-            "own_validation": settings.data.own_validation,
-            "skip_bad": settings.data.skip_bad,
-            "groups": portable(settings.data.groups),
-        },
+        data=data,
         also=also,
+        opset=opset,
+        temperature=fitted,
     )
     return Exported(
         folder=target,
+        temperature=fitted,
         parity=report.parity,
         accuracies=report.accuracies,
         images=len(test.labels),

@@ -16,6 +16,8 @@ from igcnas.search.objective import Objective
 def plain(value: Any) -> Any:
     """As data for JSON: what is not finite is null, a network is its id, a path its text.
 
+    A field of a dataclass whose metadata say {"plain": False}, such as pixels, is left out.
+
     >>> plain({"interval": (-math.inf, 2.0), 3: Path("a")})
     {'interval': [None, 2.0], '3': 'a'}
     """
@@ -26,7 +28,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Objective):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        shown = [field.name for field in fields(value) if field.metadata.get("plain", True)]
+        return {name: plain(getattr(value, name)) for name in shown}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

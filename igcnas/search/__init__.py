@@ -8,9 +8,14 @@ campaign: a list of trainings beyond the search. additions: what other packages 
 controller: the loop that keeps every slot busy. agenda: what is trained next. flight: one training while it goes on.
 queue: what enters the study, and what a killed run left in it. limits: settings that cannot work. observing: the study
 as a proposer sees it, or saw it. pruning: which training ends early. spared: how often that was wrong. repeating:
-further seeds for those that may be the best. report: what a search tells.
+further seeds for those that may be the best. report: what a search tells. callbacks: the same, told to a user's own.
+
+The package can be called: `igcnas.search(...)` is the Python interface (igcnas/api/searching.py), and its name is that
+of this wing.
 """
 
-from igcnas.moved import lending
+from igcnas.moved import called, lending
+
+called(__name__, by="igcnas.api.searching:search")
 
 __getattr__ = lending(__name__, {"Search": "igcnas.search.controller", "replay": "igcnas.search.observing"})

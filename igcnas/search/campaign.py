@@ -11,9 +11,10 @@ kind says so, and else ends the campaign. A search is the same with a list that 
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -29,6 +30,8 @@ from igcnas.training.settings import TrainingSettings
 if TYPE_CHECKING:
     from igcnas.search.worker.trainer import Trainer
     from igcnas.training.engine import Engine, EpochReport
+    from igcnas.training.recipes import Recipe
+    from igcnas.training.targets import Teacher
     from igcnas.training.tensors import TrainingData
 
 Result = TypeVar("Result")
@@ -59,6 +62,16 @@ class Training(Work, Generic[Result]):
     def data(self, trainer: Trainer) -> TrainingData:
         """What it trains on: those images that the worker has from the start."""
         return trainer.data
+
+    def whole_recipe(self) -> Recipe:
+        """By which it is trained: that of its settings."""
+        from igcnas.training.recipes import recipe_for
+
+        return recipe_for(self.settings)
+
+    def teacher(self, trainer: Trainer, data: TrainingData) -> Teacher | None:
+        """Whose answers are part of its targets; None where nobody teaches."""
+        return None
 
     @abstractmethod
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Result:
@@ -135,19 +148,19 @@ class Training(Work, Generic[Result]):
     def _trained(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> tuple[Result, str]:
         from igcnas.network.plan import plan
         from igcnas.training.engine import Engine
-        from igcnas.training.recipes import recipe_for
 
         data, often = self.data(trainer), trainer.setup.checkpoint_seconds
         engine = Engine(
             plan(self.architecture),
             data,
-            recipe_for(self.settings),
+            self.whole_recipe(),
             seed=self.seed,
             checkpoint=self.checkpoint,
             checkpoint_seconds=_CHECKPOINT_SECONDS if often is None else often,
             stop=trainer.stop,
             engine=self.settings.engine,
             capture=trainer.captures(self.capture),
+            teacher=self.teacher(trainer, data),
             metric=self.settings.metric,
         )
         engine.load(trainer.note)
@@ -256,3 +269,14 @@ def _result_of(training: Training[Result], outcome: Outcome, device: str) -> Res
     if result is None:
         raise TrainingError(f"{training.title}: {reason}; nothing is lost, the same command tries again")
     return result
+
+
+def expected_seconds(
+    trainings: Sequence[Training[Any]], known: Mapping[str, float], *, factor: float
+) -> dict[str, float]:
+    """Seconds of each training by its stem, from those of the study's own by architecture id; others take their mean.
+
+    factor: how much longer each is than that of the study. NaN where the study knows of none.
+    """
+    typical = sum(known.values()) / len(known) if known else math.nan
+    return {training.stem: factor * known.get(training.architecture.id, typical) for training in trainings}

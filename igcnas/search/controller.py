@@ -21,7 +21,7 @@ from igcnas.search.agenda import Agenda
 from igcnas.search.evaluation import Evaluator, Interrupted, Outcome
 from igcnas.search.flight import Flight
 from igcnas.search.folder import trial_folder
-from igcnas.search.limits import check_budget, check_pruner
+from igcnas.search.limits import Range, check_budget, check_pruner
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Proposer, SpaceDomain, resolve_sampler
 from igcnas.search.pruning import rule_for
@@ -39,7 +39,10 @@ _FILL = 0.8
 
 
 class Search:
-    """One run of a search on an open study. `evaluator` trains; in tests any function can (`evaluation.InTurn`)."""
+    """One run of a search on an open study. `evaluator` trains; in tests any function can (`evaluation.InTurn`).
+
+    limits: what `check_budget` found, by whoever asked it before: in a large space that takes half a second.
+    """
 
     def __init__(
         self,
@@ -51,10 +54,11 @@ class Search:
         progress: Progress,
         *,
         stop: Callable[[], bool] = lambda: False,
+        limits: Range | None = None,
     ) -> None:
         self.study, self.folder, self.settings = study, folder, settings
         self.evaluator, self.progress, self.stop = evaluator, progress, stop
-        self.limits = check_budget(space, settings)
+        self.limits = limits or check_budget(space, settings)
         check_pruner(settings)
         self.lowest_target = self.limits.lowest_target
         shape, classes = settings.data.input_shape, len(settings.data.classes)

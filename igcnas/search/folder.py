@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from igcnas.errors import StudyError, unknown_name
 from igcnas.search.settings import StudySettings, study_names
 from igcnas.system.files import read_back, write_text
+from igcnas.system.folders import studies
 from igcnas.system.names import shown, stays_inside
 
 if TYPE_CHECKING:
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 _DIRECTIONS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
 
 
-def find_study(name: str | Path, root: Path = Path("studies")) -> Path:
-    """The folder of a study, given as a path or as a name in `root`; StudyError names those known if there is none."""
+def find_study(name: str | Path, root: Path | None = None) -> Path:
+    """The folder of a study, given as a path or as a name in `root`; StudyError names those known if there is none.
+
+    root: None for the usual one (igcnas.system.folders.studies).
+    """
+    root = studies() if root is None else root
     inside = [root / name] if stays_inside(str(name)) else []
     for folder in (Path(name), *inside):
         try:

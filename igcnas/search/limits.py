@@ -33,22 +33,23 @@ def check_budget(space: SearchSpace, settings: StudySettings) -> Range:
     """Refuse a budget that no network of the space keeps."""
     shape, classes = settings.data.input_shape, len(settings.data.classes)
     budget = settings.budget
+    narrowest = [plan(network) for network in space.narrowest(shape, classes)]
     for name, most in budget.limits.items():
         limit = limit_named(name)
-        least = limit.of(plan(space.smallest(shape, classes, limit)))
+        least = min(map(limit.of, narrowest))
         if most < least:
             raise BudgetError(
                 f"budget {limit.show_exactly(most)} is below the smallest network of space {space.name!r} "
                 f"for {shape[0]}x{shape[1]}x{shape[2]} images, {limit.show_exactly(least)}; raise "
                 f"{limit.argument('')[0]} or take another --space"
             )
-    if not any(budget.keeps(plan(network)) for network in space.narrowest(shape, classes)):
+    if not any(map(budget.keeps, narrowest)):
         raise BudgetError(
             f"no network of space {space.name!r} for {shape[0]}x{shape[1]}x{shape[2]} images keeps {budget.words()}, "
             "although each limit alone can be kept; raise one of them or take another --space"
         )
     first = budget.first
-    smallest = first.of(plan(space.smallest(shape, classes, first)))
+    smallest = min(map(first.of, narrowest))
     return Range(
         smallest=smallest,
         largest=first.of(plan(space.largest(shape, classes, first))),

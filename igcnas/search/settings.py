@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from igcnas.errors import StudyError, unknown_name
-from igcnas.network.budget import Budget
+from igcnas.network.budget import Budget, budget_of
 from igcnas.search.additions import require_kinds
 from igcnas.search.objective import OBJECTIVES, Objective, objective_named
 from igcnas.search.tuning.record import Tuning
@@ -179,8 +179,7 @@ class StudySettings:
     @property
     def budget(self) -> Budget:
         """What a network may cost."""
-        macs = {} if self.budget_macs is None else {"macs": self.budget_macs}
-        return Budget({**macs, **self.limits})
+        return budget_of(self.budget_macs, self.limits)
 
     @property
     def measured_limits(self) -> tuple[str, ...]:

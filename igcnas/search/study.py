@@ -20,6 +20,7 @@ from igcnas.search.objective import CostAxis, Objective
 from igcnas.search.records import Network, TrialRecord, champions, networks, records_of, trained
 from igcnas.search.settings import StudySettings
 from igcnas.statistics.noise import Noise
+from igcnas.system.folders import studies
 
 if TYPE_CHECKING:
     import optuna
@@ -63,8 +64,11 @@ class Study:
         return Study.of(folder, settings, open_study(folder).get_trials(deepcopy=False), in_use=is_locked(folder))
 
     @staticmethod
-    def named(name: str | Path, root: Path = Path("studies")) -> Study:
-        """The study of this path, or of this name in `root`; StudyError names those known where there is none."""
+    def named(name: str | Path, root: Path | None = None) -> Study:
+        """The study of this path, or of this name in `root`; StudyError names those known where there is none.
+
+        root: None for the folder that IGCNAS_STUDIES names, else studies/.
+        """
         return Study.read(find_study(name, root))
 
     @staticmethod
@@ -235,7 +239,7 @@ class Study:
 
         An absolute one says where things lie on this machine, and a page is shown to others.
         """
-        named = self.folder.parent == Path("studies") or self.folder.is_absolute()
+        named = self.folder.parent == studies() or self.folder.is_absolute()
         return self.name if named else str(self.folder)
 
     def command(self, words: str) -> str:

@@ -79,6 +79,20 @@ def wilson_interval(k: int, n: int, level: float = 0.95) -> Interval:
     return (0.0 if k == 0 else max(0.0, centre - half)), (1.0 if k == n else min(1.0, centre + half))
 
 
+def paired_shares_interval(gained: int, lost: int, n: int, level: float = 0.95) -> Interval:
+    """Interval of the difference of two shares of the same n cases, of which the second has gained and lost so many.
+
+    Half a case is added to both, which keeps the level where few differ (Agresti and Min, 2005).
+    """
+    if min(gained, lost) < 0 or gained + lost > n or n < 1:
+        raise ValueError(f"{gained} gained and {lost} lost of {n} is no comparison of pairs; n is at least their sum")
+    up, down, all_of = gained + 0.5, lost + 0.5, n + 2.0
+    middle = (up - down) / all_of
+    error = math.sqrt((up + down) / all_of - middle**2) / math.sqrt(all_of)
+    half = t_quantile(math.inf, 0.5 + _level(level) / 2) * error
+    return max(-1.0, middle - half), min(1.0, middle + half)
+
+
 def t_interval(values: Sequence[float], level: float = 0.95, *, resolution: float = 0.0) -> Interval:
     """Interval of the mean of normal values of unknown variance."""
     spread = _mean_variance(values, resolution)

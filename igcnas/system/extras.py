@@ -12,9 +12,12 @@ from igcnas.errors import MissingExtraError
 
 # module: (package, extra)
 EXTRAS = {
+    "argcomplete": ("argcomplete", "completion"),
     "ptflops": ("ptflops", "check"),
     "tensorboardX": ("tensorboardX", "tensorboard"),
     "optuna_dashboard": ("optuna-dashboard", "dashboard"),
+    "mlflow.tracking": ("mlflow-skinny", "mlflow"),
+    "wandb": ("wandb", "wandb"),
 }
 
 
@@ -24,6 +27,8 @@ def extra(module: str, *, what: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module:  # it is there, and broken: that is another matter
+        if (
+            error.name != module and error.name != module.partition(".")[0]
+        ):  # it is there, and broken: that is another matter
             raise
         raise MissingExtraError(f'{what} needs {package}: pip install "igcnas[{name}]"') from None

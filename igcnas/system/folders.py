@@ -1,4 +1,4 @@
-"""Where files go that may be made again at any time: decoded images, compiled kernels, what libraries keep.
+"""Where studies lie, and files that may be made again at any time: decoded images, compiled kernels, libraries' own.
 
 Convention: a folder counts as writable once a file was written in it; that it could be made says nothing. First the
 folder that the user named (IGCNAS_CACHE), then the user's cache folder of this system, then one of this user alone
@@ -20,6 +20,12 @@ from pathlib import Path
 KERNELS = "kernels-"  # and a hash of their sources
 # The environment is what the processes have that this one starts: they need not say again what it has said.
 _SAID = "IGCNAS_SAID"
+
+
+def studies() -> Path:
+    """The folder of all studies: IGCNAS_STUDIES where it is set, else `studies` in the present folder."""
+    named = os.environ.get("IGCNAS_STUDIES")
+    return Path(named).expanduser() if named else Path("studies")
 
 
 def caches() -> list[Path]:

@@ -37,8 +37,12 @@ def class_weights(recipe: Recipe, images: Sequence[int], device: torch.device) -
 def cross_entropy(
     logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None, *, smoothing: float
 ) -> torch.Tensor:
-    """The loss of a batch: logits (B, classes), labels (B,), a weight for each class or None."""
+    """The loss of a batch: logits (B, classes), a weight for each class or None.
+
+    labels: (B,), or shares of classes (B, classes), of which an image has its part of each weight.
+    """
     if weights is None:
         return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
     losses = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-    return (weights[labels] * losses).mean()
+    own = weights[labels] if labels.ndim == 1 else labels @ weights
+    return (own * losses).mean()

@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from torch import nn
 from igcnas.errors import TrainingError
 from igcnas.modules.build import build
 from igcnas.network.plan import Plan
+from igcnas.training.averaging import WeightAverage
 from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.classes import class_weights, cross_entropy
 from igcnas.training.device import computing
@@ -36,6 +37,7 @@ from igcnas.training.settings import ACCURACY, BALANCED
 from igcnas.training.source import Source
 from igcnas.training.steps import Steps
 from igcnas.training.syncnorm import synchronise_norms
+from igcnas.training.targets import Targets, Teacher
 from igcnas.training.trust import captured_here
 
 # Processes agree every so many steps on whether to stop: a question to all of them at each step would cost time.
@@ -82,7 +84,8 @@ class Engine:
     val_accuracy of the reports is, accuracy or balanced accuracy; then `scores` has the counts of each class.
     stop: asked at each step. engine: 'fast', or 'eager' for stock modules and autograd, step by step. What is fast: on
     a CPU igcnas's own program, on CUDA the eager step captured in a graph where `capture` (None: where the proof on
-    this machine found that right, see trust.py). `steps.kind` says what it became.
+    this machine found that right, see trust.py). `steps.kind` says what it became. teacher: whose answers are part of
+    the targets, by the recipe's share.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Engine:
         stop: Callable[[], bool] = lambda: False,
         engine: str = "fast",
         capture: bool | None = None,
+        teacher: Teacher | None = None,
         metric: str = ACCURACY,
     ) -> None:
         if recipe.batch_size < 2 or source.training_images() < 2:
@@ -124,6 +128,7 @@ class Engine:
         synchronise_norms(self.network, world)
         self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
         hang_dropout(self.network, network_plan, recipe)
+        self.targets = Targets(recipe, source.num_classes, teacher)
         self.class_weights = class_weights(recipe, source.class_images(), self.device)
         self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.objective.modules)
         self.steps: Steps = make_steps(
@@ -143,6 +148,10 @@ class Engine:
         self.optimizer = self.steps.optimizer
         self._rate = 0.0
         self.steps_per_epoch = source.steps(recipe.batch_size)
+        self.average: WeightAverage | None = None
+        if recipe.averaging:
+            steps = recipe.epochs * self.steps_per_epoch
+            self.average = WeightAverage(self.network, share=recipe.averaging, steps=steps)
         self.curve: list[EpochReport] = []
         self.seconds = 0.0
         self.best_state: dict[str, torch.Tensor] | None = None
@@ -182,7 +191,13 @@ class Engine:
                 raise TrainingError(f"out of memory: {str(error).splitlines()[0]}") from error
             raise
         self.steps.close()
+        if self.average is not None:
+            self.average.apply()
         self.network.eval()
+
+    def _averaged_weights(self) -> AbstractContextManager[None]:
+        """Inside, the network is the one that is judged."""
+        return nullcontext() if self.average is None else self.average.applied()
 
     def _train(self, on_epoch: Callable[[EpochReport], None]) -> None:
         while len(self.curve) < self.recipe.epochs:
@@ -197,7 +212,7 @@ class Engine:
     def evaluate(self) -> Scores:
         """The network on the validation images of the source, all processes together."""
         self.network.eval()
-        with computing(self.device):
+        with computing(self.device), self._averaged_weights():
             batches = self.source.validation_batches(world=self.world)
             classes = self.source.num_classes if self.metric == BALANCED else 0
             return score(self.steps.answer, batches, device=self.device, world=self.world, classes=classes)
@@ -233,7 +248,8 @@ class Engine:
         )
 
     def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        loss = cross_entropy(logits, labels, self.class_weights, smoothing=self.recipe.label_smoothing)
+        smoothing = 0.0 if self.targets.shares else self.recipe.label_smoothing  # shares are smooth already
+        loss = cross_entropy(logits, labels, self.class_weights, smoothing=smoothing)
         return self.objective(loss)
 
     def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -242,9 +258,12 @@ class Engine:
         self._rate = recipe.learning_rate * factor
         self.steps.set_rate(self._rate)
         self.objective.begin_step(done / (recipe.epochs * self.steps_per_epoch))
+        seed = (self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63
         if self.draws:
-            torch.manual_seed((self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63)
-        loss, right = self.steps.step(images, labels)
+            torch.manual_seed(seed)
+        loss, right = self.steps.step(*self.targets(images, labels, seed=seed))
+        if self.average is not None:
+            self.average.update(settled=self.objective.settled)
         self._losses.append(loss)
         if right is not None:
             self._right.append(right)
@@ -259,7 +278,8 @@ class Engine:
         best = self.curve[self.best_epoch - 1].val_accuracy if self.best_epoch else -math.inf
         if math.isnan(report.val_accuracy) or report.val_accuracy > best:
             self.best_epoch = report.epoch
-            self.best_state = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+            with self._averaged_weights():
+                self.best_state = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
 
     def _pause(self, done: int) -> None:
         """Before a step: save if it is time, end if the user asked; what one process wants, all do."""
@@ -300,6 +320,8 @@ class Engine:
             "best_state": self.best_state,
             "seconds": self.seconds,
         }
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
         write_checkpoint(self.checkpoint, state)
         self.on_checkpoint()
 
@@ -344,6 +366,8 @@ class Engine:
             best_epoch, best_state, seconds = int(state["best_epoch"]), state["best_state"], float(state["seconds"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.network.load_state_dict(state["network"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             self.network.load_state_dict(network)
             self.optimizer.load_state_dict(optimizer)

@@ -23,7 +23,7 @@ from igcnas.training.flat import FlatSGD
 from igcnas.training.optimizer import Rates, make_optimizer
 from igcnas.training.recipes import Recipe
 
-# From logits (B, classes) and labels (B,) to the loss of a batch.
+# From logits (B, classes) and labels (B,), or shares of classes (B, classes), to the loss of a batch.
 LossOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 # What a step gives, on the device: its loss, and the share of right answers where it was asked for.
 Result = tuple[torch.Tensor, torch.Tensor | None]
@@ -46,7 +46,8 @@ class Steps(Protocol):
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> Result:
         """Gradients of the loss of a batch, clipped, and a step of the optimizer; nothing waits for the device.
 
-        Images are float (B, C, H, W), labels int64 (B,); all batches of a training are of one size.
+        Images are float (B, C, H, W), labels int64 (B,) or shares of classes (B, classes); all batches of a training
+        are of one size.
         """
         ...
 
@@ -197,7 +198,8 @@ class ProgramSteps:
 
 
 def right_answers(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Share of a batch whose first answer is right."""
+    """Share of a batch whose first answer is right; of shares of classes (B, classes) the largest is the label."""
+    labels = labels if labels.ndim == 1 else labels.argmax(1)
     return (logits.argmax(1) == labels).float().mean()
 
 

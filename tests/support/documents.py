@@ -156,6 +156,9 @@ def parse(words: list[str]) -> None:
         _parse_make(words[1:])
     elif words[:2] == ["pip", "install"]:
         _parse_install(words[2:])
+    elif words[0] == "python" and words[1].endswith("/model.py"):  # of an export: pictures
+        if not words[2:]:
+            raise PageError(f"{shlex.join(words)} names no picture")
     else:
         raise PageError(f"nothing is known of {shlex.join(words)}")
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from igcnas.cli.output import log_alone, screen, tell
 from igcnas.system import harmless
 from igcnas.system.streams import can_say
 
@@ -54,7 +55,7 @@ class Display(AbstractContextManager["Display"]):
         if output.isatty():
             from rich.console import Console
 
-            self._console = Console(file=harmless.plain_output(output), highlight=False)
+            self._console = Console(file=harmless.plain_output(screen(output)), highlight=False)
 
     @property
     def watched(self) -> bool:
@@ -64,8 +65,9 @@ class Display(AbstractContextManager["Display"]):
     def note(self, text: str) -> None:
         """A line of its own."""
         if self._console is None:
-            print(text, file=self.output, flush=True)
+            tell(self.output, text)
         else:
+            log_alone(self.output, text)
             self._console.print(harmless.lines(text), markup=False, soft_wrap=True)
 
     def __enter__(self) -> Display:

@@ -8,7 +8,7 @@ also stand in exported model.py files (see export/source.py): they import torch 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -24,7 +24,7 @@ class GatedConv(nn.Module):
     convolution. Input (B, in, H, W), output (B, out, H', W').
     """
 
-    gated = True
+    gated: Final[bool] = True
 
     def __init__(
         self,

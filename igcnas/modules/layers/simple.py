@@ -64,9 +64,9 @@ class GatedSequential(nn.Sequential):
         """Run the layers."""
         context_BC = self.average(x_BCHW)
         for index, layer in enumerate(self):
-            if index == self.skip > 0:
+            if index == self.skip and index > 0:
                 context_BC = self.average(x_BCHW)
-            x_BCHW = layer(x_BCHW, context_BC) if getattr(layer, "gated", False) else layer(x_BCHW)
+            x_BCHW = layer(x_BCHW, context_BC) if hasattr(layer, "gated") else layer(x_BCHW)
         return x_BCHW
 
     def average(self, x_BCHW: torch.Tensor) -> torch.Tensor:
@@ -77,13 +77,15 @@ class GatedSequential(nn.Sequential):
 class GatherChannels(nn.Module):
     """Output channel j is input channel indices[j]; becomes one Gather in ONNX."""
 
+    indices: torch.Tensor
+
     def __init__(self, indices: list[int]) -> None:
         super().__init__()
         self.register_buffer("indices", torch.tensor(indices), persistent=False)
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Reorder channels."""
-        return x_BCHW.index_select(1, self.get_buffer("indices"))
+        return x_BCHW.index_select(1, self.indices)
 
 
 class GlobalAveragePool(nn.Module):
@@ -101,6 +103,9 @@ class GlobalAveragePool(nn.Module):
 class NormalizeInput(nn.Module):
     """(x - mean) / std for each channel of the image."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, mean: list[float], std: list[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
@@ -108,7 +113,7 @@ class NormalizeInput(nn.Module):
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Normalize."""
-        return (x_BCHW - self.get_buffer("mean")) / self.get_buffer("std")
+        return (x_BCHW - self.mean) / self.std
 
 
 class SplitConv(nn.Module):
@@ -118,22 +123,34 @@ class SplitConv(nn.Module):
         super().__init__()
         self.in_groups = in_groups
         self.out_groups = out_groups
+        groups = list(zip(in_groups, out_groups, strict=True))
         self.convs = nn.ModuleDict(
             {
                 str(group): nn.Conv2d(inputs, outputs, 1, bias=False)
-                for group, (inputs, outputs) in enumerate(zip(in_groups, out_groups, strict=True))
+                for group, (inputs, outputs) in enumerate(groups)
                 if inputs and outputs
             }
         )
+        # Of each convolution: its first input, how many, and the outputs without inputs that come before it.
+        self.pieces: list[tuple[int, int, int]] = []
+        start, zeros = 0, 0
+        for inputs, outputs in groups:
+            if inputs and outputs:
+                self.pieces.append((start, inputs, zeros))
+                zeros = 0
+            elif outputs:
+                zeros += outputs
+            start += inputs
+        self.zeros = zeros
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Convolve each group; concatenate."""
-        outputs = []
-        start = 0
-        for group, (inputs, width) in enumerate(zip(self.in_groups, self.out_groups, strict=True)):
-            if inputs and width:
-                outputs.append(self.convs[str(group)](x_BCHW[:, start : start + inputs]))
-            elif width:
-                outputs.append(torch.zeros_like(x_BCHW[:, :1]).expand(-1, width, -1, -1))
-            start += inputs
+        outputs: list[torch.Tensor] = []
+        for piece, conv in enumerate(self.convs.values()):
+            start, inputs, zeros = self.pieces[piece]
+            if zeros:
+                outputs.append(torch.zeros_like(x_BCHW[:, :1]).expand(-1, zeros, -1, -1))
+            outputs.append(conv(x_BCHW[:, start : start + inputs]))
+        if self.zeros:
+            outputs.append(torch.zeros_like(x_BCHW[:, :1]).expand(-1, self.zeros, -1, -1))
         return torch.cat(outputs, 1)

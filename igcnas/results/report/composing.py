@@ -15,6 +15,7 @@ from igcnas.results.report.numbers import Numbers, measure
 from igcnas.results.report.numbers.matters import importance_drawings, importance_section
 from igcnas.results.report.numbers.networks import front_section
 from igcnas.results.report.numbers.trust import trust_sentence
+from igcnas.results.report.sections.answers import answers_drawings, answers_section
 from igcnas.results.report.sections.audits import audit_drawings, audit_section
 from igcnas.results.report.sections.chance import chance_drawings, chance_section
 from igcnas.results.report.sections.history import history_drawings, history_section
@@ -49,6 +50,7 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
     matters = importance_drawings(study, found.importance)
     audits = audit_drawings(study, found.trust)
     retrainings = retraining_drawings(study, found.trust)
+    answers = answers_drawings(found.answers)
     history = history_drawings(study, found.history)
     sections = (
         *candidates_sections(study, found.verdict, found.state),
@@ -58,6 +60,7 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
         importance_section(study, found.importance, matters),
         audit_section(study, found.trust, audits),
         retraining_section(study, found.trust, retrainings, found.tested),
+        answers_section(study, found.answers, answers),
         history_section(study, found.history, history),
         spending_section(found.spending, found.spared),
         provenance_section(study, found.provenance),
@@ -86,7 +89,7 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
         study=study.reference,
         first=None if found.verdict is None else found.verdict.first.number,
     )
-    drawings = (_front(study), *chance, *matters, *audits, *retrainings, *history)
+    drawings = (_front(study), *chance, *matters, *audits, *retrainings, *answers, *history)
     return Composition(report=report, numbers=found, drawings=drawings)
 
 

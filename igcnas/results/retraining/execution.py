@@ -14,8 +14,7 @@ second.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -48,10 +47,9 @@ class FinalistTraining(Training[Result]):
     @staticmethod
     def of(folder: Path, settings: RetrainSettings, finalist: Finalist, repeat: int) -> FinalistTraining:
         """With the name of its files, and a seed that the search has not used."""
-        name = "".join(letter if letter.isalnum() else "-" for letter in finalist.name.lower())
         return FinalistTraining(
             folder=folder,
-            stem=f"{name}-seed{repeat}",
+            stem=f"{stem_of(finalist.name)}-seed{repeat}",
             title=f"{finalist.name}, seed {repeat}",
             architecture=finalist.architecture,
             settings=settings.training,
@@ -65,6 +63,7 @@ class FinalistTraining(Training[Result]):
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Result:
         """Test it, once, and write its weights."""
         from igcnas.modules.lowering import lower
+        from igcnas.network.budget import limit_named
         from igcnas.network.cost import count_plan
         from igcnas.training.metrics import scored
         from igcnas.training.settings import BALANCED
@@ -72,7 +71,9 @@ class FinalistTraining(Training[Result]):
         from igcnas.training.tensors import ImageTensors
 
         settle_on(engine.plan, engine.network, data, data.training)
-        measured = count_plan(lower(engine.plan, engine.network).plan)
+        lowered = lower(engine.plan, engine.network).plan
+        measured = count_plan(lowered)
+        others = {name: limit_named(name).of(lowered) for name in trainer.setup.limits}
         test = ImageTensors.of(trainer.dataset.load_test(), trainer.device)
         scores = scored(engine.network, test, data.normalize, classes=data.num_classes)
         self._write_weights(trainer, engine, data)
@@ -87,6 +88,7 @@ class FinalistTraining(Training[Result]):
             seconds=round(engine.seconds, 3),
             device=trainer.device_name,
             failed=None,
+            measured_limits=others,
             test_classes=scores.classes if self.settings.metric == BALANCED else (),
         )
 
@@ -145,6 +147,11 @@ class FinalistTraining(Training[Result]):
         ).write(self.folder / f"{self.stem}.safetensors")
 
 
+def stem_of(finalist: str) -> str:
+    """How the names of the files of a finalist begin."""
+    return "".join(letter if letter.isalnum() else "-" for letter in finalist.lower())
+
+
 def retraining(
     folder: Path, settings: RetrainSettings, *, note: Callable[[str], None] = lambda _text: None
 ) -> Campaign[Result]:
@@ -158,14 +165,3 @@ def retraining(
         for finalist in settings.finalists
     ]
     return Campaign(trainings, note=note)
-
-
-def expected_seconds(
-    trainings: Sequence[Training[Result]], known: Mapping[str, float], *, factor: float
-) -> dict[str, float]:
-    """Seconds of each training by its stem, from those of the study's own by architecture id; others take their mean.
-
-    factor: how much longer a retraining is. NaN where the study knows of none.
-    """
-    typical = sum(known.values()) / len(known) if known else math.nan
-    return {training.stem: factor * known.get(training.architecture.id, typical) for training in trainings}

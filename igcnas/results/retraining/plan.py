@@ -18,7 +18,7 @@ from msgspec import Meta
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import baselines
-from igcnas.network.budget import Budget
+from igcnas.network.budget import Budget, budget_of
 from igcnas.search.records import TrialRecord
 from igcnas.search.settings import StudySettings
 from igcnas.statistics.intervals import mean
@@ -67,8 +67,7 @@ class RetrainSettings:
     @property
     def budget(self) -> Budget:
         """That of the study."""
-        macs = {} if self.budget_macs is None else {"macs": self.budget_macs}
-        return Budget({**macs, **self.limits})
+        return budget_of(self.budget_macs, self.limits)
 
     def __post_init__(self) -> None:
         if self.seeds < 1:

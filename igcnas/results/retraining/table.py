@@ -10,8 +10,8 @@ tests, again corrected, ask whether the networks are equivalent within the margi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from igcnas.results.retraining.plan import Finalist, RetrainSettings
@@ -25,9 +25,10 @@ VERDICTS = ("better", "worse", "equivalent", "undecided")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One training. macs and params are of the lowered network; failed: why there is no accuracy, else None.
+    """One training. macs and params are of the lowered network, and other limits of the budget by their names.
 
-    test_classes: images and right answers of each class, where the study compares by balanced accuracy.
+    failed: why there is no accuracy, else None. test_classes: images and right answers of each class, where the study
+    compares by balanced accuracy.
     """
 
     network: str
@@ -40,6 +41,7 @@ class Result:
     seconds: float
     device: str
     failed: str | None
+    measured_limits: Mapping[str, int] = field(default_factory=dict)
     test_classes: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -209,6 +211,6 @@ def _verdict(difference: float, p: float, equivalence: float) -> str:
 
 
 def _used(result: Result, settings: RetrainSettings) -> dict[str, int]:
-    """What the trained network uses of each limit; of those that are not recorded none is exceeded."""
-    counted = {"macs": result.macs, "params": result.params}
+    """What the trained network uses of each limit; what no retraining recorded yet, before that was done, is kept."""
+    counted = {"macs": result.macs, "params": result.params, **result.measured_limits}
     return {name: counted.get(name, 0) for name in settings.budget.limits}

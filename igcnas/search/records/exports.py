@@ -10,7 +10,7 @@ from igcnas.network.exported import exported_in
 from igcnas.statistics.noise import standard_error
 from igcnas.units import counted
 
-_NUMBER = re.compile(r"number (\d+) of \d+ trained")
+_NUMBER = re.compile(r"number (\d+) of .* trained.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,13 @@ class Tested:
 
 
 def exports_of(folder: Path) -> tuple[Tested, ...]:
-    """Every export in the folder of a study that was tested, the best network's first.
+    """Every export in the folder of a study that was tested: of `igcnas finish`, of the best network, of others.
 
     An export that is damaged, or that does not say of which network it is, is passed over.
     """
     found = []
-    for place in (folder / "best", *sorted(folder.glob("trials/*/export"))):
+    finished = sorted(folder.glob("final-*"))
+    for place in (folder / "final", folder / "best", *finished, *sorted(folder.glob("trials/*/export"))):
         data = exported_in(place)
         if data is None:
             continue

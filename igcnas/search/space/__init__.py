@@ -10,6 +10,7 @@ from igcnas.search.space.families import (
     GroupableFamily,
     InterleavedFamily,
     InvertedFamily,
+    Meaning,
     ProductFamily,
     Values,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "GroupableFamily",
     "InterleavedFamily",
     "InvertedFamily",
+    "Meaning",
     "ProductFamily",
     "SearchSpace",
     "Structure",

@@ -16,12 +16,25 @@ from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.budget import MACS, Budget, Limit
 from igcnas.network.plan import plan
 from igcnas.network.width import Fit, widest
-from igcnas.search.space.families import Axes, BlockFamily
+from igcnas.search.space.families import Axes, BlockFamily, Meaning
+from igcnas.search.space.families.base import FROM_ONE
 from igcnas.system.checks import shown
 
 if TYPE_CHECKING:
     import optuna
 
+# Of the fields of a space: what they offer choices of; docs/spaces.md and igcnas init have it from here.
+MEANINGS = {
+    "stages": Meaning("stages of a network, each of blocks of one kind and width", "one whole number from 1"),
+    "depths": Meaning("blocks of a stage; each stage has a choice of its own", FROM_ONE),
+    "growths": Meaning("width of a stage over that of the stage before", "numbers from 1"),
+    "final_sizes": Meaning("height of the last maps, about; strides follow from the size of the images", FROM_ONE),
+    "head_ratios": Meaning(
+        "channels of a 1x1 convolution before the classifier over those of the last stage; 0 for none",
+        "whole numbers from 0",
+    ),
+    "max_width": Meaning("most channels of the first stage", "one whole number from 1"),
+}
 # Steps of n for each unit of width of the first stage: later stages, which are wider, can grow in between.
 _STEPS = 8
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from igcnas.data.augmentation import Augmentation
 from igcnas.errors import IgcnasError
 from igcnas.network.grouping.rules import GroupingRules
-from igcnas.system.bounds import AboveZero, Batch, BelowOne, Epochs
+from igcnas.system.bounds import AboveZero, Batch, BelowOne, Epochs, NotNegative, UpToOne
 from igcnas.system.checking import check
 from igcnas.system.reading import as_kind
 from igcnas.training.recipes.parts import (
@@ -45,7 +45,7 @@ __all__ = [
 WORDS = ("source", "files", "ours")
 BESIDES = "besides"  # key of `ours` for what no field holds
 # Values that do nothing, of parts that no paper has.
-_UNUSED = {"class_weights": "none"}
+_UNUSED = {"class_weights": "none", "averaging": 0.0, "mixup": 0.0, "cutmix": 0.0, "distillation": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,10 @@ class Recipe:
     multiple of that of the weights, gives that of what decides groups. dropout: of single features, before the linear
     layer. gradient_clip: largest norm of all gradients together, None for none. class_weights: 'balanced' weighs the
     loss of each image by images / (classes * images of its class), of the training images: 1 on average over them.
+    averaging: the share of the training over which the weights are averaged at its end, 0 for the last weights
+    (igcnas/training/averaging.py). mixup, cutmix: the parameter of the Beta distribution from which the shares of two
+    images are drawn, 0 for none. distillation: the share of a teacher's answers in the targets, where there is a
+    teacher (igcnas/training/targets.py).
 
     source: paper and repository. files: the values that stand in a file of it, by file. ours: the values that are our
     choice, each with the reason; what no field holds, under 'besides'. A value is named as 'optimizer.momentum', or
@@ -77,6 +81,10 @@ class Recipe:
     gradient_clip: AboveZero | None = None
     dropout: BelowOne = 0.0
     channel_dropout: ChannelDropout = field(default_factory=ChannelDropout)
+    averaging: BelowOne = 0.0
+    mixup: NotNegative = 0.0
+    cutmix: NotNegative = 0.0
+    distillation: UpToOne = 0.0
     norm: NormConstants = field(default_factory=NormConstants)
     first: FirstWeights = field(default_factory=FirstWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)

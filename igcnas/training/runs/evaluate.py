@@ -23,6 +23,7 @@ from igcnas.training.pretrained import load_pretrained
 from igcnas.training.recipes import IMAGENET_HEIGHT
 from igcnas.training.runs.data import RunData
 from igcnas.training.runs.weights import BEST, LAST, Checkpoint, loaded, read_state
+from igcnas.training.source import Batches
 from igcnas.training.stream import StreamData
 from igcnas.training.tensors import TrainingData
 from igcnas.units import counted
@@ -108,7 +109,11 @@ def open_weights(path: Path, architecture: Architecture, device: torch.device) -
 def _open_checkpoint(path: Path, device: torch.device) -> Trained:
     if (onnx := path.with_name("model.onnx")).is_file():  # an export's weights are those of the lowered network
         return _open_onnx(onnx)
-    checkpoint = Checkpoint.read(path)
+    return trained_of(Checkpoint.read(path), device, path=path)
+
+
+def trained_of(checkpoint: Checkpoint, device: torch.device, *, path: Path) -> Trained:
+    """The network of a checkpoint; path: where it is from, for messages."""
     network = loaded(plan(checkpoint.architecture), checkpoint.state, where=path)
     set_epsilon(network, checkpoint.epsilon)
     network = network.to(device)
@@ -159,7 +164,21 @@ def _open_onnx(path: Path) -> Trained:
 def evaluate(
     trained: Trained, data: RunData, split: str, *, validation: float | None = None, seed: int = 0, workers: int = 0
 ) -> Scores:
-    """Scores on 'validation' or 'test'.
+    """Scores on 'validation' or 'test'; see `split_batches`."""
+    batches = split_batches(trained, data, split, validation=validation, seed=seed, workers=workers)
+    return score(trained.answer, batches, device=trained.device)
+
+
+def validation_split(trained: Trained, validation: float | None, seed: int) -> tuple[float | None, int]:
+    """Share and seed of its validation split: as it says, else these."""
+    said = trained.data
+    return (said["validation"], said["seed"]) if said else (validation, seed)
+
+
+def split_batches(
+    trained: Trained, data: RunData, split: str, *, validation: float | None = None, seed: int = 0, workers: int = 0
+) -> Batches:
+    """Batches of 'validation' or 'test', normalised as the network takes them, on its device.
 
     The validation split is the one that the checkpoint was trained with; where it does not say, that of this share and
     seed. DataError where the network was trained on the validation images, or the data are of another form.
@@ -178,7 +197,7 @@ def evaluate(
             raise DataError(f"{trained.path} was not trained on this {data.name!r}, so its split is unknown; use test")
         if said["validation"] is None:
             raise DataError(f"{trained.path} was trained on the validation images, too; use --split test")
-        validation, seed = said["validation"], said["seed"]
+        validation, seed = validation_split(trained, validation, seed)
     cut = "area" if trained.foreign and data.input_shape[1] >= IMAGENET_HEIGHT else "pad"
     augmentation = Augmentation(crop=said.get("crop", cut), centre=said.get("centre", 0.875), flip=False)
     fraction = validation if split == "validation" else None
@@ -187,5 +206,4 @@ def evaluate(
     if trained.mean is not None:
         mean, std = (torch.tensor(values, device=trained.device) for values in (trained.mean, trained.std))
         source = dataclasses.replace(source, mean=mean, std=std)
-    batches = source.validation_batches() if split == "validation" else data.test_batches(source)
-    return score(trained.answer, batches, device=trained.device)
+    return source.validation_batches() if split == "validation" else data.test_batches(source)

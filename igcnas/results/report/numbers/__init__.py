@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from igcnas.results.importance import Report as Importance
 from igcnas.results.report.content import NetworkFacts
+from igcnas.results.report.numbers.answers import Answered, answers_of
 from igcnas.results.report.numbers.chance import Chance, compare_random
 from igcnas.results.report.numbers.history import History, history_of
 from igcnas.results.report.numbers.known import KnownNetwork, compare_known
@@ -24,7 +25,7 @@ from igcnas.search.study import Study
 class Numbers:
     """importance: the analysis, or the reason why there is none; None where it was left out. spared: of pruning.
 
-    tested: exports that were measured on the test split.
+    tested: exports that were measured on the test split. answers: what igcnas evaluate found of the exported networks.
     """
 
     state: State
@@ -39,6 +40,7 @@ class Numbers:
     spared: SparedAudit | None
     provenance: Provenance
     tested: tuple[Tested, ...]
+    answers: tuple[Answered, ...] = ()
 
 
 def measure(study: Study, *, importance: bool = True) -> Numbers:
@@ -57,4 +59,5 @@ def measure(study: Study, *, importance: bool = True) -> Numbers:
         spared=audit_spared(study),
         provenance=provenance_of(study, trust),
         tested=exports_of(study.folder),
+        answers=answers_of(study),
     )

@@ -4,7 +4,7 @@ One module a skeleton. A family's fields are tuples of choices; `axes` names the
 values into the block and the width of one stage. To add a family: a class here, and its name in FAMILIES.
 """
 
-from igcnas.search.space.families.base import Axes, BlockFamily, Values
+from igcnas.search.space.families.base import Axes, BlockFamily, Meaning, Values
 from igcnas.search.space.families.basic import BasicFamily, GatedFamily
 from igcnas.search.space.families.bottleneck import GroupableFamily
 from igcnas.search.space.families.dense import DenseFamily
@@ -21,6 +21,7 @@ __all__ = [
     "GroupableFamily",
     "InterleavedFamily",
     "InvertedFamily",
+    "Meaning",
     "ProductFamily",
     "Values",
 ]

@@ -5,12 +5,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from igcnas.network.blocks import Block
 
 Values: TypeAlias = Mapping[str, Any]
 Axes: TypeAlias = dict[str, tuple[Any, ...]]
+
+
+class Meaning(NamedTuple):
+    """What a field offers choices of, in words, and which values a choice may have."""
+
+    what: str
+    values: str
+
+
+FROM_ONE, YES_OR_NO = "whole numbers from 1", "True, False"
+RESIDUAL = Meaning("whether the block has a shortcut around it", YES_OR_NO)
+EXPANSION = Meaning("channels in the middle of the block over those at its ends", FROM_ONE)
+HEADS = Meaning("heads, each with input channels and filters of its own", FROM_ONE)
+KEEP = Meaning("share of its input channels that a head keeps on average", "above 0, at most 1")
+ATTENTION = Meaning("whether the channels that are kept are weighted, too", YES_OR_NO)
 
 
 def grow(base: float, factor: float) -> int:
@@ -27,6 +42,7 @@ class BlockFamily(ABC):
     """
 
     preactivation: ClassVar[bool] = False
+    meanings: ClassVar[Mapping[str, Meaning]] = {}  # of its fields but name and activation, for people
     name: str
     activation: str = "relu"
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from igcnas.network.blocks import BasicBlock, Block
 from igcnas.network.grouping import Dense, MultiSpectral
-from igcnas.search.space.families.base import Axes, BlockFamily, Values, grow
+from igcnas.search.space.families.base import (
+    ATTENTION,
+    HEADS,
+    KEEP,
+    RESIDUAL,
+    Axes,
+    BlockFamily,
+    Meaning,
+    Values,
+    grow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasicFamily(BlockFamily):
     """Dense basic blocks (ResNet). scale is the width of the first stage."""
 
+    meanings: ClassVar[Mapping[str, Meaning]] = {"residual": RESIDUAL}
     name: str = "resnet"
     residual: tuple[bool, ...] = (True,)
     activation: str = "relu"
@@ -37,6 +50,7 @@ class GatedFamily(BlockFamily):
     keep: share of the input channels that a head keeps on average. scale is the width in multiples of the heads.
     """
 
+    meanings: ClassVar[Mapping[str, Meaning]] = {"heads": HEADS, "keep": KEEP, "attention": ATTENTION}
     name: str = "msgc"
     heads: tuple[int, ...] = (2, 4)
     keep: tuple[float, ...] = (0.25, 0.5, 0.75)

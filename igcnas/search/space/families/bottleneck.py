@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
+from igcnas.errors import SpaceError
 from igcnas.network.blocks import Block, Bottleneck
 from igcnas.network.grouping import Dense, Group, Grouping, KroneckerGrouping
-from igcnas.search.space.families.base import Axes, BlockFamily, Values, grow
+from igcnas.search.space.families.base import FROM_ONE, Axes, BlockFamily, Meaning, Values, grow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +20,22 @@ class GroupableFamily(BlockFamily):
     channels than groups count. `learned`: gates choose the groups (DGConv), else they are those of ResNeXt.
     """
 
+    meanings: ClassVar[Mapping[str, Meaning]] = {
+        "groups": Meaning("groups of the 3x3 convolution; at most so many where they are learned", "powers of two"),
+        "ratio": Meaning("width of the block over the channels in its middle, about", FROM_ONE),
+        "learned": Meaning("whether gates choose the groups in training (DGConv); else ResNeXt", "True, False"),
+    }
     name: str = "resnext"
     groups: tuple[int, ...] = (2, 4, 8, 16)
     ratio: tuple[int, ...] = (1, 2)
     learned: tuple[bool, ...] = (True, False)
     activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        if not all(type(groups) is int and groups == _power_of_two(groups) for groups in self.groups):
+            raise SpaceError(f"groups of family {self.name!r} are powers of two, not {self.groups}")
+        if not all(type(ratio) is int and ratio >= 1 for ratio in self.ratio):
+            raise SpaceError(f"ratio of family {self.name!r} offers whole numbers from 1, not {self.ratio}")
 
     def axes(self) -> Axes:
         """Groups, width over middle, learned or fixed."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from igcnas.errors import SpaceError
 from igcnas.network.blocks import Block, DenseLayer
 from igcnas.network.grouping import Condensing, DynamicChannels, Group, Grouping
-from igcnas.search.space.families.base import Axes, BlockFamily, Values, grow
+from igcnas.search.space.families.base import FROM_ONE, Axes, BlockFamily, Meaning, Values, grow
 
 REDUCE = ("condensing", "dgc")
 
@@ -24,6 +25,14 @@ class DenseFamily(BlockFamily):
     """
 
     preactivation: ClassVar[bool] = True
+    meanings: ClassVar[Mapping[str, Meaning]] = {
+        "reduce": Meaning(
+            "how the 1x1 convolution loses inputs: for good in training, or for each image", "condensing, dgc"
+        ),
+        "groups": Meaning("groups of the 1x1 convolution and of the 3x3", FROM_ONE),
+        "factor": Meaning("of so many inputs each group keeps one", FROM_ONE),
+        "layers": Meaning("dense layers for a depth of 1", "one whole number from 1"),
+    }
     name: str = "condensenet"
     reduce: tuple[str, ...] = REDUCE
     groups: tuple[int, ...] = (2, 4)

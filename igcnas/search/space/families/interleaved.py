@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from igcnas.errors import SpaceError
 from igcnas.network.blocks import BasicBlock, Block
 from igcnas.network.grouping import Interleaved, SparseProduct
-from igcnas.search.space.families.base import Axes, BlockFamily, Values, grow
+from igcnas.search.space.families.base import FROM_ONE, RESIDUAL, YES_OR_NO, Axes, BlockFamily, Meaning, Values, grow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,12 @@ class InterleavedFamily(BlockFamily):
     `grows`: whether M or L carries the growth of the width. `learned`: training chooses the secondary partitions.
     """
 
+    meanings: ClassVar[Mapping[str, Meaning]] = {
+        "M": Meaning("channels of a primary partition, a group of the 3x3 convolution, in the first stage", FROM_ONE),
+        "grows": Meaning("whether M or L, the number of primary partitions, grows from stage to stage", "M, L"),
+        "residual": RESIDUAL,
+        "learned": Meaning("whether training chooses the secondary partitions, the groups of the 1x1", YES_OR_NO),
+    }
     name: str = "igcv1"
     M: tuple[int, ...] = (1, 2, 3, 4, 8)
     grows: tuple[str, ...] = ("M", "L")
@@ -58,6 +66,11 @@ class ProductFamily(BlockFamily):
     (strict complementary condition). The last kernel widens.
     """
 
+    meanings: ClassVar[Mapping[str, Meaning]] = {
+        "K": Meaning("channels of a branch, a group of a 1x1 convolution, in all of them but the last", FROM_ONE),
+        "kernels": Meaning("1x1 convolutions behind the depthwise 3x3", FROM_ONE),
+        "residual": RESIDUAL,
+    }
     name: str = "igcv2"
     K: tuple[int, ...] = (2, 3, 4, 8)
     kernels: tuple[int, ...] = (2, 3)

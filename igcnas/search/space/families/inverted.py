@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from igcnas.network.blocks import Block, InvertedResidual
 from igcnas.network.grouping import Dense, Group, Grouping, LearnedGrouping, MultiSpectral
-from igcnas.search.space.families.base import Axes, BlockFamily, Values, grow
+from igcnas.search.space.families.base import (
+    ATTENTION,
+    EXPANSION,
+    FROM_ONE,
+    HEADS,
+    KEEP,
+    YES_OR_NO,
+    Axes,
+    BlockFamily,
+    Meaning,
+    Values,
+    grow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +31,16 @@ class InvertedFamily(BlockFamily):
     `learned`: training assigns channels to the G1 and G2 groups (balanced FLGC), and no permutation is needed.
     """
 
+    meanings: ClassVar[Mapping[str, Meaning]] = {
+        "expansion": EXPANSION,
+        "G1": Meaning("groups of the first 1x1 convolution, which widens", FROM_ONE),
+        "G2": Meaning("groups of the second 1x1 convolution, which narrows", FROM_ONE),
+        "learned": Meaning("whether training assigns channels to the groups (FLGC)", YES_OR_NO),
+        "expand_activation": Meaning(
+            "whether an activation follows the first 1x1 convolution; in MobileNetV2, not in IGC V3",
+            "one of True, False",
+        ),
+    }
     name: str
     expansion: tuple[int, ...] = (2, 3, 4, 5, 6)
     G1: tuple[int, ...] = (1,)
@@ -54,6 +78,12 @@ def _pointwise(groups: int, *, learned: bool) -> Grouping:
 class GatedInvertedFamily(BlockFamily):
     """MobileNetV2 with MSGC on the projection, where its authors place it. scale is the width in multiples of heads."""
 
+    meanings: ClassVar[Mapping[str, Meaning]] = {
+        "expansion": EXPANSION,
+        "heads": HEADS,
+        "keep": KEEP,
+        "attention": ATTENTION,
+    }
     name: str = "msgc-mobilenetv2"
     expansion: tuple[int, ...] = (2, 3, 4, 5, 6)
     heads: tuple[int, ...] = (2, 4)

@@ -1,0 +1,22 @@
+"""`igcnas.load`: an exported network by its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from igcnas.export.network import Network, Runtime
+
+
+def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None = None) -> Network:
+    """The network in the folder of an export, which answers pictures: `load(folder).predict(["photo.jpg"])`.
+
+    Args:
+        folder: what a search, `igcnas finish` or `igcnas export` wrote, such as studies/NAME/final.
+        runtime: 'onnx' for ONNX Runtime, 'torch' for the folder's model.py, which is a program: run none that you do
+            not trust.
+        threads: of the runtime; None: as many as it likes.
+
+    Raises:
+        IgcnasError: the folder is no export, or a file of it is damaged.
+    """
+    return Network.load(folder, runtime=runtime, threads=threads)

@@ -1,0 +1,112 @@
+"""A search in a notebook: a display that changes while it goes on, instead of lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from igcnas.search.callbacks import Callback
+from igcnas.units import duration, mega
+
+if TYPE_CHECKING:
+    from igcnas.search.records import TrialRecord
+    from igcnas.search.study import Study
+    from igcnas.training.engine import EpochReport
+
+_BETWEEN_SECONDS = 0.5
+_LAST = 6  # networks that are shown
+
+
+def in_notebook() -> bool:
+    """Whether this program runs in the kernel of a notebook, which shows what is displayed."""
+    module = sys.modules.get("IPython")
+    shell = None if module is None else module.get_ipython()
+    return shell is not None and shell.has_trait("kernel")
+
+
+class LiveSearch(Callback):
+    """Shows how a search goes in one place: how far it is, the best network, the last ones. networks: asked for."""
+
+    def __init__(self, networks: int) -> None:
+        self._networks, self._handle = networks, None
+        self._training: dict[int, tuple[TrialRecord, EpochReport | None]] = {}
+        self._ended: list[TrialRecord] = []
+        self._began, self._shown = time.monotonic(), -1.0
+        self._before = 0
+        self._study = ""
+
+    def search_began(self, folder: Path) -> None:
+        """Show an empty display."""
+        self._study = folder.name
+        self._show()
+
+    def trial_began(self, trial: TrialRecord) -> None:
+        """One more goes on."""
+        self._training[trial.number] = trial, None
+        self._show()
+
+    def epoch_ended(self, trial: TrialRecord, epoch: EpochReport) -> None:
+        """A point of a curve; shown twice a second at most."""
+        self._training[trial.number] = trial, epoch
+        self._show(often=False)
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """One more is done."""
+        self._training.pop(trial.number, None)
+        self._ended.append(trial)
+        self._show()
+
+    def search_ended(self, study: Study) -> None:
+        """What remains is the summary alone."""
+        self._training = {}
+        self._show()
+
+    def html(self) -> str:
+        """What is shown."""
+        done = [one for one in self._ended if one.state in ("complete", "pruned") and not one.repeat]
+        best = max(
+            (one for one in self._ended if one.state == "complete" and one.val_accuracy is not None),
+            key=lambda one: one.val_accuracy or 0.0,
+            default=None,
+        )
+        total = max(self._networks, len(done))
+        lines = [
+            f"<b>{escape(self._study)}</b> <progress max='{total}' value='{len(done)}'></progress> "
+            f"{len(done)} of {total} networks in {duration(time.monotonic() - self._began)}"
+        ]
+        if best is not None:
+            lines.append(
+                f"best so far: <b>{best.val_accuracy:.2f} %</b> at {mega(best.final_macs)} MFLOPs, {_name(best)}"
+            )
+        for trial, epoch in self._training.values():
+            accuracy = (
+                "" if epoch is None else f", {epoch.val_accuracy:.1f} % after epoch {epoch.epoch} of {trial.epochs}"
+            )
+            lines.append(f"in training: {_name(trial)}{accuracy}")
+        rows = [
+            f"<tr><td>{one.number}</td><td>{mega(one.final_macs)}</td>"
+            f"<td>{'failed' if one.val_accuracy is None else f'{one.val_accuracy:.2f}'}</td><td>{_name(one)}</td></tr>"
+            for one in self._ended[: -_LAST - 1 : -1]
+        ]
+        table = "<table><tr><th>trial</th><th>MFLOPs</th><th>accuracy, %</th><th>network</th></tr>" + "".join(rows)
+        return "<br>".join(lines) + (table + "</table>" if rows else "")
+
+    def _show(self, *, often: bool = True) -> None:
+        now = time.monotonic()
+        if not often and now - self._shown < _BETWEEN_SECONDS:
+            return
+        self._shown = now
+        from IPython.display import HTML, display  # a notebook has it
+
+        content: Any = HTML(self.html())
+        if self._handle is None:
+            self._handle = display(content, display_id=True)
+        else:
+            self._handle.update(content)
+
+
+def _name(trial: TrialRecord) -> str:
+    return escape(trial.baseline or trial.architecture.label())

@@ -1,0 +1,318 @@
+"""igcnas finish: the best network of a study trained to the end on all data, tested once, and handed over."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from igcnas.cli.campaign import add_workers, slots_of, train
+from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
+from igcnas.cli.search_options import asked_workers
+from igcnas.errors import IgcnasError
+from igcnas.results.finishing.plan import FILE, FOLDER
+from igcnas.system.names import new_name, stays_inside
+from igcnas.units import counted
+
+if TYPE_CHECKING:
+    from igcnas.cli.common import Stop
+    from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.results.finishing.plan import FinishSettings
+    from igcnas.results.finishing.testing import Finished
+    from igcnas.results.finishing.training import FinalResult
+    from igcnas.search.campaign import Campaign
+    from igcnas.search.records import Network
+    from igcnas.search.study import Study
+    from igcnas.training.recipes import Recipe
+
+EPILOG = """Run the same command again and it goes on where it stopped.
+
+examples:
+  %(prog)s digits-all-0.2M
+  %(prog)s mine --trial 12 --epochs 300 --seeds 3
+  %(prog)s mine --front 3
+  %(prog)s mine --teacher 4x
+"""
+_UNREAD = "the finish goes on, into the folder of the study"
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Define the command."""
+    parser = commands.add_parser(
+        "finish",
+        help="train the best network to the end on all data, test it once, and hand it over",
+        description="Trains the network that a study puts first, or others of it, long, on training and validation "
+        "images together; reads the test split once, at the end; and writes final/ in the folder of the study, with "
+        "all that an export has, and what was gained over the training of the search. Several networks go to "
+        "final-NUMBER/.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_study_argument(parser)
+    add = parser.add_argument
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--trial", action="append", type=int, metavar="N", help="this network instead of the best; several times"
+    )
+    chosen.add_argument(
+        "--front", type=int, metavar="K", help="K networks of the front: the most accurate, and others along it"
+    )
+    add("--epochs", type=int, metavar="N", help="epochs (default: 150; 100 from 10,000 images on)")
+    add(
+        "--recipe",
+        metavar="NAME",
+        help="a name of igcnas recipes, or a FILE.json of your own (default: that of the study, longer)",
+    )
+    add(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="trainings of each network; the first is handed over, the others tell the spread (default: %(default)s)",
+    )
+    add(
+        "--teacher",
+        default="none",
+        metavar="WHO",
+        help="whose answers a network learns beside the labels: none; auto, the most accurate network of the study "
+        "that costs more; the number of one; or 4x, the same network at four times the multiply-accumulates, trained "
+        "first (default: %(default)s)",
+    )
+    add("--name", metavar="NAME", help=f"folder of the trainings, in that of the study (default: {FOLDER}EPOCHS)")
+    add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
+    add_workers(parser)
+    add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
+    parser.set_defaults(run=run, unread=_UNREAD)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what came out."""
+    status, found = finished(arguments)
+    if found is not None and arguments.json:
+        print(json.dumps(found))
+    return status
+
+
+def finished(arguments: argparse.Namespace) -> tuple[int, dict[str, Any] | None]:
+    """Choose, train, test, hand over; the exit status, and what came out, None where it was stopped."""
+    from igcnas.results.finishing.teacher import check_teacher
+
+    asked_workers(arguments)
+    check_teacher(arguments.teacher)
+    for name in ("front", "epochs", "seeds"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise IgcnasError(f"--{name} {value} must be 1 or more")
+    from igcnas.search.study import Study
+    from igcnas.system.files import make_folder
+    from igcnas.training.device import resolve_device
+
+    study = Study.read(study_folder(arguments))
+    resolve_device(arguments.device)
+    settings = _settings(arguments, study)
+    from igcnas.data.examination import examine
+
+    training = study.settings.training
+    examine(study.data, fraction=training.validation_fraction, seed=training.seed)
+    folder = _folder(study.folder, arguments.name, f"{FOLDER}{settings.recipe.epochs}")
+    make_folder(folder, advice="give another --name")
+    return _finish(arguments, study, folder, settings)
+
+
+def after_search(arguments: argparse.Namespace, study: Study) -> tuple[int, dict[str, Any] | None]:
+    """What `igcnas search --finish` does at its end: the leader, as `igcnas finish` does without options."""
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    words = ["finish", str(study.folder), "--device", arguments.device, "--workers", str(arguments.workers)]
+    words += ["--json"] if arguments.json else []
+    return finished(parser.parse_args(words))
+
+
+def _settings(arguments: argparse.Namespace, study: Study) -> FinishSettings:
+    from igcnas.results.finishing.plan import FinishSettings, members_of, network_of, some_of_the_front
+    from igcnas.results.finishing.teacher import NONE, TAUGHT_SHARE, teachers_of
+
+    asked: list[Network]
+    if arguments.front is not None:
+        asked, chosen = some_of_the_front(study, arguments.front), f"--front {arguments.front}"
+    else:
+        numbers: Sequence[int | None] = [None] if arguments.trial is None else list(dict.fromkeys(arguments.trial))
+        asked = [network_of(study, study.trained_record(number)) for number in numbers]
+        asked = list({one.record.number: one for one in asked}.values())
+        chosen = "the leader" if arguments.trial is None else f"--trial {' '.join(map(str, numbers))}"
+    if not asked:
+        raise IgcnasError(f"the front of study {study.name!r} is empty; run the search first")
+    recipe, teachers = _recipe(arguments, study), teachers_of(study, asked, arguments.teacher)
+    if teachers and not recipe.distillation:
+        recipe = dataclasses.replace(recipe, distillation=TAUGHT_SHARE)
+    settings = study.settings
+    return FinishSettings(
+        data_name=settings.data.name,
+        data_fingerprint=settings.data.fingerprint,
+        chosen=chosen,
+        taught=arguments.teacher if teachers else NONE,
+        recipe=recipe,
+        training=settings.training,
+        seeds=arguments.seeds,
+        members=members_of(asked, teachers),
+    )
+
+
+def _recipe(arguments: argparse.Namespace, study: Study) -> Recipe:
+    from igcnas.results.finishing.plan import long_recipe, usual_epochs
+    from igcnas.training.recipes import choose_recipe
+
+    images = len(study.data.train.labels)
+    if arguments.recipe is None:
+        return long_recipe(study.settings.training, epochs=arguments.epochs or usual_epochs(images))
+    height, family = (
+        study.settings.data.input_shape[1],
+        "" if study.leader is None else study.leader.architecture.family,
+    )
+    return choose_recipe(arguments.recipe, family=family, height=height, images=images).adapted(epochs=arguments.epochs)
+
+
+def _finish(
+    arguments: argparse.Namespace, study: Study, folder: Path, settings: FinishSettings
+) -> tuple[int, dict[str, Any] | None]:
+    """The exit status, and what came out, which is printed here but for --json."""
+    from igcnas.cli.common import Stop
+    from igcnas.results.finishing import table
+    from igcnas.results.finishing.handover import place
+    from igcnas.results.finishing.plan import guard
+    from igcnas.search.evaluation import Interrupted
+    from igcnas.search.storage import lock_study
+    from igcnas.system.files import going_on
+
+    output = sys.stderr if arguments.json else sys.stdout
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(going_on())
+        stack.enter_context(lock_study(folder, other="wait for it, or start another with --name NAME"))
+        asked, settings = settings, guard(folder, settings)
+        stop = stack.enter_context(Stop())
+        _announce(output, study, folder, settings, moved=asked.members != settings.members)
+        try:
+            results = _trained(arguments, study, folder, settings, stop, output)
+        except Interrupted:
+            print(f"stopped; nothing is lost. To go on:\n  {command_line()}", file=output)
+            return stop.status, None
+        try:
+            with stop.at_once():
+                found = _handed_over(study, folder, settings, results, output)
+        except KeyboardInterrupt:
+            print(f"stopped; every training is done. To test and export:\n  {command_line()}", file=output)
+            return stop.status, None
+    places = [place(study, settings, member) for member in settings.asked]
+    print(table.text(found, settings), file=output)
+    for where in places:
+        print(f"wrote     {where}", file=output)
+    return 0, table.plain(found, settings, places)
+
+
+def _announce(output: TextIO, study: Study, folder: Path, settings: FinishSettings, *, moved: bool) -> None:
+    """What is about to happen."""
+    from igcnas.network.cost import count
+
+    def say(text: str) -> None:
+        print(text, file=output, flush=True)
+
+    say(f"folder    {folder}; Ctrl-C stops, the same command goes on")
+    if moved:
+        say("note      the study has gone on since; the networks stay those chosen at the start")
+    for member in settings.members:
+        cost = mega(count(member.architecture).macs)
+        found = "" if member.val_accuracy is None else f", {member.val_accuracy:.2f} % in the search"
+        role = f", taught by {member.teacher}" if member.teacher else "" if member.asked else ", to teach"
+        say(f"network   {member.name}: {cost} MFLOPs{found}{role}; {member.architecture.title()}")
+    recipe = settings.recipe
+    say(
+        f"plan      {counted(recipe.epochs, 'epoch')} by recipe {recipe.name} (the search: "
+        f"{study.settings.training.epochs}), {counted(settings.seeds, 'seed')}, on training and validation images; the "
+        "test split is read once, at the end"
+    )
+
+
+def _trained(
+    arguments: argparse.Namespace,
+    study: Study,
+    folder: Path,
+    settings: FinishSettings,
+    stop: Stop,
+    output: TextIO,
+) -> dict[str, list[FinalResult]]:
+    """The trainings of each member, by its name: those whom nobody teaches first."""
+    from igcnas.results.finishing.training import taught, untaught
+
+    results: dict[str, list[FinalResult]] = {}
+    for make in (untaught, taught):
+        notes: list[str] = []
+        campaign = make(folder, settings, note=notes.append)
+        if not campaign.trainings:
+            continue
+        for one in _run(arguments, study, folder, settings, campaign, notes, stop=stop, output=output):
+            results.setdefault(one.member, []).append(one)
+        for member in settings.members:
+            lost = next((one for one in results.get(member.name, ()) if one.failed is not None), None)
+            if lost is not None and any(other.teacher == member.name for other in settings.members):
+                raise IgcnasError(
+                    f"the teacher, {member.name}, failed: {lost.failed}; give --teacher none and a --name"
+                )
+    return results
+
+
+def _run(
+    arguments: argparse.Namespace,
+    study: Study,
+    folder: Path,
+    settings: FinishSettings,
+    campaign: Campaign[FinalResult],
+    notes: list[str],
+    *,
+    stop: Stop,
+    output: TextIO,
+) -> list[FinalResult]:
+    from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.search.campaign import expected_seconds
+    from igcnas.search.records import trained
+    from igcnas.search.worker import WorkerSetup
+
+    missing = campaign.missing()
+    images, short = len(study.data.train.labels), study.settings.training
+    factor = settings.recipe.epochs / short.epochs * images / (images - study.settings.data.validation_images)
+    known = {one.architecture.id: one.seconds for one in trained(study.records) if one.seconds is not None}
+    slots = slots_of(arguments, missing, dataclasses.replace(short, batch_size=settings.recipe.batch_size))
+    progress: CampaignProgress = CampaignProgress(
+        output, campaign, expected_seconds(missing, known, factor=factor), workers=max(1, len(slots))
+    )
+    for text in notes:
+        progress.note(text)
+    if missing:
+        progress.note(f"time      about {progress.left()}, from the times of the study")
+    setup = WorkerSetup(data=study.settings.data, training=short, device=arguments.device, images="all")
+    return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
+
+
+def _handed_over(
+    study: Study, folder: Path, settings: FinishSettings, results: dict[str, list[FinalResult]], output: TextIO
+) -> list[Finished]:
+    from igcnas.results.finishing.handover import hand_over, is_there
+    from igcnas.results.finishing.testing import measured
+
+    print("test      reading the test split, once", file=output, flush=True)
+    found = measured(study, folder, settings, results)
+    for member, one in zip(settings.asked, found, strict=True):
+        if not is_there(study, settings, member, folder):
+            hand_over(study, folder, settings, member, results=results[member.name], tested=one)
+    return found
+
+
+def _folder(study: Path, name: str | None, usual: str) -> Path:
+    """Of this finish, in that of its study; a strange name that one has already opens."""
+    if name is None or (stays_inside(name) and is_file(study / name / FILE)):
+        return study / (name or usual)
+    return study / new_name(name, option="--name", elsewhere="it becomes a folder in that of the study")

@@ -1,0 +1,324 @@
+"""igcnas finish: fixed before it begins, exact after any kill, tested once, handed over whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from support.campaigns import Here, Silent
+
+from igcnas.cli import main
+from igcnas.errors import IgcnasError, StudyError
+from igcnas.network.cost import count
+from igcnas.results.finishing.handover import is_there
+from igcnas.results.finishing.plan import FinishSettings, guard, long_recipe, members_of, some_of_the_front
+from igcnas.results.finishing.teacher import check_teacher, teachers_of
+from igcnas.results.finishing.testing import Finished, measured, read_finished
+from igcnas.results.finishing.training import taught, untaught
+from igcnas.search.evaluation import Interrupted
+from igcnas.search.records import exports_of, trained
+from igcnas.search.study import Study
+from igcnas.training.runs.weights import Checkpoint
+
+ROOT = Path(__file__).parents[1]
+SEARCH = "--budget-mflops 0.05 --networks 4 --epochs 2 --seeds 1 --no-baselines --no-export --workers 1 --seed 3"
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("studies")
+    assert main(["search", *SEARCH.split(), "--study", "s", "--studies-dir", str(root)]) == 0
+    return root / "s"
+
+
+@pytest.fixture
+def study(searched: Path, tmp_path: Path) -> Study:
+    return Study.read(Path(shutil.copytree(searched, tmp_path / "s")))
+
+
+@pytest.fixture(scope="module")
+def finished(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the study, finished with two seeds."""
+    folder = Path(shutil.copytree(searched, tmp_path_factory.mktemp("finished") / "s"))
+    assert main(["finish", str(folder), "--epochs", "3", "--seeds", "2", "--workers", "1"]) == 0
+    return folder
+
+
+def settings_of(study: Study, *, epochs: int = 2, seeds: int = 1, teacher: str = "none", front: int = 1) -> Any:
+    asked = some_of_the_front(study, front)
+    teachers = teachers_of(study, asked, teacher)
+    recipe = long_recipe(study.settings.training, epochs=epochs)
+    return FinishSettings(
+        data_name="digits",
+        data_fingerprint=study.settings.data.fingerprint,
+        chosen="a test",
+        taught=teacher,
+        recipe=dataclasses.replace(recipe, distillation=0.5 if teachers else 0.0),
+        training=study.settings.training,
+        seeds=seeds,
+        members=members_of(asked, teachers),
+    )
+
+
+def here(study: Study, *, stop: Callable[[], bool] = lambda: False) -> Here:
+    return Here(study.data, study.settings.training, stop=stop, checkpoint_seconds=1e9)
+
+
+# What is handed over
+
+
+def test_the_leader_is_handed_over_with_all_that_an_export_has(finished):
+    record = json.loads((finished / "final" / "architecture.json").read_text(encoding="utf-8"))
+    assert record["id"] == Study.read(finished).leader.architecture.id
+    names = {one.name for one in (finished / "final").iterdir()}
+    assert {"card.md", "model.onnx", "model.py", "weights.safetensors"} <= names
+    for fact in ("gain", "test accuracy", "training"):
+        assert record["facts"][fact] in (finished / "final" / "card.md").read_text(encoding="utf-8")
+
+
+def test_what_is_handed_over_answers_as_the_file_of_the_test_says(finished):
+    split = Study.read(finished).data.load_test()
+    session = onnxruntime.InferenceSession(finished / "final" / "model.onnx")
+    (logits,) = session.run(["logits"], {"image": (split.images / 255).astype(np.float32)})
+    right = int((logits.argmax(1) == split.labels).sum())
+    (found,) = read_finished(finished / "finish-3") or []
+    assert found.right[0] == right
+    assert found.images == len(split.labels)
+
+
+def test_the_gain_is_over_the_weights_of_the_search_on_the_same_images(finished, capsys):
+    folder = Path(finished)
+    study = Study.read(folder)
+    assert main(["export", str(folder), "--trial", str(study.leader.number)]) == 0
+    record = json.loads((study.folder_of(study.leader) / "export" / "architecture.json").read_text(encoding="utf-8"))
+    (found,) = read_finished(folder / "finish-3") or []
+    assert found.short == pytest.approx(record["test_accuracy"]["lowered"])
+    assert found.gain == pytest.approx(100 * (found.gained - found.lost) / found.images)
+    low, high = found.interval
+    assert low < found.gain < high
+    capsys.readouterr()
+
+
+def test_it_is_trained_on_all_images_but_the_test_split_by_seeds_of_its_own(finished):
+    study = Study.read(finished)
+    settings = FinishSettings.read(finished / "finish-3")
+    (member,) = settings.members
+    seeds = {settings.seed(member, 0), settings.seed(member, 1)}
+    assert len(seeds | {record.seed for record in trained(study.records)}) == 2 + len(trained(study.records))
+    checkpoint = Checkpoint.read(finished / "finish-3" / f"{member.stem}-seed0.safetensors")
+    pixels = study.data.train.images.reshape(len(study.data.train.labels), -1) / 255
+    assert checkpoint.mean[0] == pytest.approx(pixels.mean(), abs=1e-6)
+    assert checkpoint.data["validation"] is None
+
+
+def test_the_same_command_says_it_again_and_reads_the_test_split_no_more(finished, tmp_path, capsys, monkeypatch):
+    folder = Path(shutil.copytree(finished, tmp_path / "s"))
+    monkeypatch.setattr("igcnas.results.finishing.testing._measured", None)
+    assert main(["finish", str(folder), "--epochs", "3", "--seeds", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (row,) = found["networks"]
+    (there,) = read_finished(folder / "finish-3") or []
+    assert row["test_accuracy"] == there.first
+    assert row["accuracies"] == there.accuracies
+    assert row["export"] == str(folder / "final")
+
+
+def test_status_names_it_with_its_accuracy(finished, capsys):
+    assert main(["status", str(finished)]) == 0
+    (there,) = read_finished(finished / "finish-3") or []
+    assert f"{there.first:.2f} %" in capsys.readouterr().out
+    assert exports_of(finished)[0].folder == "final"
+
+
+def test_a_finish_is_no_retraining(finished):
+    assert not Study.read(finished).retrainings
+
+
+def test_other_settings_are_refused_in_one_line(finished, capsys):
+    assert main(["finish", str(finished), "--epochs", "3"]) == 2
+    said = capsys.readouterr().err
+    assert "seeds: 2 -> 1" in said
+    assert "--name NAME" in said
+    assert said.count("\n") == 1
+
+
+# Who teaches
+
+
+def test_a_wider_teacher_is_trained_first_and_not_handed_over(study, capsys):
+    words = ["--teacher", "4x", "--epochs", "2", "--name", "taught", "--workers", "1", "--json"]
+    assert main(["finish", str(study.folder), *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    settings = FinishSettings.read(study.folder / "taught")
+    pupil, teacher = settings.members
+    assert pupil.teacher == teacher.name
+    assert 1.5 < count(teacher.architecture).macs / count(pupil.architecture).macs <= 4
+    assert [row["id"] for row in found["networks"]] == [pupil.architecture.id]
+    assert "taught by" in (study.folder / "final" / "card.md").read_text(encoding="utf-8")
+
+
+def test_the_teacher_of_the_study_costs_more_and_is_more_accurate(study):
+    for one in study.networks:
+        for teacher in teachers_of(study, [one], "auto").values():
+            taught_by = next(other for other in study.networks if other.record.number == teacher.number)
+            assert taught_by.record.final_macs > one.record.final_macs
+            assert taught_by.mean > one.mean
+    assert teachers_of(study, [max(study.networks, key=lambda one: one.record.final_macs)], "auto") == {}
+
+
+def test_who_teaches_is_not_taught(study):
+    numbers = [one.record.number for one in study.networks]
+    teachers = teachers_of(study, study.networks, str(numbers[0]))
+    assert set(teachers) == set(numbers[1:])
+    members = members_of(study.networks, teachers)
+    assert len(members) == len(numbers)
+    assert [member.teacher for member in members if member.number == numbers[0]] == [None]
+
+
+@pytest.mark.parametrize("words", ["1x", "0.5x", "101x", "x", "-3", "best", ""])
+def test_a_teacher_that_cannot_be_is_refused(words):
+    with pytest.raises(IgcnasError, match="--teacher"):
+        check_teacher(words)
+
+
+def test_a_space_that_has_changed_cannot_make_a_network_wider(study):
+    path = study.folder / "settings.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["space"]["depths"] = [1, 2]
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(StudyError, match="not what the study was searched with"):
+        teachers_of(Study.read(study.folder), some_of_the_front(study, 1), "4x")
+
+
+# Which networks
+
+
+def test_some_of_the_front_are_the_most_accurate_and_others_along_it(study):
+    front = list(study.front)[::-1]
+    assert some_of_the_front(study, 1) == front[:1]
+    assert some_of_the_front(study, 99) == front
+    if len(front) > 2:
+        assert some_of_the_front(study, 2) == [front[0], front[-1]]
+
+
+def test_several_go_to_folders_of_their_own(study, capsys):
+    numbers = [str(one.record.number) for one in study.networks[:2]]
+    words = [word for number in numbers for word in ("--trial", number)]
+    assert main(["finish", str(study.folder), *words, "--epochs", "1", "--workers", "1"]) == 0
+    for number in numbers:
+        assert (study.folder / f"final-{number}" / "model.onnx").is_file()
+    assert not (study.folder / "final").exists()
+    capsys.readouterr()
+
+
+# Killed and damaged
+
+
+def test_a_finish_that_is_stopped_anywhere_goes_on_to_the_same_bits(study, tmp_path):
+    settings = settings_of(study, teacher="4x", epochs=2)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    for make in (untaught, taught):
+        make(whole, settings).run(here(study), Silent())
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    stops = 0
+    for make in (untaught, taught):
+        while True:
+            asked = iter(range(12))
+            try:
+                make(torn, settings).run(here(study, stop=lambda asked=asked: next(asked, None) is None), Silent())
+                break
+            except Interrupted:
+                stops += 1
+    assert stops > 2
+    names = sorted(path.name for path in whole.glob("*.safetensors"))
+    assert len(names) == 2
+    for name in names:
+        assert (torn / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_training_whose_weights_are_gone_is_done_again(study, tmp_path):
+    settings, notes = settings_of(study, epochs=1), []
+    untaught(tmp_path, settings).run(here(study), Silent())
+    (file,) = tmp_path.glob("*.safetensors")
+    before = file.read_bytes()
+    file.unlink()
+    campaign = untaught(tmp_path, settings, note=notes.append)
+    assert len(campaign.missing()) == 1
+    assert "is missing" in notes[0]
+    campaign.run(here(study), Silent())
+    assert file.read_bytes() == before
+
+
+def test_the_first_seed_that_gave_a_network_is_handed_over(study, tmp_path):
+    settings = settings_of(study, epochs=1, seeds=2)
+    results = untaught(tmp_path, settings).run(here(study), Silent())
+    lost = dataclasses.replace(results[0], failed="diverged", train_loss=None)
+    name = settings.members[0].name
+    (found,) = measured(study, tmp_path, settings, {name: [lost, results[1]]})
+    assert found.right[0] is None
+    assert found.first == 100 * (found.right[1] or 0) / found.images
+    (tmp_path / "test.json").unlink()
+    with pytest.raises(StudyError, match=r"no long training of trial .* gave a network: diverged"):
+        measured(study, tmp_path, settings, {name: [lost, lost]})
+
+
+def test_settings_that_were_written_are_those_that_are_read(study, tmp_path):
+    settings = settings_of(study, teacher="4x")
+    assert guard(tmp_path, settings) == settings
+    assert FinishSettings.read(tmp_path) == settings
+    assert guard(tmp_path, dataclasses.replace(settings, members=settings.members[:1])) == settings
+
+
+def test_damaged_settings_are_named(study, tmp_path):
+    guard(tmp_path, settings_of(study))
+    path = tmp_path / "finish.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"asked": true', '"asked": 7'), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"finish\.json .*damaged"):
+        FinishSettings.read(tmp_path)
+
+
+def test_an_export_of_another_finish_is_made_again(finished, tmp_path):
+    study, settings = Study.read(finished), FinishSettings.read(finished / "finish-3")
+    (member,) = settings.members
+    assert is_there(study, settings, member, finished / "finish-3")
+    assert not is_there(study, settings, member, finished / "finish-4")
+
+
+# After a search
+
+
+def test_a_search_finishes_its_leader_where_it_is_asked_to(tmp_path):
+    words = [*SEARCH.replace("--networks 4", "--networks 1").split(), "--finish", "--json", "--study", "s"]
+    script = "import igcnas.results.finishing.plan as plan; plan._EPOCHS = 2"
+    script += "\nfrom igcnas.cli import main\nraise SystemExit(main())"
+    command = [sys.executable, "-c", script, "search", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ}, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["finished"]["epochs"] == 2
+    assert (tmp_path / result["finished"]["networks"][0]["export"] / "model.onnx").is_file()
+
+
+def test_a_front_of_nothing_is_refused(study, capsys):
+    for words in (["--front", "0"], ["--seeds", "0"], ["--epochs", "0"], ["--trial", "9999"]):
+        assert main(["finish", str(study.folder), *words]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_gain_of_one_seed_has_no_deviation():
+    one = Finished(member="trial 1", images=100, short_right=50, right=(60,), gained=15, lost=5)
+    assert one.sd is None
+    assert one.gain == 10.0
+    assert one.mean == one.first == 60.0
