@@ -22,6 +22,8 @@ from igcnas.results.figures import front_figure
 from igcnas.results.report.composing import composition
 from igcnas.results.report.page import render
 from igcnas.results.retraining.table import Result
+from igcnas.search.folder import open_study
+from igcnas.search.records import curves
 from igcnas.search.study import Study
 from igcnas.statistics.noise import Noise, balanced_standard_error, effective_images, standard_error
 from igcnas.training.metrics import Scores, score
@@ -142,6 +144,13 @@ def test_words_say_balanced_accuracy_wherever_it_is_that(searched, capsys):
     assert "validation balanced accuracy" in facts
     assert facts["validation accuracy"].endswith("(of all images)")
     assert facts["test balanced accuracy"].startswith(f"{_tested(study):.2f} % +- ")
+
+
+def test_whoever_opens_the_study_elsewhere_reads_what_is_measured(searched):
+    assert open_study(searched).metric_names == ["val_balanced_accuracy", "macs"]
+    table = curves(searched)
+    last = table[table["number"] == 0].iloc[-1]
+    assert last["val_balanced_accuracy"] == Study.read(searched).records[0].val_accuracy
 
 
 def test_the_table_has_both_accuracies_under_their_names(searched):
