@@ -143,11 +143,34 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         f"{counted(study.images, 'image')}; chosen by it among "
         f"{counted(len(trained(study.records)), 'network')}, so it is optimistic)",
         **plain,
+        **_balanced_test(study, record),
         "recipe": recipe_words(recipe_for(settings.training)),
         **({} if settings.tuning is None else {"recipe was tuned": settings.tuning.words()}),
         "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
         f"{record.seconds:.1f} s on {record.device}",
     }
+
+
+def _balanced_test(study: Study, record: TrialRecord) -> dict[str, str]:
+    """The balanced accuracy on the test images of a study that compares by it; else nothing."""
+    if not record.class_right:
+        return {}
+    import torch
+
+    from igcnas.modules.build import build
+    from igcnas.network.plan import plan
+    from igcnas.training.metrics import scored
+    from igcnas.training.runs.weights import read_state
+    from igcnas.training.tensors import ImageTensors, TrainingData
+
+    data = TrainingData.of(study.data, study.settings.training, torch.device("cpu"))
+    network = build(plan(record.architecture))
+    network.load_state_dict(read_state(study.weights_of(record)))
+    test = ImageTensors.of(study.data.load_test(), torch.device("cpu"))
+    scores = scored(network, test, data.normalize, classes=data.num_classes)
+    error = balanced_standard_error(*zip(*scores.classes, strict=True))
+    images = counted(scores.images, "image")
+    return {"test balanced accuracy": f"{scores.balanced:.2f} % +- {error:.2f} (one standard error, {images})"}
 
 
 def _chosen(study: Study, record: TrialRecord) -> str:
