@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from igcnas.drawing.canvas import save_scene
 from igcnas.drawing.explanation import block_of
 from igcnas.drawing.layout import block_scene
 from igcnas.drawing.sketch import compute_sketch
+from igcnas.drawing.svg import scene_svg
 from igcnas.network.architecture import ACTIVATIONS, Architecture
 from igcnas.search.space import BlockFamily, Meaning, SearchSpace, known_spaces, load_space
 from igcnas.search.space.space import MEANINGS
@@ -153,12 +152,11 @@ def _paragraph(text: str | None) -> str:
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
-def pictures(folder: Path) -> Iterator[Path]:
-    """Draw them into a folder in place of docs/; the path of each."""
-    (folder / "figures").mkdir(exist_ok=True)
-    for one in shown():
-        save_scene(folder / one.picture, block_scene(compute_sketch(block_of(one.architecture, stage=0))))
-        yield folder / one.picture
+def files() -> dict[Path, str]:
+    """The page and its pictures: their texts, by their places in docs/."""
+    drawn = {one.picture: compute_sketch(block_of(one.architecture, stage=0)) for one in shown()}
+    pictures = {path: scene_svg(block_scene(sketch), alone=True) + "\n" for path, sketch in drawn.items()}
+    return {Path("spaces.md"): page(), **pictures}
 
 
 def main(arguments: Sequence[str] | None = None, *, docs: Path = DOCS) -> int:
@@ -173,20 +171,17 @@ def _main(arguments: Sequence[str] | None, docs: Path) -> int:
     if not docs.is_dir():
         parser.error(f"{docs} is missing; run this in a checkout of the repository")
     if not options.check:
-        write_text(docs / "spaces.md", page())
-        print(docs / "spaces.md", *pictures(docs), sep="\n")
+        for path, text in files().items():
+            write_text(docs / path, text)
+            print(docs / path)
         return 0
-    with tempfile.TemporaryDirectory() as place:
-        write_text(Path(place) / "spaces.md", page())
-        fresh = [Path(place) / "spaces.md", *pictures(Path(place))]
-        old = [docs / path.relative_to(place) for path in fresh]
-        stale = [str(path) for path, new in zip(old, fresh, strict=True) if not _same(path, new)]
+    stale = [docs / path for path, text in files().items() if not _holds(docs / path, text)]
     print("\n".join(f"{path} is not current; run python -m analysis.spaces_page" for path in stale) or "all is current")
     return 1 if stale else 0
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.is_file() and one.read_bytes() == other.read_bytes()
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
 if __name__ == "__main__":

@@ -72,6 +72,19 @@ def test_the_same_seed_gives_the_same_split_whatever_the_groups_are_called(made,
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
 
 
+@given(images(), fractions, st.integers(0, 5))
+def test_where_any_split_has_every_class_on_both_sides_this_one_has(made, fraction, seed):
+    labels, groups = made
+    few = groups < 8
+    labels, groups = np.unique(labels[few], return_inverse=True)[1], groups[few]
+    table = np.zeros((groups.max() + 1, labels.max() + 1), int)
+    np.add.at(table, (groups, labels), 1)
+    sides = ((np.arange(2 ** len(table))[:, None] >> np.arange(len(table))) & 1) @ table
+    assume(((sides > 0) & (sides < table.sum(0))).all(1).any())
+    stay, leave = grouped_indices(labels, groups, fraction=fraction, seed=seed)
+    assert set(labels[stay]) == set(labels[leave]) == set(labels)
+
+
 @given(st.integers(2, 5), st.integers(8, 20), st.integers(1, 4), fractions, st.integers(0, 9))
 def test_of_many_small_groups_shares_are_near_the_asked_and_each_class_is_on_both_sides(
     classes, each, size, fraction, seed

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from igcnas.cli import main
+from igcnas.cli.recipe_options import as_begun
 from igcnas.data.augmentation import AUGMENTATIONS, Augmentation
 from igcnas.data.dataset import take
 from igcnas.data.loading import load_dataset
@@ -127,6 +128,20 @@ def test_a_study_with_another_recipe_says_value_by_value_what_differs(tmp_path):
     said = study_of(SHORT).differences(found)
     assert "training.recipe.augmentation.crop: pad -> area" in said
     assert all(line.startswith("training.recipe.augmentation.") for line in said)
+
+
+def test_a_study_goes_on_by_the_recipe_of_its_name_as_it_was_when_it_began():
+    begun = with_recipe(SHORT, dataclasses.replace(RECIPES["igc-cifar"], label_smoothing=0.25).adapted(epochs=2))
+    now = with_recipe(SHORT, RECIPES["igc-cifar"].adapted(epochs=2))
+    assert as_begun(now, begun) == begun
+    assert as_begun(dataclasses.replace(now, engine="eager"), begun).engine == "eager"
+    for other in (
+        dataclasses.replace(now, learning_rate=0.3),
+        with_recipe(SHORT, Changes(augment="strong").of(RECIPES["igc-cifar"].adapted(epochs=2))),
+        with_recipe(SHORT, RECIPES["igcv3-cifar"].adapted(epochs=2)),
+        SHORT,
+    ):
+        assert as_begun(other, begun) == other
 
 
 def test_a_damaged_recipe_of_a_study_is_one_line_that_names_the_field(tmp_path):

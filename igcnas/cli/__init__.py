@@ -31,11 +31,12 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
 
     def work() -> int:
         nonlocal arguments
-        from igcnas.cli import commands, search
+        from igcnas.cli import commands, completion, search
         from igcnas.cli.common import check_numbers, command_line
         from igcnas.cli.output import arranged
 
         top = commands.parser()
+        completion.answer(top)
         if prog is not None and words[:1] == ["search"]:
             top = search.standalone_parser(prog)
             del words[0]

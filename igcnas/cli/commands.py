@@ -8,6 +8,7 @@ from igcnas import __version__
 from igcnas.cli import (
     audit,
     compare,
+    completion,
     count,
     dashboard,
     doctor,
@@ -54,6 +55,7 @@ _COMMANDS = (
     recipes,
     width_optimum,
     doctor,
+    completion,
 )
 
 

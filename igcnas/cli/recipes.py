@@ -29,8 +29,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "recipes",
         help="the training recipes of the papers",
-        description="Recipes for igcnas train --recipe NAME. With a name: every value, whose it is, and the file of "
-        "the source in which it stands. A file of one's own is checked and shown in the same way.",
+        description="Recipes for igcnas train --recipe NAME and igcnas search --recipe NAME. With a name: every value, "
+        "whose it is, and the file of the source in which it stands. A file of one's own is checked and shown in the "
+        "same way.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -137,7 +138,9 @@ def describe(recipe: Recipe) -> list[str]:
         (f"dropout of channels ({', '.join(recipe.channel_dropout.at)})", recipe.channel_dropout.share),
         ("rate of weights, biases, norms times", recipe.rates[0] if recipe.rates != (1.0, 1.0, 1.0) else 0),
     ]
-    if shown := [f"{name} {value:g}" for name, value in extras if value]:
+    shown = [f"{name} {value:g}" for name, value in extras if value]
+    shown += ["each class weighs the same"] if recipe.class_weights == "balanced" else []
+    if shown:
         lines.append(f"    {', '.join(shown)}")
     lines.append(f"    from: {recipe.source}")
     return [*lines, f"    ours: {ours}"] if (ours := _ours(recipe)) else lines
@@ -162,4 +165,5 @@ def _augmentation(recipe: Recipe) -> str:
         "short-side": f"short side {low:.2f} to {high:.2f} of the crop, aspect {a.ratio[0]:.2f} to {a.ratio[1]:.2f}",
     }[a.crop]
     colours = f", colour jitter {'/'.join(f'{s:.2g}' for s in a.jitter)}" if any(a.jitter) else ""
-    return words + (", mirror" if a.flip else "") + colours
+    erased = f", a square of {a.erase:.0%} of the area cut out" if a.erase else ""
+    return words + (", mirror" if a.flip else "") + colours + erased

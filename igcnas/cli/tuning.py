@@ -108,11 +108,11 @@ def _plan(place: Path, settings: StudySettings, arguments: argparse.Namespace) -
 
 
 def _words(plan: TuningPlan, recipes: int, settings: StudySettings, share: float) -> str:
-    full = settings.training.epochs
+    every = counted(plan.trained(recipes, settings.training.epochs), "epoch")
     return (
-        f"{recipes} recipes for {counted(plan.epochs, 'epoch')} each on a baseline, then the best of the others beside "
-        f"the present one in {counted(plan.pairs, 'pair')} of full trainings: {counted(plan.trained(recipes, full), 'epoch')}, "
-        f"within {share:.0%} of the study"
+        f"{counted(recipes, 'recipe')} for {counted(plan.epochs, 'epoch')} each on a baseline, then the best of the "
+        f"others beside the present one in {counted(plan.pairs, 'pair')} of full trainings: {every}, within "
+        f"{share:.0%} of the study"
     )
 
 

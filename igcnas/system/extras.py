@@ -12,6 +12,7 @@ from igcnas.errors import MissingExtraError
 
 # module: (package, extra)
 EXTRAS = {
+    "argcomplete": ("argcomplete", "completion"),
     "ptflops": ("ptflops", "check"),
     "tensorboardX": ("tensorboardX", "tensorboard"),
     "optuna_dashboard": ("optuna-dashboard", "dashboard"),

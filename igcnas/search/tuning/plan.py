@@ -69,14 +69,16 @@ def tuning_plan(settings: TrainingSettings, *, share: float, networks: int) -> T
     allowed = share * networks * full
     pairs = math.floor((allowed - recipes * epochs) / (2 * full))
     if pairs < 1:
-        needed = recipes * epochs + 2 * full
+        needed, whole = recipes * epochs + 2 * full, networks * full
+        tried, study = counted(recipes, "recipe"), f"{counted(networks, 'network')} of {counted(full, 'epoch')}"
+        if needed > whole:
+            raise IgcnasError(
+                f"--tune-recipe tries {tried} in {counted(needed, 'epoch')}, and {study} have {whole} in all; give "
+                "more --networks"
+            )
         raise IgcnasError(
-            f"--tune-recipe {share:g} of {counted(networks, 'network')} of {counted(full, 'epoch')} is "
-            f"{counted(round(allowed), 'epoch')}, and to try {recipes} recipes takes {needed}; give a share of "
-            f"{math.ceil(100 * needed / (networks * full)) / 100:g} or more --networks"
-            if needed <= networks * full
-            else f"--tune-recipe tries {recipes} recipes in {needed} epochs, and {counted(networks, 'network')} of "
-            f"{counted(full, 'epoch')} have {networks * full} in all; give more --networks"
+            f"--tune-recipe {share:g} of {study} is {counted(math.floor(allowed), 'epoch')}, and to try {tried} takes "
+            f"{needed}; give a share of {math.ceil(100 * needed / whole) / 100:g} or more --networks"
         )
     return TuningPlan(epochs=epochs, pairs=min(pairs, _MOST_PAIRS))
 
