@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -24,7 +25,7 @@ from igcnas.results.evaluation.temperature import fit_temperature, log_shares, n
 from igcnas.results.evaluation.words import calibration_sentence, mistakes_sentence
 from igcnas.results.evaluation.writing import Kept, read_kept, write
 from igcnas.statistics.intervals import wilson_interval
-from igcnas.training.runs.data import InMemory
+from igcnas.training.runs.data import InMemory, open_data
 from igcnas.training.runs.evaluate import Trained
 
 CLASSES = ("cat", "dog", "=cow")
@@ -167,6 +168,32 @@ def test_the_surest_mistakes_come_first_with_their_own_pixels() -> None:
     shares = [one.share for one in found.mistakes]
     assert shares == sorted(shares, reverse=True)
     assert found.logits.shape == (5, 2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_mistakes_on_an_image_folder_are_named_by_the_files_that_they_show(
+    split: str, stream: bool, tmp_path: Path
+) -> None:
+    class Cat(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([x.mean((1, 2, 3)) + 90, torch.zeros(len(x))], 1)
+
+    for part, count in (("train", 8), ("test", 5)):
+        for label, name in enumerate(("cat", "dog")):
+            (tmp_path / part / name).mkdir(parents=True)
+            for k in range(count):
+                level = 100 * label + 10 * k + (5 if part == "test" else 0)
+                Image.new("RGB", (8, 8), (level, level, 200)).save(tmp_path / part / name / f"{part}{k}.png")
+    (tmp_path / "train" / "cat" / "bad.png").touch()
+    data = open_data(f"imagefolder:{tmp_path}", image_size=8, stream=stream, skip_bad=True)
+    network = dataclasses.replace(trained((0.5,) * 3, (0.25,) * 3, Cat()), input_shape=(3, 8, 8))
+    found = answers(network, data, split, validation=0.5, seed=1)
+    assert len(found.mistakes) == {"validation": 4, "test": 5}[split]
+    folder = tmp_path / ("test" if split == "test" else "train")
+    for one in found.mistakes:
+        assert one.file.startswith("dog/")
+        assert np.array_equal(np.asarray(Image.open(folder / one.file)), one.pixels)
 
 
 def kept(split: str = "test", **options: float) -> Kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import sys
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = _Output(arguments, top)
     bad = 0
     progress = _Progress(sys.stderr, len(names))
-    with progress.display, remarks():
+    with contextlib.closing(out), progress.display, remarks():  # a table is written where it is cut off, too
         for start in range(0, len(names), BATCH):
             found = list(_read(network, names[start : start + BATCH]))
             good = [(name, pixels) for name, pixels in found if not isinstance(pixels, str)]
@@ -95,7 +96,6 @@ def run(arguments: argparse.Namespace) -> int:
             for (name, _), answer in zip(good, _answers(network, [pixels for _, pixels in good], top), strict=True):
                 out.add(name, answer)
             progress.done += len(found)
-    out.close()
     return 1 if bad else 0
 
 

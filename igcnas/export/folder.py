@@ -45,6 +45,7 @@ from igcnas.units import counted
 # A gate that is nearly undecided may flip in a runtime that rounds differently: about one export in fifty of a large
 # network meets such an image among the random ones. A wrong form fails with all images.
 _GATED_ATTEMPTS = 3
+EPSILON = 1e-5  # of the norms of an exported network
 FILES = ("architecture.json", "card.md", "hubconf.py", "model.onnx", "model.py", "weights.safetensors")
 
 __all__ = ["FILES", "ExportReport", "export_network", "with_error"]
@@ -80,6 +81,7 @@ def export_network(
     preparation: Preparation | None = None,
     temperature: float | None = None,
     opset: int | None = None,
+    epsilon: float = EPSILON,
 ) -> ExportReport:
     """Write the folder, or replace an earlier export there; ExportError where the forms of the network disagree.
 
@@ -88,7 +90,7 @@ def export_network(
     it was trained on, as a checkpoint of igcnas train says it, so that igcnas evaluate finds the validation images.
     also: names of further forms, which other packages add. preparation: how a picture becomes the input; None: as
     `data` says. temperature: what probabilities divide the logits by; None for 1. opset: of the ONNX file; None: that
-    of torch.
+    of torch. epsilon: of the norms that the network was trained with.
     """
     check_opset(opset)
     start = time.perf_counter()
@@ -105,7 +107,7 @@ def export_network(
         temperature=temperature,
     )
     _check(contract, architecture, test)
-    trained, lowered = _networks(contract, architecture, state)
+    trained, lowered = _networks(contract, architecture, state, epsilon)
     measured = cost.count_plan(lowered.plan)
     gated = _gated(lowered.plan, trained)
     _refuse_others(folder)
@@ -165,15 +167,25 @@ def _check(contract: Contract, architecture: Architecture, test: tuple[np.ndarra
 
 
 def _networks(
-    contract: Contract, architecture: Architecture, state: Mapping[str, torch.Tensor]
+    contract: Contract, architecture: Architecture, state: Mapping[str, torch.Tensor], epsilon: float
 ) -> tuple[nn.Module, Lowered]:
-    """The network as trained and its lowered form, both with the normalization in front."""
+    """The network as trained and its lowered form, both with the normalization in front.
+
+    The lowered form has torch's own epsilon; its variances take up the difference.
+    """
     network = plan(architecture)
     normalize = primitives.Normalize("normalize", contract.mean, contract.std)
     root = primitives.Sequence(network.root.name, (normalize, *network.root.layers))
     whole = Plan(root, network.input_shape)
     trained = _load(whole, state)
-    return trained, norms_first(lower(whole, trained))
+    for module in trained.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.eps = epsilon
+    lowered = norms_first(lower(whole, trained))
+    if epsilon != EPSILON:
+        for name in [name for name in lowered.state if name.endswith("running_var")]:
+            lowered.state[name] = lowered.state[name] + (epsilon - EPSILON)
+    return trained, lowered
 
 
 def _load(network: Plan, state: Mapping[str, torch.Tensor]) -> nn.Module:

@@ -56,7 +56,14 @@ def run_onnx(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises what its parts raise
+        reason = str(error).splitlines()[0]
+        raise ExportError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot run {path.name} ({reason}); nothing was exported: try a "
+            "lower --opset, or a later onnxruntime"
+        ) from error
 
     def logits(images: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(session.run(None, {INPUT: unit(images).numpy()})[0])

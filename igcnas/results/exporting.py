@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from igcnas.training.runs.data import RunData
 
 _WEIGHTS = "weights.safetensors"  # of an export: those of the lowered network, no checkpoint
-_EPSILON = 1e-5  # of the norms of an exported network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +94,13 @@ def export_checkpoint(
     """
     from igcnas.export.folder import export_network
 
-    state = dict(checkpoint.state)
-    if checkpoint.epsilon != _EPSILON:  # an exported norm has the usual one; the variance takes up the difference
-        for name in [name for name in state if name.endswith("running_var")]:
-            state[name] = state[name] + (checkpoint.epsilon - _EPSILON)
     data = {key: value for key, value in checkpoint.data.items() if key != "epoch"}
     rows = {"architecture": checkpoint.architecture.title(), "data": str(data.get("name", "unknown"))}
     rows |= {"epoch": str(checkpoint.epoch)} if checkpoint.epoch else {}
     report = export_network(
         folder=folder,
         architecture=checkpoint.architecture,
-        state=state,
+        state=checkpoint.state,
         mean=checkpoint.mean,
         std=checkpoint.std,
         classes=checkpoint.classes,
@@ -116,6 +111,7 @@ def export_checkpoint(
         opset=opset,
         temperature=temperature,
         preparation=preparation,
+        epsilon=checkpoint.epsilon,
     )
     return Exported(
         folder=folder,

@@ -156,7 +156,7 @@ def parse(words: list[str]) -> None:
         _parse_make(words[1:])
     elif words[:2] == ["pip", "install"]:
         _parse_install(words[2:])
-    elif words[0] == "python" and words[1].endswith("/model.py"):  # of an export: pictures
+    elif words[0] == "python" and Path(words[1]).name == "model.py":  # of an export: pictures
         if not words[2:]:
             raise PageError(f"{shlex.join(words)} names no picture")
     else:

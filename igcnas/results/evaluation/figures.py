@@ -5,7 +5,6 @@ draw_*: numbers to axes. *_figure: the whole of it.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ _ACROSS = 6  # pictures in a row of the sheet
 
 def confusion_figure(found: Evaluation, *, title: str) -> Figure:
     """Classes in rows, answers in columns; the colour is the share of the row."""
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     count = len(found.classes)
     side = min(12.0, 2.6 + 0.42 * min(count, _NAMED // 2))
@@ -43,11 +42,12 @@ def confusion_figure(found: Evaluation, *, title: str) -> Figure:
         confusion = np.array(found.confusion, dtype=float)
         shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
         colours = LinearSegmentedColormap.from_list("shares", ["white", BLUE])
-        image = axes.imshow(shares, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+        scale = PowerNorm(0.5, vmin=0, vmax=1)  # by the root, so that rare confusions are seen, too
+        image = axes.imshow(shares, cmap=colours, norm=scale, interpolation="nearest")
         if count <= _NUMBERED:
             size = 9 if count <= 10 else 7
             for row, column in zip(*np.nonzero(confusion), strict=True):
-                ink = "white" if shares[row, column] > 0.55 else "black"
+                ink = "white" if shares[row, column] > 0.35 else "black"
                 text = f"{confusion[row, column]:.0f}"
                 axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=size)
         if count <= _NAMED:
@@ -60,7 +60,10 @@ def confusion_figure(found: Evaluation, *, title: str) -> Figure:
         axes.set_xlabel("answer")
         axes.set_ylabel("class")
         axes.set_title(title, fontsize=10)
-        figure.colorbar(image, ax=axes, fraction=0.046, label="share of the images of the class")
+        bar = figure.colorbar(image, ax=axes, fraction=0.046, label="share of the images of the class")
+        bar.set_ticks(
+            [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1], labels=["0", "0.01", "0.05", "0.1", "0.25", "0.5", "0.75", "1"]
+        )
     return figure
 
 
@@ -135,8 +138,6 @@ def mistakes_title(found: Evaluation, shown: int) -> str:
 
 
 def _short(name: str) -> str:
-    return (
-        textwrap.shorten(name, _LONGEST, placeholder="…")
-        if len(name) > _LONGEST and " " in name
-        else (name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…")
-    )
+    """A long name without its middle: names of one kind often begin alike."""
+    half = _LONGEST // 2
+    return name if len(name) <= _LONGEST else f"{name[:half].rstrip()}…{name[1 - half :].lstrip()}"

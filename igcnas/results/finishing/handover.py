@@ -82,6 +82,7 @@ def hand_over(
         test=(test.images, test.labels),
         facts=facts,
         data=checkpoint.data,
+        epsilon=checkpoint.epsilon,
     )
 
 
