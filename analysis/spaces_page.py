@@ -79,7 +79,7 @@ class Shown:
         structure = space.decode(
             {"block": family.name, "depth1": 2, "growth": 1.0, "final_size": 8, "head_ratio": 0} | given, (3, 8, 8), 10
         )
-        for n in range(1, structure.limit):
+        for n in range(1, structure.most):
             network = structure.at(n)
             if network.stages[0].width >= self.width:
                 return network

@@ -28,7 +28,7 @@ from igcnas.network.literature import family, flgc_mobilenetv2, igc, igcv3
 from igcnas.network.paths import path_counts
 from igcnas.network.plan import plan
 from igcnas.network.primitives import Convolution, Permutation, Residual
-from igcnas.training.objective import GroupingObjective
+from igcnas.training.grouping_loss import GroupingLoss
 
 # What igcnas wrote for `igc residual=true transition=reference` and `igcv3 wider=true` before they were mended.
 OLD_TRANSITION = "reference"
@@ -170,7 +170,7 @@ def test_a_target_is_the_share_of_all_macs_up_to_whole_pairs(host: str, attentio
 
 def test_the_hinge_aims_at_the_target() -> None:
     network = family("msgc").build(host="mobilenetv2-cifar", target=0.7)
-    objective = GroupingObjective(build(plan(network)), plan(network), GroupingRules())
+    objective = GroupingLoss(build(plan(network)), plan(network), GroupingRules())
     assert objective.planned_share == pytest.approx(0.7, abs=2e-4)
 
 
@@ -188,10 +188,10 @@ def test_without_a_target_half_of_the_pairs_meet_as_before() -> None:
         family("msgc").build(keep=0.5, target=0.5)
 
 
-def forced(network_plan: Any, rule: str) -> tuple[Any, GroupingObjective, msgc.Count]:
+def forced(network_plan: Any, rule: str) -> tuple[Any, GroupingLoss, msgc.Count]:
     """A network whose masks of the last pass, the same for three images, are those of a rule."""
     module = build(network_plan)
-    objective = GroupingObjective(module, network_plan, GroupingRules(hinge_of="msgc"))
+    objective = GroupingLoss(module, network_plan, GroupingRules(hinge_of="msgc"))
     counted = msgc.count(network_plan)
     for name, heads in msgc.probe(counted, rule).items():
         conv = module.get_submodule(name)
@@ -227,7 +227,7 @@ def test_the_hinge_of_the_authors_has_no_gradient_through_the_bonus() -> None:
 def test_the_authors_count_multiplies_means_over_the_batch_where_ours_goes_image_by_image() -> None:
     network_plan = plan(family("msgc").build(size=32))
     module, objective, counted = forced(network_plan, "ones")
-    ours = GroupingObjective(module, network_plan, GroupingRules())
+    ours = GroupingLoss(module, network_plan, GroupingRules())
     for layer in counted.masked:  # one image computes everything, another nothing
         module.get_submodule(layer.name).kept = torch.stack(
             [

@@ -21,7 +21,7 @@ from igcnas.network.grouping import DENSE
 from igcnas.network.literature import igc
 from igcnas.network.width import widest
 from igcnas.results.report.numbers.provenance import command_of
-from igcnas.search.limits import check_budget
+from igcnas.search.checks import check_budget
 from igcnas.search.settings import StudySettings
 from igcnas.search.space import SearchSpace, load_space
 from igcnas.search.study import Study
@@ -35,8 +35,8 @@ def network(n: int):
 
 @given(macs=st.integers(10_000, 3_000_000), params=st.integers(1_000, 200_000))
 def test_the_widest_network_under_two_limits_is_the_narrower_of_those_under_each(macs: int, params: int) -> None:
-    alone = [widest(network, Budget(limits), limit=LIMIT) for limits in ({"macs": macs}, {"params": params})]
-    together = widest(network, Budget({"params": params, "macs": macs}), limit=LIMIT)
+    alone = [widest(network, Budget(limits), most=LIMIT) for limits in ({"macs": macs}, {"params": params})]
+    together = widest(network, Budget({"params": params, "macs": macs}), most=LIMIT)
     if None in alone:
         assert together is None
     else:

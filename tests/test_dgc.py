@@ -28,7 +28,7 @@ from igcnas.network.plan import plan
 from igcnas.network.primitives import Convolution, GatedConvolution, Permutation
 from igcnas.training import trainer
 from igcnas.training.engine import EpochReport
-from igcnas.training.objective import GroupingObjective, deciding_parameters
+from igcnas.training.grouping_loss import GroupingLoss, deciding_parameters
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
@@ -176,7 +176,7 @@ def test_the_outputs_of_the_heads_are_shuffled() -> None:
 def test_the_penalty_is_the_mean_saliency_added_over_heads_and_layers() -> None:
     network_plan = plan(network(BLOCK))
     module = build(network_plan)
-    objective = GroupingObjective(module, network_plan, GroupingRules(saliency_weight=0.5))
+    objective = GroupingLoss(module, network_plan, GroupingRules(saliency_weight=0.5))
     objective.begin_step(0.0)
     found: list[torch.Tensor] = []
     for child in module.modules():

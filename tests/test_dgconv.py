@@ -23,7 +23,7 @@ from igcnas.network.grouping import KroneckerGrouping
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Convolution, Gather, Norm, Sequence
-from igcnas.training.objective import GroupingObjective, deciding_parameters
+from igcnas.training.grouping_loss import GroupingLoss, deciding_parameters
 
 
 def one_layer(channels: int, *, kernel: int = 3, stride: int = 1, **grouping: Any) -> Plan:
@@ -187,7 +187,7 @@ def test_the_penalty_has_slope_ln_2_in_every_gate_on_or_off(on: list[bool]) -> N
 def test_the_ratio_multiplies_loss_and_gradient_as_equation_9() -> None:
     network = two_layers(groups=4, balanced=False)
     module = build(network)
-    objective = GroupingObjective(module, network, GroupingRules())
+    objective = GroupingLoss(module, network, GroupingRules())
     set_gates(module.small, [1.0, 1.0, -1.0])
     set_gates(module.wide, [1.0, 1.0, -1.0, 1.0])
     loss = torch.tensor(3.0, requires_grad=True)
@@ -212,7 +212,7 @@ def two_layers(**grouping: Any) -> Plan:
 def test_the_loss_is_multiplied_by_a_power_of_the_connections_beyond_the_plan(ratio_of: str) -> None:
     network = two_layers(groups=4, balanced=False)
     module = build(network)
-    objective = GroupingObjective(module, network, GroupingRules(ratio_of=ratio_of, ratio_exponent=0.5))
+    objective = GroupingLoss(module, network, GroupingRules(ratio_of=ratio_of, ratio_exponent=0.5))
     set_gates(module.small, [1.0, 1.0, -1.0])  # 32 of 64 connections; 16 are planned
     set_gates(module.wide, [1.0, 1.0, -1.0, 1.0])  # 128 of 256; 64 are planned
     loss = torch.tensor(3.0)
@@ -231,7 +231,7 @@ def test_the_loss_is_multiplied_by_a_power_of_the_connections_beyond_the_plan(ra
 
 def test_balanced_gates_leave_the_loss_alone() -> None:
     network = two_layers(groups=4)
-    assert GroupingObjective(build(network), network, GroupingRules())(torch.tensor(3.0)).item() == 3.0
+    assert GroupingLoss(build(network), network, GroupingRules())(torch.tensor(3.0)).item() == 3.0
 
 
 def test_gates_are_the_parameters_that_decide() -> None:

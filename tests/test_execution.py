@@ -45,7 +45,7 @@ from igcnas.search.space import known_spaces, load_space
 from igcnas.system.folders import sources_hash
 from igcnas.training.augment import crop, padded
 from igcnas.training.flat import FlatSGD
-from igcnas.training.objective import GroupingObjective
+from igcnas.training.grouping_loss import GroupingLoss
 from igcnas.training.optimizer import make_optimizer
 from igcnas.training.recipes import short_recipe, short_settings
 from igcnas.training.tensors import ImageTensors, TrainingData
@@ -193,12 +193,12 @@ class Compared:
             if exact:
                 copied = copied.double()
             pictures = images.double() if exact else images
-            objective = GroupingObjective(copied, network_plan, rules)
+            objective = GroupingLoss(copied, network_plan, rules)
             objective.begin_step(0.3)
             for parameter in copied.parameters():
                 parameter.grad = torch.zeros_like(parameter)
 
-            def loss_of(logits: torch.Tensor, objective: GroupingObjective = objective) -> torch.Tensor:
+            def loss_of(logits: torch.Tensor, objective: GroupingLoss = objective) -> torch.Tensor:
                 return objective(functional.cross_entropy(logits, labels, label_smoothing=0.1))
 
             copied.train()

@@ -132,7 +132,7 @@ def eager(name: str, **options: Any) -> Engine:
     source = options.pop("source", DATA)
     recipe = dataclasses.replace(RECIPE, **changes)
     made = Engine(plan(architecture), source, recipe, seed=3, engine="eager", detailed=True, **options)
-    made.objective.place_numbers(CPU)
+    made.grouping_loss.place_numbers(CPU)
     made.steps.rates.place(CPU)  # type: ignore[attr-defined]
     return made
 

@@ -29,8 +29,8 @@ from igcnas.network.grouping import DENSE
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import Convolution, Gated, Sequence
+from igcnas.training.grouping_loss import GroupingLoss, deciding_parameters
 from igcnas.training.measuring import measure_gates
-from igcnas.training.objective import GroupingObjective, deciding_parameters
 
 # Masks
 
@@ -190,7 +190,7 @@ def one_gated(*, keep: float, first: Convolution | None = None) -> Plan:
 def test_the_hinge_follows_its_ramp_and_its_values_by_hand() -> None:
     network_plan = one_gated(keep=0.25)
     module = build(network_plan)
-    objective = GroupingObjective(module, network_plan, GroupingRules(hinge_weight=30.0, ramp_until=0.5))
+    objective = GroupingLoss(module, network_plan, GroupingRules(hinge_weight=30.0, ramp_until=0.5))
     dense, generator = 4 * 4 * 9, 1 * (4 + 8)
     planned = (dense // 4 + generator) / dense
     for progress, allowed in ((0.0, 1.0), (0.25, (1 + planned) / 2), (0.5, planned), (0.9, planned)):
@@ -217,7 +217,7 @@ def test_the_hinge_counts_the_bonus_but_passes_no_gradient_through_it() -> None:
     first = Convolution("first", 4, 4, 3, 1, 1, (3, 3))
     network_plan = one_gated(keep=0.25, first=first)
     module = build(network_plan)
-    objective = GroupingObjective(module, network_plan, GroupingRules())
+    objective = GroupingLoss(module, network_plan, GroupingRules())
     conv = module.get_submodule("body.mix")
     dense, generator = 4 * 4 * 9, 12
     objective.begin_step(0.1)
@@ -235,7 +235,7 @@ def test_the_hinge_counts_the_bonus_but_passes_no_gradient_through_it() -> None:
 def test_the_hinge_counts_what_is_measured_on_the_same_images(block: Block) -> None:
     architecture = network(block)
     network_plan, module = plan(architecture), random_weights(architecture)
-    objective = GroupingObjective(module, network_plan, GroupingRules())
+    objective = GroupingLoss(module, network_plan, GroupingRules())
     images = torch.rand(20, 1, 8, 8)
     module(images)
     spent = objective.spent_share().item() * objective.full_macs

@@ -20,7 +20,7 @@ from igcnas.network.primitives import Activation, Convolution, Pool
 from igcnas.training import proof
 from igcnas.training.comparing import Subject
 from igcnas.training.graph import GraphSteps, Tensors
-from igcnas.training.objective import GroupingObjective
+from igcnas.training.grouping_loss import GroupingLoss
 from igcnas.training.recipes import Recipe
 from igcnas.training.specimens import CLASSES, FIXED, LEARNED, SHAPE
 from igcnas.training.steps import EagerSteps, LossOf
@@ -67,7 +67,7 @@ class Recomputed:
 
 
 def eager(
-    network_plan: Plan, network: nn.Sequential, recipe: Recipe, objective: GroupingObjective, loss_of: LossOf,
+    network_plan: Plan, network: nn.Sequential, recipe: Recipe, objective: GroupingLoss, loss_of: LossOf,
     *, mixed: bool, detailed: bool,
 ) -> EagerSteps:  # fmt: skip
     objective.place_numbers(CPU)
@@ -76,7 +76,7 @@ def eager(
 
 def captured_by(capture: Any) -> Any:
     def make(
-        network_plan: Plan, network: nn.Sequential, recipe: Recipe, objective: GroupingObjective, loss_of: LossOf,
+        network_plan: Plan, network: nn.Sequential, recipe: Recipe, objective: GroupingLoss, loss_of: LossOf,
         *, mixed: bool, detailed: bool,
     ) -> GraphSteps:  # fmt: skip
         objective.place_numbers(CPU)

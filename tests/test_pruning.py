@@ -19,10 +19,10 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import known_networks
 from igcnas.network.budget import LIMITS, PARAMS, macs_budget
 from igcnas.network.cost import count, count_plan
+from igcnas.search.checks import check_pruner
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.search.folder import open_study
-from igcnas.search.limits import check_pruner
 from igcnas.search.objective import OBJECTIVES, CostAxis, Objective
 from igcnas.search.proposals import Judge, is_spared
 from igcnas.search.pruning import rule_for
@@ -30,7 +30,7 @@ from igcnas.search.records import TrialRecord, best, champions, counted, network
 from igcnas.search.repeating import standing
 from igcnas.search.report import Summary
 from igcnas.search.settings import StudySettings
-from igcnas.search.spared import audit_spared
+from igcnas.search.spared import count_spared
 from igcnas.search.storage import JournalBackend
 from igcnas.search.study import Study
 from igcnas.training.engine import EpochReport
@@ -131,7 +131,7 @@ def test_a_tenth_of_those_behind_is_finished_and_marked(tmp_path: Path) -> None:
         if record.spared_at is not None:
             assert is_spared(0, record.canonical_id)
             assert len(record.curve) == EPOCHS
-    audit = audit_spared(opened(tmp_path / "s", settings_of()))
+    audit = count_spared(opened(tmp_path / "s", settings_of()))
     assert audit is not None
     assert (audit.pruned, audit.spared) == (sum(r.state == "pruned" for r in every), len(spared))
     front = {one.record.number for one in champions(every, macs_budget(BUDGET))}
@@ -147,7 +147,7 @@ def test_known_networks_are_never_pruned_and_nothing_is_without_a_pruner(tmp_pat
     run(tmp_path / "t", 20, pruner="none", min_epochs=0)
     every = records(open_study(tmp_path / "t"))
     assert all(record.state == "complete" and record.spared_at is None for record in every)
-    assert audit_spared(opened(tmp_path / "t", settings_of(pruner="none", min_epochs=0))) is None
+    assert count_spared(opened(tmp_path / "t", settings_of(pruner="none", min_epochs=0))) is None
 
 
 def test_a_decision_knows_only_networks_of_lower_numbers(tmp_path: Path) -> None:

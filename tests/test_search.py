@@ -20,10 +20,10 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import baselines
 from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
+from igcnas.search.checks import check_budget
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import Interrupted, InTurn, OnEpoch, Outcome
 from igcnas.search.folder import open_study
-from igcnas.search.limits import check_budget
 from igcnas.search.objective import OBJECTIVES
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Judge

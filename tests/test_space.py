@@ -69,7 +69,7 @@ def macs(structure: Structure, n: int) -> int:
 @given(structures(), st.data())
 @settings(max_examples=200)
 def test_macs_never_fall_as_n_grows(structure, data):
-    n = data.draw(st.integers(1, min(structure.limit - 1, 400)))
+    n = data.draw(st.integers(1, min(structure.most - 1, 400)))
     assert macs(structure, n) <= macs(structure, n + 1)
 
 
@@ -94,7 +94,7 @@ def test_fit_is_the_widest_network_at_or_under_the_target(structure, exponent):
     else:
         assert fit.architecture == structure.at(fit.n)
         assert count(fit.architecture).macs == fit.used <= target
-        assert fit.n == structure.limit or macs(structure, fit.n + 1) > target
+        assert fit.n == structure.most or macs(structure, fit.n + 1) > target
 
 
 @given(structures(), st.floats(4, 9))
@@ -108,7 +108,7 @@ def test_fit_is_never_over_the_target(structure, exponent):
 @given(structures(), st.integers(1, 30))
 @settings(max_examples=60)
 def test_every_structure_is_a_network_that_torch_can_build(structure, n):
-    n = min(n, structure.limit)
+    n = min(n, structure.most)
     architecture = structure.at(n)
     assert sum(p.numel() for p in build(plan(architecture)).parameters()) >= count(architecture).params
 
@@ -117,7 +117,7 @@ def test_every_structure_is_a_network_that_torch_can_build(structure, n):
 @settings(max_examples=100)
 def test_limit_is_the_widest_first_stage_that_the_space_allows(structure):
     unit = structure.family.unit(structure.values)
-    assert structure.max_width - unit < structure.at(structure.limit).stages[0].width <= structure.max_width
+    assert structure.max_width - unit < structure.at(structure.most).stages[0].width <= structure.max_width
 
 
 def draw(space: SearchSpace, seed: int) -> tuple[optuna.Trial, dict[str, object]]:
@@ -170,7 +170,7 @@ def all_costs(space: SearchSpace, shape: tuple[int, int, int]) -> Iterator[int]:
         axes = space.axes(family)
         for values in itertools.product(*axes.values()):
             structure = space.decode({"block": family.name} | dict(zip(axes, values, strict=True)), shape, 3)
-            for n in range(1, structure.limit + 1):
+            for n in range(1, structure.most + 1):
                 yield macs(structure, n)
 
 

@@ -195,7 +195,7 @@ def trained(architecture: Architecture, recipe: Recipe) -> dict[str, Any]:
         engine = Engine(plan(architecture), data, recipe, seed=1, capture=False, detailed=True)
         engine.steps = Watched(engine.steps, watch)
         for name in ("begin_step", "finish"):
-            setattr(engine.objective, name, watch.within("schedule", getattr(engine.objective, name)))
+            setattr(engine.grouping_loss, name, watch.within("schedule", getattr(engine.grouping_loss, name)))
         watch.where = "around"
         engine.run()
     steps = engine.steps_per_epoch * recipe.epochs

@@ -74,7 +74,7 @@ def known(shape: tuple[int, int, int], classes: int, budget: int) -> list[Named]
         "IGCV2": lambda n: literature.igcv2(width=8 * n, **image),
     }
     for name, build in more.items():
-        fit = widest(build, macs_budget(budget), limit=1 << 12)
+        fit = widest(build, macs_budget(budget), most=1 << 12)
         if fit is not None:
             found[name] = fit.architecture
     return [_named(name, architecture) for name, architecture in found.items()]

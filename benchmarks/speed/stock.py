@@ -22,7 +22,7 @@ from igcnas.modules.build import build
 from igcnas.network.architecture import Architecture
 from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import Permutation
-from igcnas.training.objective import GroupingObjective
+from igcnas.training.grouping_loss import GroupingLoss
 from igcnas.training.optimizer import parameter_kinds, rate_factor
 from igcnas.training.recipes import Recipe, short_recipe
 from igcnas.training.settings import TrainingSettings
@@ -124,7 +124,7 @@ def train(
     last = form.channels_last and device.type == "cuda"
     network_plan = plan(architecture)
     network = prepare(network_plan, settings.network_seed(architecture.id, repeat), device, form)
-    objective = GroupingObjective(network, network_plan, recipe.grouping)
+    objective = GroupingLoss(network, network_plan, recipe.grouping)
     if form.compiles and objective.modules:
         raise TrainingError("torch.compile is not measured with learned groupings")
     optimizer = sgd(network, recipe, fused=form.fused)

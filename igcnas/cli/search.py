@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
+    from igcnas.search.checks import Range
     from igcnas.search.evaluation import Slot
-    from igcnas.search.limits import Range
     from igcnas.search.report import Summary
     from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Before anything is trained: what the end of the search needs of the test split must be there.
     examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
     settings = as_tuned(_with_recipe(_with_engine(settings, arguments, folder), folder), folder)
-    from igcnas.search.limits import check_budget, check_pruner
+    from igcnas.search.checks import check_budget, check_pruner
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
 

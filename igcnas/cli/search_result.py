@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.cli.common import command_line
 from igcnas.cli.data_lines import balance_lines, data_json
 from igcnas.cli.output import begin_result, end_result
-from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
+from igcnas.cli.standing import spared_json, spared_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
 from igcnas.system import program
 from igcnas.units import counted
@@ -41,7 +41,7 @@ def finish(
 
     What was found is said before anything is written: no disk and no signal takes it away.
     """
-    from igcnas.search.spared import audit_spared
+    from igcnas.search.spared import count_spared
     from igcnas.search.study import Study
 
     tally = summary.tally
@@ -68,9 +68,9 @@ def finish(
     leader = study.standing
     if leader is None:
         raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
-    audit = audit_spared(study)
+    audit = count_spared(study)
     for line in (
-        *audit_lines(audit),
+        *spared_lines(audit),
         *standing_lines(leader, study.measure),
         *balance_lines(settings.data, study.measure),
     ):
@@ -89,7 +89,7 @@ def finish(
         result |= {"metric": settings.training.metric}
         result |= {"macs": champion.final_macs, "id": champion.architecture.id}
         result |= {"workers": workers}
-        result |= {"standing": standing_json(leader), "spared": audit_json(audit), "proposals": asdict(tally)}
+        result |= {"standing": standing_json(leader), "spared": spared_json(audit), "proposals": asdict(tally)}
         result |= {"data": data_json(examined, settings.data), "faults": faults}
     if arguments.finish and not status:
         from igcnas.cli.finish import after_search

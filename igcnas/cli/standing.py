@@ -13,7 +13,7 @@ from igcnas.units import counted
 if TYPE_CHECKING:
     from igcnas.search.records import Network, Tested
     from igcnas.search.repeating import Standing
-    from igcnas.search.spared import SparedAudit
+    from igcnas.search.spared import SparedCount
     from igcnas.statistics.racing import Contender
 
 _SHOWN = 3
@@ -73,7 +73,7 @@ def export_lines(exports: Sequence[Tested]) -> list[str]:
     return [f"test      {one.words()}: network {one.number}, as exported in {one.folder}/" for one in exports]
 
 
-def audit_lines(audit: SparedAudit | None) -> list[str]:
+def spared_lines(audit: SparedCount | None) -> list[str]:
     """What pruning did, and how often it was wrong; nothing for a study without."""
     if audit is None:
         return []
@@ -87,7 +87,7 @@ def audit_lines(audit: SparedAudit | None) -> list[str]:
     ]
 
 
-def audit_json(audit: SparedAudit | None) -> dict[str, Any] | None:
+def spared_json(audit: SparedCount | None) -> dict[str, Any] | None:
     """The same as data."""
     return None if audit is None else asdict(audit)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import add_studies_dir, mega, study_folder
 from igcnas.cli.data_lines import balance_lines
-from igcnas.cli.standing import audit_json, audit_lines, export_lines, standing_json, standing_lines
+from igcnas.cli.standing import export_lines, spared_json, spared_lines, standing_json, standing_lines
 from igcnas.cli.training_lines import training_json, training_lines
 from igcnas.results.table import Column, Table
 from igcnas.search.objective import MACS, Objective
@@ -44,19 +44,19 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
 
     from igcnas.search.records import exports_of
-    from igcnas.search.spared import audit_spared
+    from igcnas.search.spared import count_spared
     from igcnas.search.study import Study
 
     folder = study_folder(arguments)
     study = Study.read(folder)
     settings, every, leader = study.settings, study.records, study.standing
-    audit = audit_spared(study)
+    audit = count_spared(study)
     counts = _counts(study)
     if arguments.json:
         found: dict[str, Any] = {"study": folder.name, **_limits(study), **counts}
         found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
         found |= training_json(settings)
-        found |= {"front": _front(study), "standing": standing_json(leader), "spared": audit_json(audit)}
+        found |= {"front": _front(study), "standing": standing_json(leader), "spared": spared_json(audit)}
         found |= {"tested": [asdict(one) for one in exports_of(folder)]}
         print(json.dumps(found))
         return 0
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(indent(Table.of(_columns(study.objective, study.measure), front).text(), "  "))
     exports = export_lines(exports_of(folder))
     leading = (*standing_lines(leader, study.measure), *balance_lines(settings.data, study.measure)) if leader else ()
-    for line in (*audit_lines(audit), *leading, *exports):
+    for line in (*spared_lines(audit), *leading, *exports):
         print(line)
     for record in every:
         if record.state == "running":

@@ -73,7 +73,7 @@ def baselines(input_shape: tuple[int, int, int], num_classes: int, budget: Budge
     """Each baseline at the largest width that fits the budget; those that fit at no width are left out."""
     fits = {}
     for name, builder in _BUILDERS.items():
-        fit = widest(_at_shape(builder, input_shape, num_classes), budget, limit=_LIMIT)
+        fit = widest(_at_shape(builder, input_shape, num_classes), budget, most=_LIMIT)
         if fit is not None:
             fits[name] = fit
     return fits

@@ -18,8 +18,8 @@ class Fit(NamedTuple):
     used: int
 
 
-def widest(build: Callable[[int], Architecture], budget: Budget, *, limit: int) -> Fit | None:
-    """Largest n in 1..limit whose network keeps the budget; None where n = 1 does not.
+def widest(build: Callable[[int], Architecture], budget: Budget, *, most: int) -> Fit | None:
+    """Largest n in 1..most whose network keeps the budget; None where n = 1 does not.
 
     What build(n) costs must not fall as n grows, in any limit. About 2 log2(n) networks are counted, of which none is
     built.
@@ -28,12 +28,12 @@ def widest(build: Callable[[int], Architecture], budget: Budget, *, limit: int) 
     if best is None:
         return None
     low, high = 1, 2
-    while high <= limit:  # double until it no longer fits
+    while high <= most:  # double until it no longer fits
         fit = _try(build, high, budget)
         if fit is None:
             break
         best, low, high = fit, high, high * 2
-    high = min(high, limit + 1)
+    high = min(high, most + 1)
     while high - low > 1:
         middle = (low + high) // 2
         fit = _try(build, middle, budget)

@@ -6,7 +6,7 @@ early. records: what a study knows of its networks. worker, evaluation: processe
 campaign: a list of trainings beyond the search. additions: what other packages bring.
 
 controller: the loop that keeps every slot busy. agenda: what is trained next. flight: one training while it goes on.
-queue: what enters the study, and what a killed run left in it. limits: settings that cannot work. observing: the study
+queue: what enters the study, and what a killed run left in it. checks: settings that cannot work. observing: the study
 as a proposer sees it, or saw it. pruning: which training ends early. spared: how often that was wrong. repeating:
 further seeds for those that may be the best. report: what a search tells. callbacks: the same, told to a user's own.
 

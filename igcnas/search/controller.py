@@ -18,10 +18,10 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import Baseline, known_networks
 from igcnas.network.plan import plan
 from igcnas.search.agenda import Agenda
+from igcnas.search.checks import Range, check_budget, check_pruner
 from igcnas.search.evaluation import Evaluator, Interrupted, Outcome
 from igcnas.search.flight import Flight
 from igcnas.search.folder import trial_folder
-from igcnas.search.limits import Range, check_budget, check_pruner
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Proposer, SpaceDomain, resolve_sampler
 from igcnas.search.pruning import rule_for

@@ -13,7 +13,7 @@ from igcnas.statistics.intervals import wilson_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SparedAudit:
+class SparedCount:
     """Of `spared` networks that would have been pruned, how many ended well; intervals are Wilson's at 95 %, shares.
 
     above_median: better, by errors against the reference at its cost, than the median of the networks that no rung
@@ -28,7 +28,7 @@ class SparedAudit:
     on_front_interval: tuple[float, float] | None
 
 
-def audit_spared(study: Study) -> SparedAudit | None:
+def count_spared(study: Study) -> SparedCount | None:
     """The audit of a study; None of one that does not prune."""
     if study.settings.pruner == "none":
         return None
@@ -45,7 +45,7 @@ def audit_spared(study: Study) -> SparedAudit | None:
     champions = {network.record.number for network in study.front}
     above = sum(scores[number] > median for number in spared)
     on_front = sum(number in champions for number in spared)
-    return SparedAudit(
+    return SparedCount(
         pruned=sum(record.state == "pruned" for record in every),
         spared=len(spared),
         above_median=above,

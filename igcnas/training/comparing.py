@@ -22,7 +22,7 @@ from igcnas.modules.build import build
 from igcnas.network.architecture import Architecture
 from igcnas.network.plan import Plan, plan
 from igcnas.training.graph import WARM_UP
-from igcnas.training.objective import GroupingObjective
+from igcnas.training.grouping_loss import GroupingLoss
 from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.recipes import Recipe
 from igcnas.training.steps import LossOf, Result, Steps
@@ -43,7 +43,7 @@ class Making(Protocol):
         network_plan: Plan,
         network: nn.Sequential,
         recipe: Recipe,
-        objective: GroupingObjective,
+        grouping_loss: GroupingLoss,
         loss_of: LossOf,
         *,
         mixed: bool,
@@ -97,20 +97,22 @@ class Subject:
             network.get_parameter("classifier.weight").mul_(_STEEPER)
         self.network = network.to(device)
         self.recipe = recipe
-        self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
+        self.grouping_loss = GroupingLoss(self.network, network_plan, recipe.grouping)
         hang_dropout(self.network, network_plan, recipe)
-        self.steps = make(network_plan, self.network, recipe, self.objective, self._loss_of, mixed=mixed, detailed=True)
+        self.steps = make(
+            network_plan, self.network, recipe, self.grouping_loss, self._loss_of, mixed=mixed, detailed=True
+        )
         self._first = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
 
     def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        return self.objective(loss)
+        return self.grouping_loss(loss)
 
     def step(self, number: int, batch: Batch) -> Result:
         """As the engine does it: rate, schedules of groupings and random numbers follow from the number of the step."""
         place = number % STEPS
         self.steps.set_rate(self.recipe.learning_rate * (STEPS - place) / STEPS)
-        self.objective.begin_step(place / STEPS)
+        self.grouping_loss.begin_step(place / STEPS)
         torch.manual_seed(_SEED + place)
         return self.steps.step(*batch)
 

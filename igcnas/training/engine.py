@@ -27,9 +27,9 @@ from igcnas.training.checkpoint import read_checkpoint, write_checkpoint
 from igcnas.training.classes import class_weights, cross_entropy
 from igcnas.training.device import computing
 from igcnas.training.distributed import ALONE, World
+from igcnas.training.grouping_loss import GroupingLoss
 from igcnas.training.making import make_steps
 from igcnas.training.metrics import Scores, score
-from igcnas.training.objective import GroupingObjective
 from igcnas.training.optimizer import rate_factor
 from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.recipes import Recipe
@@ -126,16 +126,16 @@ class Engine:
         pretrained(self.network)
         self.network = self.network.to(self.device)
         synchronise_norms(self.network, world)
-        self.objective = GroupingObjective(self.network, network_plan, recipe.grouping)
+        self.grouping_loss = GroupingLoss(self.network, network_plan, recipe.grouping)
         hang_dropout(self.network, network_plan, recipe)
         self.targets = Targets(recipe, source.num_classes, teacher)
         self.class_weights = class_weights(recipe, source.class_images(), self.device)
-        self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.objective.modules)
+        self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.grouping_loss.modules)
         self.steps: Steps = make_steps(
             network_plan,
             self.network,
             recipe,
-            self.objective,
+            self.grouping_loss,
             self._loss_of,
             engine=engine,
             capture=captured_here(self.device) if capture is None else capture,
@@ -227,7 +227,7 @@ class Engine:
             self._step(done, images, labels)
             self.on_step(StepReport(epoch=epoch + 1, step=step + 1, steps=self.steps_per_epoch))
         if epoch + 1 == self.recipe.epochs:
-            self.objective.finish()
+            self.grouping_loss.finish()
         # The one wait for the device in an epoch, beside that of the evaluation.
         sums = [torch.stack(values).float() for values in (self._losses, self._right) if values]
         mean_loss, *right = torch.stack([self.world.mean(values).mean() for values in sums]).tolist()
@@ -250,20 +250,20 @@ class Engine:
     def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         smoothing = 0.0 if self.targets.shares else self.recipe.label_smoothing  # shares are smooth already
         loss = cross_entropy(logits, labels, self.class_weights, smoothing=smoothing)
-        return self.objective(loss)
+        return self.grouping_loss(loss)
 
     def _step(self, done: int, images: torch.Tensor, labels: torch.Tensor) -> None:
         recipe = self.recipe
         factor = rate_factor(recipe.schedule, done, steps_per_epoch=self.steps_per_epoch, epochs=recipe.epochs)
         self._rate = recipe.learning_rate * factor
         self.steps.set_rate(self._rate)
-        self.objective.begin_step(done / (recipe.epochs * self.steps_per_epoch))
+        self.grouping_loss.begin_step(done / (recipe.epochs * self.steps_per_epoch))
         seed = (self.seed + _ODD * (1 + done * self.world.size + self.world.rank)) % 2**63
         if self.draws:
             torch.manual_seed(seed)
         loss, right = self.steps.step(*self.targets(images, labels, seed=seed))
         if self.average is not None:
-            self.average.update(settled=self.objective.settled)
+            self.average.update(settled=self.grouping_loss.settled)
         self._losses.append(loss)
         if right is not None:
             self._right.append(right)
@@ -273,7 +273,7 @@ class Engine:
 
         A network that has not dropped yet what it is to drop is another one, and never the best.
         """
-        if not self.objective.settled and report.epoch < self.recipe.epochs:
+        if not self.grouping_loss.settled and report.epoch < self.recipe.epochs:
             return
         best = self.curve[self.best_epoch - 1].val_accuracy if self.best_epoch else -math.inf
         if math.isnan(report.val_accuracy) or report.val_accuracy > best:

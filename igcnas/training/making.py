@@ -11,7 +11,7 @@ from igcnas.execution.reading import without_reading
 from igcnas.network.plan import Plan
 from igcnas.training.distributed import ALONE, GradientAverage, World
 from igcnas.training.graph import GraphSteps, not_captured
-from igcnas.training.objective import GroupingObjective
+from igcnas.training.grouping_loss import GroupingLoss
 from igcnas.training.recipes import Recipe
 from igcnas.training.steps import EagerSteps, LossOf, ProgramSteps, Steps
 
@@ -22,7 +22,7 @@ def make_steps(
     network_plan: Plan,
     network: nn.Sequential,
     recipe: Recipe,
-    objective: GroupingObjective,
+    grouping_loss: GroupingLoss,
     loss_of: LossOf,
     *,
     engine: str,
@@ -45,7 +45,7 @@ def make_steps(
         return EagerSteps(network, recipe, loss_of, detailed=detailed, average=average)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if average is None:
-        objective.place_numbers(device)
+        grouping_loss.place_numbers(device)
     if engine == "fast" and capture and not_captured(world) is None:
         return GraphSteps(network, recipe, loss_of, mixed=mixed, detailed=detailed)
     return EagerSteps(network, recipe, loss_of, mixed=mixed, detailed=detailed, average=average)

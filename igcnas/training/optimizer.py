@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Optimizer, RMSprop
 
-from igcnas.training.objective import deciding_parameters
+from igcnas.training.grouping_loss import deciding_parameters
 from igcnas.training.recipes import KINDS, Recipe, Schedule
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)

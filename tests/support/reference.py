@@ -19,7 +19,7 @@ from igcnas.modules.build import build
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.literature import family
 from igcnas.network.plan import plan
-from igcnas.training.objective import GroupingObjective
+from igcnas.training.grouping_loss import GroupingLoss
 
 ROWS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "reference-outputs.json").read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ def compute(row: dict[str, Any]) -> Outcome:
     """Build the network of a row, fill it, and run it once in evaluation and once in training."""
     network_plan = plan(family(row["family"]).build(**row["parameters"]))
     network = build(network_plan).double()
-    objective = GroupingObjective(network, network_plan, GroupingRules(**row.get("rules", {})))
+    objective = GroupingLoss(network, network_plan, GroupingRules(**row.get("rules", {})))
     filling = fill(network, scaled=row.get("scaled", {}), added=row.get("added", {}))
     objective.begin_step(row.get("progress", 0.0))
     if row.get("finish"):

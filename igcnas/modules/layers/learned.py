@@ -41,7 +41,7 @@ class LearnedModule(nn.Module):
 
     decides: names of its own parameters, or of submodules, that decide: no weight decay, a learning rate of their own.
     budgeted: how training keeps its connections to what was planned: 'hinge' adds the excess of the whole network to
-    the loss, 'ratio' multiplies the loss by a power of it (igcnas/training/objective.py), None needs nothing.
+    the loss, 'ratio' multiplies the loss by a power of it (igcnas/training/grouping_loss.py), None needs nothing.
     remembers: attributes that keep a tensor of the last forward pass, with its graph, for the share or the penalty.
     linear: whether its weight is that of a linear layer. frozen: the class of what stays after training where each
     image chooses; it stands in an exported model.py, so it needs torch alone.

@@ -70,7 +70,7 @@ class SpaceDomain:
         fit = structure.fit(self.budget.below(target))
         if fit is None:
             return None
-        fills = fit.used >= self.fill * target or fit.n == structure.limit
+        fills = fit.used >= self.fill * target or fit.n == structure.most
         return Candidate(
             key=canonical_id(fit.architecture), macs=count(fit.architecture).macs, network=fit.architecture, fills=fills
         )

@@ -54,7 +54,7 @@ class Structure:
     num_classes: int
 
     @property
-    def limit(self) -> int:
+    def most(self) -> int:
         """Largest n: the first stage has at most max_width channels."""
         return _STEPS * max(1, self.max_width // self.family.unit(self.values))
 
@@ -79,7 +79,7 @@ class Structure:
 
     def fit(self, budget: Budget) -> Fit | None:
         """The widest network that keeps the budget; None where even n = 1 does not."""
-        return widest(self.at, budget, limit=self.limit)
+        return widest(self.at, budget, most=self.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ class SearchSpace:
     def largest(self, input_shape: tuple[int, int, int], num_classes: int, limit: Limit = MACS) -> Architecture:
         """The network that uses most of a limit."""
         structures = self._extremes(input_shape, num_classes, depth=max(self.depths), growth=max(self.growths))
-        return max((structure.at(structure.limit) for structure in structures), key=lambda one: limit.of(plan(one)))
+        return max((structure.at(structure.most) for structure in structures), key=lambda one: limit.of(plan(one)))
 
     def _extremes(
         self, input_shape: tuple[int, int, int], num_classes: int, *, depth: int, growth: float

@@ -17,7 +17,7 @@ from igcnas.results.report.numbers.spending import Spending, spending_of
 from igcnas.results.report.numbers.trust import Trust, trust_of
 from igcnas.results.report.numbers.verdict import State, Verdict, state_of, verdict_of
 from igcnas.search.records import Tested, exports_of
-from igcnas.search.spared import SparedAudit, audit_spared
+from igcnas.search.spared import SparedCount, count_spared
 from igcnas.search.study import Study
 
 
@@ -37,7 +37,7 @@ class Numbers:
     trust: Trust
     history: History
     spending: Spending
-    spared: SparedAudit | None
+    spared: SparedCount | None
     provenance: Provenance
     tested: tuple[Tested, ...]
     answers: tuple[Answered, ...] = ()
@@ -56,7 +56,7 @@ def measure(study: Study, *, importance: bool = True) -> Numbers:
         trust=trust,
         history=history_of(study),
         spending=spending_of(study),
-        spared=audit_spared(study),
+        spared=count_spared(study),
         provenance=provenance_of(study, trust),
         tested=exports_of(study.folder),
         answers=answers_of(study),

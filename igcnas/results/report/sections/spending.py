@@ -11,12 +11,12 @@ from igcnas.results.table import Column, Table
 from igcnas.units import duration
 
 if TYPE_CHECKING:
-    from igcnas.search.spared import SparedAudit
+    from igcnas.search.spared import SparedCount
 
 _STEPS = {"eager": "eager steps", "program": "the fast engine", "graph": "steps captured in a graph"}
 
 
-def spending_section(spending: Spending, spared: SparedAudit | None) -> Section:
+def spending_section(spending: Spending, spared: SparedCount | None) -> Section:
     """Words and a table."""
     paragraphs = []
     total = sum(one.trainings for one in spending.purposes)
@@ -66,7 +66,7 @@ _PURPOSES = (
 )
 
 
-def _spared(spared: SparedAudit) -> str:
+def _spared(spared: SparedCount) -> str:
     if spared.above_median_interval is None or spared.on_front_interval is None:
         return "How often pruning was wrong is not known: no network that it stopped was finished all the same yet."
     return (

@@ -16,7 +16,7 @@ from igcnas.network.upstream import positions, readers
 from igcnas.training.counted import CountedByAuthors
 
 
-class GroupingObjective:
+class GroupingLoss:
     """Adds to a loss what learned groupings need; for a network without them it is the identity.
 
     hinge (MSGC, section IV): weight * (spent - allowed) while spent >= allowed, where spent are the MACs of this batch
