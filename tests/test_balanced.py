@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from hypothesis import given
@@ -21,6 +22,8 @@ from igcnas.results.figures import front_figure
 from igcnas.results.report.composing import composition
 from igcnas.results.report.page import render
 from igcnas.results.retraining.table import Result
+from igcnas.search.folder import open_study
+from igcnas.search.records import curves
 from igcnas.search.study import Study
 from igcnas.statistics.noise import Noise, balanced_standard_error, effective_images, standard_error
 from igcnas.training.metrics import Scores, score
@@ -117,6 +120,14 @@ def test_what_is_stored_is_balanced_and_the_counts_of_each_class_beside_it(searc
         assert record.curve[-1][2] == record.val_accuracy
 
 
+def _tested(study: Study) -> float:
+    """The balanced accuracy of the exported network on the test images, by scikit-learn and ONNX Runtime."""
+    session = onnxruntime.InferenceSession(str(study.folder / "best" / "model.onnx"))
+    test = study.data.load_test()
+    (logits,) = session.run(None, {session.get_inputs()[0].name: test.images.astype(np.float32) / 255})
+    return float(100 * balanced_accuracy_score(test.labels, logits.argmax(1)))
+
+
 def test_words_say_balanced_accuracy_wherever_it_is_that(searched, capsys):
     assert main(["status", str(searched)]) == 0
     said = capsys.readouterr().out
@@ -132,6 +143,14 @@ def test_words_say_balanced_accuracy_wherever_it_is_that(searched, capsys):
     facts = json.loads((searched / "best" / "architecture.json").read_text(encoding="utf-8"))["facts"]
     assert "validation balanced accuracy" in facts
     assert facts["validation accuracy"].endswith("(of all images)")
+    assert facts["test balanced accuracy"].startswith(f"{_tested(study):.2f} % +- ")
+
+
+def test_whoever_opens_the_study_elsewhere_reads_what_is_measured(searched):
+    assert open_study(searched).metric_names == ["val_balanced_accuracy", "macs"]
+    table = curves(searched)
+    last = table[table["number"] == 0].iloc[-1]
+    assert last["val_balanced_accuracy"] == Study.read(searched).records[0].val_accuracy
 
 
 def test_the_table_has_both_accuracies_under_their_names(searched):

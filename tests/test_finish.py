@@ -322,3 +322,15 @@ def test_the_gain_of_one_seed_has_no_deviation():
     assert one.sd is None
     assert one.gain == 10.0
     assert one.mean == one.first == 60.0
+
+
+def test_a_quiet_finish_prints_its_result_alone(finished, tmp_path, capsys):
+    folder = str(shutil.copytree(finished, tmp_path / "s"))
+    assert main(["finish", folder, "--epochs", "3", "--seeds", "2", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("network  search %")
+    assert said.err == ""
+    assert main(["finish", folder, "--epochs", "3", "--seeds", "2", "--quiet", "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.out.count("\n") == 1
+    assert said.err == ""

@@ -291,6 +291,25 @@ def test_the_weighted_loss_is_the_mean_of_weight_times_loss_of_each_image():
     assert cross_entropy(logits, labels, None, smoothing=0.1) == pytest.approx(losses.mean().item())
 
 
+def test_a_mixed_image_counts_as_much_of_both_of_its_classes():
+    logits = torch.randn(1, 3, generator=torch.Generator().manual_seed(0))
+    weights = balanced_weights([4, 1, 1])
+    alone = [cross_entropy(logits, torch.tensor([label]), weights, smoothing=0.0).item() for label in range(3)]
+    mixed = cross_entropy(logits, torch.tensor([[0.3, 0.0, 0.7]]), weights, smoothing=0.0)
+    assert mixed.item() == pytest.approx(0.3 * alone[0] + 0.7 * alone[2])
+
+
+def test_classes_weigh_the_same_where_images_are_mixed():
+    recipe = dataclasses.replace(short_recipe(SHORT), class_weights="balanced", mixup=0.2)
+    data = TrainingData.of(load_dataset("digits"), SHORT, CPU)
+    losses = []
+    for engine in ("fast", "eager"):
+        made = Engine(plan(network()), data, recipe.adapted(epochs=1), seed=1, engine=engine)
+        made.run()
+        losses.append(made.curve[-1].train_loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
 def rare(engine: str, class_weights: str) -> float:
     """Recall, in percent, of a class that one image in twenty is of, after a short training."""
     digits = load_dataset("digits")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from igcnas.cli.campaign import add_workers, slots_of, train
 from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
+from igcnas.cli.output import add_output_arguments, begin_result, tell
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.results.finishing.plan import FILE, FOLDER
@@ -86,6 +87,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--name", metavar="NAME", help=f"folder of the trainings, in that of the study (default: {FOLDER}EPOCHS)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
     add_workers(parser)
+    add_output_arguments(parser)
     add("--json", action="store_true", help="print the result as one JSON object, and progress to stderr")
     parser.set_defaults(run=run, unread=_UNREAD)
 
@@ -94,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what came out."""
     status, found = finished(arguments)
     if found is not None and arguments.json:
+        begin_result()
         print(json.dumps(found))
     return status
 
@@ -199,18 +202,22 @@ def _finish(
         try:
             results = _trained(arguments, study, folder, settings, stop, output)
         except Interrupted:
+            begin_result()
             print(f"stopped; nothing is lost. To go on:\n  {command_line()}", file=output)
             return stop.status, None
         try:
             with stop.at_once():
                 found = _handed_over(study, folder, settings, results, output)
         except KeyboardInterrupt:
+            begin_result()
             print(f"stopped; every training is done. To test and export:\n  {command_line()}", file=output)
             return stop.status, None
     places = [place(study, settings, member) for member in settings.asked]
-    print(table.text(found, settings), file=output)
+    if not arguments.json:
+        begin_result()
+    tell(output, table.text(found, settings))
     for where in places:
-        print(f"wrote     {where}", file=output)
+        tell(output, f"wrote     {where}")
     return 0, table.plain(found, settings, places)
 
 
@@ -219,7 +226,7 @@ def _announce(output: TextIO, study: Study, folder: Path, settings: FinishSettin
     from igcnas.network.cost import count
 
     def say(text: str) -> None:
-        print(text, file=output, flush=True)
+        tell(output, text)
 
     say(f"folder    {folder}; Ctrl-C stops, the same command goes on")
     if moved:
@@ -303,7 +310,7 @@ def _handed_over(
     from igcnas.results.finishing.handover import hand_over, is_there
     from igcnas.results.finishing.testing import measured
 
-    print("test      reading the test split, once", file=output, flush=True)
+    tell(output, "test      reading the test split, once")
     found = measured(study, folder, settings, results)
     for member, one in zip(settings.asked, found, strict=True):
         if not is_there(study, settings, member, folder):

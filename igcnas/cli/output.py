@@ -43,7 +43,7 @@ def arranged(arguments: argparse.Namespace, command: str) -> Iterator[None]:
     log = None if path is None else Log(path)
     if log is not None:
         files.append(log.path, log.stamped(f"$ {command}"), lines=True)  # a log that cannot be written is refused here
-    voice, before = _Voice(quiet=quiet, log=log), (sys.stdout, sys.stderr)
+    voice, before = _Voice(quiet=quiet, asked=quiet, log=log), (sys.stdout, sys.stderr)
     sys.stdout = cast(TextIO, Spoken(before[0], voice, hides=True))
     sys.stderr = cast(TextIO, Spoken(before[1], voice, hides=False))
     try:
@@ -61,6 +61,12 @@ def begin_result() -> None:
     """From here on it is the result that is printed."""
     if isinstance(sys.stdout, Spoken):
         sys.stdout.voice.quiet = False
+
+
+def end_result() -> None:
+    """From here on it is progress again: a command goes on with another one."""
+    if isinstance(sys.stdout, Spoken):
+        sys.stdout.voice.quiet = sys.stdout.voice.asked
 
 
 def tell(output: TextIO, text: str) -> None:
@@ -108,9 +114,10 @@ class Log:
 
 @dataclass(slots=True, kw_only=True)
 class _Voice:
-    """What standard output and error share."""
+    """What standard output and error share. quiet: now. asked: whether the command is to be quiet."""
 
     quiet: bool
+    asked: bool
     log: Log | None
 
 

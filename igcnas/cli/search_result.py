@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.cli.common import command_line
 from igcnas.cli.data_lines import balance_lines, data_json
-from igcnas.cli.output import begin_result
+from igcnas.cli.output import begin_result, end_result
 from igcnas.cli.standing import audit_json, audit_lines, standing_json, standing_lines
 from igcnas.errors import IgcnasError
 from igcnas.system import program
@@ -94,7 +94,9 @@ def finish(
     if arguments.finish and not status:
         from igcnas.cli.finish import after_search
 
+        end_result()
         status, result["finished"] = after_search(arguments, study)
+        begin_result()
     if arguments.json:
         print(json.dumps(result))
     return status

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.data.groups import portable
 from igcnas.network.exported import exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
@@ -81,16 +80,8 @@ def export_of(
     always = f"answering {dataset.classes[label]!r} always would score {100 * share:.2f} % of the test images"
     unbalanced = is_unbalanced(share, dataset.num_classes)
     settings = study.settings
-    data = {
-        "name": settings.data.name,
-        "fingerprint": settings.data.fingerprint,
-        "streamed": False,
-        "validation": settings.training.validation_fraction,
-        "seed": settings.training.seed,
-        "own_validation": settings.data.own_validation,
-        "skip_bad": settings.data.skip_bad,
-        "groups": portable(settings.data.groups),
-    }
+    training = settings.training
+    data = settings.data.trained_on(validation=training.validation_fraction, seed=training.seed)
     fitted = None
     if temperature:
         checkpoint = Checkpoint(
@@ -152,11 +143,34 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         f"{counted(study.images, 'image')}; chosen by it among "
         f"{counted(len(trained(study.records)), 'network')}, so it is optimistic)",
         **plain,
+        **_balanced_test(study, record),
         "recipe": recipe_words(recipe_for(settings.training)),
         **({} if settings.tuning is None else {"recipe was tuned": settings.tuning.words()}),
         "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
         f"{record.seconds:.1f} s on {record.device}",
     }
+
+
+def _balanced_test(study: Study, record: TrialRecord) -> dict[str, str]:
+    """The balanced accuracy on the test images of a study that compares by it; else nothing."""
+    if not record.class_right:
+        return {}
+    import torch
+
+    from igcnas.modules.build import build
+    from igcnas.network.plan import plan
+    from igcnas.training.metrics import scored
+    from igcnas.training.runs.weights import read_state
+    from igcnas.training.tensors import ImageTensors, TrainingData
+
+    data = TrainingData.of(study.data, study.settings.training, torch.device("cpu"))
+    network = build(plan(record.architecture))
+    network.load_state_dict(read_state(study.weights_of(record)))
+    test = ImageTensors.of(study.data.load_test(), torch.device("cpu"))
+    scores = scored(network, test, data.normalize, classes=data.num_classes)
+    error = balanced_standard_error(*zip(*scores.classes, strict=True))
+    images = counted(scores.images, "image")
+    return {"test balanced accuracy": f"{scores.balanced:.2f} % +- {error:.2f} (one standard error, {images})"}
 
 
 def _chosen(study: Study, record: TrialRecord) -> str:

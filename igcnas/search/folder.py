@@ -68,6 +68,11 @@ def guard_settings(folder: Path, settings: StudySettings) -> None:
         write_text(path, text)
 
 
+def _named(metric: str, measure: str) -> str:
+    """A metric as those see it who open the study elsewhere."""
+    return metric.replace("accuracy", measure.replace(" ", "_")) if metric == "val_accuracy" else metric
+
+
 def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optuna.Study:
     """The Optuna study of a folder; with settings it is made if it is not there yet."""
     import optuna
@@ -83,7 +88,7 @@ def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optu
             raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again")
         return optuna.load_study(study_name=names[0], storage=storage)
     names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
-    metrics = create_for.compares.metrics
+    metrics = [_named(metric, create_for.measure) for metric in create_for.compares.metrics]
     study = optuna.create_study(
         study_name=names[0] if names else folder.name,  # a folder may have been renamed; its study was not
         storage=storage,

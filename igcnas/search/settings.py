@@ -93,6 +93,24 @@ class DataSettings:
             reading=_READING,
         )
 
+    def trained_on(self, *, validation: float | None, seed: int) -> dict[str, Any]:
+        """What a network that is trained on them says of them (`network.exported.TrainedOn`).
+
+        validation: the share that is put aside, None where it is trained on all. No path of this machine is in it.
+        """
+        from igcnas.data.groups import portable
+
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "streamed": False,
+            "validation": validation,
+            "seed": seed,
+            "own_validation": self.own_validation,
+            "skip_bad": self.skip_bad,
+            "groups": portable(self.groups),
+        }
+
     def load(self) -> Dataset:
         """Read the data set again."""
         from igcnas.data.loading import load_dataset

@@ -39,10 +39,12 @@ def cross_entropy(
 ) -> torch.Tensor:
     """The loss of a batch: logits (B, classes), a weight for each class or None.
 
-    labels: (B,), or shares of classes (B, classes), of which an image has its part of each weight.
+    labels: (B,), or shares of classes (B, classes), of which each class's part of the loss has its weight: an image
+    that is mixed of two counts as much of both.
     """
     if weights is None:
         return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    if labels.is_floating_point():
+        return functional.cross_entropy(logits, labels, weights, reduction="none").mean()
     losses = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-    own = weights[labels] if labels.ndim == 1 else labels @ weights
-    return (own * losses).mean()
+    return (weights[labels] * losses).mean()

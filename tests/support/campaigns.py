@@ -22,6 +22,7 @@ from igcnas.results.retraining import Finalist, FinalistTraining, RetrainSetting
 from igcnas.search.campaign import Campaign, Training
 from igcnas.search.evaluation import Interrupted, Outcome
 from igcnas.search.evaluation.seam import Told
+from igcnas.search.settings import DataSettings
 from igcnas.search.worker import Work, WorkerSetup
 from igcnas.search.worker.trainer import Trainer
 from igcnas.training.engine import EpochReport, Stopped
@@ -80,6 +81,7 @@ class _Loaded:
 
     def __init__(self, dataset: Dataset) -> None:
         self.input_shape, self.load = dataset.input_shape, lambda: dataset
+        self.trained_on = DataSettings.of(dataset, SHORT, spec=dataset.name, data_dir=None, image_size=None).trained_on
 
 
 class Here:

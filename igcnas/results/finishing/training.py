@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from igcnas.results.finishing.plan import FinishSettings, Member
 from igcnas.search.campaign import AGAIN, Campaign, OtherTrainingError, Training
@@ -55,8 +55,6 @@ class FinalTraining(Training[FinalResult]):
     member: str
     repeat: int
     by: Recipe
-    data_name: str
-    data_fingerprint: str
     teacher_file: Path | None
 
     @staticmethod
@@ -73,8 +71,6 @@ class FinalTraining(Training[FinalResult]):
             member=member.name,
             repeat=repeat,
             by=settings.recipe,
-            data_name=settings.data_name,
-            data_fingerprint=settings.data_fingerprint,
             teacher_file=None if teacher is None else folder / f"{teacher.stem}-seed0.safetensors",
         )
 
@@ -170,15 +166,7 @@ class FinalTraining(Training[FinalResult]):
     def _write_weights(self, trainer: Trainer, engine: Engine, data: TrainingData) -> None:
         from igcnas.training.runs.weights import Checkpoint
 
-        facts: dict[str, Any] = {
-            "name": self.data_name,
-            "fingerprint": self.data_fingerprint,
-            "streamed": False,
-            "validation": None,
-            "seed": self.settings.seed,
-            "crop": data.augmentation.crop,
-            "centre": data.augmentation.centre,
-        }
+        cut = {"crop": data.augmentation.crop, "centre": data.augmentation.centre}
         Checkpoint(
             architecture=self.architecture,
             state=engine.network.state_dict(),
@@ -186,7 +174,7 @@ class FinalTraining(Training[FinalResult]):
             std=tuple(data.std.tolist()),
             classes=trainer.dataset.classes,
             epoch=len(engine.curve),
-            data=facts,
+            data=trainer.setup.data.trained_on(validation=None, seed=self.settings.seed) | cut,
             epsilon=self.by.norm.epsilon,
         ).write(self.weights)
 

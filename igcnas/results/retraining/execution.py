@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from igcnas.results.retraining.plan import Finalist, RetrainSettings
 from igcnas.results.retraining.table import Result
@@ -37,12 +37,10 @@ class _Identity(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalistTraining(Training[Result]):
-    """One training of one finalist; repeat counts from 0. data_name, data_fingerprint: of the images."""
+    """One training of one finalist; repeat counts from 0."""
 
     finalist: str
     repeat: int
-    data_name: str
-    data_fingerprint: str
 
     @staticmethod
     def of(folder: Path, settings: RetrainSettings, finalist: Finalist, repeat: int) -> FinalistTraining:
@@ -56,8 +54,6 @@ class FinalistTraining(Training[Result]):
             seed=settings.seed(finalist, repeat),
             finalist=finalist.name,
             repeat=repeat,
-            data_name=settings.data_name,
-            data_fingerprint=settings.data_fingerprint,
         )
 
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Result:
@@ -127,15 +123,7 @@ class FinalistTraining(Training[Result]):
     def _write_weights(self, trainer: Trainer, engine: Engine, data: TrainingData) -> None:
         from igcnas.training.runs.weights import Checkpoint
 
-        facts: dict[str, Any] = {
-            "name": self.data_name,
-            "fingerprint": self.data_fingerprint,
-            "streamed": False,
-            "validation": None,
-            "seed": self.settings.seed,
-            "crop": data.augmentation.crop,
-            "centre": data.augmentation.centre,
-        }
+        cut = {"crop": data.augmentation.crop, "centre": data.augmentation.centre}
         Checkpoint(
             architecture=self.architecture,
             state=engine.network.state_dict(),
@@ -143,7 +131,7 @@ class FinalistTraining(Training[Result]):
             std=tuple(data.std.tolist()),
             classes=trainer.dataset.classes,
             epoch=len(engine.curve),
-            data=facts,
+            data=trainer.setup.data.trained_on(validation=None, seed=self.settings.seed) | cut,
         ).write(self.folder / f"{self.stem}.safetensors")
 
 

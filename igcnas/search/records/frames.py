@@ -44,15 +44,20 @@ def frame(study: str | Path) -> pandas.DataFrame:
 
 
 def curves(study: str | Path) -> pandas.DataFrame:
-    """One row an epoch: number of the training, epoch from 1, training loss, validation accuracy.
+    """One row an epoch: number of the training, epoch from 1, training loss, validation accuracy (val_accuracy, or
+    val_balanced_accuracy of a study that compares by that).
 
     Trainings that were pruned are in it with the epochs that they had; of those that go on or failed none is known.
     """
     import pandas
 
-    rows = [(r.number, *point) for r in records_of(_trials(_folder(study))) for point in r.curve]
-    table = pandas.DataFrame(rows, columns=["number", "epoch", "train_loss", "val_accuracy"])
-    return table.astype({"number": "Int64", "epoch": "Int64", "train_loss": "float64", "val_accuracy": "float64"})
+    from igcnas.search.settings import StudySettings
+
+    folder = _folder(study)
+    measured = f"val_{StudySettings.read(folder).measure.replace(' ', '_')}"
+    rows = [(r.number, *point) for r in records_of(_trials(folder)) for point in r.curve]
+    table = pandas.DataFrame(rows, columns=["number", "epoch", "train_loss", measured])
+    return table.astype({"number": "Int64", "epoch": "Int64", "train_loss": "float64", measured: "float64"})
 
 
 def networks_frame(study: str | Path) -> pandas.DataFrame:
