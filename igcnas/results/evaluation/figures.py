@@ -36,14 +36,13 @@ def confusion_figure(found: Evaluation, *, title: str) -> Figure:
     count = len(found.classes)
     side = min(12.0, 2.6 + 0.42 * min(count, _NAMED // 2))
     with own_style():
-        figure = new_figure(side + 0.9, side)
-        figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]  # else the outer words touch the border
+        figure = new_figure(side + 1.0, side)
         axes = figure.subplots()
         confusion = np.array(found.confusion, dtype=float)
         shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
         colours = LinearSegmentedColormap.from_list("shares", ["white", BLUE])
         scale = PowerNorm(0.5, vmin=0, vmax=1)  # by the root, so that rare confusions are seen, too
-        image = axes.imshow(shares, cmap=colours, norm=scale, interpolation="nearest")
+        image = axes.imshow(shares, cmap=colours, norm=scale, interpolation="nearest", aspect="auto")
         if count <= _NUMBERED:
             size = 9 if count <= 10 else 7
             for row, column in zip(*np.nonzero(confusion), strict=True):
