@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igcnas.cli import main
+from igcnas.data.preparation import preparation_of
 from igcnas.drawing.figures import new_figure, save
 from igcnas.export.card import Contract, card_text
 from igcnas.export.source import model_source
@@ -66,7 +67,17 @@ def test_words_between_backticks_end_neither_the_code_nor_the_cell():
 
 def test_names_of_classes_are_harmless_in_the_card_and_in_the_program_beside_it():
     classes = (HOSTILE, '"""', "'); import os; os.abort()  #\n", "\\", "{}")
-    contract = Contract(title="t", label="l", id="i", input_shape=(1, 8, 8), classes=classes, mean=(0.5,), std=(0.5,))
+    shape = (1, 8, 8)
+    contract = Contract(
+        title="t",
+        label="l",
+        id="i",
+        input_shape=shape,
+        classes=classes,
+        mean=(0.5,),
+        std=(0.5,),
+        preparation=preparation_of(shape, {}),
+    )
     text = card_text(
         contract,
         expected=Cost(1, 1),
