@@ -93,7 +93,8 @@ def test_names_of_classes_are_harmless_in_the_card_and_in_the_program_beside_it(
     network = plan(FAMILIES["resnet"].from_text(["depth=8", "width=4"]))
     source = model_source(network, title=HOSTILE + '"""', classes=classes, macs=1, params=1)
     assert source.isascii()
-    found = {node.targets[0].id: node.value for node in ast.parse(source).body if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]
+    assigned = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+    found = {ast.unparse(node.targets[0]): node.value for node in assigned}
     assert ast.literal_eval(found["CLASSES"]) == classes
 
 
