@@ -105,7 +105,8 @@ def _teacher(task: Task, data: TrainingData) -> Teacher:
 
 
 def _page(arguments: argparse.Namespace, rows: list[Task]) -> str:
-    of = {name: [r for r in rows if r["variant"] == name] for name in VARIANTS}
+    names = dict.fromkeys(row["variant"] for row in rows)
+    of = {name: [row for row in rows if row["variant"] == name] for name in names}
     base = np.array([r["accuracy"] for r in of["base"]])
     lines = []
     for name, found in of.items():
