@@ -132,7 +132,7 @@ def test_a_temperature_changes_no_answer_and_lowers_the_error_of_a_network_that_
     plain, warm = found.calibration
     assert warm.error < plain.error
     assert sum(one.right for one in warm.bins) == sum(one.right for one in plain.bins) == found.accuracy.right
-    assert "was too sure" in calibration_sentence(found, fitted_here=False)
+    assert "(fitted on validation images): the network was too sure" in calibration_sentence(found)
 
 
 def trained(mean: tuple[float, ...], std: tuple[float, ...], answer: torch.nn.Module) -> Trained:

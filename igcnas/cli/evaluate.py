@@ -107,17 +107,16 @@ def run(arguments: argparse.Namespace) -> int:
     result: dict[str, Any] = {"path": str(trained.path), "form": trained.form, "data": data.name}
     kept: list[Kept] = []
     files: list[Path] = []
-    fitted_here = False
     for split in SPLITS if arguments.split == "both" else (arguments.split,):
         found = answers(trained, data, split, validation=share, seed=arguments.seed, workers=workers)
         if temperature is None and split == "validation":
-            temperature, fitted_here = fit_temperature(found.logits, found.labels), True
+            temperature = fit_temperature(found.logits, found.labels)
         one = evaluated(found, data.classes, split=split, temperature=temperature)
         kept.append(Kept(evaluation=one, mistakes=found.mistakes, network=network_digest(trained.path), data=data.name))
         result[split] = {**_scores(one), **as_json(kept[-1])}
         if out is not None:
             files += write(out, kept[-1], title=data.name)
-    result |= {"temperature": temperature, "temperature_fitted_here": fitted_here, "files": list(map(str, files))}
+    result |= {"temperature": temperature, "files": list(map(str, files))}
     if arguments.json:
         print(json.dumps(result))
         return 0
@@ -125,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     if normalised:
         print(f"images    normalised by {normalised}")
     for one_kept in kept:
-        _tell(one_kept, fitted_here=fitted_here and one_kept.evaluation.split == "validation")
+        _tell(one_kept)
     for file in files:
         print(f"wrote     {file}")
     return 0
@@ -174,7 +173,7 @@ def _scores(found: Evaluation) -> dict[str, Any]:
     return scores
 
 
-def _tell(kept: Kept, *, fitted_here: bool) -> None:
+def _tell(kept: Kept) -> None:
     """One split in words, with its worst classes."""
     from igcnas.results.evaluation.table import class_table, worst_classes
     from igcnas.results.evaluation.words import calibration_sentence, mistakes_sentence
@@ -188,7 +187,7 @@ def _tell(kept: Kept, *, fitted_here: bool) -> None:
     name, largest = found.largest
     always = f"answering {name!r} always would score {100 * largest.right / largest.images:.2f} %"
     print(f"classes    balanced accuracy {100 * found.balanced:.2f} % (mean recall); {always}")
-    print(f"shares     {calibration_sentence(found, fitted_here=fitted_here)}")
+    print(f"shares     {calibration_sentence(found)}")
     print(f"mistakes   {mistakes_sentence(kept)}")
     worst = worst_classes(found, _WORST)
     if len(found.classes) > len(worst):

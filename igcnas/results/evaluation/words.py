@@ -7,14 +7,16 @@ from igcnas.results.evaluation.writing import Kept
 from igcnas.units import counted
 
 
-def calibration_sentence(found: Evaluation, *, fitted_here: bool) -> str:
-    """How far shares are from frequencies. fitted_here: the temperature is of these images."""
+def calibration_sentence(found: Evaluation) -> str:
+    """How far shares are from frequencies. A temperature is always fitted on validation images."""
     first, *others = found.calibration
     text = f"expected calibration error {100 * first.error:.1f} points"
     if not others:
         return text
     (other,) = others
-    where = "fitted on these images, which flatters it" if fitted_here else "fitted on validation images"
+    where = (
+        "fitted on these images, which flatters it" if found.split == "validation" else "fitted on validation images"
+    )
     sure = "was too sure" if other.temperature > 1 else "was not sure enough"
     return f"{text}; {100 * other.error:.1f} with temperature {other.temperature:.3g} ({where}): the network {sure}"
 

@@ -15,30 +15,24 @@ SPLITS = ("test", "validation")
 class Answered:
     """The evaluation of one exported network on one split.
 
-    folder: of the network, within that of the study. current: whether it is of the network that is there now. fitted:
-    whether the network carries a temperature, so that none was fitted on the images of the evaluation.
+    folder: of the network, within that of the study. current: whether it is of the network that is there now.
     """
 
     folder: str
     kept: Kept
     current: bool
-    fitted: bool
 
 
 def answers_of(study: Study) -> tuple[Answered, ...]:
     """Every evaluation that was kept."""
-    from igcnas.network.exported import exported_in
-
     found = []
     for name in NETWORKS:
         place = study.folder / name
-        record = exported_in(place)
         for split in SPLITS:
             kept = read_kept(study.folder / KEPT / name, split)
             if kept is not None:
-                fitted = record is not None and record.temperature is not None
                 current = kept.network == _digest(place / "model.onnx")
-                found.append(Answered(folder=name, kept=kept, current=current, fitted=fitted))
+                found.append(Answered(folder=name, kept=kept, current=current))
     return tuple(found)
 
 

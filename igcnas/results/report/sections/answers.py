@@ -41,7 +41,7 @@ def answers_drawings(answers: Sequence[Answered]) -> list[Drawing]:
                 name=f"reliability-{name}",
                 caption="How often answers of a share are right, with 95 % intervals, and how many images have it. On "
                 "the dotted line a share is a probability.",
-                alt=calibration_sentence(found, fitted_here=_here(one)),
+                alt=calibration_sentence(found),
                 figure=reliability_figure(found, title=where),
             ),
             Drawing(
@@ -94,9 +94,5 @@ def _words(one: Answered) -> str:
         f"{where}: {percent:.2f} % right (95 % interval "
         f"{100 * low:.1f} to {100 * high:.1f}); mean recall of the classes {100 * found.balanced:.2f} %; to answer "
         f"{name} always would be right for {always:.1f} %. Its shares: "
-        f"{calibration_sentence(found, fitted_here=_here(one))}. Mistakes: {mistakes_sentence(one.kept)}."
+        f"{calibration_sentence(found)}. Mistakes: {mistakes_sentence(one.kept)}."
     )
-
-
-def _here(one: Answered) -> bool:
-    return one.kept.evaluation.split == "validation" and not one.fitted
