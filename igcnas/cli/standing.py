@@ -70,7 +70,8 @@ def standing_json(standing: Standing | None) -> dict[str, Any] | None:
 
 def export_lines(exports: Sequence[Tested]) -> list[str]:
     """What exports measured on the test split."""
-    return [f"test      {one.words()}: network {one.number}, as exported in {one.folder}/" for one in exports]
+    how = {True: "trained to the end", False: "as exported"}
+    return [f"test      {one.words()}: network {one.number}, {how[one.finished]} in {one.folder}/" for one in exports]
 
 
 def spared_lines(audit: SparedCount | None) -> list[str]:

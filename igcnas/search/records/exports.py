@@ -26,6 +26,11 @@ class Tested:
     images: int | None
     error: float | None
 
+    @property
+    def finished(self) -> bool:
+        """Whether it is the network as `igcnas finish` trained it, longer and on more images than the search."""
+        return self.folder.startswith("final")
+
     def words(self) -> str:
         """The accuracy with what it may be off."""
         if self.images is None:

@@ -92,7 +92,10 @@ def export_sentence(exports: Sequence[Tested]) -> str:
     """What exports measured on the test split; '' for none."""
     if not exports:
         return ""
-    said = words.listed([f"network {one.number}, exported in {one.folder}/, {one.words()}" for one in exports])
+    how = {True: "trained to the end", False: "exported"}
+    said = words.listed(
+        [f"network {one.number}, {how[one.finished]} in {one.folder}/, {one.words()}" for one in exports]
+    )
     return f"On the test split, which chose nothing here: {said}."
 
 
