@@ -133,6 +133,17 @@ def test_the_same_command_says_it_again_and_reads_the_test_split_no_more(finishe
     assert row["export"] == str(folder / "final")
 
 
+def test_evaluate_reads_the_test_split_of_it_and_says_so(finished, capsys):
+    (there,) = read_finished(finished / "finish-3") or []
+    for words in ([], ["--split", "both"]):
+        assert main(["evaluate", str(finished), "--json", *words]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["test"]["top1"] == pytest.approx(there.first)
+        assert "validation" not in found
+    assert main(["evaluate", str(finished), "--split", "validation"]) == 2
+    assert "trained on the validation images, too" in capsys.readouterr().err
+
+
 def test_status_names_it_with_its_accuracy(finished, capsys):
     assert main(["status", str(finished)]) == 0
     (there,) = read_finished(finished / "finish-3") or []

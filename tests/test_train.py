@@ -275,9 +275,10 @@ def test_training_on_all_images_has_no_validation_and_ends_with_the_last_weights
     assert found["chosen_by"] == "the last epoch"
     assert found["test"]["images"] == 359
     assert (tmp_path / "all/best.safetensors").read_bytes() == (tmp_path / "all/last.safetensors").read_bytes()
-    status, _, err = call(capsys, "evaluate", tmp_path / "all")
+    status, _, err = call(capsys, "evaluate", tmp_path / "all", "--split", "validation")
     assert status == 2
     assert "use --split test" in err
+    assert call(capsys, "evaluate", tmp_path / "all")[1].splitlines()[1].startswith("test ")
 
 
 @pytest.mark.parametrize(("seed", "exceeds"), [(9, True), (5, False)])

@@ -52,8 +52,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--split",
         choices=("validation", "test", "both"),
-        default="validation",
-        help="which images; each look at the test split makes it less of one (default: %(default)s)",
+        help="which images; each look at the test split makes it less of one (default: validation; of a network that "
+        "was trained on those, too, as by igcnas finish, test, which is then all of both)",
     )
     add_studies_dir(parser)
     parser.add_argument(
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.results.evaluation.writing import Kept, as_json, network_digest, write
     from igcnas.training.device import resolve_device
     from igcnas.training.recipes import short_settings
-    from igcnas.training.runs.evaluate import SPLITS, open_trained, open_weights
+    from igcnas.training.runs.evaluate import open_trained, open_weights
     from igcnas.training.stream import default_workers
 
     device = resolve_device(arguments.device)
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     result: dict[str, Any] = {"path": str(trained.path), "form": trained.form, "data": data.name}
     kept: list[Kept] = []
     files: list[Path] = []
-    for split in SPLITS if arguments.split == "both" else (arguments.split,):
+    for split in _splits(arguments.split, trained):
         found = answers(trained, data, split, validation=share, seed=arguments.seed, workers=workers)
         if temperature is None and split == "validation":
             temperature = fit_temperature(found.logits, found.labels)
@@ -128,6 +128,14 @@ def run(arguments: argparse.Namespace) -> int:
     for file in files:
         print(f"wrote     {file}")
     return 0
+
+
+def _splits(asked: str | None, trained: Trained) -> tuple[str, ...]:
+    """Those that are read: the test split alone of a network that was trained on its validation images."""
+    on_all = bool(trained.data) and trained.data.get("validation") is None
+    if asked == "both":
+        return ("test",) if on_all else ("validation", "test")
+    return (asked or ("test" if on_all else "validation"),)
 
 
 def _network_path(arguments: argparse.Namespace) -> Path:
