@@ -37,7 +37,7 @@ from igcnas.training.recipes import short_recipe
 from igcnas.training.runs.settings import RunDataSettings, RunSettings
 from igcnas.training.runs.weights import BEST, Checkpoint
 from igcnas.training.settings import TrainingSettings
-from igcnas.training.settling import settled_accuracy
+from igcnas.training.settling import settled_scores
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
@@ -102,7 +102,7 @@ def studies(tmp_path_factory) -> Path:
         study.add_trial(optuna.trial.create_trial(values=values, state=state, user_attrs=attributes))
         if name != "pruned":
             module = train(architecture, data, TRAINING).network
-            settled_accuracy(plan(architecture), module, data, 0.0)
+            settled_scores(plan(architecture), module, data)
             place = trial_folder(folder, NUMBER[name])
             place.mkdir(parents=True)
             write_weights(place / "weights.safetensors", module.state_dict(), {})
