@@ -1,4 +1,4 @@
-"""What pictures show: igcnas predict, and the class Network behind it."""
+"""What pictures show: igcnas predict, and the class ExportedNetwork behind it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from igcnas.cli import main
 from igcnas.errors import DataError, IgcnasError
 from igcnas.export.folder import export_network
-from igcnas.export.network import Network
+from igcnas.export.network import ExportedNetwork
 from igcnas.modules.build import build
 from igcnas.network.literature import family
 from igcnas.network.plan import plan
@@ -59,7 +59,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_pictures_are_read_alike_from_a_path_bytes_pil_and_arrays(folder: Path, pictures: Path) -> None:
-    network, path = Network.load(folder), pictures / "a.png"
+    network, path = ExportedNetwork.load(folder), pictures / "a.png"
     assert (network.classes, network.input_shape) == (CLASSES, (3, 16, 16))
     image = Image.open(path)
     several = [path, str(path), path.read_bytes(), image, np.asarray(image)]
@@ -75,7 +75,7 @@ def test_pictures_are_read_alike_from_a_path_bytes_pil_and_arrays(folder: Path, 
 
 def test_both_runtimes_and_bytes_and_floats_give_the_same_probabilities(folder: Path) -> None:
     images = np.random.default_rng(1).integers(0, 256, (70, 3, 16, 16), dtype=np.uint8)
-    by_onnx, by_torch = Network.load(folder), Network.load(folder, runtime="torch")
+    by_onnx, by_torch = ExportedNetwork.load(folder), ExportedNetwork.load(folder, runtime="torch")
     shares = by_onnx.probabilities(images)
     np.testing.assert_allclose(by_torch.probabilities(images), shares, atol=1e-5)
     np.testing.assert_allclose(by_onnx.probabilities(images / np.float32(255)), shares, atol=1e-6)
@@ -96,7 +96,7 @@ def test_both_runtimes_and_bytes_and_floats_give_the_same_probabilities(folder: 
 )
 def test_arrays_that_do_not_fit_are_refused_in_one_line(folder: Path, images: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message) as error:
-        Network.load(folder).logits(images)
+        ExportedNetwork.load(folder).logits(images)
     assert "\n" not in str(error.value)
 
 
@@ -107,7 +107,7 @@ def test_an_export_from_before_the_preparation_was_recorded_still_predicts(
     del record["input"]["preparation"], record["temperature"], record["opset"]
     (tmp_path / "architecture.json").write_text(json.dumps(record))
     (tmp_path / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
-    old, new = Network.load(tmp_path), Network.load(folder)
+    old, new = ExportedNetwork.load(tmp_path), ExportedNetwork.load(folder)
     assert old.preparation == new.preparation
     assert np.array_equal(
         old.logits(old.read(pictures / "a.png")[None]), new.logits(new.read(pictures / "a.png")[None])
@@ -116,10 +116,10 @@ def test_an_export_from_before_the_preparation_was_recorded_still_predicts(
 
 def test_a_folder_that_is_no_export_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IgcnasError, match="is no export"):
-        Network.load(tmp_path)
+        ExportedNetwork.load(tmp_path)
     (tmp_path / "architecture.json").write_text(family("resnet").build(depth=8).to_json())
     with pytest.raises(IgcnasError, match="does not name the classes"):
-        Network.load(tmp_path)
+        ExportedNetwork.load(tmp_path)
 
 
 def test_a_bad_picture_is_named_the_others_are_predicted_and_the_status_is_1(
@@ -130,7 +130,7 @@ def test_a_bad_picture_is_named_the_others_are_predicted_and_the_status_is_1(
     assert said.err == f"{pictures / 'bad.png'}: cannot be read (no picture, or of an unknown format)\n"
     lines = said.out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [str(pictures / "a.png"), str(pictures / "more" / "b.jpg")]
-    first = Network.load(folder).predict(pictures / "a.png", top=2)[0]
+    first = ExportedNetwork.load(folder).predict(pictures / "a.png", top=2)[0]
     shown = ", ".join(f"{label} {share:.2%}" for label, share in zip(first.classes, first.probabilities, strict=True))
     assert lines[0] == f"{pictures / 'a.png'}: {shown}"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from igcnas.export.network import Network, Runtime
+from igcnas.export.network import ExportedNetwork, Runtime
 
 
-def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None = None) -> Network:
+def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None = None) -> ExportedNetwork:
     """The network in the folder of an export, which answers pictures: `load(folder).predict(["photo.jpg"])`.
 
     Args:
@@ -19,4 +19,4 @@ def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None =
     Raises:
         IgcnasError: the folder is no export, or a file of it is damaged.
     """
-    return Network.load(folder, runtime=runtime, threads=threads)
+    return ExportedNetwork.load(folder, runtime=runtime, threads=threads)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from igcnas.export.network import Network as Exported
+    from igcnas.export.network import ExportedNetwork
     from igcnas.search.records import Network, TrialRecord
     from igcnas.search.repeating import Standing
 
@@ -109,7 +109,7 @@ class SearchedStudy:
 
         return export_of(self._study, number).folder
 
-    def finish(self, number: int | None = None, **options: Any) -> Exported:
+    def finish(self, number: int | None = None, **options: Any) -> ExportedNetwork:
         """Train the leader, or the network of this number, to the end on all data; the finished network.
 
         Args:

@@ -18,7 +18,7 @@ from igcnas.errors import IgcnasError
 if TYPE_CHECKING:
     import numpy as np
 
-    from igcnas.export.network import Network, Prediction
+    from igcnas.export.network import ExportedNetwork, Prediction
 
 EPILOG = """The exit status is 0 where every picture was read, and 1 where one was not: it is named on standard error,
 and the others are predicted.
@@ -77,9 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json and arguments.csv == _STDIN:
         raise IgcnasError("--json and --csv - both write to standard output; give --csv a file")
     from igcnas.data.picture import remarks
-    from igcnas.export.network import BATCH, Network
+    from igcnas.export.network import BATCH, ExportedNetwork
 
-    network = Network.load(network_folder(arguments.network, arguments.studies_dir), runtime=arguments.runtime)
+    network = ExportedNetwork.load(network_folder(arguments.network, arguments.studies_dir), runtime=arguments.runtime)
     names = _names(arguments.pictures)
     top = min(arguments.top, len(network.classes))
     out = _Output(arguments, top)
@@ -188,7 +188,7 @@ def _names(given: list[str]) -> list[str]:
     return names
 
 
-def _read(network: Network, names: list[str]) -> Iterator[_Read]:
+def _read(network: ExportedNetwork, names: list[str]) -> Iterator[_Read]:
     """The pixels of each picture, or why it has none, in order."""
     from igcnas.data.picture import BadPictureError
 
@@ -202,7 +202,7 @@ def _read(network: Network, names: list[str]) -> Iterator[_Read]:
         yield from pool.map(one, names)
 
 
-def _answers(network: Network, images: list[np.ndarray[Any, Any]], top: int) -> list[Prediction]:
+def _answers(network: ExportedNetwork, images: list[np.ndarray[Any, Any]], top: int) -> list[Prediction]:
     import numpy as np
 
     return network.ranked(network.probabilities(np.stack(images)), top) if images else []

@@ -1,4 +1,4 @@
-"""An exported network to use: `Network.load(folder).predict(pictures)`.
+"""An exported network to use: `ExportedNetwork.load(folder).predict(pictures)`.
 
 It runs by ONNX Runtime on model.onnx, or by torch on the model.py of the folder. Pictures go through the preparation
 that the export records; an export from before that was recorded takes the one that follows from its input and data,
@@ -43,7 +43,7 @@ class Prediction:
         return self.classes[0]
 
 
-class Network:
+class ExportedNetwork:
     """A trained network of an export.
 
     Attributes:
@@ -62,7 +62,7 @@ class Network:
         self._run = run
 
     @staticmethod
-    def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None = None) -> Network:
+    def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None = None) -> ExportedNetwork:
         """The network in the folder of an export.
 
         Args:
@@ -83,10 +83,11 @@ class Network:
         if runtime not in RUNTIMES:
             raise IgcnasError(f"runtime {runtime!r} is unknown; give 'onnx' or 'torch'")
         run = _by_onnx(place, threads) if runtime == "onnx" else _by_torch(place, threads)
-        return Network(place, record, run)
+        return ExportedNetwork(place, record, run)
 
     def __repr__(self) -> str:
-        return f"Network({str(self.folder)!r}: {self.input_shape} to {counted(len(self.classes), 'class', 'classes')})"
+        classes = counted(len(self.classes), "class", "classes")
+        return f"{type(self).__name__}({str(self.folder)!r}: {self.input_shape} to {classes})"
 
     def logits(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (n, classes) of images (n, channels, height, width): uint8, or float in [0, 1]; else DataError."""
