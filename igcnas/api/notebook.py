@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igcnas.search.callbacks import Callback
+from igcnas.search.settings import StudySettings
 from igcnas.units import duration, mega
 
 if TYPE_CHECKING:
+    from igcnas.network.budget import Budget
     from igcnas.search.records import TrialRecord
     from igcnas.search.study import Study
     from igcnas.training.engine import EpochReport
@@ -35,12 +37,12 @@ class LiveSearch(Callback):
         self._training: dict[int, tuple[TrialRecord, EpochReport | None]] = {}
         self._ended: list[TrialRecord] = []
         self._began, self._shown = time.monotonic(), -1.0
-        self._before = 0
         self._study = ""
+        self._budget: Budget | None = None
 
     def search_began(self, folder: Path) -> None:
         """Show an empty display."""
-        self._study = folder.name
+        self._study, self._budget = folder.name, StudySettings.read(folder).budget
         self._show()
 
     def trial_began(self, trial: TrialRecord) -> None:
@@ -68,8 +70,8 @@ class LiveSearch(Callback):
         """What is shown."""
         done = [one for one in self._ended if one.state in ("complete", "pruned") and not one.repeat]
         best = max(
-            (one for one in self._ended if one.state == "complete" and one.val_accuracy is not None),
-            key=lambda one: one.val_accuracy or 0.0,
+            (one for one in self._ended if one.val_accuracy is not None and self._keeps(one)),
+            key=lambda one: (one.val_accuracy or 0.0, -one.final_macs),
             default=None,
         )
         total = max(self._networks, len(done))
@@ -93,6 +95,10 @@ class LiveSearch(Callback):
         ]
         table = "<table><tr><th>trial</th><th>MFLOPs</th><th>accuracy, %</th><th>network</th></tr>" + "".join(rows)
         return "<br>".join(lines) + (table + "</table>" if rows else "")
+
+    def _keeps(self, trial: TrialRecord) -> bool:
+        """Whether it was trained to the end, and keeps the budget as it then is."""
+        return trial.state == "complete" and self._budget is not None and trial.within(self._budget)
 
     def _show(self, *, often: bool = True) -> None:
         now = time.monotonic()
