@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from igcnas.training.recipes import Recipe
+from igcnas.training.source import Source
 
 
 def balanced_weights(images: Sequence[int]) -> torch.Tensor:
@@ -29,9 +30,9 @@ def balanced_weights(images: Sequence[int]) -> torch.Tensor:
     return torch.where(present, weights, 0.0).float()
 
 
-def class_weights(recipe: Recipe, images: Sequence[int], device: torch.device) -> torch.Tensor | None:
-    """What the recipe weighs each class by; None where all images weigh the same."""
-    return balanced_weights(images).to(device) if recipe.class_weights == "balanced" else None
+def class_weights(recipe: Recipe, source: Source, device: torch.device) -> torch.Tensor | None:
+    """What the recipe weighs each class by; None where all images weigh the same, which no image is counted for."""
+    return balanced_weights(source.class_images()).to(device) if recipe.class_weights == "balanced" else None
 
 
 def cross_entropy(

@@ -129,7 +129,7 @@ class Engine:
         self.grouping_loss = GroupingLoss(self.network, network_plan, recipe.grouping)
         hang_dropout(self.network, network_plan, recipe)
         self.targets = Targets(recipe, source.num_classes, teacher)
-        self.class_weights = class_weights(recipe, source.class_images(), self.device)
+        self.class_weights = class_weights(recipe, source, self.device)
         self.draws = recipe.dropout > 0 or recipe.channel_dropout.share > 0 or bool(self.grouping_loss.modules)
         self.steps: Steps = make_steps(
             network_plan,
