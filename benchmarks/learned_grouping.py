@@ -53,7 +53,7 @@ def architecture(kind: Kind, variant: Variant, budget_macs: int) -> Architecture
     fit = widest(
         lambda n: (network if variant.refit else kind.network)(n * unit, sized.grouping(n * unit)),
         macs_budget(budget_macs),
-        limit=10_000,
+        most=10_000,
     )
     if fit is None:
         raise SystemExit(f"no network of {kind.name} costs {budget_macs} MACs or less; raise --budget-mflops")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ def tell(callback: igcnas.Callback, study: SearchedStudy, *, until: int | None =
             break
         callback.trial_ended(trial)
     callback.search_ended(study._study)
+
+
+def comes_to_hold(file: Path, text: bytes) -> bool:
+    """Whether a file that another process writes holds the text before long."""
+    end = time.monotonic() + 60
+    while text not in file.read_bytes():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def accuracies(trial: TrialRecord) -> list[float]:
@@ -90,9 +101,8 @@ def test_weights_and_biases_offline_writes_its_own_files_alone(study, tmp_path):
     files = sorted(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
     assert len(files) == len(study.trials)
     for trial, file in zip(study.trials, files, strict=True):
-        content = file.read_bytes()
         for text in (trial.architecture.id, "val_accuracy", "train_loss"):
-            assert text.encode() in content, text
+            assert comes_to_hold(file, text.encode()), text
 
 
 def test_a_tracker_that_is_not_installed_says_how_to_get_it(monkeypatch):
