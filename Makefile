@@ -16,8 +16,9 @@ TORCH_FREE := $(addprefix tests/test_,$(addsuffix .py,architecture baselines par
 search: .venv/ready  ## a real search on scikit-learn's handwritten digits
 	$(BIN)/python run_search.py --budget-mflops $(BUDGET_MFLOPS) $(ARGS)
 
+# A file of tests stays with one process: what its tests share is made once.
 test: .venv/ready-dev  ## all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-without-torch:  ## with the interpreter PYTHON as it is: the part of the tests that needs no torch
 	$(PYTHON) -m pytest $(TORCH_FREE)
@@ -35,7 +36,7 @@ check: .venv/ready-dev pins  ## format, lint, types, pins, tests: what a change 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 setup: .venv/ready
 
