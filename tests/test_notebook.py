@@ -29,7 +29,7 @@ def shown(cell: Any, kind: str) -> str:
 
 
 def test_the_search_shows_one_display_that_changes_and_no_lines(cells):
-    assert "6 of 6 networks" in shown(cells[0], "text/html")
+    assert "4 of 4 networks" in shown(cells[0], "text/html")
     assert not [output for output in cells[0].outputs if output.output_type == "stream" and output.name == "stdout"]
 
 
