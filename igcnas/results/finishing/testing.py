@@ -28,6 +28,7 @@ from igcnas.statistics.intervals import deviation, mean, paired_shares_interval
 from igcnas.system.files import read_back, write_text
 from igcnas.system.reading import parse_json
 from igcnas.training.preparing import set_epsilon
+from igcnas.training.recipes import recipe_for
 from igcnas.training.runs.weights import Checkpoint, loaded, read_state
 from igcnas.training.tensors import EVALUATION_BATCH
 
@@ -178,6 +179,7 @@ def _of_the_search(study: Study, member: Member) -> Checkpoint:
         classes=study.data.classes,
         epoch=record.epochs,
         data={},
+        epsilon=recipe_for(study.settings.training).norm.epsilon,
     )
 
 

@@ -132,6 +132,7 @@ class FinalistTraining(Training[Result]):
             classes=trainer.dataset.classes,
             epoch=len(engine.curve),
             data=trainer.setup.data.trained_on(validation=None, seed=self.settings.seed) | cut,
+            epsilon=self.whole_recipe().norm.epsilon,
         ).write(self.folder / f"{self.stem}.safetensors")
 
 
