@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.networks import searched
 from torch.nn import functional
 
 from igcnas.execution import make_program
@@ -21,8 +22,6 @@ from igcnas.execution.cpu.gather import gather
 from igcnas.execution.cpu.tiles import PIECE
 from igcnas.modules.build import build
 from igcnas.modules.layers import LEARNED, LearnedModule
-from igcnas.network.architecture import Architecture
-from igcnas.network.budget import macs_budget
 from igcnas.network.grouping import DynamicChannels
 from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.plan import Plan, plan
@@ -40,8 +39,7 @@ from igcnas.network.primitives import (
     Residual,
     Sequence,
 )
-from igcnas.search.proposals import Proposer, SpaceDomain
-from igcnas.search.space import known_spaces, load_space
+from igcnas.search.space import known_spaces
 from igcnas.system.folders import sources_hash
 from igcnas.training.augment import crop, padded
 from igcnas.training.flat import FlatSGD
@@ -242,22 +240,7 @@ class Compared:
         assert torch.allclose(fast[3].double(), eager[3].double(), rtol=1e-3, atol=1e-4)
 
 
-def _searched(name: str) -> list[Architecture]:
-    """Two networks of each block family of a space, drawn at random."""
-    domain = SpaceDomain(
-        space=load_space(name), input_shape=(1, 8, 8), num_classes=5, budget=macs_budget(150_000), fill=0.3
-    )
-    found: dict[str, list[Architecture]] = {}
-    for seed in range(12):
-        proposer = Proposer(
-            domain, budget=150_000, lowest_target=50_000, spread=False, sampler="random", seed=seed, images=100
-        )
-        for candidate in proposer.samples(6):
-            found.setdefault(candidate.network.family, []).append(candidate.network)
-    return [network for networks in found.values() for network in networks[:2]]
-
-
-SEARCHED = {f"{one.family}-{one.id}": one for name in known_spaces() for one in _searched(name)}
+SEARCHED = {f"{one.family}-{one.id}": one for name in known_spaces() for one in searched(name)}
 
 
 @pytest.mark.parametrize("name", SEARCHED)

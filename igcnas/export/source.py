@@ -334,7 +334,8 @@ def _(layer: primitives.Convolution, indent: int) -> list[str]:
     options = f", stride={layer.stride}" if layer.stride != 1 else ""
     options += f", padding={layer.kernel // 2}" if layer.kernel > 1 else ""
     options += f", groups={layer.groups}" if layer.groups != 1 else ""
-    return [f"{' ' * indent}nn.Conv2d({layer.in_channels}, {layer.out_channels}, {layer.kernel}{options}, bias=False)"]
+    options += "" if layer.bias else ", bias=False"
+    return [f"{' ' * indent}nn.Conv2d({layer.in_channels}, {layer.out_channels}, {layer.kernel}{options})"]
 
 
 @_lines.register
@@ -346,7 +347,8 @@ def _(layer: primitives.GatedConvolution, indent: int) -> list[str]:
 
 @_lines.register
 def _(layer: primitives.SplitConvolution, indent: int) -> list[str]:
-    return [f"{' ' * indent}SplitConv({list(layer.in_groups)}, {list(layer.out_groups)})"]
+    bias = ", bias=True" if layer.bias else ""
+    return [f"{' ' * indent}SplitConv({list(layer.in_groups)}, {list(layer.out_groups)}{bias})"]
 
 
 @_lines.register

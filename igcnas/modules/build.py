@@ -109,7 +109,7 @@ def _(layer: primitives.Convolution) -> nn.Module:
         stride=layer.stride,
         padding=layer.kernel // 2,
         groups=layer.groups,
-        bias=False,
+        bias=layer.bias,
     )
 
 
@@ -120,7 +120,7 @@ def _(layer: primitives.GatedConvolution) -> nn.Module:
 
 @_module.register
 def _(layer: primitives.SplitConvolution) -> nn.Module:
-    return SplitConv(list(layer.in_groups), list(layer.out_groups))
+    return SplitConv(list(layer.in_groups), list(layer.out_groups), layer.bias)
 
 
 @_module.register(primitives.Permutation)

@@ -48,7 +48,8 @@ def layer_cost(layer: Primitive) -> Cost:
         height, width = layer.out_size
         macs = area * layer.connections * height * width
         if layer.learned is None:
-            return Cost(macs - layer.skipped_macs, area * layer.connections)
+            biases = layer.out_channels if layer.bias else 0
+            return Cost(macs - layer.skipped_macs, area * layer.connections + biases, biases * height * width)
         extra = layer.learned.overhead(layer.in_channels, layer.out_channels, layer.context_channels)
         return Cost(macs + extra.macs, area * layer.kept_weights + extra.params, extra.bias_outputs)
     if isinstance(layer, GatedConvolution):
@@ -61,7 +62,8 @@ def layer_cost(layer: Primitive) -> Cost:
         weights, biases = layer.kept_inputs * layer.out_features, layer.out_features if layer.bias else 0
         return Cost(weights, weights + biases, biases)
     if isinstance(layer, SplitConvolution):
-        return Cost(layer.connections * layer.in_size[0] * layer.in_size[1], layer.connections)
+        pixels, biases = layer.in_size[0] * layer.in_size[1], layer.out_channels if layer.bias else 0
+        return Cost(layer.connections * pixels, layer.connections + biases, biases * pixels)
     return _FREE
 
 

@@ -26,11 +26,12 @@ def halve(size: Size, stride: int) -> Size:
 
 
 class Convolution(NamedTuple):
-    """A kernel x kernel convolution without bias; `learned` means that training decides which channels meet.
+    """A kernel x kernel convolution; `learned` means that training decides which channels meet.
 
     `context_channels`: where it decides for each image by a summary of the input of the enclosing Gated sequence, the
     channels of that input. `skipped_macs`: multiply-accumulates that an average image does not need, because no head
-    of the gated convolution behind it reads their outputs; only lowered plans have them.
+    of the gated convolution behind it reads their outputs; only lowered plans have them. `bias`: one number an output
+    is added; only plans in which norms are folded have it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Convolution(NamedTuple):
     learned: Learned | None = None
     context_channels: int = 0
     skipped_macs: int = 0
+    bias: bool = False
 
     @property
     def out_size(self) -> Size:
@@ -90,13 +92,14 @@ class SplitConvolution(NamedTuple):
     """A 1x1 group convolution whose groups differ in size: what unbalanced learned grouping becomes after training.
 
     Group g maps the next in_groups[g] input channels to the next out_groups[g] output channels. A group without inputs
-    gives zeros.
+    gives zeros, or its bias.
     """
 
     name: str
     in_groups: tuple[int, ...]
     out_groups: tuple[int, ...]
     in_size: Size
+    bias: bool = False
 
     @property
     def in_channels(self) -> int:

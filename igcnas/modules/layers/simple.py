@@ -117,9 +117,9 @@ class NormalizeInput(nn.Module):
 
 
 class SplitConv(nn.Module):
-    """1x1 group convolution with groups of different sizes; a group without inputs gives zeros."""
+    """1x1 group convolution with groups of different sizes; a group without inputs gives zeros, or its bias."""
 
-    def __init__(self, in_groups: list[int], out_groups: list[int]) -> None:
+    def __init__(self, in_groups: list[int], out_groups: list[int], bias: bool = False) -> None:
         super().__init__()
         self.in_groups = in_groups
         self.out_groups = out_groups
@@ -131,6 +131,7 @@ class SplitConv(nn.Module):
                 if inputs and outputs
             }
         )
+        self.bias = nn.Parameter(torch.zeros(sum(out_groups))) if bias else None
         # Of each convolution: its first input, how many, and the outputs without inputs that come before it.
         self.pieces: list[tuple[int, int, int]] = []
         start, zeros = 0, 0
@@ -153,4 +154,5 @@ class SplitConv(nn.Module):
             outputs.append(conv(x_BCHW[:, start : start + inputs]))
         if self.zeros:
             outputs.append(torch.zeros_like(x_BCHW[:, :1]).expand(-1, self.zeros, -1, -1))
-        return torch.cat(outputs, 1)
+        y_BCHW = torch.cat(outputs, 1)
+        return y_BCHW if self.bias is None else y_BCHW + self.bias[:, None, None]
