@@ -28,7 +28,9 @@ from igcnas.cli.progress.search import SearchProgress
 from igcnas.network.architecture import Architecture
 from igcnas.network.budget import macs_budget
 from igcnas.results.best import is_current
+from igcnas.search.costs import Costs
 from igcnas.search.folder import open_study
+from igcnas.search.objective import FRONT
 from igcnas.search.records import TrialRecord
 from igcnas.search.study import Study
 from igcnas.training.engine import EpochReport
@@ -539,8 +541,12 @@ def record(state: str = "complete", accuracy: float | None = 50.0) -> TrialRecor
     )
 
 
+def of_macs(most: int) -> Costs:
+    return Costs(macs_budget(most), FRONT)
+
+
 def test_a_line_shows_each_epoch_once_even_where_a_training_was_taken_up(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = SearchProgress(Clock(0, 2, 5.0, {}), None, macs_budget(10**6))
+    progress = SearchProgress(Clock(0, 2, 5.0, {}), None, of_macs(10**6))
     assert not progress.display.watched
     progress.started(record())
     for epoch, accuracy in ((1, 0.0), (2, 99.0), (1, 0.0), (2, 50.0)):
@@ -554,7 +560,7 @@ def test_a_line_shows_each_epoch_once_even_where_a_training_was_taken_up(capsys:
 
 
 def test_a_failed_network_has_a_line_and_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = SearchProgress(Clock(3, 5, 2.0, {}), None, macs_budget(10**6))
+    progress = SearchProgress(Clock(3, 5, 2.0, {}), None, of_macs(10**6))
     progress.started(record())
     progress.finished(record("failed", None))
     assert capsys.readouterr().out == "   3/5  network 0 failed: diverged\n"
@@ -563,7 +569,7 @@ def test_a_failed_network_has_a_line_and_does_not_count(capsys: pytest.CaptureFi
 def test_a_network_that_training_took_over_the_budget_is_marked_and_never_the_best(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    progress = SearchProgress(Clock(0, 2, 2.0, {}), None, macs_budget(10_000))
+    progress = SearchProgress(Clock(0, 2, 2.0, {}), None, of_macs(10_000))
     over = dataclasses.replace(record(), measured_macs=10_001)
     progress.started(over)
     progress.finished(over)
@@ -620,7 +626,7 @@ def test_time_left_is_shared_by_the_workers_and_less_what_is_done_of_the_trainin
 
 
 def test_lines_of_pruned_spared_and_repeated_networks_say_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = SearchProgress(Clock(0, 5, 2.0, {}, repeats=3), None, macs_budget(10**6))
+    progress = SearchProgress(Clock(0, 5, 2.0, {}, repeats=3), None, of_macs(10**6))
     for found, part in (
         (dataclasses.replace(record("pruned", 99.0), pruned_at=2), "  pruned after epoch 2  ("),
         (dataclasses.replace(record(), spared_at=1), "  to be pruned after epoch 1, finished to check, best so far  ("),

@@ -199,6 +199,7 @@ def candidate(probability: float, *, sd: float | None = 0.3) -> Candidate:
         name="",
         label="igcv3",
         cost=0.1,
+        costs="0.1 MFLOPs",
         macs=100_000,
         mean=97.0,
         sd=sd,

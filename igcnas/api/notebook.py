@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.search.callbacks import Callback
 from igcnas.search.settings import StudySettings
-from igcnas.units import duration, mega
+from igcnas.units import duration
 
 if TYPE_CHECKING:
-    from igcnas.network.budget import Budget
+    from igcnas.search.costs import Costs, ShownCost
     from igcnas.search.records import TrialRecord
     from igcnas.search.study import Study
     from igcnas.training.engine import EpochReport
@@ -38,11 +38,13 @@ class LiveSearch(Callback):
         self._ended: list[TrialRecord] = []
         self._began, self._shown = time.monotonic(), -1.0
         self._study = ""
-        self._budget: Budget | None = None
+        self._costs: Costs | None = None
+        self._measure = "accuracy"
 
     def search_began(self, folder: Path) -> None:
         """Show an empty display."""
-        self._study, self._budget = folder.name, StudySettings.read(folder).budget
+        settings = StudySettings.read(folder)
+        self._study, self._costs, self._measure = folder.name, settings.costs, settings.measure
         self._show()
 
     def trial_began(self, trial: TrialRecord) -> None:
@@ -79,26 +81,26 @@ class LiveSearch(Callback):
             f"<b>{escape(self._study)}</b> <progress max='{total}' value='{len(done)}'></progress> "
             f"{len(done)} of {total} networks in {duration(time.monotonic() - self._began)}"
         ]
-        if best is not None:
-            lines.append(
-                f"best so far: <b>{best.val_accuracy:.2f} %</b> at {mega(best.final_macs)} MFLOPs, {_name(best)}"
-            )
+        if best is not None and self._costs is not None:
+            lines.append(f"best so far: <b>{best.val_accuracy:.2f} %</b> at {self._costs.words(best)}, {_name(best)}")
         for trial, epoch in self._training.values():
             accuracy = (
                 "" if epoch is None else f", {epoch.val_accuracy:.1f} % after epoch {epoch.epoch} of {trial.epochs}"
             )
             lines.append(f"in training: {_name(trial)}{accuracy}")
+        costs: tuple[ShownCost, ...] = () if self._costs is None else self._costs.each
         rows = [
-            f"<tr><td>{one.number}</td><td>{mega(one.final_macs)}</td>"
+            f"<tr><td>{one.number}</td>{''.join(f'<td>{cost.shown(one)}</td>' for cost in costs)}"
             f"<td>{'failed' if one.val_accuracy is None else f'{one.val_accuracy:.2f}'}</td><td>{_name(one)}</td></tr>"
             for one in self._ended[: -_LAST - 1 : -1]
         ]
-        table = "<table><tr><th>trial</th><th>MFLOPs</th><th>accuracy, %</th><th>network</th></tr>" + "".join(rows)
+        heads = ("trial", *(cost.unit for cost in costs), f"{self._measure}, %", "network")
+        table = "<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>" + "".join(rows)
         return "<br>".join(lines) + (table + "</table>" if rows else "")
 
     def _keeps(self, trial: TrialRecord) -> bool:
         """Whether it was trained to the end, and keeps the budget as it then is."""
-        return trial.state == "complete" and self._budget is not None and trial.within(self._budget)
+        return trial.state == "complete" and self._costs is not None and trial.within(self._costs.budget)
 
     def _show(self, *, often: bool = True) -> None:
         now = time.monotonic()

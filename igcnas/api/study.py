@@ -14,7 +14,7 @@ from igcnas.api.words import parsed
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.search.study import Study
 from igcnas.system.files import write_text
-from igcnas.units import counted, mega
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -139,9 +139,8 @@ class SearchedStudy:
         )
         words = (
             f"<p><b>{escape(self.name)}</b>: trial {leader.number}, {escape(leader.architecture.title())}. "
-            f"{first.mean:.2f} % validation accuracy{spread}; {mega(leader.final_macs)} MFLOPs, "
-            f"{leader.final_params:,} parameters; the best of {standing.race.networks} with probability "
-            f"{standing.race.first.probability:.2f}.</p>"
+            f"{first.mean:.2f} % validation accuracy{spread}; {self._study.costs.words(leader)}; "
+            f"the best of {standing.race.networks} with probability {standing.race.first.probability:.2f}.</p>"
         )
         picture = io.BytesIO()
         self.plot().savefig(picture, format="png", dpi=90)

@@ -239,7 +239,7 @@ def _search(
             clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
-        shown = SearchProgress(clock, best(every, settings.budget), settings.budget, settings.measure)
+        shown = SearchProgress(clock, best(every, settings.budget), settings.costs, settings.measure)
         callbacks = getattr(arguments, "callbacks", ())
         devices = [slot.device for slot in slots]
         run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)

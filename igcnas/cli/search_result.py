@@ -71,7 +71,7 @@ def finish(
     audit = count_spared(study)
     for line in (
         *spared_lines(audit),
-        *standing_lines(leader, study.measure),
+        *standing_lines(leader, study.costs, study.measure),
         *balance_lines(settings.data, study.measure),
     ):
         print(line, flush=True)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from igcnas.cli.common import mega
 from igcnas.statistics.noise import seed_words
 from igcnas.units import counted
 
 if TYPE_CHECKING:
+    from igcnas.search.costs import Costs
     from igcnas.search.records import Network, Tested
     from igcnas.search.repeating import Standing
     from igcnas.search.spared import SparedCount
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-def standing_lines(standing: Standing, measure: str = "accuracy") -> list[str]:
+def standing_lines(standing: Standing, costs: Costs, measure: str = "accuracy") -> list[str]:
     """The best network, how sure that is, who else may be better, and how much of the best result was luck."""
     first, race = standing.first, standing.race
     record = first.record
     name = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
-    found = f"{_accuracy(first, measure)} at {mega(record.final_macs)} MFLOPs"
+    found = f"{_accuracy(first, measure)} at {costs.words(record)}"
     lines = [f"best      {found}: {name} (network {record.number})"]
     lines.append(f"          {record.architecture.title()}")
     if race.networks < 2:

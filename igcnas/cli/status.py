@@ -74,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     if front:
         print(indent(Table.of(_columns(study.objective, study.measure), front).text(), "  "))
     exports = export_lines(exports_of(folder))
-    leading = (*standing_lines(leader, study.measure), *balance_lines(settings.data, study.measure)) if leader else ()
+    leading = standing_lines(leader, study.costs, study.measure) if leader else []
+    leading += balance_lines(settings.data, study.measure) if leader else []
     for line in (*spared_lines(audit), *leading, *exports):
         print(line)
     for record in every:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from igcnas.errors import StudyError, unknown_name
 from igcnas.network.budget import Budget, budget_of
 from igcnas.search.additions import require_kinds
+from igcnas.search.costs import Costs
 from igcnas.search.objective import OBJECTIVES, Objective, objective_named
 from igcnas.search.tuning.record import Tuning
 from igcnas.statistics.noise import effective_images
@@ -219,6 +220,11 @@ class StudySettings:
         if self.training.metric != BALANCED:
             return self.data.validation_images
         return effective_images(self.data.class_images)
+
+    @property
+    def costs(self) -> Costs:
+        """What is said of the cost of a network."""
+        return Costs(self.budget, self.compares)
 
     @property
     def compares(self) -> Objective:

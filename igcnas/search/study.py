@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from igcnas.errors import StudyError
 from igcnas.network.budget import Budget
+from igcnas.search.costs import Costs
 from igcnas.search.folder import find_study, open_study, trial_folder
 from igcnas.search.objective import CostAxis, Objective
 from igcnas.search.records import Network, TrialRecord, champions, networks, records_of, trained
@@ -103,6 +104,11 @@ class Study:
     def axis(self) -> CostAxis:
         """How the cost of its front is shown."""
         return self.objective.axis
+
+    @property
+    def costs(self) -> Costs:
+        """What is said of the cost of a network."""
+        return self.settings.costs
 
     @property
     def measure(self) -> str:

@@ -6,13 +6,12 @@ import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from igcnas.cli.common import mega
 from igcnas.cli.progress.clock import Clock
 from igcnas.cli.progress.display import Display, Shown, sparkline
 from igcnas.units import counted
 
 if TYPE_CHECKING:
-    from igcnas.network.budget import Budget
+    from igcnas.search.costs import Costs
     from igcnas.search.records import TrialRecord
     from igcnas.training.engine import EpochReport
 
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 class SearchProgress(AbstractContextManager["SearchProgress"]):
     """The search's Progress. curves: of those in training."""
 
-    def __init__(self, clock: Clock, best: TrialRecord | None, budget: Budget, measure: str = "accuracy") -> None:
+    def __init__(self, clock: Clock, best: TrialRecord | None, costs: Costs, measure: str = "accuracy") -> None:
         self.unit = "%" if measure == "accuracy" else f"% {measure}"
-        self.clock, self.best, self.budget = clock, best, budget
+        self.clock, self.best, self.costs = clock, best, costs
         self.training: dict[int, TrialRecord] = {}
         self.curves: dict[int, list[float]] = {}
         self.display = Display(sys.stdout, self._shown)
@@ -52,7 +51,7 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
     def finished(self, record: TrialRecord) -> None:
         """Print the network and what is left."""
         self.clock.finished(record)
-        if record.state == "complete" and record.repeat == 0 and record.within(self.budget):
+        if record.state == "complete" and record.repeat == 0 and record.within(self.costs.budget):
             assert record.val_accuracy is not None
             if self.best is None or record.val_accuracy > (self.best.val_accuracy or 0.0):
                 self.best = record
@@ -66,7 +65,7 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
         if record.state == "failed":
             return f"{head}  network {record.number} failed: {record.reason}"
         return (
-            f"{head}  {mega(record.final_macs):>7} MFLOPs  {record.val_accuracy:6.2f} {self.unit}  "
+            f"{head}  {self.costs.words(record):>14}  {record.val_accuracy:6.2f} {self.unit}  "
             f"{record.seconds:5.1f} s  {sparkline(list(record.accuracies))}  {_name(record)}{self._mark(record)}  "
             f"({self.clock.left()} left)"
         )
@@ -74,8 +73,8 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
     def _mark(self, record: TrialRecord) -> str:
         if record.state == "pruned":
             return f"  pruned after epoch {record.pruned_at}"
-        if not record.within(self.budget):
-            return f"  OVER BUDGET: {mega(record.macs)} MFLOPs expected"
+        if not record.within(self.costs.budget):
+            return f"  OVER BUDGET: {self.costs.planned_words(record)} expected"
         if record.spared_at is not None:
             return f"  to be pruned after epoch {record.spared_at}, finished to check" + (
                 ", best so far" if self.best is record else ""
@@ -90,16 +89,14 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
         best: tuple[str, ...] = ()
         if self.best is not None:
             label = self.best.baseline or self.best.architecture.label()
-            best = (
-                f"best      {self.best.val_accuracy:.2f} {self.unit}  {mega(self.best.final_macs)} MFLOPs  {label}",
-            )
+            best = (f"best      {self.best.val_accuracy:.2f} {self.unit}  {self.costs.words(self.best)}  {label}",)
         running = []
         for number, record in list(self.training.items()):  # this runs in a thread of the display
             curve = self.curves.get(number, [])
             accuracy = f"{curve[-1]:.1f} %" if curve else "starting"
             running.append(
                 f"training  {sparkline(curve)} {accuracy}  epoch {len(curve)}/{record.epochs}  "
-                f"{mega(record.macs)} MFLOPs  {_name(record)}"
+                f"{self.costs.planned_words(record)}  {_name(record)}"
             )
         return Shown(done=self.clock.done, total=self.clock.total, words=words, lines=best, running=tuple(running))
 

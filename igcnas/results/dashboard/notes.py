@@ -64,7 +64,7 @@ def study_note(study: Study) -> str:
     front = [
         (
             str(one.record.number),
-            f"{one.record.final_macs / 1e6:.3g}",
+            *(cost.shown(one.record) for cost in study.costs.each),
             f"{one.mean:.2f}",
             "-" if one.sd is None else f"{one.sd:.2f}",
             str(one.n),
@@ -74,7 +74,9 @@ def study_note(study: Study) -> str:
     ]
     if front:
         lines += ["**The front**, by the mean over seeds:"]
-        lines.append(_table(("number", "MFLOPs", "mean, %", "sd", "n", "network"), front))
+        lines.append(
+            _table(("number", *(cost.unit for cost in study.costs.each), "mean, %", "sd", "n", "network"), front)
+        )
     lines.append(
         "This page only looks at the study: nothing can be changed or deleted here. The front below is as of now; "
         "figures of `igcnas importance` and `igcnas audit` are as those commands left them."

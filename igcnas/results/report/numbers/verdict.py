@@ -37,12 +37,16 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A network that may be the best: what was measured, and what follows from all trainings of the study."""
+    """A network that may be the best: what was measured, and what follows from all trainings of the study.
+
+    cost: what the study compares at, in the units of its axis. costs: all that it limits or compares, in words.
+    """
 
     number: int
     name: str
     label: str
     cost: float
+    costs: str
     macs: int
     mean: float
     sd: float | None
@@ -119,6 +123,7 @@ def _candidate(study: Study, network: Network, contender: Contender) -> Candidat
         name=record.baseline or "",
         label=record.architecture.label(),
         cost=study.cost(record),
+        costs=study.costs.words(record),
         macs=record.final_macs,
         mean=network.mean,
         sd=network.sd,

@@ -37,10 +37,7 @@ def verdict_words(verdict: Verdict | None, state: State) -> str:
         else f"the mean of {counted(first.n, 'training')} with different seeds (sd {first.sd:.2f})"
     )
     who = f"{first.name}, a baseline" if first.name else f"network {first.number}"
-    found = (
-        f"It costs {mega(first.macs)} MFLOPs and reaches {first.mean:.2f} % validation accuracy, {spread}. It is "
-        f"{first.label}."
-    )
+    found = f"It costs {first.costs} and reaches {first.mean:.2f} % validation accuracy, {spread}. It is {first.label}."
     if verdict.contenders == 1:
         return f"Only one network that keeps the budget was trained, {who}, so there is nothing to choose from. {found}"
     sure = f"the best of the {verdict.contenders} trained networks with probability {_probability(first)}"
