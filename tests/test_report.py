@@ -36,26 +36,30 @@ from igcnas.results.figures import compute_front
 from igcnas.results.report import compose
 from igcnas.results.report.composing import composition
 from igcnas.results.report.figure import Drawing
-from igcnas.results.report.numbers import Numbers, matters, measure
-from igcnas.results.report.numbers.chance import (
+from igcnas.results.report.numbers import Numbers, importance, measure
+from igcnas.results.report.numbers.baselines import compare_baselines
+from igcnas.results.report.numbers.checks import checks_of
+from igcnas.results.report.numbers.history import history_of
+from igcnas.results.report.numbers.importance import importance_of
+from igcnas.results.report.numbers.networks import facts_of, front_section
+from igcnas.results.report.numbers.provenance import command_of, fingerprint, structures
+from igcnas.results.report.numbers.random_search import (
     LEAST,
     RANDOM,
-    Chance,
+    RandomSearch,
     against,
     compare_random,
     expected_maximum,
     score_searched,
 )
-from igcnas.results.report.numbers.history import history_of
-from igcnas.results.report.numbers.known import compare_known
-from igcnas.results.report.numbers.matters import importance_of
-from igcnas.results.report.numbers.networks import facts_of, front_section
-from igcnas.results.report.numbers.provenance import command_of, fingerprint, structures
 from igcnas.results.report.numbers.spending import PURPOSES, open_seconds, purpose_of, spending_of
-from igcnas.results.report.numbers.trust import trust_of
 from igcnas.results.report.numbers.verdict import CLEAR, Candidate, State, Verdict, state_of, verdict_of
-from igcnas.results.report.sections.chance import chance_drawings, chance_section, draw_chance
-from igcnas.results.report.sections.known import known_sentence
+from igcnas.results.report.sections.baselines import baselines_sentence
+from igcnas.results.report.sections.random_search import (
+    draw_random_search,
+    random_search_drawings,
+    random_search_section,
+)
 from igcnas.results.report.sections.spending import spending_section
 from igcnas.results.report.sections.summary import verdict_words
 from igcnas.results.report.words import tied
@@ -274,7 +278,7 @@ def test_networks_stand_where_the_figure_has_them(source, numbers):
     searched = [(one.cost, one.accuracy) for one in complete if one.kind == "searched"]
     assert sorted(searched) == sorted(point for points in figure.searched.values() for point in points)
     assert {one.block for one in complete if one.kind == "searched"} == figure.searched.keys()
-    known = [(one.name, one.cost, one.accuracy) for one in complete if one.kind == "known"]
+    known = [(one.name, one.cost, one.accuracy) for one in complete if one.kind == "baseline"]
     assert known == figure.baselines
     assert [(one.cost, one.accuracy) for one in numbers.networks if one.state == "pruned"] == figure.pruned
     line = sorted((one for one in complete if one.on_front), key=lambda one: one.cost)
@@ -300,7 +304,7 @@ def test_choices_are_in_words_and_known_networks_have_none(numbers):
     searched = next(one for one in numbers.networks if one.kind == "searched")
     assert {"block type", "blocks in stage 1", "growth of the width from stage to stage"} <= searched.choices.keys()
     assert searched.choices["block type"] == searched.architecture.family
-    assert all(one.choices == {} for one in numbers.networks if one.kind == "known")
+    assert all(one.choices == {} for one in numbers.networks if one.kind == "baseline")
 
 
 def test_the_table_of_the_front_has_a_column_for_a_cost_of_its_own(monkeypatch):
@@ -339,7 +343,7 @@ def known_study() -> list[TrialRecord]:
 
 
 def test_a_known_network_is_set_beside_the_best_searched_one_that_costs_no_more():
-    big, small = compare_known(source_of(known_study()))
+    big, small = compare_baselines(source_of(known_study()))
     assert (big.name, big.accuracy, big.macs, big.n) == ("ResNet-20", 95.0, 50_000, 1)
     assert big.rival is not None
     assert (big.rival.number, big.rival.accuracy, big.rival.n) == (3, 97.0, 3)
@@ -353,13 +357,13 @@ def test_a_known_network_is_set_beside_the_best_searched_one_that_costs_no_more(
 
 def test_where_only_accuracy_counts_whatever_keeps_the_budget_is_a_rival():
     every = [record(0, 90, 70.0, baseline="ResNet-20"), record(1, 95, 90.0), record(2, 80, 60.0)]
-    (front,) = compare_known(source_of(every))
-    (alone,) = compare_known(source_of(every, objective="accuracy"))
+    (front,) = compare_baselines(source_of(every))
+    (alone,) = compare_baselines(source_of(every, objective="accuracy"))
     assert (front.rival.number, alone.rival.number) == (2, 1)
-    words = known_sentence((front,), source_of(every))
+    words = baselines_sentence((front,), source_of(every))
     assert words.startswith("At equal or fewer MACs, the search has found no network that is shown to be better")
     assert "Still better than what the search has found: network 2 (60.00 %" in words
-    words = known_sentence((alone,), source_of(every, objective="accuracy"))
+    words = baselines_sentence((alone,), source_of(every, objective="accuracy"))
     assert words.startswith("Within the budget, the search has found a better network than the one baseline")
     assert "network 1 (90.00 %) against ResNet-20 of 9e-05 MFLOPs (70.00 %) +20.00 points (+1" in words
 
@@ -370,7 +374,7 @@ def test_the_summary_says_what_was_won_against_each_known_network():
     dear = record(4, 50_000, 95.0, baseline="Dear")
     best = record(5, 10_000, 95.2)
     found = source_of([*known, dear, best])
-    (words,) = [known_sentence(compare_known(found), found)]
+    (words,) = [baselines_sentence(compare_baselines(found), found)]
     assert words.startswith(
         "At equal or fewer MACs, the search has found a better network than 4 of the 5 baselines that were "
         "trained alike: network 5 (95.20 %) against Plain-0 of 0.01 MFLOPs (85.00 %) +10.20 points (+"
@@ -381,13 +385,13 @@ def test_the_summary_says_what_was_won_against_each_known_network():
         "(95.00 %) +0.20 points (-"
     ) in words
     assert words.count("Plain") == 4
-    assert [one.verdict for one in compare_known(found)] == ["open", "beaten", "beaten", "beaten", "beaten"]
+    assert [one.verdict for one in compare_baselines(found)] == ["open", "beaten", "beaten", "beaten", "beaten"]
 
 
 def test_of_many_known_networks_the_rest_is_told_by_its_range():
     known = [record(n, 10_000, 80.0 - n, baseline=f"Plain-{n}") for n in range(9)]
     found = source_of([*known, record(9, 9_000, 95.0)])
-    words = known_sentence(compare_known(found), found)
+    words = baselines_sentence(compare_baselines(found), found)
     assert words.startswith(
         "At equal or fewer MACs, the search has found a better network than each of the 9 baselines"
     )
@@ -398,12 +402,12 @@ def test_a_known_network_that_nothing_searched_is_as_cheap_as_is_named():
     found = source_of(
         [record(0, 1_000, 60.0, baseline="Tiny"), record(1, 9_000, 50.0, baseline="Low"), record(2, 9_000, 90.0)]
     )
-    assert "Nothing as cheap was searched as Tiny (0.001 MFLOPs)" in known_sentence(compare_known(found), found)
-    assert known_sentence((), found) == ""
+    assert "Nothing as cheap was searched as Tiny (0.001 MFLOPs)" in baselines_sentence(compare_baselines(found), found)
+    assert baselines_sentence((), found) == ""
 
 
 def test_nothing_reaches_a_known_network_that_is_better_than_all():
-    found = compare_known(source_of([record(0, 100, 99.0, baseline="ResNet-20"), record(1, 90, 80.0)]))
+    found = compare_baselines(source_of([record(0, 100, 99.0, baseline="ResNet-20"), record(1, 90, 80.0)]))
     assert (found[0].reached_by, found[0].times) == (None, None)
     assert found[0].rival is not None
     assert found[0].rival.fewer_errors == pytest.approx(-1900.0)
@@ -415,12 +419,12 @@ def test_nothing_reaches_a_known_network_that_is_better_than_all():
 def test_random_networks_are_those_whose_record_says_so(source, numbers):
     scored = {one.number: score for one, score in score_searched(source)}
     drawn = {one.number for one in source.records if one.origin == RANDOM and one.number in scored}
-    found = numbers.chance.comparison
+    found = numbers.random_search.comparison
     assert found is not None
     assert sorted(found.random.scores) == sorted(scored[number] for number in drawn)
     assert found.later.n == len(scored) - len(drawn)
-    assert numbers.chance.unknown == 0
-    assert numbers.chance.pruned == sum(one.state == "pruned" for one in source.records if one.searched)
+    assert numbers.random_search.unknown == 0
+    assert numbers.random_search.pruned == sum(one.state == "pruned" for one in source.records if one.searched)
 
 
 def test_a_pruned_network_is_scored_beside_the_known_ones_at_its_epoch(source):
@@ -466,9 +470,9 @@ def test_a_comparison_with_random_draws_is_by_its_definitions(random_scores, lat
 def test_of_equal_scores_nothing_is_shown():
     found = against([(n, 0.5) for n in range(3)], [(n, 0.5) for n in range(4)])
     assert (found.p, found.p_ranks, found.above) == (1.0, 1.0, 0)
-    chance = Chance(random=found.random, comparison=found, unknown=0, later=4, pruned=0)
-    drawings = chance_drawings(source_of([]), chance)
-    section = chance_section(source_of([]), chance, drawings)
+    chance = RandomSearch(random=found.random, comparison=found, unknown=0, later=4, pruned=0)
+    drawings = random_search_drawings(source_of([]), chance)
+    section = random_search_section(source_of([]), chance, drawings)
     assert "interval: unknown" in section.paragraphs[1]
     shown = [*section.paragraphs, *(cell for table in section.tables for row in table.cells() for cell in row)]
     assert not any(word in " ".join(shown) for word in ("inf", "nan"))
@@ -535,7 +539,14 @@ def test_every_training_that_ended_was_for_one_purpose_and_shares_add_up(source,
     assert sum(one.trainings for one in spending.purposes) == len(ended)
     assert sum(one.share for one in spending.purposes) == pytest.approx(1.0)
     assert sum(one.seconds for one in spending.purposes) == pytest.approx(spending.seconds)
-    assert {one.key for one in spending.purposes} >= {"searched", "known", "repeat", "pruned", "over budget", "failed"}
+    assert {one.key for one in spending.purposes} >= {
+        "searched",
+        "baseline",
+        "repeat",
+        "pruned",
+        "over budget",
+        "failed",
+    }
     assert spending.wasted == pytest.approx(
         sum(one.seconds for one in spending.purposes if one.key in ("failed", "over budget"))
     )
@@ -600,7 +611,7 @@ def test_an_analysis_is_made_once_for_the_same_networks(tmp_path, monkeypatch):
     source = Study.read(folder)
     report = analyse(samples_of(source), resamplings=2, judged=1)
     made_of: list[int] = []
-    monkeypatch.setattr(matters, "analyse", lambda samples: made_of.append(len(samples)) or report)
+    monkeypatch.setattr(importance, "analyse", lambda samples: made_of.append(len(samples)) or report)
     first, again = (importance_of(Study.read(folder)) for _ in range(2))
     assert len(made_of) == 1
     assert repr(again) == repr(first)  # NaN is not equal to itself
@@ -611,7 +622,7 @@ def test_an_analysis_is_made_once_for_the_same_networks(tmp_path, monkeypatch):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"digest": "of other networks"}))
     importance_of(Study.read(folder))
     assert len(made_of) == 3
-    monkeypatch.setattr(matters, "MADE", 20)
+    monkeypatch.setattr(importance, "MADE", 20)
     assert repr(importance_of(Study.read(folder))) == repr(first)  # also of a large study, as it was kept
     path.unlink()
     found = importance_of(Study.read(folder))
@@ -675,7 +686,7 @@ def test_what_is_damaged_is_named_and_the_rest_is_read(tmp_path, source):
     for name in ("audit-18", "retrain-36"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "settings.json").write_text("{")
-    found = trust_of(dataclasses.replace(source, folder=tmp_path))
+    found = checks_of(dataclasses.replace(source, folder=tmp_path))
     assert [audit.folder.name for audit in found.audits] == ["audit-90"]
     assert len(found.damaged) == 2
     assert "audit-18" in found.damaged[0]
@@ -696,7 +707,7 @@ def test_a_retraining_is_read_back_with_its_readings_of_the_test_split(tmp_path,
         identity = {"architecture_id": "", "training_seed": training.seed}
         result = result_of(training.finalist, training.repeat, 350)
         (folder / f"{training.stem}.json").write_text(json.dumps(identity | result.to_dict()))
-    (found,) = trust_of(dataclasses.replace(source, folder=tmp_path)).retrainings
+    (found,) = checks_of(dataclasses.replace(source, folder=tmp_path)).retrainings
     assert (found.done, found.planned) == (3, 4)
     assert found.tests is not None
     assert found.tests.test_readings == 3
@@ -831,7 +842,7 @@ def figure() -> Any:
 
     drawn = new_figure(5, 2)
     scores = list(enumerate(np.random.default_rng(0).normal(size=9)))
-    draw_chance(against(scores, scores), drawn.add_subplot())
+    draw_random_search(against(scores, scores), drawn.add_subplot())
     return drawn
 
 

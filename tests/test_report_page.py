@@ -620,7 +620,7 @@ def test_the_table_sorts_by_any_column_and_its_numbers_lead_to_the_panel(show: O
 
 def test_a_network_that_a_section_names_can_be_seen_closely(show: Open):
     page = show()
-    link = page.locator("#s-known td a")
+    link = page.locator("#s-baselines td a")
     assert link.all_inner_texts() == ["1"]
     for _ in range(2):  # also if it is the one that is shown
         link.click()
@@ -756,4 +756,4 @@ def test_a_name_that_is_html_is_shown_and_never_run(show: Open, text: str):
 def test_a_page_of_no_networks_opens_without_a_complaint(show: Open):
     page = show(report_of([]))
     assert page.locator("#front").count() == 0
-    assert page.locator("#s-known table").is_visible()
+    assert page.locator("#s-baselines table").is_visible()

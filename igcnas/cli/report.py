@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compose; write; print the paths and the verdict."""
     from igcnas.results.plain import plain
     from igcnas.results.report.composing import composition, write_figures
-    from igcnas.results.report.numbers.matters import takes_time
+    from igcnas.results.report.numbers.importance import takes_time
     from igcnas.results.report.page import render
     from igcnas.search.study import Study
     from igcnas.system.files import write_text

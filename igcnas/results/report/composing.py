@@ -12,15 +12,15 @@ from igcnas.errors import StudyError
 from igcnas.results.report.content import Axis, Report, Section
 from igcnas.results.report.figure import Drawing
 from igcnas.results.report.numbers import Numbers, measure
-from igcnas.results.report.numbers.matters import importance_drawings, importance_section
+from igcnas.results.report.numbers.checks import checks_sentence
+from igcnas.results.report.numbers.importance import importance_drawings, importance_section
 from igcnas.results.report.numbers.networks import front_section
-from igcnas.results.report.numbers.trust import trust_sentence
 from igcnas.results.report.sections.answers import answers_drawings, answers_section
 from igcnas.results.report.sections.audits import audit_drawings, audit_section
-from igcnas.results.report.sections.chance import chance_drawings, chance_section
+from igcnas.results.report.sections.baselines import baselines_section
 from igcnas.results.report.sections.history import history_drawings, history_section
-from igcnas.results.report.sections.known import known_section
 from igcnas.results.report.sections.provenance import provenance_section
+from igcnas.results.report.sections.random_search import random_search_drawings, random_search_section
 from igcnas.results.report.sections.retrainings import retraining_drawings, retraining_section
 from igcnas.results.report.sections.spending import spending_section
 from igcnas.results.report.sections.summary import candidates_sections, summary
@@ -46,20 +46,20 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
             f"{study.command('status {}')}"
         )
     found = measure(study, importance=importance)
-    chance = chance_drawings(study, found.chance)
-    matters = importance_drawings(study, found.importance)
-    audits = audit_drawings(study, found.trust)
-    retrainings = retraining_drawings(study, found.trust)
+    random = random_search_drawings(study, found.random_search)
+    importances = importance_drawings(study, found.importance)
+    audits = audit_drawings(study, found.checks)
+    retrainings = retraining_drawings(study, found.checks)
     answers = answers_drawings(found.answers)
     history = history_drawings(study, found.history)
     sections = (
         *candidates_sections(study, found.verdict, found.state),
         front_section(study, found.networks),
-        known_section(study, found.known),
-        chance_section(study, found.chance, chance),
-        importance_section(study, found.importance, matters),
-        audit_section(study, found.trust, audits),
-        retraining_section(study, found.trust, retrainings, found.tested),
+        baselines_section(study, found.baselines),
+        random_search_section(study, found.random_search, random),
+        importance_section(study, found.importance, importances),
+        audit_section(study, found.checks, audits),
+        retraining_section(study, found.checks, retrainings, found.tested),
         answers_section(study, found.answers, answers),
         history_section(study, found.history, history),
         spending_section(found.spending, found.spared),
@@ -69,9 +69,9 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
         study,
         found.verdict,
         found.state,
-        found.known,
-        found.chance,
-        trust=trust_sentence(found.trust),
+        found.baselines,
+        found.random_search,
+        checks=checks_sentence(found.checks),
         exports=found.tested,
     )
     axis, budget = study.axis, study.budget.get(study.axis.limit)
@@ -89,7 +89,7 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
         study=study.reference,
         first=None if found.verdict is None else found.verdict.first.number,
     )
-    drawings = (_front(study), *chance, *matters, *audits, *retrainings, *answers, *history)
+    drawings = (_front(study), *random, *importances, *audits, *retrainings, *answers, *history)
     return Composition(report=report, numbers=found, drawings=drawings)
 
 

@@ -39,7 +39,7 @@ class Section:
 class NetworkFacts:
     """One network of the study with all its trainings.
 
-    state: 'complete', 'pruned' (accuracy: that of its last epoch). kind: 'known' (name: what it is called) or
+    state: 'complete', 'pruned' (accuracy: that of its last epoch). kind: 'baseline' (name: what it is called) or
     'searched'. block: its block type, as in the legend. error: half the bar on the front, else None. curves: one for
     each training, of (epoch, training loss, accuracy). choices: searched values, in words. position, names and order as
     the figure of the front has them: cost in the units of its axis.

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from igcnas.results.importance import Report as Importance
 from igcnas.results.report.content import NetworkFacts
 from igcnas.results.report.numbers.answers import Answered, answers_of
-from igcnas.results.report.numbers.chance import Chance, compare_random
+from igcnas.results.report.numbers.baselines import BaselineFacts, compare_baselines
+from igcnas.results.report.numbers.checks import Checks, checks_of
 from igcnas.results.report.numbers.history import History, history_of
-from igcnas.results.report.numbers.known import KnownNetwork, compare_known
-from igcnas.results.report.numbers.matters import importance_of
+from igcnas.results.report.numbers.importance import importance_of
 from igcnas.results.report.numbers.networks import facts_of
 from igcnas.results.report.numbers.provenance import Provenance, provenance_of
+from igcnas.results.report.numbers.random_search import RandomSearch, compare_random
 from igcnas.results.report.numbers.spending import Spending, spending_of
-from igcnas.results.report.numbers.trust import Trust, trust_of
 from igcnas.results.report.numbers.verdict import State, Verdict, state_of, verdict_of
 from igcnas.search.records import Tested, exports_of
 from igcnas.search.spared import SparedCount, count_spared
@@ -31,10 +31,10 @@ class Numbers:
     state: State
     verdict: Verdict | None
     networks: tuple[NetworkFacts, ...]
-    known: tuple[KnownNetwork, ...]
-    chance: Chance
+    baselines: tuple[BaselineFacts, ...]
+    random_search: RandomSearch
     importance: Importance | str | None
-    trust: Trust
+    checks: Checks
     history: History
     spending: Spending
     spared: SparedCount | None
@@ -45,19 +45,19 @@ class Numbers:
 
 def measure(study: Study, *, importance: bool = True) -> Numbers:
     """Everything that a report says, as numbers."""
-    trust = trust_of(study)
+    checks = checks_of(study)
     return Numbers(
         state=state_of(study),
         verdict=verdict_of(study),
         networks=facts_of(study),
-        known=compare_known(study),
-        chance=compare_random(study),
+        baselines=compare_baselines(study),
+        random_search=compare_random(study),
         importance=importance_of(study) if importance else None,
-        trust=trust,
+        checks=checks,
         history=history_of(study),
         spending=spending_of(study),
         spared=count_spared(study),
-        provenance=provenance_of(study, trust),
+        provenance=provenance_of(study, checks),
         tested=exports_of(study.folder),
         answers=answers_of(study),
     )

@@ -23,8 +23,8 @@ from igcnas.statistics.pareto import hypervolume, pareto_front
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """After one more network. networks: so far, pruned ones included. seconds: since the first training began, by the
-    clock; None where the journal does not tell. kind: 'known', 'random', 'proposed', or 'searched' where its origin is
-    not recorded. accuracy: of its first training; None for one that was pruned or is over the budget.
+    clock; None where the journal does not tell. kind: 'baseline', 'random', 'proposed', or 'searched' where its origin
+    is not recorded. accuracy: of its first training; None for one that was pruned or is over the budget.
 
     best: the highest accuracy so far within the budget, None before any. hypervolume: of the front so far; None where
     all networks are at the budget.
@@ -124,7 +124,7 @@ def _ended(study: Study) -> list[TrialRecord]:
 
 def _kind(study: Study, record: TrialRecord) -> str:
     if record.baseline is not None:
-        return "known"
+        return "baseline"
     if study.settings.sampler == "random" or record.origin == "random":
         return "random"
     return "proposed" if record.origin else "searched"

@@ -70,7 +70,7 @@ def _facts(
     return NetworkFacts(
         number=record.number,
         state=record.state,
-        kind="searched" if record.searched else "known",
+        kind="searched" if record.searched else "baseline",
         name=record.baseline or "",
         label=record.architecture.label(),
         block=block_type(record),
@@ -112,7 +112,7 @@ _FRONT = (
 def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
     """The front as a table: what the interactive figure shows, for readers and printers without it."""
     line = sorted((one for one in networks if one.on_front), key=lambda one: one.cost)
-    known = sum(one.kind == "known" for one in line)
+    known = sum(one.kind == "baseline" for one in line)
     belong = f"; {known} of them {'is' if known == 1 else 'are'} known from the literature" if known else ""
     pruned = sum(one.state == "pruned" for one in networks)
     over = sum(one.over_budget for one in networks)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.network.budget import Budget
-from igcnas.results.report.numbers.trust import Trust
+from igcnas.results.report.numbers.checks import Checks
 from igcnas.search.provenance import Run, runs
 from igcnas.search.records import counted, exports_of
 from igcnas.search.study import Study
@@ -60,10 +60,10 @@ class Provenance:
     command: str
 
 
-def provenance_of(study: Study, trust: Trust) -> Provenance:
+def provenance_of(study: Study, checks: Checks) -> Provenance:
     """Of a study and of what was made to check it."""
     settings = study.settings
-    readings = trust.test_readings
+    readings = checks.test_readings
     exports = exports_of(study.folder)
     if exports:
         best = {"export of the best network": 1} if exports[0].folder == "best" else {}
@@ -88,7 +88,7 @@ def provenance_of(study: Study, trust: Trust) -> Provenance:
         training=asdict(settings.training),
         recipe=recipe_words(recipe_for(settings.training)),
         tuned="" if settings.tuning is None else f"{settings.tuning.words()}; at first {settings.tuning.tried_words()}",
-        runs=tuple(_recorded(study, trust)),
+        runs=tuple(_recorded(study, checks)),
         test_readings=readings,
         command=command_of(study),
     )
@@ -118,10 +118,10 @@ def structures(space: Mapping[str, Any]) -> int | None:
     return total
 
 
-def _recorded(study: Study, trust: Trust) -> Iterator[tuple[str, Run]]:
+def _recorded(study: Study, checks: Checks) -> Iterator[tuple[str, Run]]:
     """The runs of the search, then those of each audit and retraining, with the name of what they made."""
     yield from ((SEARCH, run) for run in runs(study.folder))
-    for folder in (*(one.folder for one in trust.audits), *(one.folder for one in trust.retrainings)):
+    for folder in (*(one.folder for one in checks.audits), *(one.folder for one in checks.retrainings)):
         yield from ((folder.name, run) for run in runs(folder))
 
 

@@ -21,7 +21,7 @@ from igcnas.search.study import Study
 # In the order of the table: key, words, whether it is waste.
 PURPOSES = (
     ("searched", "searched networks, first training", False),
-    ("known", "baselines, first training", False),
+    ("baseline", "baselines, first training", False),
     ("repeat", "repeats with further seeds", False),
     ("spared", "finished only to check the pruner", False),
     ("pruned", "pruned early", False),
@@ -112,7 +112,7 @@ def purpose_of(record: TrialRecord, budget: Budget) -> str:
         return "repeat"
     if record.spared_at is not None:
         return "spared"
-    return "known" if record.baseline is not None else "searched"
+    return "baseline" if record.baseline is not None else "searched"
 
 
 def open_seconds(spans: Sequence[tuple[datetime, datetime]]) -> float:

@@ -17,7 +17,7 @@ from igcnas.results.report.page.scales import AccuracyScale, LogScale, Tick
 
 # matplotlib's letters of markers, and what the page calls the drawings.
 _SHAPES = {"o": "circle", "s": "square", "^": "up", "v": "down", "P": "plus", "X": "times", "D": "diamond"}
-_KNOWN, _PRUNED = "known", "pruned"
+_BASELINE, _PRUNED = "baseline", "pruned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Chart:
     @property
     def legend(self) -> list[Group]:
         """Block types, then known and pruned networks."""
-        last = (_KNOWN, _PRUNED)
+        last = (_BASELINE, _PRUNED)
         return sorted(self.groups, key=lambda group: last.index(group.key) if group.key in last else -1)
 
     @property
@@ -109,8 +109,8 @@ def _ends(accuracy: float, error: float) -> tuple[float, float]:
 def _groups(points: Sequence[Point], budget: float | None) -> tuple[Group, ...]:
     """In drawing order: pruned ones below, known ones above."""
     pruned = [point for point in points if point.network.state == "pruned"]
-    known = [p for p in points if p.network.state != "pruned" and p.network.kind == "known"]
-    searched = [p for p in points if p.network.state != "pruned" and p.network.kind != "known"]
+    known = [p for p in points if p.network.state != "pruned" and p.network.kind == "baseline"]
+    searched = [p for p in points if p.network.state != "pruned" and p.network.kind != "baseline"]
     groups = [Group(key=_PRUNED, name="pruned, at its last accuracy", colour="", shape="cross", points=tuple(pruned))]
     types = sorted({point.network.block for point in searched})
     for number, (name, (colour, marker)) in enumerate(looks(types).items()):
@@ -118,7 +118,7 @@ def _groups(points: Sequence[Point], budget: float | None) -> tuple[Group, ...]:
         groups.append(Group(key=f"type-{number}", name=name, colour=colour, shape=_SHAPES[marker], points=own))
     groups.append(
         Group(
-            key=_KNOWN,
+            key=_BASELINE,
             name="baseline, same training",
             colour="",
             shape="star",

@@ -23,7 +23,7 @@ COLUMNS = {
     "origin": False,
     "remarks": False,
 }
-_KNOWN = "baseline"
+_BASELINE = "baseline"
 
 
 def best(report: Report) -> NetworkFacts | None:
@@ -59,7 +59,7 @@ def remarks(network: NetworkFacts) -> list[str]:
     """What else there is to know, in a word or two each."""
     found = {
         "on the front": network.on_front,
-        _KNOWN: network.kind == "known",
+        _BASELINE: network.kind == "baseline",
         "pruned": network.state == "pruned",
         "over the budget": network.over_budget,
     }
@@ -91,7 +91,7 @@ def _row(network: NetworkFacts) -> tuple[str, ...]:
         f"{network.macs:,}",
         f"{network.params:,}",
         network.origin,
-        ", ".join([*([network.name] if network.name else []), *(r for r in remarks(network) if r != _KNOWN)]),
+        ", ".join([*([network.name] if network.name else []), *(r for r in remarks(network) if r != _BASELINE)]),
     )
 
 

@@ -9,20 +9,20 @@ from igcnas.results.audit.result import ALL, WITHIN
 from igcnas.results.audit.verdict import verdict
 from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
-from igcnas.results.report.numbers.trust import Trust
+from igcnas.results.report.numbers.checks import Checks
 from igcnas.results.report.words import counted
 from igcnas.results.table import Table
 from igcnas.search.study import Study
 from igcnas.units import duration
 
 
-def audit_drawings(study: Study, trust: Trust) -> list[Drawing]:
+def audit_drawings(study: Study, checks: Checks) -> list[Drawing]:
     """The figure of every audit that is done."""
     from igcnas.results.audit.figure import audit_figure
     from igcnas.results.audit.table import Title
 
     drawings = []
-    for audit in trust.audits:
+    for audit in checks.audits:
         if audit.result is None:
             continue
         title = Title(
@@ -48,11 +48,11 @@ def audit_drawings(study: Study, trust: Trust) -> list[Drawing]:
     return drawings
 
 
-def audit_section(study: Study, trust: Trust, drawings: Sequence[Drawing]) -> Section:
+def audit_section(study: Study, checks: Checks, drawings: Sequence[Drawing]) -> Section:
     """The verdict of every audit, its table of agreement, its picture."""
     paragraphs: list[str] = []
     tables: list[Table] = []
-    for audit in trust.audits:
+    for audit in checks.audits:
         long = counted(audit.long_epochs, "epoch")
         done = f"{counted(audit.trainings, 'long training')} of {long}, {duration(audit.seconds)}"
         if audit.result is None:
@@ -62,14 +62,14 @@ def audit_section(study: Study, trust: Trust, drawings: Sequence[Drawing]) -> Se
         else:
             paragraphs.append(f"{audit.folder.name} ({done}): {verdict(audit.result)[1]}")
             tables.append(_audit_table(audit))
-    if not trust.audits:
+    if not checks.audits:
         epochs = study.settings.training.epochs
         paragraphs.append(
             f"Whether a training of {counted(epochs, 'epoch')} ranks these networks as a long training would has not "
             f"been checked for this "
             "study. The command below trains a sample of them long and tells."
         )
-    paragraphs += trust.damaged
+    paragraphs += checks.damaged
     return Section(
         key="audit",
         title="Can the short training be believed?",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _KINDS = (
-    ("known", "#000000", "*", "baseline"),
+    ("baseline", "#000000", "*", "baseline"),
     ("random", GREY, "o", "drawn at random"),
     ("proposed", BLUE, "o", "proposed"),
     ("searched", BLUE, "o", "searched"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
-from igcnas.results.report.numbers.trust import Trust
+from igcnas.results.report.numbers.checks import Checks
 from igcnas.results.report.sections.summary import export_sentence
 from igcnas.results.table import Table
 from igcnas.search.records import Tested
@@ -14,12 +14,12 @@ from igcnas.search.study import Study
 from igcnas.units import counted
 
 
-def retraining_drawings(study: Study, trust: Trust) -> list[Drawing]:
+def retraining_drawings(study: Study, checks: Checks) -> list[Drawing]:
     """The figure of every retraining that has an accuracy."""
     from igcnas.results.retraining.figure import accuracies_figure
 
     drawings = []
-    for one in trust.retrainings:
+    for one in checks.retrainings:
         if one.tests is not None:
             best = one.tests.rows[0]
             drawings.append(
@@ -35,13 +35,13 @@ def retraining_drawings(study: Study, trust: Trust) -> list[Drawing]:
     return drawings
 
 
-def retraining_section(study: Study, trust: Trust, drawings: Sequence[Drawing], exports: Sequence[Tested]) -> Section:
+def retraining_section(study: Study, checks: Checks, drawings: Sequence[Drawing], exports: Sequence[Tested]) -> Section:
     """What exports measured; every retraining with its tests, and what a reader must know to judge them."""
     from igcnas.results.retraining.report import COMPARED, NETWORKS, families, notes
 
     paragraphs = [sentence for sentence in [export_sentence(exports)] if sentence]
     tables: list[Table] = []
-    for one in trust.retrainings:
+    for one in checks.retrainings:
         name = one.folder.name
         if one.done < one.planned:
             paragraphs.append(f"{name} is under way: {one.done} of {counted(one.planned, 'training')} are done.")
@@ -58,7 +58,7 @@ def retraining_section(study: Study, trust: Trust, drawings: Sequence[Drawing], 
         )
         for title, family in families(one.tests):
             tables.append(Table.of(COMPARED, family, caption=f"{name}: {title[0].lower()}{title[1:]}"))
-    if not trust.retrainings:
+    if not checks.retrainings:
         paragraphs.append(
             "The finalists have not been trained again from scratch and tested: accuracies of the search are on the "
             "validation images that chose the networks. The command below trains them and the baselines with "

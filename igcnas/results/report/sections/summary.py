@@ -7,11 +7,11 @@ from typing import TypeGuard
 
 from igcnas.results.report import words
 from igcnas.results.report.content import Section
-from igcnas.results.report.numbers.chance import Chance
-from igcnas.results.report.numbers.known import KnownNetwork
+from igcnas.results.report.numbers.baselines import BaselineFacts
+from igcnas.results.report.numbers.random_search import RandomSearch
 from igcnas.results.report.numbers.verdict import Candidate, State, Verdict
-from igcnas.results.report.sections.chance import chance_sentence
-from igcnas.results.report.sections.known import known_sentence
+from igcnas.results.report.sections.baselines import baselines_sentence
+from igcnas.results.report.sections.random_search import random_search_sentence
 from igcnas.results.table import Column, Table
 from igcnas.search.records import Tested
 from igcnas.search.study import Study
@@ -64,16 +64,21 @@ def summary(
     study: Study,
     verdict: Verdict | None,
     state: State,
-    known: tuple[KnownNetwork, ...],
-    chance: Chance,
+    baselines: tuple[BaselineFacts, ...],
+    random_search: RandomSearch,
     *,
-    trust: str = "",
+    checks: str = "",
     exports: Sequence[Tested] = (),
 ) -> Section:
-    """The verdict, then what it rests on. trust: what audits say of the short training, in one sentence."""
+    """The verdict, then what it rests on. checks: what audits say of the short training, in one sentence."""
     paragraphs = [verdict_words(verdict, state)]
     expected = f"{_expected(verdict)}." if _chosen(verdict) else ""
-    beside = [expected, known_sentence(known, study), chance_sentence(chance, study.axis.equal), trust]
+    beside = [
+        expected,
+        baselines_sentence(baselines, study),
+        random_search_sentence(random_search, study.axis.equal),
+        checks,
+    ]
     beside.append(export_sentence(exports[:1]))
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(study, verdict, state))

@@ -75,7 +75,7 @@ class RandomComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
+class RandomSearch:
     """What is known of random structures in a study.
 
     unknown: searched networks whose origin no record tells. random: None where none is known. comparison: None where
@@ -89,14 +89,14 @@ class Chance:
     pruned: int
 
 
-def compare_random(study: Study) -> Chance:
+def compare_random(study: Study) -> RandomSearch:
     """Of the searched networks of a study."""
     scored = score_searched(study)
     origins = {record.number: _origin(study, record) for record, _ in scored}
     random = [(record.number, score) for record, score in scored if origins[record.number] == RANDOM]
     later = [(record.number, score) for record, score in scored if origins[record.number] not in (RANDOM, "")]
     enough = min(len(random), len(later)) >= LEAST
-    return Chance(
+    return RandomSearch(
         random=group(random) if random else None,
         comparison=against(random, later) if enough else None,
         unknown=sum(origin == "" for origin in origins.values()),

@@ -12,7 +12,7 @@ from igcnas.drawing.style import own_style
 from igcnas.results.importance.samples import fewer_percent
 from igcnas.results.report.content import Section
 from igcnas.results.report.figure import Drawing
-from igcnas.results.report.numbers.chance import LEAST, Chance, Group, RandomComparison
+from igcnas.results.report.numbers.random_search import LEAST, Group, RandomComparison, RandomSearch
 from igcnas.results.report.words import counted, errors, fewer_span, p_value, share, share_interval
 from igcnas.results.table import Column, Table, span
 from igcnas.search.study import Study
@@ -25,7 +25,7 @@ _RANDOM, _LATER = GREY, BLUE
 _TICKS = (-400, -200, -100, -50, -20, 0, 20, 33, 50, 67, 75, 80, 90)
 
 
-def chance_sentence(chance: Chance, equal: str) -> str:
+def random_search_sentence(chance: RandomSearch, equal: str) -> str:
     """For the summary; '' where there is nothing to say."""
     found = chance.comparison
     if found is None:
@@ -44,7 +44,7 @@ def chance_sentence(chance: Chance, equal: str) -> str:
     )
 
 
-def chance_section(study: Study, chance: Chance, drawings: list[Drawing]) -> Section:
+def random_search_section(study: Study, chance: RandomSearch, drawings: list[Drawing]) -> Section:
     """Words, a table, and the picture where there is one."""
     equal = study.axis.equal
     how = (
@@ -75,7 +75,7 @@ def chance_section(study: Study, chance: Chance, drawings: list[Drawing]) -> Sec
     return Section(key="random", title=_TITLE, paragraphs=tuple(paragraphs), tables=tables, pictures=pictures)
 
 
-def _nothing(study: Study, chance: Chance) -> str:
+def _nothing(study: Study, chance: RandomSearch) -> str:
     if study.settings.sampler == "random":
         return "The whole search drew at random (--sampler random), so there is nothing to set beside it."
     if chance.unknown:
@@ -150,14 +150,14 @@ _GROUPS = (
 
 
 @own_style()
-def chance_drawings(study: Study, chance: Chance) -> list[Drawing]:
+def random_search_drawings(study: Study, chance: RandomSearch) -> list[Drawing]:
     """Each network of both groups as a point, with the means and the expected best of random draws."""
     found = chance.comparison
     if found is None:
         return []
     figure = new_figure(9.0, 2.7)
     axes = figure.add_subplot()
-    draw_chance(found, axes)
+    draw_random_search(found, axes)
     reference = "baselines" if study.settings.baselines else "first searched networks"
     axes.set_xlabel(f"errors against those of the {reference} at equal {study.axis.equal}   (right: fewer)")
     gain = errors(fewer_percent(found.difference))
@@ -174,7 +174,7 @@ def chance_drawings(study: Study, chance: Chance) -> list[Drawing]:
     ]
 
 
-def draw_chance(found: RandomComparison, axes: Axes) -> None:
+def draw_random_search(found: RandomComparison, axes: Axes) -> None:
     """Two rows of points; the scale is of logarithms, its words are percents."""
     rows = ((1, found.random, _RANDOM, "drawn at random"), (0, found.later, _LATER, "proposed"))
     low, high = found.expected_best_interval

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from igcnas.results.report.content import Section
-from igcnas.results.report.numbers.known import KnownNetwork
+from igcnas.results.report.numbers.baselines import BaselineFacts
 from igcnas.results.report.words import counted, interval, listed, points
 from igcnas.results.table import Column, Table
 from igcnas.search.study import Study
@@ -13,35 +13,35 @@ _SAID = 6  # differences of a kind that the summary spells out
 _DEARER = 1.1  # times the cost from which a baseline is called dearer
 
 
-def known_sentence(known: tuple[KnownNetwork, ...], study: Study) -> str:
+def baselines_sentence(baselines: tuple[BaselineFacts, ...], study: Study) -> str:
     """What was won against each baseline, for the summary; '' where there is nothing to say."""
-    matched = [one for one in known if one.rival is not None]
+    matched = [one for one in baselines if one.rival is not None]
     if not matched:
         return ""
     of = {verdict: [one for one in matched if one.verdict == verdict] for verdict in ("beaten", "open", "ahead")}
     where = f"At equal or fewer {study.axis.equal}" if study.objective.spread else "Within the budget"
-    total = counted(len(known), "baseline")
-    if len(of["beaten"]) == len(known):
-        won = f"a better network than {_all(len(known))}"
+    total = counted(len(baselines), "baseline")
+    if len(of["beaten"]) == len(baselines):
+        won = f"a better network than {_all(len(baselines))}"
     elif of["beaten"]:
         won = f"a better network than {len(of['beaten'])} of the {total}"
     else:
         won = f"no network that is shown to be better than any of the {total}"
     parts = [
-        f"{where}, the search has found {won} that {'was' if len(known) == 1 else 'were'} trained alike"
+        f"{where}, the search has found {won} that {'was' if len(baselines) == 1 else 'were'} trained alike"
         + (f": {_differences(of['beaten'], study)}" if of["beaten"] else "")
     ]
     if of["open"]:
         parts.append(f"Not told apart by these trainings: {_differences(of['open'], study)}")
     if of["ahead"]:
         parts.append(f"Still better than what the search has found: {_differences(of['ahead'], study)}")
-    alone = [one for one in known if one.rival is None]
+    alone = [one for one in baselines if one.rival is None]
     if alone:
         parts.append(f"Nothing as cheap was searched as {_named(alone)}")
     return f"{'. '.join(parts)}. In brackets: 95 % intervals, for one pair at a time."
 
 
-def _differences(some: list[KnownNetwork], study: Study) -> str:
+def _differences(some: list[BaselineFacts], study: Study) -> str:
     """By how much each differs from the best searched network that costs no more; the dearest first."""
     ordered = sorted(some, key=lambda one: (-one.cost, one.name))
     said = [_difference(one, study) for one in ordered[:_SAID]]
@@ -51,7 +51,7 @@ def _differences(some: list[KnownNetwork], study: Study) -> str:
     return "; ".join(said)
 
 
-def _difference(one: KnownNetwork, study: Study) -> str:
+def _difference(one: BaselineFacts, study: Study) -> str:
     rival = one.rival
     assert rival is not None
     by = f"network {rival.number} ({rival.accuracy:.2f} %"
@@ -64,18 +64,18 @@ def _difference(one: KnownNetwork, study: Study) -> str:
     )
 
 
-def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
+def baselines_section(study: Study, baselines: tuple[BaselineFacts, ...]) -> Section:
     """Words and a table."""
     title, equal = "Against baselines", study.axis.equal
     rivals = f"of as many or fewer {equal}" if study.objective.spread else "within the budget"
-    if not known:
+    if not baselines:
         reason = (
             "None of them was trained to the end yet."
             if study.settings.baselines
             else "The search was run with --no-baselines."
         )
         text = f"This study has no baseline to compare with. {reason}"
-        return Section(key="known", title=title, paragraphs=(text,))
+        return Section(key="baselines", title=title, paragraphs=(text,))
     epochs = study.settings.training.epochs
     paragraphs = [
         f"Baselines of the literature were trained in this study by the same short recipe "
@@ -84,10 +84,10 @@ def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
         f"recipes and are not compared with anything here. Each is set beside the best searched network {rivals}."
     ]
     beaten, lost, open_, alone = (
-        [one for one in known if one.verdict == verdict] for verdict in ("beaten", "ahead", "open", "alone")
+        [one for one in baselines if one.verdict == verdict] for verdict in ("beaten", "ahead", "open", "alone")
     )
-    if len(beaten) == len(known):
-        paragraphs.append(f"The search has found a better one for {_all(len(known))}.")
+    if len(beaten) == len(baselines):
+        paragraphs.append(f"The search has found a better one for {_all(len(baselines))}.")
     else:
         parts = [
             f"found a better network for {len(beaten)}" if beaten else "",
@@ -96,9 +96,9 @@ def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
             f"none as cheap as {_named(alone)}" if alone else "",
         ]
         said = listed([part for part in parts if part])
-        paragraphs.append(f"Of {counted(len(known), 'baseline')}, the search has {said}.")
+        paragraphs.append(f"Of {counted(len(baselines), 'baseline')}, the search has {said}.")
     paragraphs.append(_how(study))
-    reached = [(one, times) for one in known if (times := one.times) is not None and times > 1]
+    reached = [(one, times) for one in baselines if (times := one.times) is not None and times > 1]
     if reached:
         most, times = max(reached, key=lambda pair: pair[1])
         paragraphs.append(
@@ -106,7 +106,10 @@ def known_section(study: Study, known: tuple[KnownNetwork, ...]) -> Section:
             f"{times:.1f} times fewer {equal}, by network {most.reached_by}."
         )
     return Section(
-        key="known", title=title, paragraphs=tuple(paragraphs), tables=(_table(known, spread=study.objective.spread),)
+        key="baselines",
+        title=title,
+        paragraphs=tuple(paragraphs),
+        tables=(_table(baselines, spread=study.objective.spread),),
     )
 
 
@@ -114,7 +117,7 @@ def _all(number: int) -> str:
     return "the one baseline" if number == 1 else f"each of the {number} baselines"
 
 
-def _named(some: list[KnownNetwork]) -> str:
+def _named(some: list[BaselineFacts]) -> str:
     return listed([f"{one.name} ({mega(one.macs)} MFLOPs)" for one in some])
 
 
@@ -127,9 +130,9 @@ def _how(study: Study) -> str:
     )
 
 
-def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
+def _table(baselines: tuple[BaselineFacts, ...], *, spread: bool) -> Table:
     rows = []
-    for one in known:
+    for one in baselines:
         rival = one.rival
         cells = [f"{one.name} ({mega(one.macs)})", f"{one.accuracy:.2f} ({one.n})"]
         if rival is None:
@@ -148,7 +151,7 @@ def _table(known: tuple[KnownNetwork, ...], *, spread: bool) -> Table:
     return Table(
         caption=f"Baselines and the best searched network {'that costs no more' if spread else 'in the budget'}",
         columns=(
-            Column.words("known (MFLOPs)"),
+            Column.words("baseline (MFLOPs)"),
             Column.numbers("% (n)"),
             Column.words("searched (MFLOPs)"),
             *map(Column.numbers, ("% (n)", "difference", "95 % interval", "further", "fewer errors", "cheaper")),

@@ -21,10 +21,10 @@ Verdict = Literal["beaten", "open", "ahead", "alone"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """The best searched network at or under the cost of a known one.
+    """The best searched network at or under the cost of a baseline.
 
-    gap: its accuracy minus that of the known one, with the noise of the study. fewer_errors: in percent; None where
-    the known one makes none. further: the same difference, in points, with the further seeds of the rival alone; None
+    gap: its accuracy minus that of the baseline, with the noise of the study. fewer_errors: in percent; None where
+    the baseline makes none. further: the same difference, in points, with the further seeds of the rival alone; None
     where it has none.
     """
 
@@ -39,7 +39,7 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownNetwork:
+class BaselineFacts:
     """One baseline. rival: None where no searched network is as cheap.
 
     reached_by, reached_cost: the cheapest searched network that is at least as accurate, None where none is. times:
@@ -71,45 +71,45 @@ class KnownNetwork:
         return None if self.reached_cost is None else self.cost / self.reached_cost
 
 
-def compare_known(study: Study) -> tuple[KnownNetwork, ...]:
+def compare_baselines(study: Study) -> tuple[BaselineFacts, ...]:
     """Every baseline that was trained, the most accurate first."""
     fitting = [one for one in study.networks if one.record.within(study.budget)]
     fitting = [one for one in fitting if study.cost(one.record) == study.cost(one.record)]  # NaN: not measured
     searched = [one for one in fitting if one.record.searched]
-    known = [one for one in fitting if not one.record.searched]
-    found = [_compared(study, one, searched) for one in known]
+    baselines = [one for one in fitting if not one.record.searched]
+    found = [_compared(study, one, searched) for one in baselines]
     return tuple(sorted(found, key=lambda one: (-one.accuracy, one.number)))
 
 
-def _compared(study: Study, known: Network, searched: list[Network]) -> KnownNetwork:
-    cost = study.cost(known.record)
+def _compared(study: Study, baseline: Network, searched: list[Network]) -> BaselineFacts:
+    cost = study.cost(baseline.record)
     # Where only accuracy counts, every network is to use the budget, and whatever keeps it is a rival.
     cheaper = [one for one in searched if study.cost(one.record) <= cost or not study.objective.spread]
     rival = max(cheaper, key=lambda one: (one.mean, -study.cost(one.record)), default=None)
     reached = min(
-        (one for one in searched if one.mean >= known.mean), key=lambda one: study.cost(one.record), default=None
+        (one for one in searched if one.mean >= baseline.mean), key=lambda one: study.cost(one.record), default=None
     )
-    return KnownNetwork(
-        number=known.record.number,
-        name=known.record.baseline or "",
+    return BaselineFacts(
+        number=baseline.record.number,
+        name=baseline.record.baseline or "",
         cost=cost,
-        macs=known.record.final_macs,
-        accuracy=known.mean,
-        n=known.n,
-        rival=None if rival is None else _rival(study, rival, known),
+        macs=baseline.record.final_macs,
+        accuracy=baseline.mean,
+        n=baseline.n,
+        rival=None if rival is None else _rival(study, rival, baseline),
         reached_by=None if reached is None else reached.record.number,
         reached_cost=None if reached is None else study.cost(reached.record),
     )
 
 
-def _rival(study: Study, rival: Network, known: Network) -> Rival:
+def _rival(study: Study, rival: Network, baseline: Network) -> Rival:
     return Rival(
         number=rival.record.number,
         cost=study.cost(rival.record),
         macs=rival.record.final_macs,
         accuracy=rival.mean,
         n=rival.n,
-        gap=study.noise.difference(rival.accuracies, known.accuracies),
-        fewer_errors=fewer_errors(rival.mean, known.mean),
-        further=mean(rival.accuracies[1:]) - known.mean if rival.n > 1 else None,
+        gap=study.noise.difference(rival.accuracies, baseline.accuracies),
+        fewer_errors=fewer_errors(rival.mean, baseline.mean),
+        further=mean(rival.accuracies[1:]) - baseline.mean if rival.n > 1 else None,
     )

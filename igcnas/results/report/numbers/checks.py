@@ -35,7 +35,7 @@ class Retraining:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class Checks:
     """What was made to check the search. damaged: why a folder could not be read, one line each."""
 
     audits: tuple[Audit, ...]
@@ -52,7 +52,7 @@ class Trust:
         }
 
 
-def trust_of(study: Study) -> Trust:
+def checks_of(study: Study) -> Checks:
     """Everything in the folder of the study; what is damaged is named and left out."""
     audits: list[Audit] = []
     retrainings: list[Retraining] = []
@@ -65,7 +65,7 @@ def trust_of(study: Study) -> Trust:
                 retrainings.append(read_retraining(path.parent))
         except StudyError as error:
             damaged.append(str(error))
-    return Trust(audits=tuple(audits), retrainings=tuple(retrainings), damaged=tuple(damaged))
+    return Checks(audits=tuple(audits), retrainings=tuple(retrainings), damaged=tuple(damaged))
 
 
 def read_retraining(folder: Path) -> Retraining:
@@ -84,14 +84,14 @@ def read_retraining(folder: Path) -> Retraining:
     )
 
 
-def trust_sentence(trust: Trust) -> str:
+def checks_sentence(checks: Checks) -> str:
     """What audits and retrainings say, for the summary; '' where there are none."""
     said = []
-    for audit in trust.audits:
+    for audit in checks.audits:
         if audit.result is not None:
             word = verdict(audit.result)[0]
             said.append(f"An audit of {counted(len(audit.result.rows), 'network')} {_FOUND[word]}.")
-    for one in trust.retrainings:
+    for one in checks.retrainings:
         if one.tests is not None:
             best = one.tests.rows[0]
             text = (
