@@ -32,7 +32,7 @@ from igcnas.search.records import TrialRecord
 from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
 from igcnas.search.study import Study
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 
 BUDGET = 200_000

@@ -35,7 +35,7 @@ from igcnas.search.evaluation import Interrupted
 from igcnas.search.folder import open_study
 from igcnas.search.records import records
 from igcnas.search.settings import StudySettings
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 

@@ -35,7 +35,7 @@ from igcnas.results.retraining import guard, retraining
 from igcnas.search.campaign import Campaign, Training
 from igcnas.search.evaluation import Interrupted, Outcome, ProcessEvaluator, Slot, Told
 from igcnas.search.worker import Work
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 ROOT = Path(__file__).parents[1]
 BEGUN = ROOT / "tests" / "data" / "begun-retraining"

@@ -33,7 +33,7 @@ from igcnas.search.folder import open_study
 from igcnas.search.objective import FRONT
 from igcnas.search.records import TrialRecord
 from igcnas.search.study import Study
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -14,7 +14,7 @@ from igcnas import execution
 from igcnas.cli.engine import before_training
 from igcnas.data.loading import load_dataset
 from igcnas.execution import cpu
-from igcnas.execution.cpu import compiled, compiling
+from igcnas.execution.cpu import compiled, compiling, mark
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock, InvertedResidual
 from igcnas.network.grouping import DENSE, Group, MultiSpectral
@@ -68,7 +68,7 @@ def test_what_compiles_says_so_once(
     for _ in range(2):
         before_training("fast", asked="cpu", device="cpu")
     assert capsys.readouterr().out == "compiling the CPU kernels, once, about 40 s\n"
-    assert compiling.is_compiled()
+    assert mark.is_compiled()
 
 
 def test_stock_pytorch_compiles_nothing(

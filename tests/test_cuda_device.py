@@ -20,8 +20,9 @@ from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import BasicBlock, Block, InvertedResidual
 from igcnas.network.grouping import Condensing, Group, Grouping, Interleaved, LearnedGrouping
 from igcnas.network.plan import plan
-from igcnas.training.engine import Engine, StepReport, Stopped
+from igcnas.training.engine import Engine, Stopped
 from igcnas.training.recipes import RECIPES
+from igcnas.training.reports import StepReport
 from igcnas.training.tensors import TrainingData
 
 pytestmark = [

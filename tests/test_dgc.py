@@ -27,8 +27,8 @@ from igcnas.network.grouping.rules import GroupingRules
 from igcnas.network.plan import plan
 from igcnas.network.primitives import Convolution, GatedConvolution, Permutation
 from igcnas.training import trainer
-from igcnas.training.engine import EpochReport
 from igcnas.training.grouping_loss import GroupingLoss, deciding_parameters
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train

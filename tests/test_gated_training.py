@@ -45,10 +45,10 @@ from igcnas.search.settings import DataSettings
 from igcnas.search.worker import Job, WorkerSetup
 from igcnas.search.worker.trainer import Trainer
 from igcnas.training import trainer
-from igcnas.training.engine import EpochReport
 from igcnas.training.measuring import measure_gates
 from igcnas.training.ports import names_of, recognise
 from igcnas.training.pretrained import load_pretrained
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import TrainResult, train

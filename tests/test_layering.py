@@ -28,7 +28,7 @@ training imports system statistics network data modules execution drawing
 search imports system statistics network data modules training
 results imports system statistics network data modules drawing export training search
 cli imports system statistics network data modules execution drawing export training search results
-api imports system network drawing export training search results cli
+api imports system drawing export training search results cli
 """
 GROUND = {"igcnas", "errors", "units", "moved"}
 RULES = {line.split()[0]: set(line.split()[2:]) - {"nothing"} for line in SENTENCES.strip().splitlines()}

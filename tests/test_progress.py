@@ -14,7 +14,7 @@ from igcnas.cli.progress.clock import ListClock
 from igcnas.cli.progress.display import Display, Shown
 from igcnas.results.retraining import FinalistTraining, Result
 from igcnas.search.campaign import Campaign
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 
 class Terminal(io.StringIO):

@@ -33,7 +33,7 @@ from igcnas.search.settings import StudySettings
 from igcnas.search.spared import count_spared
 from igcnas.search.storage import JournalBackend
 from igcnas.search.study import Study
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 
 def opened(folder: Path, settings: StudySettings) -> Study:

@@ -75,7 +75,7 @@ from igcnas.search.space import known_spaces, load_space
 from igcnas.search.storage import lock_study
 from igcnas.search.study import Study
 from igcnas.statistics.pareto import hypervolume
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 
 EPOCHS = 9

@@ -21,8 +21,9 @@ from igcnas.network.blocks import InvertedResidual
 from igcnas.network.grouping import Condensing, LearnedGrouping
 from igcnas.network.plan import plan
 from igcnas.training.averaging import WeightAverage
-from igcnas.training.engine import Engine, EpochReport, Stopped
+from igcnas.training.engine import Engine, Stopped
 from igcnas.training.recipes import Recipe, short_recipe
+from igcnas.training.reports import EpochReport
 from igcnas.training.steps import right_answers
 from igcnas.training.targets import Targets
 from igcnas.training.teaching import teacher_of

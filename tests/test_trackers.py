@@ -13,7 +13,7 @@ from igcnas.api.study import SearchedStudy
 from igcnas.api.trackers import MLflow, TensorBoard, WandB
 from igcnas.errors import MissingExtraError
 from igcnas.search.records import TrialRecord
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from igcnas.network.cost import count
 from igcnas.network.grouping import Dense, Interleaved, LearnedGrouping
 from igcnas.training import trainer
 from igcnas.training.device import resolve_device
-from igcnas.training.engine import EpochReport
 from igcnas.training.metrics import accuracy
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import ImageTensors, TrainingData
 from igcnas.training.trainer import TrainResult, train

@@ -27,7 +27,7 @@ from igcnas.network.plan import plan
 from igcnas.search.evaluation import Interrupted, ProcessEvaluator
 from igcnas.search.records import RESULT_ATTRIBUTES
 from igcnas.search.worker import Probe, read_result, searching, trainer
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train

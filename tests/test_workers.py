@@ -35,7 +35,7 @@ from igcnas.search.evaluation.gpus import Gpu
 from igcnas.search.worker import Job, memory, messages
 from igcnas.search.worker.process import _work
 from igcnas.search.worker.trainer import Trainer
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 ROOT = Path(__file__).parents[1]
 ONE_THREAD = Slot(device="cpu", threads=1)

@@ -23,7 +23,7 @@ from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.architecture import Architecture
 from igcnas.training import trainer
 from igcnas.training.device import prepare_device
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from igcnas.training.tensors import TrainingData
 
 Train = Callable[[Architecture, int], Outcome]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from igcnas.search.costs import Costs, ShownCost
     from igcnas.search.records import TrialRecord
     from igcnas.search.study import Study
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 _BETWEEN_SECONDS = 0.5
 _LAST = 6  # networks that are shown

@@ -18,7 +18,7 @@ from igcnas.system.extras import extra
 if TYPE_CHECKING:
     from igcnas.search.records import TrialRecord
     from igcnas.search.study import Study
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 
 def _parameters(trial: TrialRecord) -> dict[str, Any]:

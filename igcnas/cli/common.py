@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -137,14 +137,16 @@ def command_line() -> str:
     return shlex.join(["python", *sys.argv] if sys.argv[0].endswith(".py") else sys.argv)
 
 
-def recorded(folder: Path, *, devices: Iterable[str], workers: int = 1, engine: str) -> AbstractContextManager[None]:
+def recorded(folder: Path, *, devices: Sequence[str], workers: int = 1, engine: str) -> AbstractContextManager[None]:
     """For the time of the trainings. devices: as --device takes them."""
     from igcnas.search import provenance
-    from igcnas.training.device import describe, resolve_device
 
-    found = [resolve_device(device) for device in devices]
-    names = dict.fromkeys(map(describe, found))
-    words = engine_in_words(engine, found)
+    names, words = {"cpu": None}, engine
+    if set(devices) - {"cpu"}:  # else torch, which takes a second to be imported, need not be asked
+        from igcnas.training.device import describe, resolve_device
+
+        found = [resolve_device(device) for device in devices]
+        names, words = dict.fromkeys(map(describe, found)), engine_in_words(engine, found)
     return provenance.recorded(folder, command=command_line(), devices=tuple(names), workers=workers, engine=words)
 
 

@@ -58,10 +58,13 @@ def before_training(
     if device != "cpu":
         return _before_cuda(devices or (asked,), output) if engine == "fast" and processes == 1 else None
     if asked == "auto":
-        from igcnas.training.device import unused_gpu
+        from igcnas.system import gpu
 
-        if (why := unused_gpu()) is not None:
-            print(f"warning: {why}. Training on the CPU", file=output, flush=True)
+        if gpu.driver_version() is not None:  # else torch need not be asked
+            from igcnas.training.device import unused_gpu
+
+            if (why := unused_gpu()) is not None:
+                print(f"warning: {why}. Training on the CPU", file=output, flush=True)
     if engine == "fast":
         _compile(output)
     return None
@@ -97,11 +100,13 @@ def _before_cuda(devices: Iterable[str], output: TextIO) -> bool:
 
 
 def _compile(output: TextIO) -> None:
-    from igcnas.execution.cpu.compiling import can_be_kept, compile_all, is_compiled
+    from igcnas.execution.cpu.mark import can_be_kept, is_compiled
 
     if is_compiled():
         return
     if can_be_kept():
+        from igcnas.execution.cpu.compiling import compile_all
+
         print("compiling the CPU kernels, once, about 40 s", file=output, flush=True)
         compile_all()
     else:

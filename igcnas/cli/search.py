@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from igcnas.cli.search_options import (
     study_settings,
 )
 from igcnas.cli.tuning import as_tuned, check_tuning, tune
+from igcnas.search.objective import OBJECTIVES
 
 if TYPE_CHECKING:
     import optuna
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
     from igcnas.search.checks import Range
-    from igcnas.search.evaluation import Slot
+    from igcnas.search.evaluation import Slot, Spares
     from igcnas.search.report import Summary
     from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
@@ -61,13 +63,19 @@ def standalone_parser(prog: str) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search; draw; export."""
-    from igcnas.search.additions import explain_missing, record, used
+    from igcnas.search.additions import explain_missing
 
     others = asked_limits(arguments)
     asked = {"sampler": arguments.sampler, "data": arguments.data}
     explain_missing(arguments.studies_dir, space=arguments.space, limits=others, **asked)
     check_arguments(arguments)
     study_to_search(arguments.study, "", arguments.studies_dir)  # a name that cannot be need not wait for the data
+    with _spares(arguments) as spares:
+        return _run(arguments, spares, others, asked)
+
+
+def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, float], asked: dict[str, str]) -> int:
+    from igcnas.search.additions import record, used
     from igcnas.search.space import load_space
 
     space = load_space(arguments.space)
@@ -94,7 +102,6 @@ def run(arguments: argparse.Namespace) -> int:
     with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
         from igcnas.search.folder import guard_settings, open_study
-        from igcnas.training.device import resolve_device
 
         print(f"study     {folder}", flush=True)
         if arguments.tune_recipe is not None and settings.tuning is None:
@@ -107,17 +114,19 @@ def run(arguments: argparse.Namespace) -> int:
         if limits.largest < settings.budget.most:
             largest = settings.budget.first.show(limits.largest)
             print(f"warning: no network of space {space.name!r} costs more than {largest}; the budget cannot be filled")
-        device = resolve_device(arguments.device).type
+        devices = [slot.device for slot in slots]
         capture = before_training(
             settings.training.engine,
             asked=arguments.device,
-            device=device,
-            devices=[slot.device for slot in slots],
+            device=devices[0].partition(":")[0],
+            devices=devices,
         )
         study = open_study(folder, create_for=settings)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
             callback.search_began(folder)
-        summary, workers = _search(arguments, study, folder, space, settings, limits, slots, stop, examined, capture)
+        summary, workers = _search(
+            arguments, study, folder, space, settings, limits, slots, spares, stop, examined, capture
+        )
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
 
@@ -175,6 +184,24 @@ def _tuned(arguments: argparse.Namespace, folder: Path, settings: StudySettings,
         return None
 
 
+def _spares(arguments: argparse.Namespace) -> Spares:
+    """As many processes as the search will have on a CPU, started while the data are read; none for a GPU."""
+    from igcnas.search.evaluation import Spares, slots_for
+    from igcnas.system import gpu
+
+    if arguments.device != "cpu" and (arguments.device != "auto" or gpu.may_be_used()):
+        return Spares()
+    slots = slots_for(
+        asked_workers(arguments),
+        device="cpu",
+        macs=1,
+        batch_size=1,
+        networks=arguments.networks,
+        undisturbed=OBJECTIVES[arguments.objective].timed,
+    )
+    return Spares(slots)
+
+
 def _slots(arguments: argparse.Namespace, settings: StudySettings, space: SearchSpace) -> list[Slot]:
     """Where the workers run."""
     from igcnas.network.cost import count
@@ -199,6 +226,7 @@ def _search(
     settings: StudySettings,
     limits: Range,
     slots: list[Slot],
+    spares: Spares,
     stop: Stop,
     examined: Examined,
     capture: bool | None,
@@ -235,6 +263,7 @@ def _search(
             print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
             return search.run(arguments.networks, **allowed), evaluator.slots
         evaluator.keep(mps.share(slots))
+        evaluator.start(spares)
         try:
             clock = announce(arguments, search, evaluator, settings, every, examined)
         except Interrupted:

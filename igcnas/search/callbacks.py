@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from igcnas.search.records import TrialRecord
     from igcnas.search.report import Progress
     from igcnas.search.study import Study
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 
 class Callback:

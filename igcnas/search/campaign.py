@@ -29,8 +29,9 @@ from igcnas.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from igcnas.search.worker.trainer import Trainer
-    from igcnas.training.engine import Engine, EpochReport
+    from igcnas.training.engine import Engine
     from igcnas.training.recipes import Recipe
+    from igcnas.training.reports import EpochReport
     from igcnas.training.targets import Teacher
     from igcnas.training.tensors import TrainingData
 

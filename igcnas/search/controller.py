@@ -31,7 +31,7 @@ from igcnas.search.repeating import Repeating
 from igcnas.search.report import Progress, Summary
 from igcnas.search.settings import StudySettings
 from igcnas.search.space import SearchSpace
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 _MAX_FAILURES_IN_A_ROW = 10
 # Where all networks compete at the budget, each uses at least this share of it.

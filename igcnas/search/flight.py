@@ -15,7 +15,7 @@ from igcnas.search.pruning import Rule
 from igcnas.search.queue import Attempt
 from igcnas.search.records import TrialRecord
 from igcnas.search.settings import StudySettings
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 
 class Flight:

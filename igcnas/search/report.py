@@ -7,7 +7,7 @@ from typing import Protocol
 
 from igcnas.search.proposals import Tally
 from igcnas.search.records import TrialRecord
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 
 class Progress(Protocol):

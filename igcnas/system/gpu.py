@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 # The oldest driver for Linux that runs programs of a CUDA major version (NVIDIA's table of compatibility).
 _LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
 _DRIVER_FILE = Path("/proc/driver/nvidia/version")
+# Without these torch finds no GPU: the library of NVIDIA's driver, which torch does not bring, and AMD's device.
+_DRIVER_LIBRARY = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
+_AMD_DEVICE = Path("/dev/kfd")
+
+
+def may_be_used() -> bool:
+    """Whether torch could find a GPU here: False is sure, and known in a millisecond, without torch."""
+    if _AMD_DEVICE.exists():
+        return True
+    if sys.platform not in _DRIVER_LIBRARY:
+        return False
+    try:
+        ctypes.CDLL(_DRIVER_LIBRARY[sys.platform])
+    except OSError:
+        return False
+    return True
 
 
 def why_unused(*, torch: str | None, cuda: str | None) -> str | None:

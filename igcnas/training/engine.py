@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from igcnas.training.metrics import Scores, score
 from igcnas.training.optimizer import rate_factor
 from igcnas.training.preparing import hang_dropout, prepare
 from igcnas.training.recipes import Recipe
+from igcnas.training.reports import EpochReport, StepReport
 from igcnas.training.settings import ACCURACY, BALANCED
 from igcnas.training.source import Source
 from igcnas.training.steps import Steps
@@ -48,31 +49,6 @@ _ODD = 0x9E3779B97F4A7C15  # spreads consecutive numbers over the seeds
 
 class Stopped(Exception):  # noqa: N818 - not an error
     """The user asked to stop; the checkpoint is written."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochReport:
-    """One point of a learning curve; accuracies in percent, val_accuracy by the metric of the training.
-
-    val_accuracy is NaN where nothing was put aside for validation. The fields with defaults are None where they were
-    not asked for (a search) or say nothing (top-5 of five classes).
-    """
-
-    epoch: int
-    train_loss: float
-    val_accuracy: float
-    val_top5: float | None = None
-    train_accuracy: float | None = None
-    learning_rate: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepReport:
-    """How far a training is: `step` of `steps` batches of an epoch are done; epoch is counted from 1."""
-
-    epoch: int
-    step: int
-    steps: int
 
 
 class Engine:

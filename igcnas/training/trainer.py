@@ -13,9 +13,10 @@ from torch import nn
 from igcnas.errors import TrainingError
 from igcnas.network.architecture import Architecture
 from igcnas.network.plan import plan
-from igcnas.training.engine import Engine, EpochReport
+from igcnas.training.engine import Engine
 from igcnas.training.metrics import Scores
 from igcnas.training.recipes import recipe_for
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import BALANCED, TrainingSettings
 from igcnas.training.tensors import TrainingData
 

@@ -12,7 +12,7 @@ from igcnas.search.campaign import Training
 from igcnas.search.evaluation import ProcessEvaluator, Slot
 from igcnas.search.settings import DataSettings
 from igcnas.search.worker import WorkerSetup
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from support.campaigns import (
     PAIR,
     SHORT,

@@ -25,7 +25,8 @@ from igcnas.search.evaluation.seam import Told
 from igcnas.search.settings import DataSettings
 from igcnas.search.worker import Work, WorkerSetup
 from igcnas.search.worker.trainer import Trainer
-from igcnas.training.engine import EpochReport, Stopped
+from igcnas.training.engine import Stopped
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 
 Result = TypeVar("Result")

@@ -11,7 +11,7 @@ from igcnas.network.cost import count
 from igcnas.search.evaluation import OnEpoch, Outcome
 from igcnas.search.folder import open_study
 from igcnas.search.settings import StudySettings
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 from support.searches import BUDGET, DATA, SMALL
 

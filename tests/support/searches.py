@@ -13,7 +13,7 @@ from igcnas.search.evaluation import OnEpoch, Outcome
 from igcnas.search.records import TrialRecord
 from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import BasicFamily, InterleavedFamily, InvertedFamily, SearchSpace
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 
 TRAINING = TrainingSettings(epochs=2)

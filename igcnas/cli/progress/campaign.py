@@ -13,7 +13,7 @@ from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.search.campaign import Campaign, Training
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 _LINE_SECONDS = 30.0  # between lines within long trainings
 

@@ -13,7 +13,7 @@ from igcnas.units import counted
 if TYPE_CHECKING:
     from igcnas.search.costs import Costs
     from igcnas.search.records import TrialRecord
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 
 class SearchProgress(AbstractContextManager["SearchProgress"]):

@@ -15,7 +15,8 @@ from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.data.examination import Examined
-    from igcnas.training.engine import Engine, EpochReport, StepReport
+    from igcnas.training.engine import Engine
+    from igcnas.training.reports import EpochReport, StepReport
     from igcnas.training.runs.data import RunData
     from igcnas.training.runs.settings import RunSettings
 

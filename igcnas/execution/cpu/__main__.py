@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
-from igcnas.execution.cpu.compiling import can_be_kept, compile_all
+from igcnas.execution.cpu.compiling import compile_all
+from igcnas.execution.cpu.mark import can_be_kept
 
 
 def main() -> int:

@@ -1,22 +1,12 @@
-"""Compile every CPU kernel at once, before trainings in several processes would each begin with it.
-
-A mark beside the compiled kernels says that this has been done, for this processor, Python and numba.
-"""
+"""Compile every CPU kernel at once, before trainings in several processes would each begin with it."""
 
 from __future__ import annotations
 
-import hashlib
-import platform
-from contextlib import suppress
-from typing import Any
-
-import numba
 import torch
-from llvmlite import binding
 
 from igcnas.execution import make_program
-from igcnas.execution.cpu import compiled
 from igcnas.execution.cpu.gather import gather
+from igcnas.execution.cpu.mark import set_mark
 from igcnas.modules.build import build
 from igcnas.network.grouping import MultiSpectral
 from igcnas.network.plan import Plan
@@ -34,8 +24,6 @@ from igcnas.network.primitives import (
     Residual,
     Sequence,
 )
-
-_CONFIG: Any = numba.config
 
 # A network with a step of each kind.
 _SIZE = (8, 8)
@@ -72,16 +60,6 @@ NETWORK = Plan(
 )
 
 
-def is_compiled() -> bool:
-    """Whether all kernels are on disk, so that no training will wait for them."""
-    return any((folder / _mark()).is_file() for folder in compiled.FOLDERS)
-
-
-def can_be_kept() -> bool:
-    """Whether some folder for the kernels can be written; if not, each process compiles for itself."""
-    return compiled.WRITTEN is not None
-
-
 def compile_all() -> None:
     """A batch from its bytes, forwards and backwards, and one in evaluation."""
     with torch.random.fork_rng(devices=[]):  # whoever calls draws as if nothing had been
@@ -96,17 +74,4 @@ def compile_all() -> None:
     program.loss(batch, torch.sum)
     network.eval()
     program.answer(batch)
-    if compiled.WRITTEN is not None:
-        with suppress(OSError):  # a disk that is full now: the next one compiles again
-            (compiled.WRITTEN / _mark()).touch()
-
-
-def _mark() -> str:
-    """Named after what numba compiles for; NUMBA_CPU_NAME may say another processor than this one."""
-    target = (
-        numba.__version__,
-        platform.python_version(),
-        _CONFIG.CPU_NAME or binding.get_host_cpu_name(),
-        _CONFIG.CPU_FEATURES or binding.get_host_cpu_features().flatten(),
-    )
-    return f"complete-{hashlib.sha256(repr(target).encode()).hexdigest()[:12]}"
+    set_mark()

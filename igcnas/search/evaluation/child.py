@@ -24,13 +24,13 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Child:
-    """A process that trains. ready: it has said so. It ends when this process does, and when `end` is called.
+    """A process that trains, once it is set up. It ends when this process does, and when `end` is called.
 
-    silence: seconds without a word of it, counted by its owner. environment: variables that it gets beside those of
-    this process.
+    ready: it has said so. silence: seconds without a word of it, counted by its owner. threads: as in WorkerSetup.
+    environment: variables that it gets beside those of this process.
     """
 
-    def __init__(self, setup: WorkerSetup, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, threads: int | None, environment: Mapping[str, str] | None = None) -> None:
         self.ready, self.silence = False, 0.0
         self.pipe, theirs = Pipe()
         with theirs, _ctrl_c_held():
@@ -38,9 +38,12 @@ class Child:
             self.process = subprocess.Popen(
                 command(theirs.fileno()),
                 stdin=subprocess.PIPE,
-                env=_environment(setup.threads) | dict(environment or {}),
+                env=_environment(threads) | dict(environment or {}),
                 **inherited,
             )
+
+    def set_up(self, setup: WorkerSetup) -> None:
+        """Say what it is to train on, and how; once, before any work."""
         with suppress(OSError):  # if it is gone already, the pipe tells so to who listens
             self.pipe.send(setup)
 

@@ -60,10 +60,21 @@ class Place:
         self.task = task
         if self.child is None or not self.child.send(task.job):
             self.end()
-            setup = dataclasses.replace(self.setup, memory_fraction=None) if alone else self.setup
-            self.child = Child(setup, self.slot.environment)
+            self.start(alone=alone)
+            assert self.child is not None
             self.child.send(task.job)
         self.child.silence = 0.0
+
+    def start(self, *, alone: bool = False) -> None:
+        """Start its process, if there is none; alone: without a share of the memory to keep to."""
+        if self.child is None:
+            self.child = Child(self.setup.threads, self.slot.environment)
+            self.child.set_up(dataclasses.replace(self.setup, memory_fraction=None) if alone else self.setup)
+
+    def adopt(self, child: Child) -> None:
+        """Go on with a process that was started before."""
+        self.child = child
+        child.set_up(self.setup)
 
     def end(self) -> None:
         """End its process."""

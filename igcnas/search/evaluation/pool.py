@@ -27,8 +27,9 @@ from igcnas.search.evaluation.child import listen
 from igcnas.search.evaluation.place import Place, Task
 from igcnas.search.evaluation.seam import Interrupted, OnEpoch, Outcome, Told
 from igcnas.search.evaluation.slots import Slot
+from igcnas.search.evaluation.spare import Spares
 from igcnas.search.evaluation.waiting import Waiting
-from igcnas.search.worker import Job, Probe, Probed, Work, WorkerSetup, messages
+from igcnas.search.worker import Job, Probe, Probed, Work, WorkerSetup, joined, messages
 from igcnas.search.worker.memory import processes_ended_for_memory
 from igcnas.system.files import naming_faults
 
@@ -36,7 +37,6 @@ _POLL_SECONDS = 0.2
 # Loading data and importing torch on a slow disk; not training, which has its own deadline.
 _START_SECONDS = 1800.0
 _ATTEMPTS = 2
-_PROBE = -1
 # Networks in a row that cannot be captured: then it is hardly the networks.
 _SUSPICIOUS = 3
 
@@ -117,12 +117,30 @@ class ProcessEvaluator:
             place.end()
         self._places = kept
 
+    def start(self, spares: Spares | None = None) -> None:
+        """Start the processes of all slots now, not when there is work for each; spares: some that were, before."""
+        with naming_faults("start", "a training process"):
+            for place in self._places:
+                spare = None if spares is None else spares.take(place.slot)
+                if place.child is None and spare is not None:
+                    place.adopt(spare)
+                place.start()
+
     def probe(self, architectures: tuple[Architecture, ...]) -> Probed | None:
-        """What the training of each of these networks will take; None if it could not be measured."""
-        # Once is enough: a second death would tell nothing more.
-        self._add(Task(number=_PROBE, job=Probe(architectures=architectures), deaths=_ATTEMPTS - 1))
-        _, outcome = self.wait(lambda _number, _report: None)
-        return None if outcome.results is None else outcome.results["probed"]
+        """What the training of each of these networks will take; None if it could not be measured.
+
+        The workers share the networks. Nothing else may be in training.
+        """
+        shares = min(len(self._places), len(architectures))
+        for share in range(shares):
+            # Once is enough: a second death would tell nothing more.
+            self._add(Task(number=share, job=Probe(architectures=architectures[share::shares]), deaths=_ATTEMPTS - 1))
+        parts: dict[int, Probed] = {}
+        for _ in range(shares):
+            share, outcome = self.wait(lambda _number, _report: None)
+            if outcome.results is not None:
+                parts[share] = outcome.results["probed"]
+        return joined([parts[share] for share in range(shares)]) if parts and len(parts) == shares else None
 
     def __call__(self, architecture: Architecture, folder: Path, on_epoch: OnEpoch, repeat: int = 0) -> Outcome:
         """Train one network. on_epoch can end it where the worker was set up to wait (`prunes`)."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from igcnas.network.architecture import Architecture
 
 if TYPE_CHECKING:
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error

@@ -30,6 +30,7 @@ from igcnas.errors import IgcnasError
 from igcnas.search.evaluation import gpus
 from igcnas.search.evaluation.gpus import VISIBLE, Gpu
 from igcnas.search.worker.memory import available_memory_mb
+from igcnas.system import gpu
 from igcnas.system.resources import usable_cores
 
 AUTO = "auto"
@@ -170,6 +171,8 @@ def _index(device: str) -> int:
 
 def _devices(name: str) -> list[str]:
     """'cpu', or each GPU: all that are visible for 'cuda', one for 'cuda:1'."""
+    if name == "cpu" or (name == "auto" and not gpu.may_be_used()):
+        return ["cpu"]  # torch would say so, too, but takes more than a second to be imported
     import torch
 
     from igcnas.training.device import resolve_device

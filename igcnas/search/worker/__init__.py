@@ -5,8 +5,8 @@ until it closes. trainer: what it has for that. searching: the work of a search.
 leaves. memory: what a training took, and what this machine has left.
 """
 
-from igcnas.search.worker.messages import Probed, WorkerSetup
+from igcnas.search.worker.messages import Probed, WorkerSetup, joined
 from igcnas.search.worker.result import check_weights, read_result
 from igcnas.search.worker.work import Job, Probe, Work
 
-__all__ = ["Job", "Probe", "Probed", "Work", "WorkerSetup", "check_weights", "read_result"]
+__all__ = ["Job", "Probe", "Probed", "Work", "WorkerSetup", "check_weights", "joined", "read_result"]

@@ -5,7 +5,9 @@ A message of a worker is (word, content). It waits for GO or END after EPOCH whe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from igcnas.search.settings import DataSettings
@@ -57,3 +59,17 @@ class Probed:
 
     seconds: tuple[float, ...]
     peak_memory_mb: float | None
+
+
+def joined(parts: Sequence[Probed]) -> Probed:
+    """Of networks that several workers had in turn: part k has those numbered k, k + parts, k + 2 parts and so on.
+
+    >>> joined([Probed(seconds=(1.0, 3.0), peak_memory_mb=5.0), Probed(seconds=(2.0,), peak_memory_mb=None)])
+    Probed(seconds=(1.0, 2.0, 3.0), peak_memory_mb=5.0)
+    """
+    turns = zip_longest(*(part.seconds for part in parts))
+    known = [part.peak_memory_mb for part in parts if part.peak_memory_mb is not None]
+    return Probed(
+        seconds=tuple(seconds for turn in turns for seconds in turn if seconds is not None),
+        peak_memory_mb=max(known, default=None),
+    )

@@ -31,7 +31,7 @@ else:
 
 if TYPE_CHECKING:
     from igcnas.search.worker.trainer import Trainer
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 # The controller answers in milliseconds; one that was suspended may come back.
 _ANSWER_SECONDS = 3600.0
@@ -66,10 +66,10 @@ def _end_with_controller(stop: threading.Event) -> None:
 
 
 def _serve(pipe: Connection, stop: threading.Event) -> None:
-    setup: WorkerSetup = pipe.recv()
     try:
-        from igcnas.search.worker.trainer import Trainer
+        from igcnas.search.worker.trainer import Trainer  # this takes longest, and needs no setup
 
+        setup: WorkerSetup = pipe.recv()
         trainer = Trainer(setup, note=lambda text: pipe.send((messages.NOTE, text)), stop=stop.is_set)
     except Exception as error:  # a driver, a library, the data: whatever it is, the controller must hear it in one line
         lack = lack_of_memory(error)

@@ -21,9 +21,9 @@ from igcnas.search.worker.result import CHECKPOINT, WEIGHTS, leave_result, read_
 from igcnas.search.worker.trainer import Trainer
 from igcnas.system.files import make_folder, remove
 from igcnas.training.checkpoint import write_weights
-from igcnas.training.engine import EpochReport
 from igcnas.training.graph import WARM_UP
 from igcnas.training.metrics import Scores
+from igcnas.training.reports import EpochReport
 from igcnas.training.settings import BALANCED, TrainingSettings
 from igcnas.training.settling import settled_scores
 from igcnas.training.tensors import ImageTensors, TrainingData
@@ -32,7 +32,7 @@ from igcnas.training.trainer import train
 # Of the look at how long trainings take. Steps of an epoch of it; steps until all that is captured is; then epochs are
 # timed until the sum is no accident of the clock, or there are so many.
 _FEW_STEPS, _WARM_STEPS = 4, WARM_UP + 1
-_MEASURED_SECONDS, _MEASURED_EPOCHS = 0.2, 8
+_MEASURED_SECONDS, _MEASURED_EPOCHS = 0.1, 8
 _NO_RATE = 1e-9
 
 

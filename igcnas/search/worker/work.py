@@ -15,7 +15,7 @@ from igcnas.network.architecture import Architecture
 
 if TYPE_CHECKING:
     from igcnas.search.worker.trainer import Trainer
-    from igcnas.training.engine import EpochReport
+    from igcnas.training.reports import EpochReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

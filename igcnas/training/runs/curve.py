@@ -18,7 +18,7 @@ from igcnas.drawing.style import own_style
 from igcnas.errors import MissingExtraError
 from igcnas.system.extras import extra
 from igcnas.system.files import append, remove, write_text, write_whole
-from igcnas.training.engine import EpochReport
+from igcnas.training.reports import EpochReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

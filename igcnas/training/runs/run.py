@@ -42,9 +42,10 @@ from igcnas.system.files import remove, write_text
 from igcnas.system.reading import as_kind, read_json
 from igcnas.training.device import describe
 from igcnas.training.distributed import World
-from igcnas.training.engine import Engine, EpochReport, StepReport
+from igcnas.training.engine import Engine
 from igcnas.training.measuring import measure_gates
 from igcnas.training.metrics import Scores, score
+from igcnas.training.reports import EpochReport, StepReport
 from igcnas.training.runs.curve import Events, value_of, write_picture, write_table
 from igcnas.training.runs.data import RunData
 from igcnas.training.runs.groups import GroupState, GroupWatch, totals
