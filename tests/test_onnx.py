@@ -34,7 +34,6 @@ from igcnas.network.plan import Plan, plan
 from igcnas.network.primitives import (
     Activation,
     Convolution,
-    Gated,
     GatedConvolution,
     Gather,
     Layer,
@@ -274,22 +273,29 @@ def test_an_activation_cuts_where_torch_cuts(kind: str, tmp_path: Path) -> None:
     assert is_its_module(tmp_path / "model.onnx", lowered)
 
 
-def salient(*, ties: str) -> Lowered:
+def salient(*, ties: str, keep: float) -> Lowered:
     """A layer of which all input channels are equally salient in the first head, and in pairs in the second."""
-    grouping: Learned = DynamicChannels(heads=2, keep=0.5, ties=ties)
+    grouping: Learned = DynamicChannels(heads=2, keep=keep, ties=ties)
     layer = GatedConvolution("conv", 6, 4, 3, 1, (4, 4), grouping, 0, 0)
-    lowered = plain(Gated("", (layer,)).layers[0], channels=6, size=(4, 4))
+    lowered = plain(layer, channels=6, size=(4, 4))
     lowered.state["conv.squeeze.weight"].zero_()
     bias = lowered.state["conv.expand.bias"]
     bias.copy_(torch.tensor([1.0] * 6 + [1.0, 2.0, 2.0, 1.0, 1.0, 0.5]))
     return lowered
 
 
-@pytest.mark.parametrize(("ties", "kept"), [("first", [{0, 1, 2}, {0, 1, 2}]), ("dropped", [set(), {1, 2}])])
+@pytest.mark.parametrize(
+    ("ties", "keep", "kept"),
+    [
+        ("first", 0.5, [{0, 1, 2}, {0, 1, 2}]),
+        ("dropped", 0.5, [set(), {1, 2}]),
+        ("dropped", 1.0, [set(range(6)), set(range(6))]),
+    ],
+)
 def test_of_equally_salient_channels_those_stay_that_stay_in_torch(
-    ties: str, kept: list[set[int]], tmp_path: Path
+    ties: str, keep: float, kept: list[set[int]], tmp_path: Path
 ) -> None:
-    lowered = salient(ties=ties)
+    lowered = salient(ties=ties, keep=keep)
     write_onnx(tmp_path / "model.onnx", lowered, {})
     assert is_its_module(tmp_path / "model.onnx", lowered)
     one = torch.rand(1, 6, 4, 4)
