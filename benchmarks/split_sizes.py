@@ -17,13 +17,16 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from torch import nn
 
 from igcnas.export.onnx import write_onnx
-from igcnas.modules.layers import SplitConv
+from igcnas.modules.build import build
+from igcnas.modules.lowering import lower
 from igcnas.network.grouping import LearnedGrouping
+from igcnas.network.plan import Plan
+from igcnas.network.primitives import Convolution, Layer, Sequence, SplitConvolution
 
 CHANNELS, PIXELS, REPEATS = 256, 16, 400
+SIZE = (PIXELS, PIXELS)
 
 
 def fastest(run: Callable[[], object]) -> float:
@@ -38,14 +41,15 @@ def fastest(run: Callable[[], object]) -> float:
     return 1e3 * min(times)
 
 
-def measure(module: nn.Module) -> tuple[float, float]:
+def measure(layer: Layer) -> tuple[float, float]:
     """Milliseconds in torch and in ONNX Runtime."""
-    image = torch.rand(1, CHANNELS, PIXELS, PIXELS)
+    network = Plan(Sequence("", (layer,)), (CHANNELS, PIXELS, PIXELS))
+    module, image = build(network).eval(), torch.rand(1, *network.input_shape)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layer.onnx"
-        write_onnx(path, module.eval(), (CHANNELS, PIXELS, PIXELS), {})
+        write_onnx(path, lower(network, module), {})
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (name,) = (each.name for each in session.get_inputs())
     with torch.inference_mode():
@@ -66,16 +70,17 @@ def main() -> None:
     splits = {"5 groups, as drawn": drawn}
     splits |= {f"5 groups, multiples of {m}": sizes(LearnedGrouping(groups=5, multiple=m)) for m in (1, 8, 16)}
     splits["8 equal groups, split"] = sizes(LearnedGrouping(groups=8))
-    modules: dict[str, tuple[nn.Module, int]] = {
-        name: (SplitConv(each, each), sum(size * size for size in each)) for name, each in splits.items()
+    layers: dict[str, SplitConvolution | Convolution] = {
+        name: SplitConvolution("conv", tuple(each), tuple(each), SIZE) for name, each in splits.items()
     }
-    modules["8 equal groups, one convolution"] = (nn.Conv2d(CHANNELS, CHANNELS, 1, groups=8, bias=False), 32 * 256)
-    dense = measure(nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False))
+    layers["8 equal groups, one convolution"] = Convolution("conv", CHANNELS, CHANNELS, 1, 1, 8, SIZE)
+    dense = measure(Convolution("conv", CHANNELS, CHANNELS, 1, 1, 1, SIZE))
     print("| groups | sizes | MACs over dense | torch over dense | ONNX Runtime over dense |\n|---|---|---|---|---|")
-    for name, (module, macs) in modules.items():
-        torch_ms, onnx_ms = measure(module)
+    for name, layer in layers.items():
+        torch_ms, onnx_ms = measure(layer)
         shown = " ".join(map(str, splits.get(name, [32] * 8)))
-        print(f"| {name} | {shown} | {macs / CHANNELS**2:.3f} | {torch_ms / dense[0]:.2f} | {onnx_ms / dense[1]:.2f} |")
+        share = layer.connections / CHANNELS**2
+        print(f"| {name} | {shown} | {share:.3f} | {torch_ms / dense[0]:.2f} | {onnx_ms / dense[1]:.2f} |")
 
 
 if __name__ == "__main__":

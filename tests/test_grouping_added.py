@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto
 from torch import nn
 
 from igcnas.cli import main
@@ -20,6 +21,8 @@ from igcnas.drawing.learned import module_connections
 from igcnas.drawing.sketch import compute_sketch
 from igcnas.errors import IgcnasError
 from igcnas.export.folder import export_network
+from igcnas.export.onnx import write_onnx
+from igcnas.export.onnx.graph import Graph
 from igcnas.modules.build import build
 from igcnas.modules.layers import LEARNED, GatedModule, LearnedModule, gated_arguments
 from igcnas.modules.lowering import Replacement, lower
@@ -33,7 +36,7 @@ from igcnas.network.grouping import KINDS, ChosenByImage
 from igcnas.network.grouping.base import DecidedOnce
 from igcnas.network.learned import Overhead
 from igcnas.network.plan import plan
-from igcnas.network.primitives import Convolution, Gather, Layer, Size
+from igcnas.network.primitives import Convolution, GatedConvolution, Gather, Layer, Size
 from igcnas.system.checks import require_positive
 from igcnas.training.recipes import short_settings
 from igcnas.training.tensors import TrainingData
@@ -244,6 +247,15 @@ class LoudLayer(GatedModule, LoudConv):
 
     frozen = LoudConv
 
+    @staticmethod
+    def gates_in_onnx(graph: Graph, layer: GatedConvolution, path: str, context: str) -> str:
+        """As LoudConv.gates."""
+        largest = graph.integers(gated_arguments(layer)["kept"])
+        top, _ = graph.split("TopK", [context, largest], f"{path}.top", [f"{path}.top", f"{path}.places"], axis=1)
+        least = graph.slice(top, f"{path}.least", starts=[-1], ends=[layer.in_channels], axes=[1])
+        kept = graph.node("GreaterOrEqual", [context, least], f"{path}.kept")
+        return graph.node("Cast", [kept], f"{path}.gates", to=TensorProto.FLOAT)
+
     def __init__(self, layer: Convolution) -> None:
         super().__init__(**gated_arguments(layer))
 
@@ -315,3 +327,16 @@ def test_an_added_kind_that_chooses_for_each_image_is_counted_drawn_and_exported
     )
     assert report.macs == count(loud).macs
     assert "class LoudConv(nn.Module)" in (tmp_path / "out" / "model.py").read_text(encoding="utf-8")
+    assert report.parity["onnx"] < 1e-5
+
+
+def test_an_added_kind_that_does_not_say_how_its_gates_are_written_is_not_exported(
+    loud: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delattr(LoudLayer, "gates_in_onnx")
+    lowered = lower(plan(loud), build(plan(loud)))
+    with pytest.raises(
+        IgcnasError, match=r"^layer expand: a LoudLayer does not say how its gates are written in ONNX;"
+    ):
+        write_onnx(tmp_path / "model.onnx", lowered, {})
+    assert list(tmp_path.iterdir()) == []

@@ -23,12 +23,13 @@ from igcnas.cli.common import Stop
 from igcnas.data.loading import load_dataset
 from igcnas.export.onnx import write_onnx
 from igcnas.modules.build import build
-from igcnas.modules.layers import NormalizeInput
+from igcnas.modules.lowering import lower
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import InvertedResidual
 from igcnas.network.grouping import LearnedGrouping
 from igcnas.network.literature import family
-from igcnas.network.plan import plan
+from igcnas.network.plan import Plan, plan
+from igcnas.network.primitives import Normalize, Sequence
 from igcnas.search.folder import open_study
 from igcnas.search.records import records, standard_error
 from igcnas.search.storage import lock_study
@@ -155,11 +156,13 @@ def test_an_export_and_its_onnx_file_are_evaluated(
 ) -> None:
     folder, summary = finished
     best = Checkpoint.read(folder / "best.safetensors")
-    network = build(plan(best.architecture))
-    network.load_state_dict(best.state)
-    whole = torch.nn.Sequential(NormalizeInput(list(best.mean), list(best.std)), network)  # as an export has it
+    network = plan(best.architecture)
+    layers = (Normalize("normalize", tuple(best.mean), tuple(best.std)), *network.root.layers)  # as an export has it
+    whole = Plan(Sequence("", layers), network.input_shape)
+    module = build(whole)
+    module.load_state_dict(best.state)
     (tmp_path / "best").mkdir()
-    write_onnx(tmp_path / "best/model.onnx", whole, best.architecture.input_shape, {})
+    write_onnx(tmp_path / "best/model.onnx", lower(whole, module), {})
     (tmp_path / "best/weights.safetensors").touch()
     for path in ("best", "best/model.onnx", "best/weights.safetensors"):
         status, out, _ = call(capsys, "evaluate", tmp_path / path, "--data", "digits", "--split", "both", "--json")

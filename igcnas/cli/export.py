@@ -23,7 +23,7 @@ EPILOG = """examples:
   %(prog)s NAME
   %(prog)s NAME --trial 3 17 --out exported
   %(prog)s runs/NAME
-  %(prog)s studies/NAME/retrain-60/trial-3-seed0.safetensors --opset 17
+  %(prog)s studies/NAME/retrain-60/trial-3-seed0.safetensors --opset 21
   %(prog)s resnet20.th resnet depth=20 shortcut=pad --data cifar10 --data-dir ~/data
 """
 
@@ -70,7 +70,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--opset",
         type=int,
         metavar="N",
-        help="operator set of model.onnx, 17 to 25 (default: what torch writes, 20 by now)",
+        help="operator set of model.onnx, 17 to 26 (default: 17, which the most runtimes read)",
     )
     add(
         "--temperature",

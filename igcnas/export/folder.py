@@ -29,7 +29,7 @@ from igcnas.errors import ExportError
 from igcnas.export import hub, parity
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.exporters import Exporter, Trained, exporters, run_also, write_also
-from igcnas.export.onnx import check_opset, write_onnx
+from igcnas.export.onnx import EPSILON, check_opset, write_onnx
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
 from igcnas.modules.layers import MeasuredModule
@@ -45,7 +45,6 @@ from igcnas.units import counted
 # A gate that is nearly undecided may flip in a runtime that rounds differently: about one export in fifty of a large
 # network meets such an image among the random ones. A wrong form fails with all images.
 _GATED_ATTEMPTS = 3
-EPSILON = 1e-5  # of the norms of an exported network
 FILES = ("architecture.json", "card.md", "hubconf.py", "model.onnx", "model.py", "weights.safetensors")
 
 __all__ = ["FILES", "ExportReport", "export_network", "with_error"]
@@ -89,8 +88,8 @@ def export_network(
     test: uint8 images (n, channels, height, width) and int64 labels (n,). facts: rows of the card, in order. data: what
     it was trained on, as a checkpoint of igcnas train says it, so that igcnas evaluate finds the validation images.
     also: names of further forms, which other packages add. preparation: how a picture becomes the input; None: as
-    `data` says. temperature: what probabilities divide the logits by; None for 1. opset: of the ONNX file; None: that
-    of torch. epsilon: of the norms that the network was trained with.
+    `data` says. temperature: what probabilities divide the logits by; None for 1. opset: of the ONNX file; None: the
+    usual one. epsilon: of the norms that the network was trained with.
     """
     check_opset(opset)
     start = time.perf_counter()
@@ -236,7 +235,7 @@ def _write_network(
     )
     write_text(folder / "model.py", source)
     write_text(folder / "hubconf.py", hub.SOURCE)
-    written = write_onnx(folder / "model.onnx", module, contract.input_shape, metadata, opset)
+    written = write_onnx(folder / "model.onnx", lowered, metadata, opset)
     trained = Trained(plan=lowered.plan, module=module, classes=contract.classes, metadata=metadata)
     write_also(folder, forms, trained)
     return module, written

@@ -26,7 +26,7 @@ CHUNK = 8
 # What model.py promises to do without is made impossible to import. torch.save, because numpy may be missing.
 _RUNNER = """
 import importlib.util, sys
-sys.modules.update(dict.fromkeys(("igcnas", "safetensors", "onnx", "onnxruntime", "onnxscript")))
+sys.modules.update(dict.fromkeys(("igcnas", "safetensors", "onnx", "onnxruntime")))
 import torch
 source, inputs, outputs, chunk = sys.argv[1:]
 torch.set_num_threads(1)

@@ -142,11 +142,15 @@ class GatedModule(LearnedModule):
     It has `heads`, `weight` and `gates(context)`, (B, heads * in), where the context is a mean over pixels: of its own
     input if `reads_own_input`, else of the enclosing Gated sequence, which its forward is then given, too. The CPU
     engine trains it by these.
+
+    gates_in_onnx: of a kind of another package, a static method that adds to an ONNX graph what makes the gates, and
+    returns their name: of the graph (igcnas.export.onnx.graph.Graph), the layer, its path, and the name of the context.
     """
 
     heads: int
     weight: nn.Parameter
     reads_own_input: ClassVar[bool] = True
+    gates_in_onnx: ClassVar[Callable[[Any, GatedConvolution, str, str], str] | None] = None
 
     def gates_by(
         self, context_BC: torch.Tensor, generate: Callable[[nn.Sequential, torch.Tensor], torch.Tensor]
