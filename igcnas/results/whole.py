@@ -111,13 +111,16 @@ class _Settings(Protocol):
 Settings = TypeVar("Settings", bound=_Settings)
 
 
-def kept_settings(path: Path, settings: Settings, read: Callable[[Path], Settings]) -> Settings:
+def kept_settings(
+    path: Path, settings: Settings, read: Callable[[Path], Settings], *, another: str = "--name NAME"
+) -> Settings:
     """Write the settings of what is new; of what was begun, return those written, networks and all.
 
     Args:
         path: of the file, in the folder of the trainings.
         settings: that are asked for.
         read: gives those of a folder.
+        another: option by which a user starts another.
 
     Raises:
         StudyError: it was begun with other settings.
@@ -130,8 +133,7 @@ def kept_settings(path: Path, settings: Settings, read: Callable[[Path], Setting
         more = len(differences) - _SHOWN
         shown = "; ".join(differences[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
         raise StudyError(
-            f"{path.parent} was begun with other settings ({shown}); go back to those, or start another with --name "
-            "NAME"
+            f"{path.parent} was begun with other settings ({shown}); go back to those, or start another with {another}"
         )
     return found
 
