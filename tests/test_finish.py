@@ -16,19 +16,24 @@ import numpy as np
 import onnxruntime
 import pytest
 from support.campaigns import Here, Silent
+from torch import nn
 
 from igcnas.cli import main
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.cost import count
 from igcnas.results.finishing.handover import is_there
 from igcnas.results.finishing.plan import FinishSettings, guard, long_recipe, members_of, some_of_the_front
+from igcnas.results.finishing.table import notes
 from igcnas.results.finishing.teacher import check_teacher, teachers_of
 from igcnas.results.finishing.testing import Finished, measured, read_finished
 from igcnas.results.finishing.training import taught, untaught
 from igcnas.search.evaluation import Interrupted
 from igcnas.search.records import exports_of, trained
 from igcnas.search.study import Study
+from igcnas.training.preparing import set_epsilon
+from igcnas.training.recipes import recipe_for
 from igcnas.training.runs.weights import Checkpoint
+from igcnas.training.settings import BALANCED
 
 ROOT = Path(__file__).parents[1]
 SEARCH = "--budget-mflops 0.05 --networks 4 --epochs 2 --seeds 1 --no-baselines --no-export --workers 1 --seed 3"
@@ -345,3 +350,31 @@ def test_a_quiet_finish_prints_its_result_alone(finished, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out.count("\n") == 1
     assert said.err == ""
+
+
+def test_both_trainings_are_tested_with_the_norm_epsilon_of_their_recipes(study, tmp_path, monkeypatch):
+    recipe = recipe_for(study.settings.training)
+    own = dataclasses.replace(recipe, norm=dataclasses.replace(recipe.norm, epsilon=0.25))
+    training = dataclasses.replace(study.settings.training, recipe=own.to_dict())
+    searched = dataclasses.replace(study, settings=dataclasses.replace(study.settings, training=training))
+    settings = settings_of(searched, epochs=1)
+    campaign = untaught(tmp_path, settings)
+    results = campaign.run(here(searched), Silent())
+    used = []
+
+    def seen(network: nn.Module, epsilon: float) -> None:
+        set_epsilon(network, epsilon)
+        used.extend({module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d)})
+
+    monkeypatch.setattr("igcnas.results.finishing.testing.set_epsilon", seen)
+    measured(searched, tmp_path, settings, {settings.asked[0].name: results})
+    assert used == [0.25, 0.25]  # the long training, and that of the search
+
+
+def test_a_finish_says_that_its_accuracies_are_plain_where_the_study_compares_by_balanced_ones(study):
+    settings = settings_of(study)
+    balanced = dataclasses.replace(settings, training=dataclasses.replace(settings.training, metric=BALANCED))
+    found = [Finished(member="trial 0", images=100, short_right=50, right=(60,), gained=15, lost=5)]
+    said = "They are plain accuracies; the study compares networks by balanced accuracy."
+    assert said in notes(found, balanced)
+    assert said not in notes(found, settings)

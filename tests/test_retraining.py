@@ -15,7 +15,18 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState, create_trial
-from support.campaigns import DIGITS, PAIR, SHORT, WHOLE, Here, Silent, finalist, network, retrain_settings
+from support.campaigns import (
+    DIGITS,
+    PAIR,
+    SHORT,
+    WHOLE,
+    Here,
+    Silent,
+    finalist,
+    network,
+    retrain_settings,
+    trained_alone,
+)
 from support.retrained import IMAGES, Told, result_of, trained
 
 from igcnas.cli import main
@@ -41,6 +52,7 @@ from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.records import proposal_attributes, records
 from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
+from igcnas.training.recipes import recipe_for
 from igcnas.training.runs.weights import Checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +78,16 @@ def test_the_test_split_is_read_once_for_each_network_after_its_last_epoch(unint
     stems = ["trial-3-seed0", "known-seed0", "trial-3-seed1", "known-seed1"]
     assert events == [event for stem in stems for event in (f"start {stem}", *one, f"end {stem}")]
     assert all(result.test_images == IMAGES and result.failed is None for result in results)
+
+
+def test_the_weights_say_the_norm_epsilon_of_the_recipe(tmp_path):
+    recipe = recipe_for(SHORT)
+    own = dataclasses.replace(recipe, norm=dataclasses.replace(recipe.norm, epsilon=0.25))
+    settings = retrain_settings(PAIR[:1], seeds=1, epochs=1)
+    training = dataclasses.replace(settings.training, recipe=own.to_dict())
+    (one,) = retraining(tmp_path, dataclasses.replace(settings, training=training)).trainings
+    trained_alone(one, Here(DIGITS, training))
+    assert Checkpoint.read(tmp_path / f"{one.stem}.safetensors").epsilon == 0.25
 
 
 def test_all_images_but_the_test_split_are_trained_on(tmp_path):

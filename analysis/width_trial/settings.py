@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from igcnas.errors import IgcnasError, StudyError, unknown_name
+from igcnas.results.whole import changes, kept_settings
 from igcnas.system import bounds
 from igcnas.system.files import write_text
 from igcnas.system.reading import as_kind, read_json
@@ -107,12 +108,7 @@ class TrialSettings:
 
     def differences(self, other: TrialSettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'."""
-        mine, theirs = flatten(self.to_dict()), flatten(other.to_dict())
-        return [
-            f"{key}: {mine.get(key)} -> {theirs.get(key)}"
-            for key in sorted(mine.keys() | theirs.keys())
-            if mine.get(key) != theirs.get(key)
-        ]
+        return changes(flatten(self.to_dict()), flatten(other.to_dict()))
 
 
 def guard(folder: Path, settings: TrialSettings, seeds: int) -> tuple[int, ...]:
@@ -120,17 +116,11 @@ def guard(folder: Path, settings: TrialSettings, seeds: int) -> tuple[int, ...]:
 
     A trial never loses seeds: fewer than before mean as many as before. StudyError for other settings.
     """
-    path = folder / FILE
-    if path.exists():
-        written = read_json(path, dict[str, Any], advice=_ADVICE)
-        differences = TrialSettings.from_dict(written).differences(settings)
-        if differences:
-            shown = "; ".join(differences[:4]) + (f"; and {len(differences) - 4} more" if len(differences) > 4 else "")
-            raise StudyError(
-                f"{folder} was begun with other settings ({shown}); go back to those, or start another with --out DIR"
-            )
-    else:
-        write_text(path, (json.dumps(settings.to_dict(), indent=2) + "\n"))
+
+    def written(folder: Path) -> TrialSettings:
+        return TrialSettings.from_dict(read_json(folder / FILE, dict[str, Any], advice=_ADVICE))
+
+    kept_settings(folder / FILE, settings, written, another="--out DIR")
     record = folder / SEEDS_FILE
     before = read_json(record, tuple[bounds.Networks, ...], advice=_ADVICE) if record.exists() else ()
     asked = before if before and seeds <= before[-1] else (*before, seeds)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from igcnas.cli.common import is_file, mega
 from igcnas.cli.engine import before_training
 from igcnas.cli.search_options import asked_workers
+from igcnas.system.names import new_name, stays_inside
 from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.cli.common import Stop
     from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.network.architecture import Architecture
     from igcnas.search.campaign import Campaign, Training
     from igcnas.search.evaluation import Slot
+    from igcnas.search.records import TrialRecord
+    from igcnas.search.settings import StudySettings
     from igcnas.search.worker import WorkerSetup
     from igcnas.training.settings import TrainingSettings
 
@@ -62,6 +67,79 @@ def slots_of(arguments: argparse.Namespace, missing: Sequence[Training[Any]], tr
         networks=len(missing),
         listed=True,
     )
+
+
+def begin(
+    arguments: argparse.Namespace,
+    campaign: Campaign[Result],
+    notes: Sequence[str],
+    *,
+    study: StudySettings,
+    records: Sequence[TrialRecord],
+    training: TrainingSettings,
+    images: int,
+    output: TextIO,
+) -> tuple[CampaignProgress, list[Slot]]:
+    """The progress of a campaign on all images of a study, and where its workers run: nowhere if all is done.
+
+    Args:
+        arguments: with `--workers` and `--device`.
+        campaign: what is trained.
+        notes: what it says of damaged results; they are told first.
+        study: whose times tell how long it takes.
+        records: of the study.
+        training: how each network is trained.
+        images: of training and validation together.
+        output: where progress is told.
+    """
+    from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.search.campaign import expected_seconds
+    from igcnas.search.records import trained
+
+    missing = campaign.missing()
+    factor = training.epochs / study.training.epochs * images / (images - study.data.validation_images)
+    known = {one.architecture.id: one.seconds for one in trained(records) if one.seconds is not None}
+    slots = slots_of(arguments, missing, training)
+    expected = expected_seconds(missing, known, factor=factor)
+    progress = CampaignProgress(output, campaign, expected, workers=max(1, len(slots)))
+    for text in notes:
+        progress.note(text)
+    return progress, slots
+
+
+def campaign_folder(study: Path, name: str | None, *, usual: str, file: str) -> Path:
+    """The folder of a campaign in that of its study, made if it is new; a strange name that one has already opens.
+
+    name: as `--name` gives it, None for the `usual` one. file: that every such folder holds.
+    """
+    from igcnas.system.files import make_folder
+
+    if name is None or (stays_inside(name) and is_file(study / name / file)):
+        folder = study / (name or usual)
+    else:
+        folder = study / new_name(name, option="--name", elsewhere="it becomes a folder in that of the study")
+    make_folder(folder, advice="give another --name")
+    return folder
+
+
+@contextmanager
+def writing_alone(folder: Path) -> Iterator[None]:
+    """While this command trains into the folder, no other does."""
+    from igcnas.search.storage import lock_study
+    from igcnas.system.files import going_on
+
+    with going_on(), lock_study(folder, other="wait for it, or start another with --name NAME"):
+        yield
+
+
+def network_line(
+    name: str, architecture: Architecture, val_accuracy: float | None, *, words: str, role: str = ""
+) -> str:
+    """What is trained, what it costs, and what it came to in the search (in percent). words: of the architecture."""
+    from igcnas.network.cost import count
+
+    found = "" if val_accuracy is None else f", {val_accuracy:.2f} % in the search"
+    return f"network   {name}: {mega(count(architecture).macs)} MFLOPs{found}{role}; {words}"
 
 
 def train(

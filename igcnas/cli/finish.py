@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from igcnas.cli.campaign import add_workers, slots_of, train
-from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
+from igcnas.cli.campaign import add_workers, begin, campaign_folder, network_line, train, writing_alone
+from igcnas.cli.common import add_study_argument, command_line, study_folder
 from igcnas.cli.output import add_output_arguments, begin_result, tell
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.results.finishing.plan import FILE, FOLDER
-from igcnas.system.names import new_name, stays_inside
 from igcnas.units import counted
 
 if TYPE_CHECKING:
     from igcnas.cli.common import Stop
-    from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.finishing.plan import FinishSettings
     from igcnas.results.finishing.testing import Finished
     from igcnas.results.finishing.training import FinalResult
     from igcnas.search.campaign import Campaign
-    from igcnas.search.records import Network
     from igcnas.search.study import Study
-    from igcnas.training.recipes import Recipe
 
 EPILOG = """Run the same command again and it goes on where it stopped.
 
@@ -111,19 +105,26 @@ def finished(arguments: argparse.Namespace) -> tuple[int, dict[str, Any] | None]
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise IgcnasError(f"--{name} {value} must be 1 or more")
+    from igcnas.results.finishing.choosing import chosen
     from igcnas.search.study import Study
-    from igcnas.system.files import make_folder
     from igcnas.training.device import resolve_device
 
     study = Study.read(study_folder(arguments))
     resolve_device(arguments.device)
-    settings = _settings(arguments, study)
+    settings = chosen(
+        study,
+        trials=arguments.trial,
+        front=arguments.front,
+        epochs=arguments.epochs,
+        recipe=arguments.recipe,
+        seeds=arguments.seeds,
+        teacher=arguments.teacher,
+    )
     from igcnas.data.examination import examine
 
     training = study.settings.training
     examine(study.data, fraction=training.validation_fraction, seed=training.seed)
-    folder = _folder(study.folder, arguments.name, f"{FOLDER}{settings.recipe.epochs}")
-    make_folder(folder, advice="give another --name")
+    folder = campaign_folder(study.folder, arguments.name, usual=f"{FOLDER}{settings.recipe.epochs}", file=FILE)
     return _finish(arguments, study, folder, settings)
 
 
@@ -136,50 +137,6 @@ def after_search(arguments: argparse.Namespace, study: Study) -> tuple[int, dict
     return finished(parser.parse_args(words))
 
 
-def _settings(arguments: argparse.Namespace, study: Study) -> FinishSettings:
-    from igcnas.results.finishing.plan import FinishSettings, members_of, network_of, some_of_the_front
-    from igcnas.results.finishing.teacher import NONE, TAUGHT_SHARE, teachers_of
-
-    asked: list[Network]
-    if arguments.front is not None:
-        asked, chosen = some_of_the_front(study, arguments.front), f"--front {arguments.front}"
-    else:
-        numbers: Sequence[int | None] = [None] if arguments.trial is None else list(dict.fromkeys(arguments.trial))
-        asked = [network_of(study, study.trained_record(number)) for number in numbers]
-        asked = list({one.record.number: one for one in asked}.values())
-        chosen = "the leader" if arguments.trial is None else f"--trial {' '.join(map(str, numbers))}"
-    if not asked:
-        raise IgcnasError(f"the front of study {study.name!r} is empty; run the search first")
-    recipe, teachers = _recipe(arguments, study), teachers_of(study, asked, arguments.teacher)
-    if teachers and not recipe.distillation:
-        recipe = dataclasses.replace(recipe, distillation=TAUGHT_SHARE)
-    settings = study.settings
-    return FinishSettings(
-        data_name=settings.data.name,
-        data_fingerprint=settings.data.fingerprint,
-        chosen=chosen,
-        taught=arguments.teacher if teachers else NONE,
-        recipe=recipe,
-        training=settings.training,
-        seeds=arguments.seeds,
-        members=members_of(asked, teachers),
-    )
-
-
-def _recipe(arguments: argparse.Namespace, study: Study) -> Recipe:
-    from igcnas.results.finishing.plan import long_recipe, usual_epochs
-    from igcnas.training.recipes import choose_recipe
-
-    images = len(study.data.train.labels)
-    if arguments.recipe is None:
-        return long_recipe(study.settings.training, epochs=arguments.epochs or usual_epochs(images))
-    height, family = (
-        study.settings.data.input_shape[1],
-        "" if study.leader is None else study.leader.architecture.family,
-    )
-    return choose_recipe(arguments.recipe, family=family, height=height, images=images).adapted(epochs=arguments.epochs)
-
-
 def _finish(
     arguments: argparse.Namespace, study: Study, folder: Path, settings: FinishSettings
 ) -> tuple[int, dict[str, Any] | None]:
@@ -189,15 +146,10 @@ def _finish(
     from igcnas.results.finishing.handover import place
     from igcnas.results.finishing.plan import guard
     from igcnas.search.evaluation import Interrupted
-    from igcnas.search.storage import lock_study
-    from igcnas.system.files import going_on
 
     output = sys.stderr if arguments.json else sys.stdout
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(going_on())
-        stack.enter_context(lock_study(folder, other="wait for it, or start another with --name NAME"))
+    with writing_alone(folder), Stop() as stop:
         asked, settings = settings, guard(folder, settings)
-        stop = stack.enter_context(Stop())
         _announce(output, study, folder, settings, moved=asked.members != settings.members)
         try:
             results = _trained(arguments, study, folder, settings, stop, output)
@@ -223,24 +175,19 @@ def _finish(
 
 def _announce(output: TextIO, study: Study, folder: Path, settings: FinishSettings, *, moved: bool) -> None:
     """What is about to happen."""
-    from igcnas.network.cost import count
-
-    def say(text: str) -> None:
-        tell(output, text)
-
-    say(f"folder    {folder}; Ctrl-C stops, the same command goes on")
+    tell(output, f"folder    {folder}; Ctrl-C stops, the same command goes on")
     if moved:
-        say("note      the study has gone on since; the networks stay those chosen at the start")
-    for member in settings.members:
-        cost = mega(count(member.architecture).macs)
-        found = "" if member.val_accuracy is None else f", {member.val_accuracy:.2f} % in the search"
-        role = f", taught by {member.teacher}" if member.teacher else "" if member.asked else ", to teach"
-        say(f"network   {member.name}: {cost} MFLOPs{found}{role}; {member.architecture.title()}")
+        tell(output, "note      the study has gone on since; the networks stay those chosen at the start")
+    for one in settings.members:
+        role = f", taught by {one.teacher}" if one.teacher else "" if one.asked else ", to teach"
+        words = one.architecture.title()
+        tell(output, network_line(one.name, one.architecture, one.val_accuracy, words=words, role=role))
     recipe = settings.recipe
-    say(
+    tell(
+        output,
         f"plan      {counted(recipe.epochs, 'epoch')} by recipe {recipe.name} (the search: "
         f"{study.settings.training.epochs}), {counted(settings.seeds, 'seed')}, on training and validation images; the "
-        "test split is read once, at the end"
+        "test split is read once, at the end",
     )
 
 
@@ -253,7 +200,7 @@ def _trained(
     output: TextIO,
 ) -> dict[str, list[FinalResult]]:
     """The trainings of each member, by its name: those whom nobody teaches first."""
-    from igcnas.results.finishing.training import taught, untaught
+    from igcnas.results.finishing.training import check_teachers, taught, untaught
 
     results: dict[str, list[FinalResult]] = {}
     for make in (untaught, taught):
@@ -263,12 +210,7 @@ def _trained(
             continue
         for one in _run(arguments, study, folder, settings, campaign, notes, stop=stop, output=output):
             results.setdefault(one.member, []).append(one)
-        for member in settings.members:
-            lost = next((one for one in results.get(member.name, ()) if one.failed is not None), None)
-            if lost is not None and any(other.teacher == member.name for other in settings.members):
-                raise IgcnasError(
-                    f"the teacher, {member.name}, failed: {lost.failed}; give --teacher none and a --name"
-                )
+        check_teachers(settings, results)
     return results
 
 
@@ -283,22 +225,20 @@ def _run(
     stop: Stop,
     output: TextIO,
 ) -> list[FinalResult]:
-    from igcnas.cli.progress.campaign import CampaignProgress
-    from igcnas.search.campaign import expected_seconds
-    from igcnas.search.records import trained
     from igcnas.search.worker import WorkerSetup
 
-    missing = campaign.missing()
-    images, short = len(study.data.train.labels), study.settings.training
-    factor = settings.recipe.epochs / short.epochs * images / (images - study.settings.data.validation_images)
-    known = {one.architecture.id: one.seconds for one in trained(study.records) if one.seconds is not None}
-    slots = slots_of(arguments, missing, dataclasses.replace(short, batch_size=settings.recipe.batch_size))
-    progress: CampaignProgress = CampaignProgress(
-        output, campaign, expected_seconds(missing, known, factor=factor), workers=max(1, len(slots))
+    short, recipe = study.settings.training, settings.recipe
+    progress, slots = begin(
+        arguments,
+        campaign,
+        notes,
+        study=study.settings,
+        records=study.records,
+        training=dataclasses.replace(short, epochs=recipe.epochs, batch_size=recipe.batch_size),
+        images=len(study.data.train.labels),
+        output=output,
     )
-    for text in notes:
-        progress.note(text)
-    if missing:
+    if slots:
         progress.note(f"time      about {progress.left()}, from the times of the study")
     setup = WorkerSetup(data=study.settings.data, training=short, device=arguments.device, images="all")
     return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
@@ -316,10 +256,3 @@ def _handed_over(
         if not is_there(study, settings, member, folder):
             hand_over(study, folder, settings, member, results=results[member.name], tested=one)
     return found
-
-
-def _folder(study: Path, name: str | None, usual: str) -> Path:
-    """Of this finish, in that of its study; a strange name that one has already opens."""
-    if name is None or (stays_inside(name) and is_file(study / name / FILE)):
-        return study / (name or usual)
-    return study / new_name(name, option="--name", elsewhere="it becomes a folder in that of the study")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.cli.campaign import add_workers, slots_of, train
-from igcnas.cli.common import add_study_argument, command_line, is_file, mega, study_folder
+from igcnas.cli.campaign import add_workers, begin, campaign_folder, network_line, train, writing_alone
+from igcnas.cli.common import add_study_argument, command_line, study_folder
 from igcnas.cli.output import add_output_arguments, begin_result
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
-from igcnas.system.names import new_name, stays_inside
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -81,7 +79,6 @@ def run(arguments: argparse.Namespace) -> int:
     study = StudySettings.read(study_path)
     every = records(open_study(study_path))
     settings = _settings(arguments, study, every, trials)
-    from igcnas.system.files import make_folder
     from igcnas.training.device import resolve_device
 
     resolve_device(arguments.device)
@@ -89,8 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
     from igcnas.data.examination import examine
 
     examine(dataset, fraction=study.training.validation_fraction, seed=study.training.seed)
-    folder = _folder(study_path, arguments.name, f"retrain-{settings.training.epochs}")
-    make_folder(folder, advice="give another --name")
+    folder = campaign_folder(
+        study_path, arguments.name, usual=f"retrain-{settings.training.epochs}", file="settings.json"
+    )
     return _retrain(arguments, folder, settings, study, every, images=len(dataset.train.labels))
 
 
@@ -105,32 +103,27 @@ def _retrain(
 ) -> int:
     """images: of training and validation together."""
     from igcnas.cli.common import Stop
-    from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.results.retraining import guard, retraining, tabulate
-    from igcnas.search.campaign import expected_seconds
     from igcnas.search.evaluation import Interrupted
-    from igcnas.search.records import trained
-    from igcnas.search.storage import lock_study
     from igcnas.search.worker import WorkerSetup
     from igcnas.system.files import going_on
 
     output = sys.stderr if arguments.json else sys.stdout
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(going_on())
-        stack.enter_context(lock_study(folder, other="wait for it, or start another with --name NAME"))
+    with writing_alone(folder), Stop() as stop:
         asked, settings = settings, guard(folder, settings)
-        stop = stack.enter_context(Stop())
         notes: list[str] = []
         campaign = retraining(folder, settings, note=notes.append)
-        missing = campaign.missing()
-        factor = settings.training.epochs / study.training.epochs * images / (images - study.data.validation_images)
-        known = {record.architecture.id: record.seconds for record in trained(every) if record.seconds is not None}
-        expected = expected_seconds(missing, known, factor=factor)
-        slots = slots_of(arguments, missing, settings.training)
-        progress = CampaignProgress(output, campaign, expected, workers=len(slots))
-        for text in notes:
-            progress.note(text)
-        if missing:
+        progress, slots = begin(
+            arguments,
+            campaign,
+            notes,
+            study=study,
+            records=every,
+            training=settings.training,
+            images=images,
+            output=output,
+        )
+        if slots:
             _announce(progress, folder, settings, study_epochs=study.training.epochs)
             if [one.name for one in asked.finalists] != [one.name for one in settings.finalists]:
                 progress.note("note      the study has gone on since; the networks stay those chosen at the start")
@@ -177,13 +170,10 @@ def _retrain(
 
 def _announce(progress: CampaignProgress, folder: Path, settings: RetrainSettings, *, study_epochs: int) -> None:
     """What is about to happen."""
-    from igcnas.network.cost import count
-
     progress.note(f"folder    {folder}; Ctrl-C stops, the same command goes on")
-    for finalist in settings.finalists:
-        found = "" if finalist.val_accuracy is None else f", {finalist.val_accuracy:.2f} % in the search"
-        cost = count(finalist.architecture)
-        progress.note(f"network   {finalist.name}: {mega(cost.macs)} MFLOPs{found}; {finalist.architecture.label()}")
+    for one in settings.finalists:
+        words = one.architecture.label()
+        progress.note(network_line(one.name, one.architecture, one.val_accuracy, words=words))
     earlier = f" ({progress.done} are there)" if progress.done else ""
     progress.note(
         f"plan      {counted(progress.total, 'training')}{earlier}: {counted(len(settings.finalists), 'network')}, "
@@ -191,13 +181,6 @@ def _announce(progress: CampaignProgress, folder: Path, settings: RetrainSetting
         f"{study_epochs}), on training and validation images"
     )
     progress.note(f"time      about {progress.left()}, from the times of the study; the test results come at the end")
-
-
-def _folder(study: Path, name: str | None, usual: str) -> Path:
-    """Of this retraining, in that of its study; a strange name that one has already opens."""
-    if name is None or (stays_inside(name) and is_file(study / name / "settings.json")):
-        return study / (name or usual)
-    return study / new_name(name, option="--name", elsewhere="it becomes a folder in that of the study")
 
 
 def _trials(arguments: argparse.Namespace) -> tuple[int, ...] | None:

@@ -17,10 +17,10 @@ from msgspec import Meta
 
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.architecture import Architecture
+from igcnas.results.whole import changes, kept_settings
 from igcnas.search.records import Network, TrialRecord
 from igcnas.search.study import Study
 from igcnas.system import bounds
-from igcnas.system.files import write_text
 from igcnas.system.reading import as_kind, read_json
 from igcnas.training.recipes import WORDS, Recipe, recipe_for
 from igcnas.training.settings import TrainingSettings, flatten, network_seed, with_first_engine
@@ -113,9 +113,7 @@ class FinishSettings:
 
     def differences(self, other: FinishSettings) -> list[str]:
         """Each setting that differs, as 'name: this -> other'; the members follow from the rest and the study."""
-        mine, theirs = (_compared(one) for one in (self, other))
-        keys = sorted(mine.keys() | theirs.keys())
-        return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
+        return changes(_compared(self), _compared(other))
 
 
 def _compared(settings: FinishSettings) -> dict[str, Any]:
@@ -190,16 +188,7 @@ def guard(folder: Path, settings: FinishSettings) -> FinishSettings:
     Raises:
         StudyError: it was begun with other settings.
     """
-    if not (folder / FILE).exists():
-        write_text(folder / FILE, json.dumps(settings.to_dict(), indent=2) + "\n")
-        return settings
-    found = FinishSettings.read(folder)
-    if differences := found.differences(settings):
-        shown = "; ".join(differences[:4]) + (f"; and {len(differences) - 4} more" if len(differences) > 4 else "")
-        raise StudyError(
-            f"{folder} was begun with other settings ({shown}); go back to those, or start another with --name NAME"
-        )
-    return found
+    return kept_settings(folder / FILE, settings, FinishSettings.read)
 
 
 def members_of(asked: Sequence[Network], teachers: Mapping[int, Member]) -> tuple[Member, ...]:

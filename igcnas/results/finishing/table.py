@@ -9,6 +9,7 @@ from typing import Any
 from igcnas.results.finishing.plan import FinishSettings
 from igcnas.results.finishing.testing import Finished
 from igcnas.results.table import Column, Table, span
+from igcnas.training.settings import BALANCED
 from igcnas.units import counted
 
 COLUMNS = (
@@ -30,8 +31,10 @@ def text(found: Sequence[Finished], settings: FinishSettings) -> str:
 
 def notes(found: Sequence[Finished], settings: FinishSettings) -> list[str]:
     """What a reader must know to judge the table."""
+    balanced = settings.training.metric == BALANCED
     return [
         f"Accuracies are of {counted(found[0].images, 'test image')}, which were read once, after the last training.",
+        *(["They are plain accuracies; the study compares networks by balanced accuracy."] if balanced else []),
         "search: the weights of the search. finished: the first seed, which is handed over; mean, sd and n are of "
         f"{'all seeds' if settings.seeds > 1 else 'one seed (give --seeds 3 for a spread)'}.",
         "The interval is of these two trainings on images like these; another seed gives another gain.",

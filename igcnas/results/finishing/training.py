@@ -13,14 +13,15 @@ result. The test split is not read here. Teachers are trained before those they 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
+from igcnas.errors import IgcnasError
 from igcnas.results.finishing.plan import FinishSettings, Member
-from igcnas.search.campaign import AGAIN, Campaign, OtherTrainingError, Training
-from igcnas.system.reading import parse_json
+from igcnas.results.whole import WholeTraining
+from igcnas.search.campaign import AGAIN, Campaign
 from igcnas.training.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from igcnas.training.engine import Engine
     from igcnas.training.targets import Teacher
     from igcnas.training.tensors import TrainingData
-
-
-class _Identity(TypedDict):
-    training_seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,7 @@ class FinalResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FinalTraining(Training[FinalResult]):
+class FinalTraining(WholeTraining[FinalResult]):
     """One training of one member; repeat counts from 0. teacher: the file of the weights of who teaches it."""
 
     member: str
@@ -73,11 +70,6 @@ class FinalTraining(Training[FinalResult]):
             by=settings.recipe,
             teacher_file=None if teacher is None else folder / f"{teacher.stem}-seed0.safetensors",
         )
-
-    @property
-    def weights(self) -> Path:
-        """The file of its weights."""
-        return self.folder / f"{self.stem}.safetensors"
 
     def whole_recipe(self) -> Recipe:
         """That of the finish."""
@@ -108,13 +100,10 @@ class FinalTraining(Training[FinalResult]):
 
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> FinalResult:
         """Count it, and write its weights."""
-        from igcnas.modules.lowering import lower
         from igcnas.network.cost import count_plan
-        from igcnas.training.settling import settle_on
 
-        settle_on(engine.plan, engine.network, data, data.training)
-        measured = count_plan(lower(engine.plan, engine.network).plan)
-        self._write_weights(trainer, engine, data)
+        measured = count_plan(self.settled(engine, data))
+        self.write_weights(trainer, engine, data)
         return FinalResult(
             member=self.member,
             repeat=self.repeat,
@@ -145,11 +134,7 @@ class FinalTraining(Training[FinalResult]):
 
     def parsed(self, content: bytes, *, where: str) -> FinalResult:
         """Refused where the seed is that of another."""
-        identity = parse_json(content, _Identity, where=where, advice=AGAIN)
-        result = parse_json(content, FinalResult, where=where, advice=AGAIN)
-        if identity["training_seed"] != self.seed:
-            raise OtherTrainingError(f"{where} is of another training; move it away, or start another with --name NAME")
-        return result
+        return self.own(content, FinalResult, where=where)
 
     def read(self, note: Callable[[str], None] = lambda _text: None) -> FinalResult | None:
         """The result, if it got so far and its weights are there."""
@@ -158,25 +143,6 @@ class FinalTraining(Training[FinalResult]):
             note(f"{self.weights} is missing; {AGAIN}")
             return None
         return found
-
-    def told(self, result: FinalResult) -> str:
-        """How it went; the test result comes at the end alone."""
-        return f"failed: {result.failed}" if result.failed else f"loss {result.train_loss:.4f}  {result.seconds:6.1f} s"
-
-    def _write_weights(self, trainer: Trainer, engine: Engine, data: TrainingData) -> None:
-        from igcnas.training.runs.weights import Checkpoint
-
-        cut = {"crop": data.augmentation.crop, "centre": data.augmentation.centre}
-        Checkpoint(
-            architecture=self.architecture,
-            state=engine.network.state_dict(),
-            mean=tuple(data.mean.tolist()),
-            std=tuple(data.std.tolist()),
-            classes=trainer.dataset.classes,
-            epoch=len(engine.curve),
-            data=trainer.setup.data.trained_on(validation=None, seed=self.settings.seed) | cut,
-            epsilon=self.by.norm.epsilon,
-        ).write(self.weights)
 
 
 def untaught(
@@ -193,6 +159,15 @@ def taught(
     """What comes after, once the teachers are there."""
     members = [member for member in settings.members if member.teacher is not None]
     return Campaign(_by_seed(folder, settings, members), note=note)
+
+
+def check_teachers(settings: FinishSettings, results: Mapping[str, Sequence[FinalResult]]) -> None:
+    """Before others learn from it: a teacher must have given a network. results: by the name of the member."""
+    teachers = {member.teacher for member in settings.members}
+    for name in [member.name for member in settings.members if member.name in teachers]:
+        lost = next((one for one in results.get(name, ()) if one.failed is not None), None)
+        if lost is not None:
+            raise IgcnasError(f"the teacher, {name}, failed: {lost.failed}; give --teacher none and a --name")
 
 
 def _by_seed(folder: Path, settings: FinishSettings, members: list[Member]) -> list[FinalTraining]:

@@ -17,12 +17,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from igcnas.results.retraining.plan import Finalist, RetrainSettings
 from igcnas.results.retraining.table import Result
-from igcnas.search.campaign import AGAIN, Campaign, OtherTrainingError, Training
-from igcnas.system.reading import parse_json
+from igcnas.results.whole import Identity, WholeTraining
+from igcnas.search.campaign import Campaign
 
 if TYPE_CHECKING:
     from igcnas.search.worker.trainer import Trainer
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from igcnas.training.tensors import TrainingData
 
 
-class _Identity(TypedDict):
-    training_seed: int
+class _Identity(Identity):
     architecture_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FinalistTraining(Training[Result]):
+class FinalistTraining(WholeTraining[Result]):
     """One training of one finalist; repeat counts from 0."""
 
     finalist: str
@@ -58,21 +57,18 @@ class FinalistTraining(Training[Result]):
 
     def result(self, trainer: Trainer, engine: Engine, data: TrainingData) -> Result:
         """Test it, once, and write its weights."""
-        from igcnas.modules.lowering import lower
         from igcnas.network.budget import limit_named
         from igcnas.network.cost import count_plan
         from igcnas.training.metrics import scored
         from igcnas.training.settings import BALANCED
-        from igcnas.training.settling import settle_on
         from igcnas.training.tensors import ImageTensors
 
-        settle_on(engine.plan, engine.network, data, data.training)
-        lowered = lower(engine.plan, engine.network).plan
+        lowered = self.settled(engine, data)
         measured = count_plan(lowered)
         others = {name: limit_named(name).of(lowered) for name in trainer.setup.limits}
         test = ImageTensors.of(trainer.dataset.load_test(), trainer.device)
         scores = scored(engine.network, test, data.normalize, classes=data.num_classes)
-        self._write_weights(trainer, engine, data)
+        self.write_weights(trainer, engine, data)
         return Result(
             network=self.finalist,
             repeat=self.repeat,
@@ -110,30 +106,7 @@ class FinalistTraining(Training[Result]):
 
     def parsed(self, content: bytes, *, where: str) -> Result:
         """Refused where the seed is that of another."""
-        identity = parse_json(content, _Identity, where=where, advice=AGAIN)
-        result = parse_json(content, Result, where=where, advice=AGAIN)
-        if identity["training_seed"] != self.seed:
-            raise OtherTrainingError(f"{where} is of another training; move it away, or start another with --name NAME")
-        return result
-
-    def told(self, result: Result) -> str:
-        """How it went; the test result comes at the end alone."""
-        return f"failed: {result.failed}" if result.failed else f"loss {result.train_loss:.4f}  {result.seconds:6.1f} s"
-
-    def _write_weights(self, trainer: Trainer, engine: Engine, data: TrainingData) -> None:
-        from igcnas.training.runs.weights import Checkpoint
-
-        cut = {"crop": data.augmentation.crop, "centre": data.augmentation.centre}
-        Checkpoint(
-            architecture=self.architecture,
-            state=engine.network.state_dict(),
-            mean=tuple(data.mean.tolist()),
-            std=tuple(data.std.tolist()),
-            classes=trainer.dataset.classes,
-            epoch=len(engine.curve),
-            data=trainer.setup.data.trained_on(validation=None, seed=self.settings.seed) | cut,
-            epsilon=self.whole_recipe().norm.epsilon,
-        ).write(self.folder / f"{self.stem}.safetensors")
+        return self.own(content, Result, identity=_Identity, where=where)
 
 
 def stem_of(finalist: str) -> str:

@@ -19,11 +19,11 @@ from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import baselines
 from igcnas.network.budget import Budget, budget_of
+from igcnas.results.whole import changes, kept_settings
 from igcnas.search.records import TrialRecord
 from igcnas.search.settings import StudySettings
 from igcnas.statistics.intervals import mean
 from igcnas.system import bounds
-from igcnas.system.files import write_text
 from igcnas.system.reading import as_kind, read_json
 from igcnas.training.recipes import as_today
 from igcnas.training.settings import TrainingSettings, flatten, network_seed, with_first_engine
@@ -109,11 +109,7 @@ class RetrainSettings:
         mine, theirs = (
             flatten({key: value for key, value in one.to_dict().items() if key != "finalists"}) for one in (self, other)
         )
-        return [
-            f"{key}: {mine.get(key)} -> {theirs.get(key)}"
-            for key in sorted(mine.keys() | theirs.keys())
-            if mine.get(key) != theirs.get(key)
-        ]
+        return changes(mine, theirs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,18 +204,7 @@ def guard(folder: Path, settings: RetrainSettings) -> RetrainSettings:
 
     StudyError where it was begun with other settings.
     """
-    path = folder / FILE
-    if path.exists():
-        found = read_settings(folder)
-        differences = found.differences(settings)
-        if differences:
-            shown = "; ".join(differences[:4]) + (f"; and {len(differences) - 4} more" if len(differences) > 4 else "")
-            raise StudyError(
-                f"{folder} was begun with other settings ({shown}); go back to those, or start another with --name NAME"
-            )
-        return found
-    write_text(path, json.dumps(settings.to_dict(), indent=2) + "\n")
-    return settings
+    return kept_settings(folder / FILE, settings, read_settings)
 
 
 def read_settings(folder: Path) -> RetrainSettings:
