@@ -12,11 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 from onnx import TensorProto
-from torch import nn
 
 from igcnas.errors import ExportError
 from igcnas.export.onnx.graph import EPSILON, Graph
-from igcnas.modules.layers import GatedConv, GatedModule, SalientConv, gated_arguments, gated_class, learned_class
+from igcnas.modules.layers import GatedModule, gated_arguments, learned_class
 from igcnas.network.primitives import GatedConvolution
 
 _GENERATOR = ("0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var")
@@ -38,7 +37,7 @@ def gated(graph: Graph, layer: GatedConvolution, path: str, inputs: Sequence[str
 
 def _writer(layer: GatedConvolution) -> Gates:
     """What writes the gates of this kind."""
-    if (known := _GATES.get(gated_class(layer))) is not None:
+    if (known := _GATES.get(layer.grouping.kind)) is not None:
         return known
     cls = learned_class(layer.grouping)
     assert issubclass(cls, GatedModule), f"{cls.__name__} has no gates"
@@ -112,4 +111,5 @@ def _ones(graph: Graph, operator: str, left: str, right: str, name: str) -> str:
     return graph.node("Cast", [held], name, to=TensorProto.FLOAT)
 
 
-_GATES: dict[type[nn.Module], Gates] = {GatedConv: _spectral, SalientConv: _salient}
+# By the name of the grouping.
+_GATES: dict[str, Gates] = {"msgc": _spectral, "dgc": _salient}
