@@ -47,18 +47,30 @@ def arrange(node: Node, into: Order | None, out: Order | None) -> Arrangement:
         merged = _merge(here, there, inputs, filters, into is None, out is None)
         if merged is not None:
             return Arrangement(0, tuple(blocks[b] for b in merged), False, False)
+    width = sum(map(len, filters)) * pixels(node)
     used = [b for b, block in enumerate(blocks) if block.filters]
     if there is not None:
         ways.append(_gather_inputs(node, [blocks[b] for b in there]))
-    elif out is not None and (finer := _finer(blocks, out)):
+    elif out is not None and (finer := _finer(blocks, out, width / in_pixels(node))):
         ways.append(_gather_inputs(node, finer))
-    width = sum(map(len, filters)) * node.shape.size[0] * node.shape.size[1]
     if here is not None:
         empty = [b for b in used if not inputs[b]]
         ways.append(Arrangement(width, tuple(blocks[b] for b in (*here, *empty)), False, True))
     both = _gather_inputs(node, [blocks[b] for b in used])
     ways.append(both._replace(moved=both.moved + width, after=True))
     return min(ways, key=lambda way: (way.moved, way.before + way.after))
+
+
+def pixels(node: Node) -> int:
+    """Of what a node makes."""
+    return node.shape.size[0] * node.shape.size[1]
+
+
+def split_moves(node: Node, way: Arrangement) -> int:
+    """Numbers that a split convolution moves to cut its input and to put its output together."""
+    if node.whole or equal(list(way.blocks)):
+        return 0
+    return sum(len(block.inputs) * in_pixels(node) + len(block.filters) * pixels(node) for block in way.blocks)
 
 
 def in_pixels(node: Node) -> int:
@@ -70,7 +82,8 @@ def in_pixels(node: Node) -> int:
 def _whole(node: Node, into: Order | None) -> Arrangement:
     """Of a dense layer: zeros for what it does not read, or a gather where that is most of it."""
     (block,) = node.blocks
-    if into is None or set(block.inputs) == set(into) or not node.splits or 2 * len(set(block.inputs)) >= len(into):
+    read = len(set(block.inputs))
+    if into is None or not read or read == len(into) or not node.splits or 2 * read >= len(into):
         return Arrangement(0, (block,), False, False)
     return Arrangement(len(block.inputs) * in_pixels(node), (block,), True, False)
 
@@ -123,12 +136,11 @@ def _merge(
     return merged + left
 
 
-def _finer(blocks: Sequence[Block], out: Order) -> list[Block]:
-    """A block for each run of filters of one block, if these are equal; else nothing."""
+def _finer(blocks: Sequence[Block], out: Order, most: float) -> list[Block]:
+    """A block for each run of filters of one block, if these are equal, and their inputs less than `most`; else none."""
     place = {channel: (b, row) for b, block in enumerate(blocks) for row, channel in enumerate(block.filters)}
-    found: list[Block] = []
-    for b, run in groupby(out, key=lambda channel: place[channel][0]):
-        channels = tuple(run)
-        rows = [place[channel][1] for channel in channels]
-        found.append(Block(blocks[b].inputs, channels, blocks[b].weight[rows]))
-    return found if equal(found) else []
+    runs = [(blocks[b], tuple(run)) for b, run in groupby(out, key=lambda channel: place[channel][0])]
+    sizes = {(len(block.inputs), len(channels)) for block, channels in runs}
+    if len(sizes) != 1 or sum(len(block.inputs) for block, _ in runs) >= most:
+        return []
+    return [Block(block.inputs, run, block.weight[[place[channel][1] for channel in run]]) for block, run in runs]

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
-from igcnas.modules.folding.arrangement import arrange
-from igcnas.modules.folding.graph import Graph, Indices, Node, absorbs
+from igcnas.modules.folding.arrangement import arrange, pixels, split_moves
+from igcnas.modules.folding.graph import Block, Graph, Indices, Node, absorbs
 from igcnas.modules.folding.streams import Streams
 
 SWEEPS = 4
@@ -27,12 +27,9 @@ class _Side(NamedTuple):
     made: int
 
 
-def choose(graph: Graph, streams: Streams, alive: Sequence[Indices]) -> list[Indices]:
-    """An order of the living channels of each stream."""
-    return _Chooser(graph, streams, alive).run()
+class Orders:
+    """An order of the living channels of each stream, by its number; None before it is chosen."""
 
-
-class _Chooser:
     def __init__(self, graph: Graph, streams: Streams, alive: Sequence[Indices]) -> None:
         self.streams, self.alive = streams, alive
         self.result = graph.result
@@ -46,8 +43,8 @@ class _Chooser:
                 for stream in {side.source, side.made}:
                     self.sides[stream].append(side)
 
-    def run(self) -> list[Indices]:
-        """Sweep until nothing changes."""
+    def choose(self) -> list[Indices]:
+        """Sweep until nothing changes; the orders."""
         several = [sum(not s.node.whole or s.node.kind == "fixed" for s in sides) for sides in self.sides]
         usual = sorted((s for s, channels in enumerate(self.alive) if channels), key=lambda s: -several[s])
         for _ in range(SWEEPS):
@@ -59,6 +56,29 @@ class _Chooser:
             if self.orders == before:
                 break
         return [order or () for order in self.orders]
+
+    def gain(self, node: Node, block: Block, least: float) -> bool:
+        """Make a mix one block where that saves the gathers around it to move at least so many numbers."""
+        streams = {self.streams.of[node.reads[0].value], self.streams.of[node.makes]}
+        orders, blocks, before = list(self.orders), node.blocks, self._around(streams)
+        node.blocks = [block]
+        for stream in streams - self.pinned:
+            self.orders[stream] = self._best(stream)
+        if before - self._around(streams) >= least:
+            return True
+        self.orders, node.blocks = orders, blocks
+        return False
+
+    def blocks(self, node: Node) -> list[Block]:
+        """Those of a mix, in the order in which they run if no gather stands before or behind it."""
+        into, out = (self.orders[self.streams.of[value]] for value in (node.reads[0].value, node.makes))
+        way = arrange(node, into, out)
+        return node.blocks if way.before or way.after else list(way.blocks)
+
+    def _around(self, streams: set[int]) -> int:
+        """Numbers that the gathers of all layers at these streams move."""
+        nodes = {id(side.node): side for stream in streams for side in self.sides[stream]}
+        return sum(self._moved(side, self.orders[side.source], self.orders[side.made])[0] for side in nodes.values())
 
     def _compose(self) -> None:
         """The orders of appended streams follow from their parts, the inner ones first."""
@@ -113,16 +133,20 @@ class _Chooser:
         for side in self.sides[stream]:
             into = order if side.source == stream else self.orders[side.source]
             out = order if side.made == stream else self.orders[side.made]
-            if side.node.kind == "mix":
-                way = arrange(side.node, into, out)
-                moved, gathers = moved + way.moved, gathers + way.before + way.after
-            else:
-                wrong = _mismatches(side.node, into, out)
-                moved += wrong * len(side.node.writes) * side.node.shape.size[0] * side.node.shape.size[1]
-                gathers += wrong
+            cost = self._moved(side, into, out)
+            moved, gathers = moved + cost[0], gathers + cost[1]
         if self.streams.of[self.result.value] == stream:
             gathers += order != self.result.indices
         return moved, gathers
+
+    def _moved(self, side: _Side, into: Indices | None, out: Indices | None) -> tuple[int, int]:
+        """Numbers moved by the gathers of one layer, and how many gathers."""
+        node = side.node
+        if node.kind == "mix":
+            way = arrange(node, into, out)
+            return way.moved + split_moves(node, way), way.before + way.after
+        wrong = _mismatches(node, into, out)
+        return wrong * len(node.writes) * pixels(node), wrong
 
 
 def _mismatches(node: Node, into: Indices | None, out: Indices | None) -> int:

@@ -44,7 +44,7 @@ class Written(NamedTuple):
 def write(
     root: Row, graph: Graph, streams: Streams, orders: Sequence[Indices]
 ) -> tuple[Row, dict[str, torch.Tensor]]:
-    """The tree of the old plan with what now stands for its layers, and their tensors, float32."""
+    """The tree of the old plan with what now stands for its layers, and their tensors, float64."""
     written: dict[str, Written] = {}
     for node in graph.nodes:
         into, out = (orders[streams.of[value]] for value in (node.reads[0].value, node.makes))
@@ -75,8 +75,7 @@ def _row(row: _Row, path: str, written: Mapping[str, Written], state: dict[str, 
             found = written[where]
             children += _named(found, child.name, names)
             if found.layer is not None:
-                plain = {f"{where}.{name}": tensor for name, tensor in found.tensors.items()}
-                state |= {name: t.float() if t.is_floating_point() else t for name, t in plain.items()}
+                state |= {f"{where}.{name}": tensor.contiguous() for name, tensor in found.tensors.items()}
     if path in written and (end := written[path].before) is not None:
         children.append(Gather(free("order", names), end))
     new = row._replace(layers=tuple(children))
@@ -100,8 +99,12 @@ def _gather(indices: Indices) -> Written:
 
 
 def _places(wanted: Sequence[int], order: Sequence[int]) -> Indices:
-    place = {channel: j for j, channel in enumerate(order)}
+    place = _place(order)
     return tuple(place[channel] for channel in wanted)
+
+
+def _place(order: Sequence[int]) -> dict[int, int]:
+    return {channel: j for j, channel in enumerate(order)}
 
 
 def _written(node: Node, into: Indices, out: Indices, reads: Sequence[Indices]) -> Written:
@@ -128,7 +131,8 @@ def _mix(node: Node, into: Indices, out: Indices) -> Written:
         rows = [_dense(node, way.blocks[0], read, out)]
         made, blocks = out, [Block(read, out, rows[0])]
     else:
-        blocks = [_block(block, None if way.before else into, None if way.after else out) for block in way.blocks]
+        lies = None if way.before else _place(into), None if way.after else _place(out)
+        blocks = [_block(block, *lies) for block in way.blocks]
         made = tuple(channel for block in blocks for channel in block.filters)
     before = _places(read, into) if way.before else None
     after = _places(out, made) if way.after else None
@@ -143,16 +147,16 @@ def _layer(node: Node, blocks: Sequence[Block], tensors: dict[str, torch.Tensor]
     read, made = sum(len(block.inputs) for block in blocks), sum(len(block.filters) for block in blocks)
     layer = node.layer
     if isinstance(layer, Linear):
-        tensors["weight"] = blocks[0].weight[:, :, 0, 0].contiguous()
+        tensors["weight"] = blocks[0].weight[:, :, 0, 0]
         return layer._replace(in_features=read, out_features=made)
     assert isinstance(layer, Convolution | SplitConvolution)
     if equal(list(blocks)) and blocks[0].inputs:
-        tensors["weight"] = torch.cat([block.weight for block in blocks]).contiguous()
+        tensors["weight"] = torch.cat([block.weight for block in blocks])
         if isinstance(layer, SplitConvolution):
             layer = Convolution(layer.name, read, made, 1, 1, 1, layer.in_size)
         return layer._replace(in_channels=read, out_channels=made, groups=len(blocks), bias="bias" in tensors)
     sizes = [tuple(len(side) for side in sides) for sides in zip(*((b.inputs, b.filters) for b in blocks), strict=True)]
-    tensors |= {f"convs.{g}.weight": b.weight.contiguous() for g, b in enumerate(blocks) if b.inputs and b.filters}
+    tensors |= {f"convs.{g}.weight": b.weight for g, b in enumerate(blocks) if b.inputs and b.filters}
     return SplitConvolution(layer.name, sizes[0], sizes[1], layer.in_size, "bias" in tensors)
 
 
@@ -163,15 +167,15 @@ def _dense(node: Node, block: Block, read: Indices, out: Indices) -> torch.Tenso
     return weight.index_add_(1, torch.tensor(_places(block.inputs, read), dtype=torch.long), block.weight[rows])
 
 
-def _block(block: Block, into: Indices | None, out: Indices | None) -> Block:
-    """The same block with its channels as they lie; None where a gather brings them."""
+def _block(block: Block, into: dict[int, int] | None, out: dict[int, int] | None) -> Block:
+    """The same block with its channels in the order of their places; None where a gather brings them."""
     weight = block.weight
     inputs, filters = block.inputs, block.filters
     if into is not None:
-        inputs = tuple(sorted(inputs, key={channel: j for j, channel in enumerate(into)}.__getitem__))
+        inputs = tuple(sorted(inputs, key=into.__getitem__))
         weight = weight[:, list(_places(inputs, block.inputs))]
     if out is not None:
-        filters = tuple(sorted(filters, key={channel: j for j, channel in enumerate(out)}.__getitem__))
+        filters = tuple(sorted(filters, key=out.__getitem__))
         weight = weight[list(_places(filters, block.filters))]
     return Block(inputs, filters, weight)
 
@@ -199,13 +203,13 @@ def _fixed(node: Node, into: Indices, out: Indices, reads: Sequence[Indices]) ->
     if absorbs(node):
         read = list(_places(into, node.reads[0].indices))
         context = list(_places(reads[1], node.reads[1].indices))
-        tensors["weight"] = tensors["weight"][:, read].contiguous()
+        tensors["weight"] = tensors["weight"][:, read]
         for name in ("mask_generator", "attention_generator"):
             if f"{name}.0.weight" in tensors:
-                tensors[f"{name}.0.weight"] = tensors[f"{name}.0.weight"][:, context].contiguous()
+                tensors[f"{name}.0.weight"] = tensors[f"{name}.0.weight"][:, context]
                 for end in ("weight", "bias"):
                     rows = tensors[f"{name}.3.{end}"].unflatten(0, (-1, len(read)))
-                    tensors[f"{name}.3.{end}"] = rows[:, read].flatten(0, 1).contiguous()
+                    tensors[f"{name}.3.{end}"] = rows[:, read].flatten(0, 1)
         before = tuple(range(len(into)))
     after = _places(out, node.writes)
     plain = tuple(range(len(before))), tuple(range(len(after)))
