@@ -87,16 +87,16 @@ def calm(network: Plan) -> nn.Sequential:
 SMALL = {
     "condensenet": ["size=16", "stages=2-2-2", "growth=4-8-8"],
     "dgc": ["size=16", "stages=2-2-2", "growth=4-8-8"],
-    "dg-resnext": ["size=16"],
-    "flgc-mobilenetv2": ["size=16"],
+    "dg-resnext": ["size=32", "groups=4", "base=2"],
+    "flgc-mobilenetv2": ["size=16", "width=0.5"],
     "igc": ["size=16", "L=4", "M=4", "depth=8"],
-    "igcv2": ["size=16", "depth=8"],
+    "igcv2": ["size=16", "depth=8", "width=64"],
     "igcv3": ["size=16", "width=0.5"],
     "mobilenetv2": ["size=16", "width=0.5"],
     "msgc": ["size=16"],
     "regconv": ["size=16", "depth=8"],
     "resnet": ["size=16", "depth=8"],
-    "resnext": ["size=16"],
+    "resnext": ["size=32", "groups=4", "base=2"],
 }
 
 
@@ -298,7 +298,10 @@ def test_constant_channels_become_a_bias_but_not_at_the_edge_of_a_padded_convolu
 
 def test_narrow_groups_are_joined_and_gathers_around_a_narrow_layer_make_it_dense() -> None:
     before = network_of(
-        conv("a", 32, 32, groups=16, kernel=3), Permutation("p", 32, 16), conv("b", 32, 32, groups=2), *end(32),
+        conv("a", 32, 32, groups=16, kernel=3),
+        Permutation("p", 32, 16),
+        conv("b", 32, 32, groups=2),
+        *end(32),
         channels=32,
     )
     after = assert_same(before)

@@ -137,7 +137,7 @@ def _merge(
 
 
 def _finer(blocks: Sequence[Block], out: Order, most: float) -> list[Block]:
-    """A block for each run of filters of one block, if these are equal, and their inputs less than `most`; else none."""
+    """A block for each run of filters of one block, if these are equal and read less than `most` inputs; else none."""
     place = {channel: (b, row) for b, block in enumerate(blocks) for row, channel in enumerate(block.filters)}
     runs = [(blocks[b], tuple(run)) for b, run in groupby(out, key=lambda channel: place[channel][0])]
     sizes = {(len(block.inputs), len(channels)) for block, channels in runs}

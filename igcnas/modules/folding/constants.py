@@ -29,7 +29,7 @@ def without_constants(graph: Graph, streams: Streams) -> None:
         elif node.kind == "channelwise":
             made[places] = _channelwise(node, source[places])
         elif node.kind == "sum":
-            made[places] = sum(known[view.value][list(view.indices)] for view in node.reads)  # type: ignore[assignment]
+            made[places] = sum(known[view.value][list(view.indices)] for view in node.reads)
         elif node.kind == "append":
             made[places] = torch.cat([known[view.value][list(view.indices)] for view in node.reads])
         elif node.kind == "select":

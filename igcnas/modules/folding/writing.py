@@ -41,9 +41,7 @@ class Written(NamedTuple):
     tensors: Mapping[str, torch.Tensor]
 
 
-def write(
-    root: Row, graph: Graph, streams: Streams, orders: Sequence[Indices]
-) -> tuple[Row, dict[str, torch.Tensor]]:
+def write(root: Row, graph: Graph, streams: Streams, orders: Sequence[Indices]) -> tuple[Row, dict[str, torch.Tensor]]:
     """The tree of the old plan with what now stands for its layers, and their tensors, float64."""
     written: dict[str, Written] = {}
     for node in graph.nodes:
@@ -208,7 +206,8 @@ def _fixed(node: Node, into: Indices, out: Indices, reads: Sequence[Indices]) ->
             if f"{name}.0.weight" in tensors:
                 tensors[f"{name}.0.weight"] = tensors[f"{name}.0.weight"][:, context]
                 for end in ("weight", "bias"):
-                    rows = tensors[f"{name}.3.{end}"].unflatten(0, (-1, len(read)))
+                    old = tensors[f"{name}.3.{end}"]
+                    rows = old.view(-1, len(read), *old.shape[1:])
                     tensors[f"{name}.3.{end}"] = rows[:, read].flatten(0, 1)
         before = tuple(range(len(into)))
     after = _places(out, node.writes)
