@@ -61,6 +61,8 @@ class Orders:
         """Make a mix one block where that saves the gathers around it to move at least so many numbers."""
         streams = {self.streams.of[node.reads[0].value], self.streams.of[node.makes]}
         orders, blocks, before = list(self.orders), node.blocks, self._around(streams)
+        if before < least:
+            return False
         node.blocks = [block]
         for stream in streams - self.pinned:
             self.orders[stream] = self._best(stream)
