@@ -296,6 +296,18 @@ def test_constant_channels_become_a_bias_but_not_at_the_edge_of_a_padded_convolu
     assert [layer.in_channels for _, layer in padded.plan.layers() if isinstance(layer, Convolution)][-1] > 4
 
 
+def test_a_constant_channel_gets_an_edge_in_a_padded_depthwise_convolution() -> None:
+    before = network_of(
+        conv("a", 8, 8),
+        split("b", (8, 0), (4, 4)),
+        Norm("norm", 8, SIZE),
+        conv("depthwise", 8, 8, groups=8, kernel=3),
+        conv("c", 8, 8),
+        *end(8),
+    )
+    assert_same(before)
+
+
 def test_narrow_groups_are_joined_and_gathers_around_a_narrow_layer_make_it_dense() -> None:
     before = network_of(
         conv("a", 32, 32, groups=16, kernel=3),

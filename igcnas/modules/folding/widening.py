@@ -1,8 +1,8 @@
 """Where a group convolution is written with larger groups, or dense, because that is faster in ONNX Runtime.
 
 Measured on an AMD EPYC with AVX2, one thread, batch 1, ONNX Runtime 1.31 (benchmarks/results/grouped.md): its kernels
-for groups take eight channels at a time. Of 3x3 layers 32 to 256 channels wide, groups of two take 1.6 to 2 times as
-long as groups of eight, which multiply four times as often; of 1x1 layers up to 2.6 times on small maps. So groups of
+for groups take eight channels at a time. Of layers 32 to 256 channels wide, groups of two take 1.0 to 3.0 times as
+long as groups of eight in 3x3 and 0.8 to 3.5 times in 1x1 convolutions, most on small maps. So groups of
 less than eight channels are joined. A gather also costs the changes of layout that the runtime puts around it: a layer
 is written dense where that multiplies less than WEIGHT times more often for each number that gathers no longer move.
 Whole networks, ms with WEIGHT 20, 40, 80: flgc-mobilenetv2 with free groups 3.49, 3.35, 3.24, igcv3 4.58, 4.52, 4.50,
