@@ -36,6 +36,7 @@ from igcnas.network.blocks import BasicBlock, InvertedResidual
 from igcnas.network.grouping import Group, Interleaved, LearnedGrouping
 from igcnas.network.plan import plan
 from igcnas.system.files import replacing_folder
+from igcnas.units import counted
 
 torch.set_num_threads(1)
 
@@ -286,20 +287,23 @@ def test_an_opset_that_cannot_be_written_is_refused_before_anything_is_done(digi
         export_network(**{**digits.arguments, "opset": opset})
 
 
-def test_no_norm_stays_behind_a_permutation(case: Case) -> None:
+def test_no_norm_stays_and_the_gathers_that_do_are_named(case: Case) -> None:
     graph = onnx.load(case.report.folder / "model.onnx").graph
-    makers = {name: node.op_type for node in graph.node for name in node.output}
-    behind = [makers[node.input[0]] for node in graph.node if node.op_type == "BatchNormalization"]
-    assert "Gather" not in behind
-    assert set(behind) <= {"Conv", "Concat"}  # a convolution in groups of different sizes is several
+    kinds = [node.op_type for node in graph.node]
+    left = json.loads((case.report.folder / "architecture.json").read_text(encoding="utf-8"))["remaining"]
+    assert "BatchNormalization" not in kinds
+    assert left["norms"] == {}
+    assert kinds.count("Gather") == len(left["gathers"])
+    card = (case.report.folder / "card.md").read_text(encoding="utf-8")
+    assert f"{counted(len(left['gathers']), 'gather')} of channels" in card or not left["gathers"]
 
 
 def test_model_py_holds_only_the_helpers_it_needs_in_ascii_and_short_lines(fixed: Case, learned: Case) -> None:
     texts = [(case.report.folder / "model.py").read_text(encoding="ascii") for case in (fixed, learned)]
-    assert ["class SplitConv(" in text for text in texts] == [False, True]
+    for helper in ("SplitConv", "GatherChannels", "GlobalAveragePool"):
+        assert all((f"class {helper}(" in text) == (f", {helper}(" in text) for text in texts)
     assert all(text.count("class Add(") == 1 for text in texts)
     assert max(len(line) for text in texts for line in text.splitlines()) <= 120
-    assert "GatherChannels([k * 16 + i for i in range(16) for k in range(2)])" in texts[0]
 
 
 def test_a_title_cannot_end_the_docstring_of_model_py(fixed: Case) -> None:

@@ -20,6 +20,7 @@ from igcnas.data.preparation import preparation_of
 from igcnas.drawing.figures import new_figure, save
 from igcnas.export.card import Contract, card_text
 from igcnas.export.source import model_source
+from igcnas.modules.folding import Remaining
 from igcnas.network.cost import Cost
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import plan
@@ -86,6 +87,7 @@ def test_names_of_classes_are_harmless_in_the_card_and_in_the_program_beside_it(
         num_tested=0,
         facts={"data": HOSTILE},
         parity={"onnx": 0.0},
+        left=Remaining({}, {}),
     )
     assert "<b>" not in text
     assert "](http:" not in text

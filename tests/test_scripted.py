@@ -1,9 +1,8 @@
-"""model.py of every kind of network goes through torch.jit.script, and permutations never stand before a norm."""
+"""model.py of every kind of network goes through torch.jit.script once it is folded."""
 
 from __future__ import annotations
 
 import importlib.util
-import itertools
 from pathlib import Path
 from types import ModuleType
 
@@ -13,13 +12,13 @@ from torch import nn
 
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
-from igcnas.modules.lowering import Lowered, lower, norms_first
+from igcnas.modules.folding import fold
+from igcnas.modules.lowering import Lowered, lower
 from igcnas.network.architecture import Architecture, Stage
 from igcnas.network.blocks import InvertedResidual
 from igcnas.network.grouping import LearnedGrouping
 from igcnas.network.literature import FAMILIES
 from igcnas.network.plan import plan
-from igcnas.network.primitives import Gather, Norm, Permutation, Sequence, branches
 
 torch.set_num_threads(1)
 
@@ -62,48 +61,15 @@ def imported(text: str, folder: Path) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", [*sorted(FAMILIES), "unequal"])
-def test_every_kind_of_network_can_be_scripted_and_its_norms_moved(name: str, tmp_path: Path) -> None:
+def test_every_kind_of_network_can_be_scripted_when_it_is_folded(name: str, tmp_path: Path) -> None:
     architecture = unequal() if name == "unequal" else FAMILIES[name].from_text(SMALL.get(name, []))
     before = lowered(architecture)
-    after = norms_first(before)
+    after = fold(before, wide=name != "unequal")
     images = torch.rand(2, *architecture.input_shape)
     classes = [str(k) for k in range(architecture.num_classes)]
     text = model_source(after.plan, title=name, classes=classes, macs=1, params=1)
     network = imported(text, tmp_path).build().eval()
     network.load_state_dict(after.state)
-    old = build(before.plan).eval()
-    old.load_state_dict(before.state)
     with torch.inference_mode():
         expected = network(images)
-        torch.testing.assert_close(expected, old(images), equal_nan=True, rtol=0, atol=0)
         torch.testing.assert_close(torch.jit.script(network)(images), expected, equal_nan=True, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("name", ["igc", "igcv2", "dg-resnext", "condensenet", "dgc", "flgc-mobilenetv2"])
-def test_a_norm_right_behind_a_permutation_of_all_channels_comes_before_it(name: str) -> None:
-    found = lowered(FAMILIES[name].from_text(SMALL.get(name, [])))
-    assert pairs(found) or name == "flgc-mobilenetv2"
-    assert pairs(norms_first(found)) == []
-
-
-def pairs(network: Lowered) -> list[tuple[str, str]]:
-    rows, left = [], [network.plan.root]
-    while left:
-        layer = left.pop()
-        children = [child for _, child in branches(layer) or ()]
-        left += children
-        if hasattr(layer, "layers"):
-            rows += [
-                (first.name, second.name)
-                for first, second in itertools.pairwise(children)
-                if isinstance(first, Gather | Permutation) and isinstance(second, Norm)
-            ]
-    return rows
-
-
-def test_a_gather_that_repeats_a_channel_stays_before_its_norm() -> None:
-    found = lowered(FAMILIES["igc"].from_text(["L=2", "M=2", "depth=8"]))
-    gather, norm = Gather("twice", (0, 0)), Norm("norm", 2, (4, 4))
-    state = {f"norm.{name}": torch.rand(2) for name in ("weight", "bias", "running_mean", "running_var")}
-    twice = Lowered(found.plan.__class__(Sequence("", (gather, norm)), (1, 4, 4)), state, {})
-    assert norms_first(twice).plan.root.layers == (gather, norm)

@@ -10,8 +10,10 @@ from typing import Any
 
 from igcnas.data.preparation import Preparation
 from igcnas.export.parity import BATCHES, TOLERANCE
+from igcnas.modules.folding import Remaining
 from igcnas.network.cost import Cost
 from igcnas.system.harmless import markdown
+from igcnas.units import counted
 
 CONVENTION = (
     "multiply-accumulates of convolutions and linear layers for one image (many papers call them FLOPs); biases, batch "
@@ -45,6 +47,8 @@ _CARD = """---
 {counts}
 
 Convention: {convention}
+
+{left}
 
 ## Accuracy
 
@@ -131,10 +135,12 @@ def card_text(
     num_tested: int,
     facts: Mapping[str, str],
     parity: Mapping[str, float],
+    left: Remaining,
     gated: str = "",
 ) -> str:
     """Text of card.md. `expected` is what the architecture promised, `measured` what the exported network costs.
 
+    `left`: what the files here do besides, because it could not be moved into weights.
     `gated`: where each image chooses channels, whether their number was 'measured' or is as 'planned'.
     """
     tested = {f"test accuracy, {form}": with_error(value, num_tested) for form, value in accuracies.items()}
@@ -156,6 +162,7 @@ def card_text(
         classes=", ".join(markdown(name) for name in contract.classes),
         counts=_counts(expected, measured, gated=gated),
         convention=CONVENTION,
+        left=_left(left),
         accuracies=_accuracies(tested, {what: value for what, value in facts.items() if _is_accuracy(what)}),
         facts=_table(("what", "value"), made) if made else "Nothing was recorded.",
         batches=" and ".join(map(str, BATCHES)),
@@ -210,6 +217,18 @@ def _counts(expected: Cost, measured: Cost, *, gated: str) -> str:
         f"{table}\n\nThese are measured on the exported network. The architecture promised {expected.macs:,} MACs and "
         f"{expected.params:,}\nparameters: {reason}, and training made it "
         f"{ratio:.3f} times as expensive as expected.{note}"
+    )
+
+
+def _left(left: Remaining) -> str:
+    """In words; architecture.json names them."""
+    gathers, norms = len(left.gathers), len(left.norms)
+    if not gathers and not norms:
+        return "Batch norms and permutations of channels are folded into the weights: none is left."
+    return (
+        "Batch norms and permutations of channels are folded into the weights where that changes nothing. Left, as "
+        f"`architecture.json` names them:\n{counted(gathers, 'gather')} of channels, which cost time and no MACs, and "
+        f"{counted(norms, 'batch norm')}."
     )
 
 

@@ -32,8 +32,9 @@ from igcnas.export.exporters import Exporter, Trained, exporters, run_also, writ
 from igcnas.export.onnx import EPSILON, check_opset, write_onnx
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
+from igcnas.modules.folding import fold, remaining
 from igcnas.modules.layers import MeasuredModule
-from igcnas.modules.lowering import Lowered, lower, norms_first
+from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import cost, primitives
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import Cost
@@ -107,7 +108,8 @@ def export_network(
     )
     _check(contract, architecture, test)
     trained, lowered = _networks(contract, architecture, state, epsilon)
-    measured = cost.count_plan(lowered.plan)
+    measured = cost.count_plan(lowered.plan)  # before folding, which adds biases and zeros
+    lowered = fold(lowered)
     gated = _gated(lowered.plan, trained)
     _refuse_others(folder)
     with replacing_folder(folder) as temporary:
@@ -128,6 +130,7 @@ def export_network(
             num_tested=0 if test is None else len(test[1]),
             facts=facts,
             parity=differences,
+            left=remaining(lowered.plan),
             gated=gated,
         )
         write_text(temporary / "card.md", text)
@@ -180,7 +183,7 @@ def _networks(
     for module in trained.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.eps = epsilon
-    lowered = norms_first(lower(whole, trained))
+    lowered = lower(whole, trained)
     if epsilon != EPSILON:
         for name in [name for name in lowered.state if name.endswith("running_var")]:
             lowered.state[name] = lowered.state[name] + (epsilon - EPSILON)
@@ -299,6 +302,7 @@ def _record(contract: Contract, architecture: Architecture, lowered: Lowered, me
         "counts": {"macs": expected.macs, "params": expected.params, "convention": CONVENTION},
         "measured": {"macs": measured.macs, "params": measured.params},
         "assignments": lowered.assignments,
+        "remaining": remaining(lowered.plan)._asdict(),
         "normalization": {"mean": contract.mean, "std": contract.std},
         "classes": contract.classes,
         "input": {
