@@ -30,41 +30,61 @@ INLINE void finish(const struct finish *to, int output, int place, vector x) {
 
 INLINE void block(const int outs, const int wide, int terms, const int *offsets, const float *from, const int *places,
                   const float *weights, const float *bias, const struct finish *to, int output, int first) {
-    const float *p0 = from + places[0], *p1 = from + places[wide > 1 ? 1 : 0];
-    const float *p2 = from + places[wide > 2 ? 2 : 0], *p3 = from + places[wide > 3 ? 3 : 0];
+    const ptrdiff_t p0 = places[0], p1 = places[wide > 1 ? 1 : 0];
+    const ptrdiff_t p2 = places[wide > 2 ? 2 : 0], p3 = places[wide > 3 ? 3 : 0];
     vector a00 = splat(bias[0]), a10 = splat(bias[outs > 1 ? 1 : 0]);
     vector a20 = splat(bias[outs > 2 ? 2 : 0]), a30 = splat(bias[outs > 3 ? 3 : 0]);
     vector a01 = a00, a02 = a00, a03 = a00, a11 = a10, a12 = a10, a13 = a10;
     vector a21 = a20, a22 = a20, a23 = a20, a31 = a30, a32 = a30, a33 = a30;
     for (int k = 0; k < terms; k++, weights += outs) {
-        const int offset = offsets[k];
-        const vector w0 = splat(weights[0]), w1 = splat(weights[outs > 1 ? 1 : 0]);
-        const vector w2 = splat(weights[outs > 2 ? 2 : 0]), w3 = splat(weights[outs > 3 ? 3 : 0]);
-        vector x = load(p0 + offset);
-        a00 += x * w0;
-        if (outs > 1) a10 += x * w1;
-        if (outs > 2) a20 += x * w2;
-        if (outs > 3) a30 += x * w3;
-        if (wide > 1) {
-            x = load(p1 + offset);
-            a01 += x * w0;
-            if (outs > 1) a11 += x * w1;
-            if (outs > 2) a21 += x * w2;
-            if (outs > 3) a31 += x * w3;
-        }
-        if (wide > 2) {
-            x = load(p2 + offset);
-            a02 += x * w0;
-            if (outs > 1) a12 += x * w1;
-            if (outs > 2) a22 += x * w2;
-            if (outs > 3) a32 += x * w3;
-        }
-        if (wide > 3) {
-            x = load(p3 + offset);
-            a03 += x * w0;
-            if (outs > 1) a13 += x * w1;
-            if (outs > 2) a23 += x * w2;
-            if (outs > 3) a33 += x * w3;
+        const float *at = from + offsets[k];
+        if (outs > wide) { /* the inputs stay in registers, weights come one by one */
+            const vector x0 = load(at + p0), x1 = load(at + p1), x2 = load(at + p2);
+            vector w = splat(weights[0]);
+            a00 += x0 * w;
+            if (wide > 1) a01 += x1 * w;
+            if (wide > 2) a02 += x2 * w;
+            w = splat(weights[1]);
+            a10 += x0 * w;
+            if (wide > 1) a11 += x1 * w;
+            if (wide > 2) a12 += x2 * w;
+            if (outs > 2) {
+                w = splat(weights[2]);
+                a20 += x0 * w;
+                if (wide > 1) a21 += x1 * w;
+                if (wide > 2) a22 += x2 * w;
+            }
+            if (outs > 3) {
+                w = splat(weights[3]);
+                a30 += x0 * w;
+                if (wide > 1) a31 += x1 * w;
+                if (wide > 2) a32 += x2 * w;
+            }
+        } else { /* the other way round */
+            const vector w0 = splat(weights[0]), w1 = splat(weights[outs > 1 ? 1 : 0]);
+            const vector w2 = splat(weights[outs > 2 ? 2 : 0]);
+            vector x = load(at + p0);
+            a00 += x * w0;
+            if (outs > 1) a10 += x * w1;
+            if (outs > 2) a20 += x * w2;
+            if (wide > 1) {
+                x = load(at + p1);
+                a01 += x * w0;
+                if (outs > 1) a11 += x * w1;
+                if (outs > 2) a21 += x * w2;
+            }
+            if (wide > 2) {
+                x = load(at + p2);
+                a02 += x * w0;
+                if (outs > 1) a12 += x * w1;
+                if (outs > 2) a22 += x * w2;
+            }
+            if (wide > 3) {
+                x = load(at + p3);
+                a03 += x * w0;
+                if (outs > 1) a13 += x * w1;
+                if (outs > 2) a23 += x * w2;
+            }
         }
     }
 #define FINISH(o)                                                           \
