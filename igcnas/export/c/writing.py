@@ -50,12 +50,14 @@ class _Writing:
     def __init__(self, program: Program, prefix: str) -> None:
         self.program, self.prefix = program, prefix
         convolutions = [one for one in program.operations if isinstance(one, Convolve)]
-        self.most_rows = max([16, *(_up(_pitch(one) * one.out_size[0]) for one in convolutions if _bordered(one))])
+        self.most_rows = max([16, *map(_rows, convolutions)])
         self.most_terms = max([16, *(_inputs(one) * one.kernel**2 for one in convolutions)])
+        self.most_width = max(one.in_size[1] for one in convolutions)
         self.most_places = max([16, *(_up((_pitch(one)) * one.out_size[0]) for one in convolutions)])
         self.own = [self._own(one) for one in program.operations]
         spans = lifetimes(program) + [Span(one.numbers, k, k) for k, one in enumerate(self.own)]
-        offsets, self.arena = place(spans)
+        offsets, size = place(spans)
+        offsets, self.arena = [_SLACK + offset for offset in offsets], size + 2 * _SLACK
         self.offsets, self.own_offsets = offsets[: len(program.buffers)], offsets[len(program.buffers) :]
         self.tables: list[str] = []
         self.constants = 0
@@ -73,7 +75,7 @@ class _Writing:
             "#include <string.h>",
             f'\n#include "{self.prefix}.h"\n',
             f"enum {{ ARENA = {self.arena}, MOST_PLACES = {self.most_places}, MOST_TERMS = {self.most_terms},"
-            f" MOST_ROWS = {self.most_rows} }};\n",
+            f" MOST_ROWS = {self.most_rows}, MOST_WIDTH = {self.most_width} }};\n",
             "/* Every value between image and logits, and what kernels need for themselves; offsets by lifetime. */",
             "static float arena[ARENA];\n",
             *kernels,
@@ -94,7 +96,9 @@ class _Writing:
         steps = (operation.kernel - 1) // operation.stride
         plane = operation.stride**2 * (operation.out_size[0] + steps) * _pitch(operation)
         copy = _inputs(operation) * plane + _SLACK
-        return _Copy(_up(copy), 4 * self.most_rows if operation.out_size[1] % 16 else 0, scaled)
+        gaps = operation.out_size[1] % 16 or operation.stride > 1
+        planes = 1 if operation.depthwise else 4
+        return _Copy(_up(copy), planes * self.most_rows if gaps else 0, scaled)
 
     def _at(self, plane: Plane | None) -> int:
         """Where a plane begins; -1 for one of zeros."""
@@ -227,6 +231,14 @@ def _inputs(operation: Convolve) -> int:
 def _pitch(operation: Convolve) -> int:
     """Of a row of a copy with borders."""
     return operation.out_size[1] + (operation.kernel - 1) // operation.stride
+
+
+def _rows(operation: Convolve) -> int:
+    """Numbers of a plane before the gaps between its rows are closed."""
+    if not _bordered(operation):
+        return 0
+    pitch = max(_pitch(operation), operation.in_size[1] * (operation.stride if operation.depthwise else 1))
+    return _up(pitch * operation.out_size[0] + _SLACK)
 
 
 def _bordered(operation: Convolve) -> bool:

@@ -18,25 +18,39 @@ INLINE int tap(const struct window *w, int dy, int dx) {
     return phase * copy_phase(w) + dy / w->stride * copy_pitch(w) + dx / w->stride;
 }
 
+/* Every step-th number. The steps that networks have are constants, for which compilers shuffle whole vectors. */
+INLINE void thin(const int step, const float *from, int count, float *to) {
+    for (int k = 0; k < count; k++) to[k] = from[k * step];
+}
+
+INLINE void copy_row(const float *from, int count, int step, float *to) {
+    int k = 0;
+    if (step == 1) { /* a call of memcpy would take longer */
+        for (; k + LANES <= count; k += LANES) store(to + k, load(from + k));
+        for (; k < count; k++) to[k] = from[k];
+    } else if (step == 2) {
+        thin(2, from, count, to);
+    } else {
+        thin(step, from, count, to);
+    }
+}
+
 static void copy_with_border(const struct window *w, const float *plane, float *copy) {
     const int pad = w->kernel / 2, stride = w->stride, pitch = copy_pitch(w);
     for (int y = 0; y < w->height && (y + pad) / stride < copy_rows(w); y++) {
         const float *row = plane + y * w->width;
         if ((y + pad) % stride >= w->kernel) continue; /* no tap reads it */
-        if (stride == 1) {
-            memcpy(copy + (y + pad) * pitch + pad, row, sizeof(float) * (size_t)w->width);
-            continue;
-        }
         for (int phase = 0; phase < stride && phase < w->kernel; phase++) { /* of the columns */
             float *to = copy + ((y + pad) % stride * stride + phase) * copy_phase(w) + (y + pad) / stride * pitch;
-            const int skip = phase < pad ? (pad - phase + stride - 1) / stride : 0;
-            for (int x = skip; x < pitch && x * stride + phase - pad < w->width; x++) to[x] = row[x * stride + phase - pad];
+            const int skip = phase < pad ? (pad - phase + stride - 1) / stride : 0; /* columns of the border */
+            const int first = skip * stride + phase - pad, there = (w->width - first + stride - 1) / stride;
+            copy_row(row + first, there < pitch - skip ? there : pitch - skip, stride, to + skip);
         }
     }
 }
 
 /* Vectors of output pixels. Where the width of the map is a multiple of a vector's, they lie in rows and no lane is
-   lost; else they run over the rows of the copy, and what lies between the rows is dropped (`drop_border`). */
+   lost; else they run over the rows of the copy, and what lies between the rows is dropped (`close_gaps`). */
 INLINE int in_rows(const struct window *w) { return w->out_width % LANES == 0; }
 
 static int places_of(const struct window *w, int *places) {
@@ -51,19 +65,24 @@ static int places_of(const struct window *w, int *places) {
     return count;
 }
 
-static void drop_border(const struct window *w, const float *sums, const struct finish *to, int output, float *out) {
-    const int pitch = copy_pitch(w), width = w->out_width;
-    const float *added = to->added ? arena + to->added[output] : NULL;
-    for (int y = 0; y < w->out_height; y++)
-        for (int x = 0; x < width; x++) {
-            float value = sums[y * pitch + x];
-            if (to->before != LINEAR) value = value < 0 ? 0 : value;
-            if (to->before == RELU6) value = value > 6 ? 6 : value;
-            if (added) {
-                value += added[y * width + x];
-                if (to->after != LINEAR) value = value < 0 ? 0 : value;
-                if (to->after == RELU6) value = value > 6 ? 6 : value;
-            }
-            out[y * width + x] = value;
+/* From rows of `pitch` numbers, every step-th of which is meant, to a plane without gaps. */
+static void close_gaps(const struct window *w, const float *rows, int pitch, int step, const struct finish *to, int output) {
+    const int count = w->out_width;
+    for (int y = 0; y < w->out_height; y++, rows += pitch) {
+        static float row[MOST_WIDTH];
+        const float *from = rows;
+        if (step > 1) copy_row(rows, count, step, row), from = row;
+        const int place = to->outputs[output] + y * count, added = to->added ? to->added[output] + y * count : 0;
+        int k = 0;
+        for (; k + LANES <= count; k += LANES) {
+            vector x = activated(load(from + k), to->before);
+            if (to->added) x = activated(x + load(arena + added + k), to->after);
+            store(to->out + place + k, x);
         }
+        for (; k < count; k++) {
+            float x = bounded(from[k], to->before);
+            if (to->added) x = bounded(x + arena[added + k], to->after);
+            to->out[place + k] = x;
+        }
+    }
 }

@@ -9,6 +9,6 @@ static void connect(const float *from, int ins, float *to, int outs, const float
         }
         float x = total(sum + other) + bias[k];
         for (; i < ins; i++) x += from[i] * weights[i];
-        to[k] = kind != LINEAR && x < 0 ? 0 : x;
+        to[k] = bounded(x, kind);
     }
 }

@@ -36,7 +36,7 @@ static void group(const struct convolution *c, const int *inputs, int ins, const
         const int some = outs - first < 4 ? outs - first : 4;
         struct finish raw = {rows, four, NULL, LINEAR, LINEAR};
         sums(terms, taps, copy, places, vectors, some, weights + first * terms, bias + first, &raw);
-        for (int k = 0; k < some; k++) drop_border(w, rows + four[k], &to, first + k, arena + outputs[first + k]);
+        for (int k = 0; k < some; k++) close_gaps(w, rows + four[k], copy_pitch(w), 1, &to, first + k);
     }
 }
 

@@ -17,6 +17,11 @@ struct finish {
     int before, after;
 };
 
+INLINE float bounded(float x, int kind) {
+    x = kind != LINEAR && x < 0 ? 0 : x;
+    return kind == RELU6 && x > 6 ? 6 : x;
+}
+
 INLINE vector activated(vector x, int kind) {
     if (kind != LINEAR) x = at_least(x, 0);
     return kind == RELU6 ? at_most(x, 6) : x;
