@@ -20,7 +20,11 @@ def groups_of(
             for k, (ins, outs) in enumerate(zip(layer.in_groups, layer.out_groups, strict=True))
         ]
     else:
-        count = layer.grouping.gate_arguments(layer.in_channels, layer.context_channels)["heads"] if isinstance(layer, GatedConvolution) else layer.groups
+        count = (
+            layer.grouping.gate_arguments(layer.in_channels, layer.context_channels)["heads"]
+            if isinstance(layer, GatedConvolution)
+            else layer.groups
+        )
         weights = np.split(state[f"{path}.weight"], count)
     bias = state.get(f"{path}.bias", np.zeros(layer.out_channels))
     return weights, np.split(bias, np.cumsum([len(weight) for weight in weights])[:-1])

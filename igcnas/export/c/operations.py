@@ -104,14 +104,18 @@ class Planewise:
     def needed(self, alive: set[Plane]) -> Planewise | None:
         """Without outputs that nothing reads; None where nothing is left."""
         kept = [k for k, plane in enumerate(self.outputs) if plane in alive]
-        return replace(
-            self,
-            inputs=tuple(self.inputs[k] for k in kept),
-            outputs=tuple(self.outputs[k] for k in kept),
-            others=tuple(self.others[k] for k in kept) if self.others else (),
-            scale=None if self.scale is None else self.scale[kept],
-            shift=None if self.shift is None else self.shift[kept],
-        ) if kept else None
+        return (
+            replace(
+                self,
+                inputs=tuple(self.inputs[k] for k in kept),
+                outputs=tuple(self.outputs[k] for k in kept),
+                others=tuple(self.others[k] for k in kept) if self.others else (),
+                scale=None if self.scale is None else self.scale[kept],
+                shift=None if self.shift is None else self.shift[kept],
+            )
+            if kept
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

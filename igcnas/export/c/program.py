@@ -221,7 +221,12 @@ class _Making:
             last = following
             chain.add(following)
         read = {plane for value in given for plane in value}
-        if added and len(set(added)) == count and not buffers(added) & buffers(read) and self._free(added, chain, number):
+        if (
+            added
+            and len(set(added)) == count
+            and not buffers(added) & buffers(read)
+            and self._free(added, chain, number)
+        ):
             outputs = added  # the sum is made in place
         else:
             outputs = self._new(count, step.shape.size)

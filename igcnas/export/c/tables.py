@@ -34,7 +34,9 @@ def blocks(weight: Numbers) -> Numbers:
 
 def text(value: str) -> str:
     """A string of C: UTF-8, whatever is not plain as octal."""
-    plain = "".join(chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in value.encode())
+    plain = "".join(
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in value.encode()
+    )
     return f'"{plain}"'
 
 

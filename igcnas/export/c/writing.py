@@ -10,7 +10,7 @@ import numpy as np
 
 from igcnas.export.c import tables
 from igcnas.export.c.arena import Span, place
-from igcnas.export.c.operations import LINEAR, Choose, Connect, Convolve, Numbers, Operation, Planewise
+from igcnas.export.c.operations import Choose, Connect, Convolve, Numbers, Operation, Planewise
 from igcnas.export.c.program import Program
 from igcnas.export.c.values import Plane
 
@@ -137,20 +137,29 @@ class _Writing:
         depthwise = operation.depthwise and not operation.gates
         names = [
             "NULL" if depthwise else self._integers(f"sizes_{number}", [n for one in groups for n in _sizes(one)]),
-            self._planes(f"inputs_{number}", tuple(p for one in (groups[:1] if operation.gates else groups) for p in one.inputs)),
+            self._planes(
+                f"inputs_{number}", tuple(p for one in (groups[:1] if operation.gates else groups) for p in one.inputs)
+            ),
             self._planes(f"outputs_{number}", tuple(p for one in groups for p in one.outputs)),
-            self._planes(f"added_{number}", tuple(p for one in groups for p in one.added)) if groups[0].added else "NULL",
+            self._planes(f"added_{number}", tuple(p for one in groups for p in one.added))
+            if groups[0].added
+            else "NULL",
             self._floats(f"weights_{number}", np.concatenate([tables.blocks(one.weight) for one in groups])),
             self._floats(f"bias_{number}", np.concatenate([one.bias for one in groups])),
         ]
         start = self.own_offsets[number]
-        fields = [_window(operation.kernel, operation.stride, operation.in_size, operation.out_size), len(groups), *names]
+        fields = [
+            _window(operation.kernel, operation.stride, operation.in_size, operation.out_size),
+            len(groups),
+            *names,
+        ]
         fields += [operation.before, operation.after, start, start + own.copy]
         layer = f"layer_{number}"
         self.tables.append(f"static const struct convolution {layer} = {{{', '.join(map(str, fields))}}};")
         if operation.gates:
             self._kernel("gates")
-            return f"convolve_gated(&{layer}, arena + {self._at(operation.gates[0])}, arena + {start + own.copy + own.rows});"
+            gates, scaled = self._at(operation.gates[0]), start + own.copy + own.rows
+            return f"convolve_gated(&{layer}, arena + {gates}, arena + {scaled});"
         if depthwise:
             self._kernel("depthwise")
         return f"{'depthwise' if depthwise else 'convolve'}(&{layer});"

@@ -6,6 +6,25 @@
    a copy (border.h). */
 enum { SMALL = 64 }; /* pixels of a map whose masks are kept */
 
+/* A vector without its first or last lane, which lies in the row before or behind. */
+#if LANES == 1
+INLINE vector without_first(vector x) { (void)x; return 0; }
+INLINE vector without_last(vector x) { (void)x; return 0; }
+#else
+#if LANES == 16
+#define FIRST 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+#define LAST -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0
+#elif LANES == 8
+#define FIRST 0, -1, -1, -1, -1, -1, -1, -1
+#define LAST -1, -1, -1, -1, -1, -1, -1, 0
+#else
+#define FIRST 0, -1, -1, -1
+#define LAST -1, -1, -1, 0
+#endif
+INLINE vector without_first(vector x) { return (vector)((mask)x & (mask){FIRST}); }
+INLINE vector without_last(vector x) { return (vector)((mask)x & (mask){LAST}); }
+#endif
+
 static const float zeros[MOST_WIDTH + 2 * LANES];
 
 struct row {

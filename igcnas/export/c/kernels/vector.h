@@ -19,8 +19,6 @@ INLINE vector splat(float x) { return x; }
 INLINE vector at_least(vector x, float low) { return x < low ? low : x; }
 INLINE vector at_most(vector x, float high) { return x > high ? high : x; }
 INLINE float total(vector x) { return x; }
-INLINE vector without_first(vector x) { (void)x; return 0; }
-INLINE vector without_last(vector x) { (void)x; return 0; }
 #else
 /* The kernels below are templates: their first arguments are constants where they are called. */
 #define INLINE static inline __attribute__((always_inline))
@@ -33,18 +31,6 @@ INLINE vector splat(float x) { return x - (vector){0}; }
 INLINE vector choose(mask where, vector x, vector other) { return (vector)((where & (mask)x) | (~where & (mask)other)); }
 INLINE vector at_least(vector x, float low) { return choose(x < splat(low), splat(low), x); }
 INLINE vector at_most(vector x, float high) { return choose(x > splat(high), splat(high), x); }
-#if LANES == 16
-#define FIRST 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
-#define LAST -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0
-#elif LANES == 8
-#define FIRST 0, -1, -1, -1, -1, -1, -1, -1
-#define LAST -1, -1, -1, -1, -1, -1, -1, 0
-#else
-#define FIRST 0, -1, -1, -1
-#define LAST -1, -1, -1, 0
-#endif
-INLINE vector without_first(vector x) { return (vector)((mask)x & (mask){FIRST}); }
-INLINE vector without_last(vector x) { return (vector)((mask)x & (mask){LAST}); }
 INLINE float total(vector x) {
     float sum = 0;
     for (int k = 0; k < LANES; k++) sum += x[k];
