@@ -30,7 +30,7 @@ def export_untrained(
     channels = architecture.input_shape[0]
     checkpoint = Checkpoint(
         architecture=architecture,
-        state=_first(architecture),
+        state=first_state(architecture),
         mean=(0.5,) * channels,
         std=(0.25,) * channels,
         classes=tuple(map(str, range(architecture.num_classes))),
@@ -41,8 +41,8 @@ def export_untrained(
     return export_checkpoint(checkpoint, folder=folder, facts=facts, also=also, opset=opset)
 
 
-def _first(architecture: Architecture) -> dict[str, torch.Tensor]:
-    """The state of the network."""
+def first_state(architecture: Architecture) -> dict[str, torch.Tensor]:
+    """The state of the module of its plan."""
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(0)
         module = build(plan(architecture)).eval()

@@ -15,7 +15,7 @@ from igcnas.export.c.program import Program
 from igcnas.export.c.values import Plane
 
 _SLACK = 16  # numbers that the last vector of a copy may read too far
-_NEEDED = ("vector", "sums", "border", "planes", "convolution")
+_NEEDED = ("vector", "sums", "border", "rows", "planes", "convolution")
 _KERNELS = {"scale_planes": "scale", "add_planes": "add", "average_planes": "average", "shorten_planes": "shorten"}
 
 

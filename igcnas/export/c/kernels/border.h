@@ -7,6 +7,8 @@ struct window {
     int kernel, stride, height, width, out_height, out_width;
 };
 
+static const float zeros[MOST_WIDTH + 2 * LANES]; /* a row outside of a map, and its neighbours */
+
 INLINE int copy_pitch(const struct window *w) { return w->out_width + (w->kernel - 1) / w->stride; }
 INLINE int copy_rows(const struct window *w) { return w->out_height + (w->kernel - 1) / w->stride; }
 INLINE int copy_phase(const struct window *w) { return copy_rows(w) * copy_pitch(w); }

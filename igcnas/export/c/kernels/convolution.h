@@ -23,6 +23,10 @@ static void group(const struct convolution *c, const int *inputs, int ins, const
         sums(ins, inputs, arena, places, vectors, outs, weights, bias, &to);
         return;
     }
+    if (by_rows(w, ins)) {
+        sums_by_rows(w, inputs, ins, outs, weights, bias, &to);
+        return;
+    }
     float *copy = arena + c->copy;
     const int plane = copy_plane(w), terms = ins * w->kernel * w->kernel;
     for (int k = 0; k < ins; k++) copy_with_border(w, arena + inputs[k], copy + k * plane);

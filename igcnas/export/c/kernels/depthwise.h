@@ -6,27 +6,6 @@
    a copy (border.h). */
 enum { SMALL = 64 }; /* pixels of a map whose masks are kept */
 
-/* A vector without its first or last lane, which lies in the row before or behind. */
-#if LANES == 1
-INLINE vector without_first(vector x) { (void)x; return 0; }
-INLINE vector without_last(vector x) { (void)x; return 0; }
-#else
-#if LANES == 16
-#define FIRST 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
-#define LAST -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0
-#elif LANES == 8
-#define FIRST 0, -1, -1, -1, -1, -1, -1, -1
-#define LAST -1, -1, -1, -1, -1, -1, -1, 0
-#else
-#define FIRST 0, -1, -1, -1
-#define LAST -1, -1, -1, 0
-#endif
-INLINE vector without_first(vector x) { return (vector)((mask)x & (mask){FIRST}); }
-INLINE vector without_last(vector x) { return (vector)((mask)x & (mask){LAST}); }
-#endif
-
-static const float zeros[MOST_WIDTH + 2 * LANES];
-
 struct row {
     const float *above, *here, *below;
 };
@@ -41,9 +20,9 @@ INLINE struct row row_of(const struct window *w, const float *plane, int y) {
 /* Three taps of one row for the vector at x; `first` and `last` of its row have a neighbour outside. */
 INLINE vector three(const int first, const int last, const float *at, const float *weights, vector sum) {
     const vector left = load(at - 1), right = load(at + 1);
-    sum += (first ? without_first(left) : left) * splat(weights[0]);
+    sum += (first ? masked(left, NOT_FIRST) : left) * splat(weights[0]);
     sum += load(at) * splat(weights[1]);
-    return sum + (last ? without_last(right) : right) * splat(weights[2]);
+    return sum + (last ? masked(right, NOT_LAST) : right) * splat(weights[2]);
 }
 
 INLINE void two_rows(const int first, const int last, const float *const *rows, int x, const float *w, float bias,
@@ -53,8 +32,8 @@ INLINE void two_rows(const int first, const int last, const float *const *rows, 
     {                                                                             \
         const float *at = rows[k] + x;                                            \
         const vector here = load(at);                                             \
-        const vector left = first ? without_first(load(at - 1)) : load(at - 1);   \
-        const vector right = last ? without_last(load(at + 1)) : load(at + 1);    \
+        const vector left = first ? masked(load(at - 1), NOT_FIRST) : load(at - 1);   \
+        const vector right = last ? masked(load(at + 1), NOT_LAST) : load(at + 1);    \
         if (k < 3) a += left * splat(w[3 * k]), a += here * splat(w[3 * k + 1]), a += right * splat(w[3 * k + 2]); \
         if (k > 0) b += left * splat(w[3 * k - 3]), b += here * splat(w[3 * k - 2]), b += right * splat(w[3 * k - 1]); \
     }
@@ -122,7 +101,7 @@ static void plane_by_pixels(const struct window *w, const float *plane, const fl
     for (int pixel = 0; pixel < w->height * w->width; pixel += LANES, in += 9) {
         const float *above = plane + pixel - w->width, *here = plane + pixel, *below = here + w->width;
         vector a = splat(bias), b = splat(0), c = b;
-#define TAP(sum, k, at) sum += (vector)((mask)load(at) & in[k]) * splat(weights[k]);
+#define TAP(sum, k, at) sum += masked(load(at), in[k]) * splat(weights[k]);
         TAP(a, 0, above - 1) TAP(b, 3, here - 1) TAP(c, 6, below - 1)
         TAP(a, 1, above)     TAP(b, 4, here)     TAP(c, 7, below)
         TAP(a, 2, above + 1) TAP(b, 5, here + 1) TAP(c, 8, below + 1)
@@ -141,8 +120,8 @@ INLINE void nine(const float *at, const float *weights, float bias, const struct
 static void depthwise(const struct convolution *c) {
     static const int start[1] = {0};
     const struct window *w = &c->window;
-    const int by_rows = w->width % LANES == 0, by_pixels = !by_rows && w->height * w->width <= SMALL;
-    const int vectors = by_rows || by_pixels ? 0 : prepare(c, 1);
+    const int whole = w->width % LANES == 0, by_pixels = !whole && w->height * w->width <= SMALL;
+    const int vectors = whole || by_pixels ? 0 : prepare(c, 1);
 #if LANES > 1
     if (by_pixels) mark_inside(w);
 #endif
@@ -151,7 +130,7 @@ static void depthwise(const struct convolution *c) {
         const struct finish to = {arena, c->outputs + k, c->added ? c->added + k : NULL, c->before, c->after};
         const int direct = w->stride == 1 && vectors == 0;
         const float *plane = arena + c->inputs[k], *weights = c->weights + 9 * k;
-        if (by_rows) {
+        if (whole) {
             plane_by_rows(w, plane, weights, c->bias[k], direct ? &to : &raw);
 #if LANES > 1
         } else if (by_pixels) {
@@ -161,7 +140,7 @@ static void depthwise(const struct convolution *c) {
             copy_with_border(w, plane, arena + c->copy);
             for (int v = 0; v < vectors; v++) nine(arena + c->copy + places[v], weights, c->bias[k], &raw, v * LANES);
         }
-        const int pitch = vectors ? copy_pitch(w) : by_rows ? w->width : w->width * w->stride;
+        const int pitch = vectors ? copy_pitch(w) : whole ? w->width : w->width * w->stride;
         if (!direct) close_gaps(w, arena + c->rows, pitch, vectors ? 1 : w->stride, &to, 0);
     }
 }
