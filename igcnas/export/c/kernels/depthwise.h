@@ -53,9 +53,10 @@ INLINE void one_row(const int first, const int last, const struct row *row, int 
 }
 
 static void plane_by_rows(const struct window *w, const float *plane, const float *weights, float bias,
-                          const struct finish *to) {
+                          const struct finish *given) {
     const int width = w->width, end = width - LANES;
-    float k[9]; /* no store can change them, which the compiler cannot know of what a pointer names */
+    const struct finish own = *given, *to = &own; /* no store can change it, nor these */
+    float k[9];
     for (int i = 0; i < 9; i++) k[i] = weights[i];
     int y = 0;
     for (; w->stride == 1 && y + 2 <= w->height; y += 2) {
@@ -96,7 +97,8 @@ static void mark_inside(const struct window *w) {
 }
 
 static void plane_by_pixels(const struct window *w, const float *plane, const float *weights, float bias,
-                            const struct finish *to) {
+                            const struct finish *given) {
+    const struct finish own = *given, *to = &own; /* no store can change it */
     const mask *in = inside;
     for (int pixel = 0; pixel < w->height * w->width; pixel += LANES, in += 9) {
         const float *above = plane + pixel - w->width, *here = plane + pixel, *below = here + w->width;

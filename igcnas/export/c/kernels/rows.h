@@ -64,9 +64,10 @@ INLINE void rows_block(const int outs, const int rows, const struct window *w, c
 #define ROWS(outs, rows)                                                                                             \
     static void rows_##outs(const struct window *w, const int *inputs, int ins, const float *weights,                \
                             const float *bias, const struct finish *to, int output) {                                \
+        const struct finish own = *to; /* no store can change it */                                                  \
         for (int y = 0; y < w->height; y += rows)                                                                    \
             for (int x = 0; x < w->width; x += LANES)                                                                \
-                rows_block(outs, rows, w, inputs, ins, y, x, weights, bias, to, output);                             \
+                rows_block(outs, rows, w, inputs, ins, y, x, weights, bias, &own, output);                             \
     }
 ROWS(4, 2)
 ROWS(3, 2)

@@ -111,12 +111,13 @@ INLINE void block(const int outs, const int wide, int terms, const int *offsets,
     static void sums_##outs(int terms, const int *offsets, const float *from, const int *places,                    \
                             const float *weights, const float *bias, const struct finish *to, int output, int first, \
                             int end) {                                                                              \
+        const struct finish own = *to; /* no store can change it */                                                 \
         int k = first;                                                                                              \
         for (; k + most <= end; k += most)                                                                          \
-            block(outs, most, terms, offsets, from, places + k, weights, bias, to, output, k * LANES);              \
+            block(outs, most, terms, offsets, from, places + k, weights, bias, &own, output, k * LANES);              \
         for (; k + 2 <= end; k += 2)                                                                                \
-            block(outs, 2, terms, offsets, from, places + k, weights, bias, to, output, k * LANES);                 \
-        if (k < end) block(outs, 1, terms, offsets, from, places + k, weights, bias, to, output, k * LANES);        \
+            block(outs, 2, terms, offsets, from, places + k, weights, bias, &own, output, k * LANES);                 \
+        if (k < end) block(outs, 1, terms, offsets, from, places + k, weights, bias, &own, output, k * LANES);        \
     }
 SUMS(4, 3)
 SUMS(3, 4)
