@@ -1,8 +1,8 @@
 """igcnas: neural architecture search for interleaved group convolution networks under a compute budget.
 
 One wing holds what its name says, and imports the wings before it alone: system, statistics, network, data, modules,
-execution, drawing, export, training, search, results, cli, api. Importing this package loads neither torch nor optuna;
-the Python interface (docs/python.md) is loaded when one of its names is asked for.
+execution, drawing, export, runtime, training, search, results, cli, api. Importing this package loads neither torch nor
+optuna; the Python interface (docs/python.md) is loaded when one of its names is asked for.
 """
 
 from typing import Any

@@ -24,6 +24,7 @@ modules imports system network
 execution imports system network modules
 drawing imports system network modules
 export imports system network data modules
+runtime imports export
 training imports system statistics network data modules execution drawing
 search imports system statistics network data modules training
 results imports system statistics network data modules drawing export training search

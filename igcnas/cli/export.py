@@ -25,6 +25,8 @@ EPILOG = """examples:
   %(prog)s runs/NAME
   %(prog)s studies/NAME/retrain-60/trial-3-seed0.safetensors --opset 21
   %(prog)s resnet20.th resnet depth=20 shortcut=pad --data cifar10 --data-dir ~/data
+  %(prog)s NAME --c
+  %(prog)s --family igc L=24 M=2 depth=20 --out measured --c
 """
 
 
@@ -44,6 +46,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add(
         "subject",
         metavar="SUBJECT",
+        nargs="?",
         help="a study by its name or folder; the folder of a training, a retraining or a finish; a .safetensors of one",
     )
     add(
@@ -86,6 +89,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="one more form of the network, which an installed package adds (igcnas doctor lists them); several times "
         "for several",
     )
+    add(
+        "--c",
+        action="store_true",
+        help="also write model.c: the network as one C99 file without dependencies, with header, Makefile and a test; "
+        "checking it needs a C compiler",
+    )
+    add(
+        "--family",
+        nargs="+",
+        metavar="FAMILY key=value",
+        help="in place of SUBJECT: this network with its first weights, for measuring; needs --out",
+    )
     add_data_arguments(parser, default=None, said="none: for weights alone")
     add("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run, unread="the export goes on")
@@ -93,12 +108,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Export; print where to."""
+    from igcnas.export.c.compiling import compiler
+    from igcnas.export.c.exporter import NAME, OWN
     from igcnas.export.exporters import exporters
     from igcnas.export.folder import FILES
     from igcnas.export.onnx import check_opset
 
     check_opset(arguments.opset)
-    exporters(arguments.also, taken=FILES)  # refused before data are read
+    if arguments.c:
+        compiler()  # refused before data are read, as is what follows
+        arguments.also = [*arguments.also, NAME]
+    exporters(arguments.also, taken=FILES, own=OWN)
+    _check_subject(arguments)
     numbers: list[int | None] = [None] if arguments.trial is None else list(dict.fromkeys(arguments.trial))
     output = sys.stderr if arguments.json else sys.stdout
     found = []
@@ -109,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wrote     {one.folder}", file=output, flush=True)
         found.append({"trial": number, **_plain(one)})
     if arguments.json:
-        print(json.dumps({"subject": arguments.subject, "exports": found}))
+        print(json.dumps({"subject": arguments.subject or arguments.family[0], "exports": found}))
     return 0
 
 
@@ -127,6 +148,15 @@ def write(study: Study, number: int | None, *, also: Sequence[str] = ()) -> Path
 
 def _export(arguments: argparse.Namespace, number: int | None, out: Path | None) -> Exported:
     options: dict[str, Any] = {"also": arguments.also, "opset": arguments.opset, "out": out}
+    if arguments.family:
+        from igcnas.network.literature import family
+        from igcnas.results.first_weights import export_untrained
+
+        name, *parameters = arguments.family
+        assert out is not None
+        return export_untrained(
+            family(name).from_text(parameters), folder=out, also=arguments.also, opset=arguments.opset
+        )
     path = Path(arguments.subject)
     if arguments.network:
         return _export_weights(arguments, path, options)
@@ -144,6 +174,20 @@ def _export(arguments: argparse.Namespace, number: int | None, out: Path | None)
 
     study = Study.read(find_study(arguments.subject, arguments.studies_dir))
     return export_of(study, number, temperature=arguments.temperature, **options)
+
+
+def _check_subject(arguments: argparse.Namespace) -> None:
+    """IgcnasError unless there is one thing to export, and a place for a network that has none."""
+    if arguments.family is None:
+        if arguments.subject is None:
+            raise IgcnasError("nothing is named; give a study, a training or a .safetensors, or --family for a network")
+        return
+    if arguments.subject is not None:
+        raise IgcnasError(f"--family {arguments.family[0]} stands in place of {arguments.subject!r}; give one of them")
+    if arguments.out is None:
+        raise IgcnasError(f"--family {arguments.family[0]} has no folder of its own; name one with --out DIR")
+    if arguments.temperature or arguments.trial is not None or arguments.data is not None:
+        raise IgcnasError("--temperature, --trial and --data are for trained networks; leave them out with --family")
 
 
 def _export_weights(arguments: argparse.Namespace, path: Path, options: dict[str, Any]) -> Exported:

@@ -62,10 +62,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--json", action="store_true", help="print one JSON object for each picture, a line each")
     add(
         "--runtime",
-        choices=("onnx", "torch"),
+        choices=("onnx", "torch", "c"),
         default="onnx",
-        help="ONNX Runtime on model.onnx, or torch on model.py, which is a program: only of folders that you trust "
-        "(default: %(default)s)",
+        help="ONNX Runtime on model.onnx, torch on model.py, or the compiled model.c; the last two are programs: only "
+        "of folders that you trust (default: %(default)s)",
     )
     parser.set_defaults(run=run)
 

@@ -1,7 +1,7 @@
 """Forms of an exported network that other packages add: one more file in the folder, checked like the others.
 
 A package adds one as an entry point of the group igcnas.exporters (docs/extending.md): a value of `Exporter`.
-`igcnas export STUDY --also NAME` writes it.
+`igcnas export STUDY --also NAME` writes it. One is our own (igcnas/export/c/exporter.py): model.c.
 """
 
 from __future__ import annotations
@@ -39,18 +39,33 @@ class Exporter:
     """How a network is written into one more file, and how that is run.
 
     file: its name in the folder. write: makes it at a path. run: from a path and float images (B, channels, height,
-    width) to the logits (B, classes) of the file, as its user would get them: with them the file is checked.
+    width) to the logits (B, classes) of the file, as its user would get them: with them the file is checked. beside:
+    names of further files that `write` makes in the same folder.
     """
 
     file: str
     write: Callable[[Path, Trained], None]
     run: Callable[[Path, torch.Tensor], torch.Tensor]
+    beside: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that it makes."""
+        return (self.file, *self.beside)
 
 
-def exporters(names: Iterable[str], *, taken: Sequence[str]) -> dict[str, Exporter]:
-    """The exporters of these names; taken: files that every folder has. ExportError for one that cannot be used."""
+def exporters(
+    names: Iterable[str], *, taken: Sequence[str], own: Mapping[str, Exporter] | None = None
+) -> dict[str, Exporter]:
+    """The exporters of these names; ExportError for one that cannot be used.
+
+    taken: files that every folder has. own: forms that igcnas has itself, by name.
+    """
     found: dict[str, Exporter] = {}
     for name in names:
+        if own and name in own:
+            found[name] = own[name]
+            continue
         added = additions.addition(additions.EXPORTERS, name)
         if added is None:
             known = additions.names(additions.EXPORTERS)
@@ -58,8 +73,8 @@ def exporters(names: Iterable[str], *, taken: Sequence[str]) -> dict[str, Export
                 raise ExportError(f"--also {name}: no installed package adds a form of export; leave it out")
             raise ExportError(unknown_name("exporter", name, known))
         exporter: Exporter = added.load(Exporter)
-        files = [*taken, *(one.file for other, one in found.items() if other != name)]
-        if exporter.file in files or Path(exporter.file).name != exporter.file:
+        files = {*taken, *(file for other, one in found.items() if other != name for file in one.files)}
+        if not files.isdisjoint(exporter.files) or any(Path(file).name != file for file in exporter.files):
             raise ExportError(
                 f"the {added} writes {exporter.file!r}, which is no file name of its own; update that package"
             )
@@ -73,8 +88,9 @@ def write_also(folder: Path, forms: Mapping[str, Exporter], trained: Trained) ->
         path = folder / exporter.file
         with _guarded(name):
             exporter.write(path, trained)
-        if not path.is_file():
-            raise ExportError(f"the exporter {name!r} left no {exporter.file}; nothing was exported: leave it out")
+        missing = [file for file in exporter.files if not (folder / file).is_file()]
+        if missing:
+            raise ExportError(f"the exporter {name!r} left no {missing[0]}; nothing was exported: leave it out")
 
 
 def run_also(folder: Path, name: str, exporter: Exporter, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:

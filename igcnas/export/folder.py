@@ -27,6 +27,7 @@ from torch import nn
 from igcnas.data.preparation import Preparation, preparation_of
 from igcnas.errors import ExportError
 from igcnas.export import hub, parity
+from igcnas.export.c.exporter import OWN
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.exporters import Exporter, Trained, exporters, run_also, write_also
 from igcnas.export.onnx import EPSILON, check_opset, write_onnx
@@ -94,7 +95,7 @@ def export_network(
     """
     check_opset(opset)
     start = time.perf_counter()
-    forms = exporters(also, taken=FILES)
+    forms = exporters(also, taken=FILES, own=OWN)
     contract = Contract(
         title=f"{architecture.family}, {counted(len(classes), 'class', 'classes')}",
         label=architecture.label(),
@@ -120,7 +121,7 @@ def export_network(
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
         record |= {} if test is None else {"test_images": len(test[1])}
         record |= {} if data is None else {"data": dict(data)}
-        record |= {"also": {name: exporter.file for name, exporter in forms.items()}} if forms else {}
+        record |= {"also": _also(forms)} if forms else {}
         write_text(temporary / "architecture.json", _json(record))
         text = card_text(
             contract,
@@ -316,6 +317,12 @@ def _record(contract: Contract, architecture: Architecture, lowered: Lowered, me
         },
         "output": {"name": "logits", "shape": ["batch", len(contract.classes)]},
     } | ({} if contract.temperature is None else {"temperature": contract.temperature})
+
+
+def _also(forms: Mapping[str, Exporter]) -> dict[str, str]:
+    """The file of each further form by its name, and those beside it."""
+    found = {name: exporter.file for name, exporter in forms.items()}
+    return found | {f"{name}: {file}": file for name, exporter in forms.items() for file in exporter.beside}
 
 
 def _preparation(contract: Contract) -> dict[str, Any]:

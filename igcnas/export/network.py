@@ -1,8 +1,8 @@
 """An exported network to use: `ExportedNetwork.load(folder).predict(pictures)`.
 
-It runs by ONNX Runtime on model.onnx, or by torch on the model.py of the folder. Pictures go through the preparation
-that the export records; an export from before that was recorded takes the one that follows from its input and data,
-which is what its loader did.
+It runs by ONNX Runtime on model.onnx, by torch on the model.py of the folder, or by model.c, compiled. Pictures go
+through the preparation that the export records; an export from before that was recorded takes the one that follows from
+its input and data, which is what its loader did.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from igcnas.units import counted
 if TYPE_CHECKING:
     import torch
 
-Runtime = Literal["onnx", "torch"]
-RUNTIMES: tuple[Runtime, ...] = ("onnx", "torch")
+Runtime = Literal["onnx", "torch", "c"]
+RUNTIMES: tuple[Runtime, ...] = ("onnx", "torch", "c")
 BATCH = 32  # images at a time
 
 
@@ -67,9 +67,9 @@ class ExportedNetwork:
 
         Args:
             folder: what `igcnas export` wrote, such as studies/NAME/best.
-            runtime: 'onnx' for ONNX Runtime, 'torch' for the folder's model.py, which is a program: run none that you
-                do not trust.
-            threads: of the runtime; None: as many as it likes.
+            runtime: 'onnx' for ONNX Runtime, 'torch' for the folder's model.py, 'c' for its model.c, which a C compiler
+                of this machine compiles. The last two are programs: run none that you do not trust.
+            threads: of the runtime; None: as many as it likes. model.c has one.
 
         Raises:
             IgcnasError: the folder is no export, or a file of it is damaged.
@@ -81,8 +81,8 @@ class ExportedNetwork:
         if not record.whole or len(record.classes) != record.architecture.num_classes:
             raise IgcnasError(f"{place / FILE} does not name the classes of its network; export it again")
         if runtime not in RUNTIMES:
-            raise IgcnasError(f"runtime {runtime!r} is unknown; give 'onnx' or 'torch'")
-        run = _by_onnx(place, threads) if runtime == "onnx" else _by_torch(place, threads)
+            raise IgcnasError(f"runtime {runtime!r} is unknown; give 'onnx', 'torch' or 'c'")
+        run = {"onnx": _by_onnx, "torch": _by_torch, "c": _by_c}[runtime](place, threads)
         return ExportedNetwork(place, record, run)
 
     def __repr__(self) -> str:
@@ -216,3 +216,9 @@ def _by_torch(folder: Path, threads: int | None) -> Callable[[NDArray[np.float32
         return logits
 
     return run
+
+
+def _by_c(folder: Path, threads: int | None) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    from igcnas.export.c.compiling import compiled
+
+    return compiled(folder / "model.c")
