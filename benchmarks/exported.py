@@ -32,13 +32,14 @@ from igcnas.export.c.exporter import write as write_c
 from igcnas.export.exporters import Trained
 from igcnas.export.onnx import INPUT, write_onnx
 from igcnas.modules.build import build
+from igcnas.modules.folding import fold
 from igcnas.modules.lowering import Lowered, lower, norms_first
 from igcnas.network import cost, primitives
 from igcnas.network.literature import family
 from igcnas.network.plan import Plan, plan
 from igcnas.results.first_weights import first_state
 
-# Name: the network, the dense one that it is compared with, and the time that it may take of that one's (None: no goal).
+# Name: the network, the dense one that it is compared with, and the most of its time that it may take (None: no goal).
 NETWORKS: dict[str, tuple[str, str, float | None]] = {
     "mobilenetv2": ("mobilenetv2", "mobilenetv2", None),
     "flgc-mobilenetv2, 8 equal groups": ("flgc-mobilenetv2 balanced=true", "mobilenetv2", 0.72),
@@ -162,10 +163,11 @@ def forms_of(lowered: Lowered, module: nn.Module, folder: Path) -> dict[str, Cal
     trained = Trained(
         plan=lowered.plan,
         module=module,
+        lowered=lowered,
         classes=[str(k) for k in range(module(torch.zeros(1, *lowered.plan.input_shape)).shape[1])],
         metadata={"family": "measured", "id": "-", "macs": "0", "preparation": '{"steps": {}}'},
     )
-    write_onnx(folder / "model.onnx", module, lowered.plan.input_shape, {})
+    write_onnx(folder / "model.onnx", fold(lowered), {})
     write_c(folder / "model.c", trained)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -190,8 +192,8 @@ def page(measured: dict[str, Measured], gemm: float, about: dict[str, Any], batc
         command("benchmarks.exported"),
         describe(about),
         f"One thread. ONNX Runtime {onnxruntime.__version__}{_openvino()}; model.c by {Path(compiler()[0]).name} "
-        f"{' '.join(FLAGS)}. A product of matrices of {_GEMM} x {_GEMM} reaches {2 * gemm / 1e9:.0f} GFLOP/s in the same "
-        f"turns (torch.mm). Best of {repeats} turns, the median behind it; other programs were running. MAC ratio and "
+        f"{' '.join(FLAGS)}. A product of matrices of {_GEMM} x {_GEMM} reaches {2 * gemm / 1e9:.0f} GFLOP/s in the "
+        f"same turns (torch.mm). Best of {repeats} turns, the median behind it; other programs were running. MAC ratio and "
         "time ratio are to the dense network in the faster of the runtimes of others.\n",
     ]
     for batch in batches:

@@ -80,7 +80,12 @@ def written(name: str, folder: Path) -> Path:
     metadata = {"family": "a test", "id": "*/ ??/", "macs": "1", "preparation": '{"steps": {"one": "nothing"}}'}
     classes = [f'{number} "ü" \\ ??/' for number in range(networks()[name].num_classes)]
     path = folder / "model.c"
-    write(path, Trained(plan=lowered(name)[0].plan, module=module, classes=classes, metadata=metadata))
+    write(
+        path,
+        Trained(
+            plan=lowered(name)[0].plan, module=module, lowered=lowered(name)[0], classes=classes, metadata=metadata
+        ),
+    )
     return path
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from igcnas.errors import ExportError, IgcnasError, unknown_name
 from igcnas.export.parity import CHUNK, unit
+from igcnas.modules.lowering import Lowered
 from igcnas.network.plan import Plan
 from igcnas.system import additions
 
@@ -24,12 +25,14 @@ from igcnas.system import additions
 class Trained:
     """The network that is exported: its plan without learned layers, and the torch module of that, in evaluation mode.
 
-    The normalization is inside: images are float32 (B, channels, height, width), pixel / 255. metadata: what the other
+    The normalization is inside: images are float32 (B, channels, height, width), pixel / 255. lowered: the same network
+    before it is folded, its groups as they are, for what runs groups of any size as fast. metadata: what the other
     files say of it, as text by name.
     """
 
     plan: Plan
     module: nn.Module
+    lowered: Lowered
     classes: Sequence[str]
     metadata: Mapping[str, str]
 

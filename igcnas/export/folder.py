@@ -14,6 +14,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,14 +111,14 @@ def export_network(
     _check(contract, architecture, test)
     trained, lowered = _networks(contract, architecture, state, epsilon)
     measured = cost.count_plan(lowered.plan)  # before folding, which adds biases and zeros
-    lowered = fold(lowered)
-    gated = _gated(lowered.plan, trained)
+    folded = fold(lowered)
+    gated = _gated(folded.plan, trained)
     _refuse_others(folder)
     with replacing_folder(folder) as temporary:
-        exported, written = _write_network(temporary, contract, architecture, lowered, measured, forms, opset)
+        exported, written = _write_network(temporary, contract, architecture, lowered, folded, measured, forms, opset)
         attempts = _GATED_ATTEMPTS if gated else 1
         differences, accuracies = _verify(temporary, trained, exported, contract.input_shape, test, attempts, forms)
-        record = _record(contract, architecture, lowered, measured) | {"opset": written}
+        record = _record(contract, architecture, folded, measured) | {"opset": written}
         record |= {"parity": differences, "test_accuracy": accuracies, "facts": dict(facts)}
         record |= {} if test is None else {"test_images": len(test[1])}
         record |= {} if data is None else {"data": dict(data)}
@@ -131,7 +132,7 @@ def export_network(
             num_tested=0 if test is None else len(test[1]),
             facts=facts,
             parity=differences,
-            left=remaining(lowered.plan),
+            left=remaining(folded.plan),
             gated=gated,
         )
         write_text(temporary / "card.md", text)
@@ -207,12 +208,13 @@ def _write_network(
     contract: Contract,
     architecture: Architecture,
     lowered: Lowered,
+    folded: Lowered,
     measured: Cost,
     forms: Mapping[str, Exporter],
     opset: int | None,
 ) -> tuple[nn.Module, int]:
     """Weights, model.py, model.onnx and further forms; the torch module they were made from, and the opset."""
-    module = _load(lowered.plan, lowered.state)
+    module = _load(folded.plan, folded.state)
     metadata = {
         "family": architecture.family,
         "id": architecture.id,
@@ -226,10 +228,10 @@ def _write_network(
     }
     if contract.temperature is not None:
         metadata["temperature"] = repr(contract.temperature)
-    write_whole(folder / "weights.safetensors", save(lowered.state, metadata))
+    write_whole(folder / "weights.safetensors", save(folded.state, metadata))
     title = f"{contract.title}: {contract.label} (id {contract.id})."
     source = model_source(
-        lowered.plan,
+        folded.plan,
         title=title,
         classes=contract.classes,
         macs=measured.macs,
@@ -239,8 +241,8 @@ def _write_network(
     )
     write_text(folder / "model.py", source)
     write_text(folder / "hubconf.py", hub.SOURCE)
-    written = write_onnx(folder / "model.onnx", lowered, metadata, opset)
-    trained = Trained(plan=lowered.plan, module=module, classes=contract.classes, metadata=metadata)
+    written = write_onnx(folder / "model.onnx", folded, metadata, opset)
+    trained = Trained(plan=folded.plan, module=module, lowered=lowered, classes=contract.classes, metadata=metadata)
     write_also(folder, forms, trained)
     return module, written
 
@@ -272,13 +274,15 @@ def _compare(
     test: tuple[np.ndarray, np.ndarray] | None,
     forms: Mapping[str, Exporter],
 ) -> tuple[dict[str, float], dict[str, float]]:
-    expected = parity.run_torch(trained, batches)
     images = [] if test is None else [torch.from_numpy(np.ascontiguousarray(test[0]))]
-    logits = {
-        "lowered": parity.run_torch(exported, batches + images),
-        "onnx": parity.run_onnx(folder / "model.onnx", batches + images),
-        "model.py": parity.run_source(folder / "model.py", batches + images),
-    }
+    with ThreadPoolExecutor(1) as beside:  # model.py has a process of its own, which takes seconds to start
+        source = beside.submit(parity.run_source, folder / "model.py", batches + images)
+        expected = parity.run_torch(trained, batches)
+        logits = {
+            "lowered": parity.run_torch(exported, batches + images),
+            "onnx": parity.run_onnx(folder / "model.onnx", batches + images),
+        }
+        logits["model.py"] = source.result()
     logits |= {exporter.file: run_also(folder, name, exporter, batches + images) for name, exporter in forms.items()}
     differences = parity.compare(expected, {name: found[: len(batches)] for name, found in logits.items()})
     if test is None:

@@ -12,7 +12,6 @@ from igcnas.export.c.compiling import compiled
 from igcnas.export.c.files import HEADER, MAKEFILE, SOURCE, TEST, texts
 from igcnas.export.c.program import program
 from igcnas.export.exporters import Exporter, Trained
-from igcnas.modules.lowering import Lowered
 from igcnas.system.files import write_text
 
 
@@ -23,7 +22,7 @@ def write(path: Path, trained: Trained) -> None:
     with torch.inference_mode():
         expected = module(torch.from_numpy(pixels)[None] / 255)[0].numpy()
     files = texts(
-        program(Lowered(plan, dict(module.state_dict()), {})),
+        program(trained.lowered),
         title=f"{trained.metadata['family']}, id {trained.metadata['id']}.",
         macs=int(trained.metadata["macs"]),
         classes=trained.classes,
