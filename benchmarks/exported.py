@@ -193,8 +193,8 @@ def page(measured: dict[str, Measured], gemm: float, about: dict[str, Any], batc
         describe(about),
         f"One thread. ONNX Runtime {onnxruntime.__version__}{_openvino()}; model.c by {Path(compiler()[0]).name} "
         f"{' '.join(FLAGS)}. A product of matrices of {_GEMM} x {_GEMM} reaches {2 * gemm / 1e9:.0f} GFLOP/s in the "
-        f"same turns (torch.mm). Best of {repeats} turns, the median behind it; other programs were running. MAC ratio and "
-        "time ratio are to the dense network in the faster of the runtimes of others.\n",
+        f"same turns (torch.mm). Best of {repeats} turns, the median behind it; other programs were running. MAC "
+        "ratio and time ratio are to the dense network in the faster of the runtimes of others.\n",
     ]
     for batch in batches:
         parts += [f"## Batch {batch}\n", table(HEAD, rows(measured, gemm, batch))]
