@@ -18,6 +18,7 @@ from torch import nn
 
 from igcnas.export.c.arena import Span, live_bound, place
 from igcnas.export.c.exporter import write
+from igcnas.export.c.files import texts
 from igcnas.export.c.operations import Convolve
 from igcnas.export.c.program import Program, program
 from igcnas.export.c.writing import lifetimes
@@ -123,6 +124,30 @@ def test_it_answers_as_torch_does(name, tmp_path):
         call(np.ascontiguousarray(image).ctypes.data_as(pointer), row.ctypes.data_as(pointer))
     assert np.abs(expected).max() > 0.1
     assert np.abs(found - expected).max() <= 1e-4 * max(1, np.abs(expected).max())
+
+
+def test_orders_of_channels_beside_a_sum_and_behind_the_logits_are_kept(tmp_path):
+    size = (4, 4)
+    turned = primitives.Gather("turned", (2, 0, 1))
+    layers = (
+        primitives.Convolution("same", 3, 3, 1, 1, 1, size),
+        primitives.Residual("sum", primitives.Sequence("body", (turned,)), primitives.Sequence("shortcut", ())),
+        primitives.Activation("act", "relu", 3, size),
+        primitives.GlobalPool("pool", 3, size),
+        primitives.Linear("classify", 3, 3),
+        primitives.Gather("renamed", (1, 2, 0)),
+    )
+    found = Lowered(Plan(primitives.Sequence("network", layers), (3, *size)), {}, {})
+    found.state["classify.weight"] = torch.tensor([[1.0, 2, 3], [4, 5, 6], [7, 8, 10]])
+    found.state["classify.bias"] = torch.ones(3)
+    found.state["same.weight"] = torch.eye(3)[:, :, None, None]
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *size), np.uint8)
+    image = torch.from_numpy(pixels) / 255
+    expected = (found.state["classify.weight"] @ (image + image[[2, 0, 1]]).mean((1, 2)) + 1)[[1, 2, 0]].numpy()
+    words = {"title": "a test", "macs": 9, "classes": ["a", "b", "c"], "steps": []}
+    for name, text in texts(program(found), pixels=pixels, expected=expected, **words).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    checked(tmp_path / "model.c", "cc", "-O1")
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

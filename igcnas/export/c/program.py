@@ -40,7 +40,7 @@ def program(lowered: Lowered) -> Program:
     state = {name: tensor.double().numpy() for name, tensor in lowered.state.items()}
     made = _Making(flow(lowered.plan), state, lowered.plan.input_shape)
     made.run()
-    logits = made.values[len(made.steps)]
+    logits = made.in_a_row(made.values[len(made.steps)])
     return Program(_without_unread(made.operations, logits), tuple(made.buffers), logits, lowered.plan.input_shape)
 
 
@@ -60,6 +60,25 @@ class _Making:
         for number in range(len(self.steps)):
             if number not in self.done:
                 self._step(number)
+
+    def in_a_row(self, value: Value) -> Value:
+        """Numbers as all of one vector in its order: as they are, or copied."""
+        held = self.buffers[value[0].buffer]
+        if held.vector and value == planes(value[0].buffer, held.planes):
+            return value
+        made, one = self._new(len(value), (1, 1), vector=True), np.ones(len(value))
+        self.operations.append(
+            Planewise(
+                path="logits",
+                function="scale_planes",
+                inputs=value,
+                outputs=made,
+                size=(1, 1),
+                scale=one,
+                shift=0 * one,
+            )
+        )
+        return made
 
     def _image(self, input_shape: tuple[int, int, int]) -> None:
         """Copy the image, normalized where the first step says so."""
@@ -150,7 +169,8 @@ class _Making:
                 kind = KINDS[operation.kind]
                 chain.add(following)
         place = given[0]
-        if not self._free(place, chain, number) or len(set(place)) < len(place):
+        crossed = len(given) > 1 and set(given[0]) & set(given[1])  # the same planes in another order
+        if not self._free(place, chain, number) or len(set(place)) < len(place) or crossed:
             vector = all(self.buffers[plane.buffer].vector for plane in place)
             place = self._new(len(place), step.shape.size, vector)
         self.operations.append(

@@ -52,7 +52,7 @@ class _Writing:
         convolutions = [one for one in program.operations if isinstance(one, Convolve)]
         self.most_rows = max([16, *map(_rows, convolutions)])
         self.most_terms = max([16, *(_inputs(one) * one.kernel**2 for one in convolutions)])
-        self.most_width = max(one.in_size[1] for one in convolutions)
+        self.most_width = max([16, *(one.in_size[1] for one in convolutions)])
         self.most_places = max([16, *(_up((_pitch(one)) * one.out_size[0]) for one in convolutions)])
         self.own = [self._own(one) for one in program.operations]
         spans = lifetimes(program) + [Span(one.numbers, k, k) for k, one in enumerate(self.own)]

@@ -13,6 +13,7 @@ INLINE void rows_block(const int outs, const int rows, const struct window *w, c
     vector a20 = splat(bias[outs > 2 ? 2 : 0]), a30 = splat(bias[outs > 3 ? 3 : 0]);
     vector a01 = a00, a02 = a00, a03 = a00, a11 = a10, a12 = a10, a13 = a10;
     vector a21 = a20, a22 = a20, a23 = a20, a31 = a30, a32 = a30, a33 = a30;
+    AS_IT_IS
     for (int k = 0; k < ins; k++, weights += 9 * outs) {
         const float *plane = arena + inputs[k] + place;
         const float *above = y > 0 ? plane - width : zeros + LANES + x;

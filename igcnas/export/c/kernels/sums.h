@@ -41,6 +41,7 @@ INLINE void block(const int outs, const int wide, int terms, const int *offsets,
     vector a20 = splat(bias[outs > 2 ? 2 : 0]), a30 = splat(bias[outs > 3 ? 3 : 0]);
     vector a01 = a00, a02 = a00, a03 = a00, a11 = a10, a12 = a10, a13 = a10;
     vector a21 = a20, a22 = a20, a23 = a20, a31 = a30, a32 = a30, a33 = a30;
+    AS_IT_IS
     for (int k = 0; k < terms; k++, weights += outs) {
         const float *at = from + offsets[k];
         if (outs > wide) { /* the inputs stay in registers, weights come one by one */
@@ -119,8 +120,13 @@ INLINE void block(const int outs, const int wide, int terms, const int *offsets,
             block(outs, 2, terms, offsets, from, places + k, weights, bias, &own, output, k * LANES);                 \
         if (k < end) block(outs, 1, terms, offsets, from, places + k, weights, bias, &own, output, k * LANES);        \
     }
+#if defined(__clang__) && !defined(__AVX512F__) && !defined(__aarch64__)
+SUMS(4, 2) /* it orders loads its own way, which takes more registers, and would keep sums in memory */
+SUMS(3, 3)
+#else
 SUMS(4, 3)
 SUMS(3, 4)
+#endif
 SUMS(2, 4)
 SUMS(1, 4)
 #undef SUMS

@@ -11,6 +11,13 @@
 #define LANES 4
 #endif
 
+/* Before loops that fill the registers: clang would unroll them, and keep the half in memory. */
+#ifdef __clang__
+#define AS_IT_IS _Pragma("clang loop unroll(disable)")
+#else
+#define AS_IT_IS
+#endif
+
 #if LANES == 1
 typedef float vector;
 INLINE vector load(const float *from) { return *from; }
