@@ -54,7 +54,7 @@ def test_the_command_and_the_space_that_it_prints_run_as_they_stand(capsys: pyte
     assert main(["init", "photos", "--out", "my space.py"]) == 0
     said = printed(capsys)
     assert said["data"] == "photos: 36 colour pictures to train and validate on, 2 classes: cat 12, dog 24"
-    assert said["pictures"].startswith("shorter side 12 pixels, longer side 12 to 41, the shorter side of half ")
+    assert said["pictures"].startswith("shorter side 12 pixels, longer side 12 to 41 (36 PNG")
     assert said["left out"].startswith("1 file: 1 that cannot be decoded")
     assert said["size"].startswith("3x8x8, --image-size 8 ")
     words = shlex.split(said["search"])
@@ -110,7 +110,10 @@ def test_every_picture_that_cannot_be_read_has_a_line_up_to_a_hundred(capsys: py
     ("sizes", "words"),
     [
         ([(200, 150), (150, 200)], "shorter side 150 pixels, longer side 200"),
-        ([(200, 150), (160, 220)], "shorter side 150 to 160 pixels, longer side 200 to 220"),
+        (
+            [(200, 150), (160, 220)],
+            "shorter side 150 to 160 pixels (of half of them below 161), longer side 200 to 220",
+        ),
         ([(32, 32)] * 2, "all 32x32 pixels"),
     ],
 )

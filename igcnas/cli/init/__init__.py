@@ -228,11 +228,7 @@ def _data_lines(dataset: Dataset, examined: Examined, pictures: Pictures | None,
     if pictures is not None:
         formats = ", ".join(f"{number:,} {name}" for name, number in pictures.formats.items())
         among = f" of the {len(pictures.sizes):,} looked at" if len(pictures.sizes) < pictures.of else ""
-        middle = pictures.short_sides[len(pictures.sizes) // 2]
-        lines.append(
-            f"pictures  {_sizes_in_words(pictures)}, the shorter side of half of them below {middle + 1} "
-            f"({formats}{among})"
-        )
+        lines.append(f"pictures  {_sizes_in_words(pictures)} ({formats}{among})")
     lines += split_lines(examined, drawn=drawn)
     fewest = int(counts.argmin())
     if counts[fewest] < _FEW:
@@ -250,7 +246,9 @@ def _sizes_in_words(pictures: Pictures) -> str:
         return f"all {width}x{height} pixels"
     low, high = pictures.sizes.min(axis=1), pictures.sizes.max(axis=1)
     shorter, longer = (f"{a} to {b}" if a < b else f"{a}" for a, b in ((s.min(), s.max()) for s in (low, high)))
-    return f"shorter side {shorter} pixels, longer side {longer}"
+    middle = pictures.short_sides[len(low) // 2]
+    half = f" (of half of them below {middle + 1})" if low.min() < low.max() else ""
+    return f"shorter side {shorter} pixels{half}, longer side {longer}"
 
 
 def _device_lines(shape: tuple[int, int, int], least: int) -> list[str]:
