@@ -56,8 +56,7 @@ def test_the_finished_network_answers_images(cells):
 
 def test_a_callback_speaks_where_the_search_is_silent(cells):
     said = "".join(output.get("text", "") for output in cells[6].outputs)
-    assert said.startswith("trial 0: ")
-    assert said.count("\n") == 2
+    assert sorted(line.split(":")[0] for line in said.splitlines()) == ["trial 0", "trial 1"]  # whichever ends first
 
 
 def test_the_notebook_uses_public_names_alone():
