@@ -61,15 +61,15 @@ def search(
         IgcnasError: an option, the data or the budget cannot be; nothing was trained.
         KeyboardInterrupt: it was stopped; nothing is lost.
     """
-    if budget_mflops is None and budget_params is None and not {"limit", "budget"} & options.keys():
-        raise BudgetError(
-            "igcnas.search needs a budget: give budget_mflops=N, the most millions of multiply-accumulates, "
-            "or budget_params=N"
-        )
     studies_dir = Path(studies_dir)
     asked = {"data": as_spec(data, studies_dir / "data", classes=classes), "budget_mflops": budget_mflops}
     asked |= {"budget_params": budget_params, "networks": networks, "epochs": epochs, "study": study}
     arguments = parsed("search", [], {**asked, "studies_dir": studies_dir, **options})
+    if budget_mflops is None and budget_params is None and "limit" not in options:
+        raise BudgetError(
+            "igcnas.search needs a budget: give budget_mflops=N, the most millions of multiply-accumulates, "
+            "or budget_params=N"
+        )
     notebook = progress and in_notebook()
     heard = [*callbacks, *([LiveSearch(networks)] if notebook else [])]
     folder = _Folder()
