@@ -341,7 +341,7 @@ def test_an_architecture_alone_is_drawn(capsys, tmp_path):
         ("small --studies-dir STUDIES --trial 99", "study 'small' holds no network of number 99"),
         ("smal --studies-dir STUDIES --trial 1", "unknown study 'smal'; did you mean 'small'? known: small"),
         ("small L=2 --studies-dir STUDIES", "networks of a study take no parameters; choose one by --trial NUMBER"),
-        ("igc --trial 1", "no study 'igc' in studies"),
+        ("igc --trial 1", "no study 'igc', and none in "),
         ("none.json", "cannot read none.json: No such file or directory"),
         ("igc --out x.gif", "x.gif is no picture that can be written: its name must end with .svg, .png, .pdf"),
         ("igc --out missing/x.svg", "cannot write missing/x.svg: No such file or directory"),

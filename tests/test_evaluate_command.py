@@ -6,8 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from support.real_studies import unpack
 
 from igcnas.cli import main
@@ -99,8 +101,25 @@ def test_a_network_away_from_its_study_knows_the_digits_but_no_path(
     assert main(["evaluate", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert "where the data 'photos' of" in said
-    assert "--data" in said
+    assert f"name them: igcnas evaluate {tmp_path} --data imagefolder:FOLDER --image-size 8 " in said
     assert said.count("\n") == 1
+
+
+def test_the_size_of_the_pictures_is_that_of_the_network(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("model.onnx", "architecture.json"):
+        (tmp_path / name).write_bytes((study / "best" / name).read_bytes())
+    generator = np.random.default_rng(0)
+    for label in range(10):
+        place = tmp_path / "photos" / str(label)
+        place.mkdir(parents=True)
+        for number in range(6):
+            pixels = generator.integers(0, 256, (12, 15 + number), dtype=np.uint8)
+            Image.fromarray(pixels).save(place / f"{number}.png")
+    words = ["evaluate", str(tmp_path), "--data", f"imagefolder:{tmp_path / 'photos'}", "--split", "test", "--json"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["test"]["images"] == 10
 
 
 def test_the_report_shows_what_was_evaluated_and_says_where_the_network_is_another_by_now(study: Path) -> None:

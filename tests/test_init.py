@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from igcnas.cli import main
+from igcnas.cli.init import _sizes_in_words
 from igcnas.cli.init.devices import DEVICES
 from igcnas.cli.init.space_file import space_file
 from igcnas.cli.init.suggestion import image_size
@@ -53,7 +54,7 @@ def test_the_command_and_the_space_that_it_prints_run_as_they_stand(capsys: pyte
     assert main(["init", "photos", "--out", "my space.py"]) == 0
     said = printed(capsys)
     assert said["data"] == "photos: 36 colour pictures to train and validate on, 2 classes: cat 12, dog 24"
-    assert said["pictures"].startswith("12x12 to 41x12 pixels")
+    assert said["pictures"].startswith("shorter side 12 pixels, longer side 12 to 41 (36 PNG")
     assert said["left out"].startswith("1 file: 1 that cannot be decoded")
     assert said["size"].startswith("3x8x8, --image-size 8 ")
     words = shlex.split(said["search"])
@@ -70,12 +71,54 @@ def test_without_a_file_the_space_is_printed_and_the_command_needs_none(capsys: 
     photos(10, 8, colour=False)
     assert main(["init", "imagefolder:photos"]) == 0
     out = capsys.readouterr().out
-    text = out[out.index('"""The search space') : out.index("\nsearch    ")]
+    text = out[out.index('"""The search space') : out.index("\nspace     the code above")]
     Path("printed.py").write_text(text, encoding="utf-8")
     assert load_space("./printed.py") == load_space("all")
     assert "36 grey pictures" in out
     assert "size      1x8x10 (all are 10x8: taken as they are)" in out
     assert "--image-size" not in out.splitlines()[-1]
+
+
+def test_the_first_lines_say_what_was_found_and_the_command_to_run_next(capsys: pytest.CaptureFixture[str]) -> None:
+    photos(12, 12)
+    (Path("photos") / "cat" / "bad.png").write_bytes(b"no picture")
+    assert main(["init", "photos"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        lines[0] == "found     photos: 45 pictures of 2 classes; 1 picture cannot be read, which --skip-bad leaves out"
+    )
+    assert lines[1].startswith("next      igcnas search --data imagefolder:photos --skip-bad --budget-mflops ")
+    assert lines.index("") <= 6
+    assert lines[1].removeprefix("next      ") == lines[-1].removeprefix("search    ")
+    assert any("igcnas init photos --out space.py" in line for line in lines[-4:])
+
+
+def test_every_picture_that_cannot_be_read_has_a_line_up_to_a_hundred(capsys: pytest.CaptureFixture[str]) -> None:
+    photos(8, 8)
+    for number in range(103):
+        (Path("photos") / "cat" / f"bad{number:03}.png").write_bytes(b"")
+    assert main(["init", "photos", "--json"]) == 0
+    unreadable = json.loads(capsys.readouterr().out)["unreadable"]
+    assert len(unreadable) == 103  # also those that would be test images
+    assert main(["init", "photos"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("(the file is empty)\n") == 100
+    assert "\n          and 3 more\n" in out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ([(200, 150), (150, 200)], "shorter side 150 pixels, longer side 200"),
+        (
+            [(200, 150), (160, 220)],
+            "shorter side 150 to 160 pixels (of half of them below 161), longer side 200 to 220",
+        ),
+        ([(32, 32)] * 2, "all 32x32 pixels"),
+    ],
+)
+def test_sizes_are_of_sides_for_pictures_lie_or_stand(sizes: list[tuple[int, int]], words: str) -> None:
+    assert _sizes_in_words(pictures(*sizes)) == words
 
 
 def test_json_has_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +166,10 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     photos(8, 8)
     for words, message in (
         (["photos", "--out", "space.txt"], "--out space.txt must end with .py"),
-        (["nothing"], "unknown data set 'nothing'"),
+        (["nothing"], "/nothing'; give the folder of your pictures, or one of digits, cifar10"),
+        (["cifar100x"], "unknown data set 'cifar100x'; did you mean 'cifar100'?"),
+        (["photos/cat/0.png"], "'photos/cat/0.png' is a file; give the folder of your pictures"),
+        (["pictures.npz"], "write npz:pictures.npz"),
         (["npz:missing.npz"], "missing.npz"),
         (["photos", "--out", "missing/space.py"], "cannot write missing/space.py"),
     ):

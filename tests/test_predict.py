@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ import torch
 from PIL import Image
 
 from igcnas.cli import main
+from igcnas.cli.evaluate import _network_path
+from igcnas.cli.export import _is_checkpoint
+from igcnas.cli.predict import _as_json, network_folder
 from igcnas.errors import DataError, IgcnasError
 from igcnas.export.folder import export_network
 from igcnas.export.network import ExportedNetwork
@@ -135,6 +140,63 @@ def test_a_bad_picture_is_named_the_others_are_predicted_and_the_status_is_1(
     assert lines[0] == f"{pictures / 'a.png'}: {shown}"
 
 
+def test_a_bad_picture_has_its_reason_in_json_and_no_class_in_the_table(
+    folder: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "found.csv"
+    assert main(["predict", str(folder), str(pictures), "--json", "--csv", str(table), "--top", "1"]) == 1
+    said = capsys.readouterr()
+    found = [json.loads(line) for line in said.out.splitlines()]
+    rows = list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))))
+    names = [str(pictures / name) for name in ("a.png", "bad.png", "more/b.jpg")]
+    assert [one["file"] for one in found] == [row["file"] for row in rows] == names
+    assert found[1] == {"file": names[1], "predictions": [], "error": "no picture, or of an unknown format"}
+    assert "error" not in found[0]
+    assert [bool(row["class"]) for row in rows] == [True, False, True]
+    assert said.err.endswith(f"wrote {table}\n")
+
+
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_predicted(
+    folder: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "missing" / "x.csv"
+    assert main(["predict", str(folder), str(pictures), "--csv", str(place)]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert f"cannot write {place}" in said.err
+    kept = tmp_path / "kept.csv"
+    kept.write_text("mine")
+    assert main(["predict", str(folder), str(pictures / "a.png"), "--csv", str(kept)]) == 0
+    assert kept.read_text(encoding="utf-8").startswith("file,")
+
+
+def test_names_are_as_they_are_in_json(
+    folder: Path, pictures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = (pictures / "a.png").rename(pictures / "Äpfel.png")
+    assert main(["predict", str(folder), str(path), "--json"]) == 0
+    line = capsys.readouterr().out
+    assert "Äpfel.png" in line
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert "\\u00c4pfel" in _as_json({"file": "Äpfel.png"})
+
+
+def test_python_says_what_is_wrong_with_one_picture_without_the_options_of_a_search(
+    folder: Path, pictures: Path
+) -> None:
+    network = ExportedNetwork.load(folder)
+    for picture, message in (
+        ("nosuch.jpg", "there is no file nosuch.jpg; give the path of a picture"),
+        (str(pictures / "bad.png"), f"{pictures / 'bad.png'} cannot be read as a picture (no picture, or of an"),
+        (str(pictures), f"{pictures} is a folder; give its pictures one by one"),
+        (b"hello", "5 bytes cannot be read as a picture (no picture, or of an unknown format); give another"),
+    ):
+        with pytest.raises(DataError) as caught:
+            network.predict(picture)
+        assert str(caught.value).startswith(message)
+        assert "--" not in str(caught.value)
+
+
 def test_a_table_and_json_say_the_same_and_hold_no_formula(
     folder: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,9 +246,21 @@ def test_what_cannot_be_meant_is_refused_in_one_line(
     assert said.count("\n") == 1
 
 
-def test_a_study_by_its_name_means_its_final_network_and_else_its_best(folder: Path, tmp_path: Path) -> None:
-    from igcnas.cli.predict import network_folder
+def test_a_study_has_the_name_of_the_folder_of_its_pictures(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    study = Path("studies/photos")
+    shutil.copytree(folder, study / "best")
+    (study / "settings.json").write_text("{}")
+    assert network_folder("photos", Path("studies")) == study / "best"
+    assert _network_path(argparse.Namespace(path="photos", studies_dir=Path("studies"))) == study / "best"
+    assert not _is_checkpoint(Path("photos"), Path("studies"))
+    assert _is_checkpoint(Path("photos"), Path("elsewhere"))
 
+
+def test_a_study_by_its_name_means_its_final_network_and_else_its_best(folder: Path, tmp_path: Path) -> None:
     study = tmp_path / "studies" / "mine"
     study.mkdir(parents=True)
     (study / "settings.json").write_text("{}")

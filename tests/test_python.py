@@ -140,7 +140,8 @@ def test_without_progress_nothing_is_printed_but_what_a_callback_prints(tmp_path
     ("options", "said"),
     [
         ({"budget_mflop": 1}, "no option 'budget_mflop'; did you mean budget_mflops"),
-        ({}, "a budget limits something"),
+        ({"budget": 1}, "no option 'budget'; did you mean budget_mflops"),
+        ({}, "needs a budget: give budget_mflops=N, .* or budget_params=N"),
         ({"budget_mflops": -1}, "budget"),
         ({"budget_mflops": 1, "space": "igcv9"}, "unknown search space 'igcv9'"),
         ({"budget_mflops": 1, "data": "digit"}, "digit"),

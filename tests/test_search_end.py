@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -74,6 +76,15 @@ def study(searched: Path, tmp_path: Path) -> Path:
 
 def again(study: Path, *words: str) -> int:
     return main(["search", *SMALL, *EAGER, "--studies-dir", str(study.parent), "--study", study.name, *words])
+
+
+def test_commands_that_are_printed_can_be_pasted_whatever_the_folder_is_called(
+    searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = Path(shutil.copytree(searched, tmp_path / "mein Ördner"))
+    assert again(study, "--no-export") == 0
+    printed = re.findall(r"igcnas (?:report|finish) .*(?= puts| trains)", capsys.readouterr().out)
+    assert [shlex.split(command)[2] for command in printed] == [str(study)] * 2
 
 
 def test_a_search_without_a_reader_goes_on_to_its_end(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:

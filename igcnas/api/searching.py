@@ -13,7 +13,7 @@ from igcnas.api.notebook import LiveSearch, in_notebook
 from igcnas.api.pictures import as_spec
 from igcnas.api.study import SearchedStudy
 from igcnas.api.words import parsed
-from igcnas.errors import StudyError
+from igcnas.errors import BudgetError, StudyError
 from igcnas.search.callbacks import Callback
 from igcnas.search.study import Study
 
@@ -65,6 +65,11 @@ def search(
     asked = {"data": as_spec(data, studies_dir / "data", classes=classes), "budget_mflops": budget_mflops}
     asked |= {"budget_params": budget_params, "networks": networks, "epochs": epochs, "study": study}
     arguments = parsed("search", [], {**asked, "studies_dir": studies_dir, **options})
+    if budget_mflops is None and budget_params is None and "limit" not in options:
+        raise BudgetError(
+            "igcnas.search needs a budget: give budget_mflops=N, the most millions of multiply-accumulates, "
+            "or budget_params=N"
+        )
     notebook = progress and in_notebook()
     heard = [*callbacks, *([LiveSearch(networks)] if notebook else [])]
     folder = _Folder()

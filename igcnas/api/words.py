@@ -50,7 +50,7 @@ def parsed(command: str, arguments: Sequence[str], options: Mapping[str, Any]) -
     known = _options(top, command)
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = [one for one in known if one.startswith(f"{name}_")] or difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; igcnas {command} --help names them"
             raise IgcnasError(f"igcnas.{command} has no option {name!r}{hint}")
     said = io.StringIO()

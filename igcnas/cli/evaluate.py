@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,15 +142,20 @@ def _splits(asked: str | None, trained: Trained) -> tuple[str, ...]:
 def _network_path(arguments: argparse.Namespace) -> Path:
     """The file or folder that was named; of a study its exported network."""
     path = Path(arguments.path)
-    with contextlib.suppress(OSError, ValueError):  # no path at all
-        if path.exists() and not (path / "journal.log").is_file():
-            return path
     from igcnas.cli.predict import network_folder
     from igcnas.search.settings import study_names
 
-    if path.exists() or arguments.path in study_names(arguments.studies_dir):
-        return network_folder(arguments.path, arguments.studies_dir)
-    return path
+    is_study = arguments.path in study_names(arguments.studies_dir)
+    with contextlib.suppress(OSError, ValueError):  # no path at all
+        if path.exists() and not (path / "journal.log").is_file() and not (is_study and _holds_nothing(path)):
+            return path
+        is_study = is_study or path.exists()
+    return network_folder(arguments.path, arguments.studies_dir) if is_study else path
+
+
+def _holds_nothing(path: Path) -> bool:
+    """Whether it is a folder without a network, such as one of pictures that a study has its name from."""
+    return path.is_dir() and not any(path.glob("*.onnx")) and not any(path.glob("*.safetensors"))
 
 
 def _place_in_study(network: Path) -> Path | None:
@@ -211,12 +217,13 @@ def _as_trained(arguments: argparse.Namespace, trained: Trained) -> RunData:
 
         source = source_of(trained.path, trained.data)
         if source is None:
-            what = f" {trained.data['name']!r}" if trained.data else ""
-            raise IgcnasError(f"where the data{what} of {trained.path} are is not known here; name them with --data")
+            raise IgcnasError(_unknown_data(arguments, trained))
         arguments.data = source.spec
         arguments.data_dir = arguments.data_dir or source.data_dir
         arguments.image_size = arguments.image_size or source.image_size
         arguments.groups = arguments.groups or source.groups
+    elif arguments.image_size is None and arguments.data.startswith("imagefolder:"):
+        arguments.image_size = _square(trained)
     images = arguments.data.startswith("imagefolder:")
     if images and trained.data:
         if arguments.stream is None:
@@ -229,3 +236,22 @@ def _as_trained(arguments: argparse.Namespace, trained: Trained) -> RunData:
     # networks from before own validation splits were used say nothing of them: their splits stay
     own = bool(trained.data.get("own_validation", False)) if trained.data.get("validation") is not None else True
     return open_named_data(arguments, own_validation=own)
+
+
+def _square(trained: Trained) -> int | None:
+    """The side of its images, for --image-size; None where they are no square."""
+    _, height, width = trained.input_shape
+    return height if height == width else None
+
+
+def _unknown_data(arguments: argparse.Namespace, trained: Trained) -> str:
+    """That nothing tells where its data are, and the command that says so."""
+    side = _square(trained)
+    words = ["igcnas", "evaluate", arguments.path]
+    words += ["--data", "imagefolder:FOLDER", *(["--image-size", str(side)] if side else [])]
+    words += ["--split", arguments.split] if arguments.split else []
+    what = f" {trained.data['name']!r}" if trained.data else ""
+    return (
+        f"where the data{what} of {trained.path} are is not known here; name them: {shlex.join(words)} "
+        "(npz:FILE for arrays)"
+    )

@@ -160,7 +160,7 @@ def _export(arguments: argparse.Namespace, number: int | None, out: Path | None)
     path = Path(arguments.subject)
     if arguments.network:
         return _export_weights(arguments, path, options)
-    if _is_checkpoint(path):
+    if _is_checkpoint(path, arguments.studies_dir):
         from igcnas.results.exporting import export_found, find
 
         if arguments.temperature:
@@ -205,14 +205,16 @@ def _export_weights(arguments: argparse.Namespace, path: Path, options: dict[str
     return export_found(from_weights(path, named_architecture(name, parameters, data), data), **options)
 
 
-def _is_checkpoint(path: Path) -> bool:
-    """Whether it is a file, or a folder that is no study."""
+def _is_checkpoint(path: Path, studies: Path) -> bool:
+    """Whether it is a file, or a folder that is no study and gives none its name."""
+    from igcnas.search.folder import is_study
+
     with contextlib.suppress(OSError, ValueError):  # no path at all
         if path.suffix == ".safetensors" or path.is_file():
             return True
         if not path.is_dir() or (path / "journal.log").is_file():
             return False
-        return any(path.glob("*.safetensors")) or not (path / "settings.json").is_file()
+        return any(path.glob("*.safetensors")) or not is_study(path, studies)
     return False
 
 

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import csv
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from igcnas.cli.common import add_studies_dir
-from igcnas.errors import IgcnasError
+from igcnas.errors import IgcnasError, StudyError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from igcnas.export.network import ExportedNetwork, Prediction
 
 EPILOG = """The exit status is 0 where every picture was read, and 1 where one was not: it is named on standard error,
-and the others are predicted.
+has no class in the table and an "error" in JSON, and the others are predicted.
 
 examples:
   %(prog)s NAME photo.jpg
@@ -76,6 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise IgcnasError(f"--top {arguments.top} must be 1 or more; 5 is usual")
     if arguments.json and arguments.csv == _STDIN:
         raise IgcnasError("--json and --csv - both write to standard output; give --csv a file")
+    if arguments.csv not in (None, _STDIN):
+        from igcnas.system.files import check_writable
+
+        check_writable(Path(arguments.csv))
     from igcnas.data.picture import remarks
     from igcnas.export.network import BATCH, ExportedNetwork
 
@@ -88,13 +93,14 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.closing(out), progress.display, remarks():  # a table is written where it is cut off, too
         for start in range(0, len(names), BATCH):
             found = list(_read(network, names[start : start + BATCH]))
-            good = [(name, pixels) for name, pixels in found if not isinstance(pixels, str)]
-            for name, reason in found:
-                if isinstance(reason, str):
+            answers = iter(_answers(network, [pixels for _, pixels in found if not isinstance(pixels, str)], top))
+            for name, pixels in found:
+                if isinstance(pixels, str):
                     bad += 1
-                    progress.display.note(f"{name}: cannot be read ({reason})")
-            for (name, _), answer in zip(good, _answers(network, [pixels for _, pixels in good], top), strict=True):
-                out.add(name, answer)
+                    progress.display.note(f"{name}: cannot be read ({pixels})")
+                    out.add_unreadable(name, pixels)
+                else:
+                    out.add(name, next(answers))
             progress.done += len(found)
     return 1 if bad else 0
 
@@ -107,14 +113,20 @@ def network_folder(name: str, studies: Path) -> Path:
 
     if (Path(name) / FILE).is_file():
         return Path(name)
-    if Path(name).is_dir() and not (Path(name) / "settings.json").is_file():
-        raise IgcnasError(f"{name} is no export: it holds no {FILE}; give the folder that igcnas export wrote")
-    study = find_study(name, studies)
+    try:
+        study = find_study(name, studies)
+    except StudyError:
+        if not Path(name).is_dir():
+            raise
+        raise IgcnasError(
+            f"{name} is no export: it holds no {FILE}; give the folder that igcnas export wrote"
+        ) from None
     for place in (study / "final", study / "best", study / "export"):
         restore_folder(place)
         if (place / FILE).is_file():
             return place
-    raise IgcnasError(f"{study} holds no exported network; write one with: igcnas export {name}")
+    again = shlex.join(["igcnas", "export", name])
+    raise IgcnasError(f"{study} holds no exported network; write one with: {again}")
 
 
 class _Output:
@@ -134,9 +146,16 @@ class _Output:
             self._rows.append([name, *(value for label, share in pairs for value in (label, round(share, 6)))])
         if self._json:
             shown = [{"class": label, "probability": round(share, 6)} for label, share in pairs]
-            print(json.dumps({"file": name, "predictions": shown}))
+            print(_as_json({"file": name, "predictions": shown}))
         elif self._csv != _STDIN:
             print(f"{name}: {', '.join(f'{label} {share:.2%}' for label, share in pairs)}")
+
+    def add_unreadable(self, name: str, reason: str) -> None:
+        """A picture that gives no answer: no class in the table, and the reason in JSON."""
+        if self._csv is not None:
+            self._rows.append([name, *("" for _ in self._heads[1:])])
+        if self._json:
+            print(_as_json({"file": name, "predictions": [], "error": reason}))
 
     def close(self) -> None:
         """Write the table."""
@@ -156,6 +175,15 @@ class _Output:
             sys.stdout.write(text.getvalue())
         else:
             write_text(Path(self._csv), text.getvalue())
+            print(f"wrote {self._csv}", file=sys.stderr)  # standard output holds the answers alone
+
+
+def _as_json(data: dict[str, Any]) -> str:
+    """One line, names as they are; as JSON's escapes where the encoding of the output has no such character."""
+    from igcnas.system.streams import can_say
+
+    text = json.dumps(data, ensure_ascii=False)
+    return text if can_say(text, sys.stdout) else json.dumps(data)
 
 
 class _Progress:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igcnas import units
 from igcnas.cli.common import Parser, Stop, is_file, study_to_search
 from igcnas.cli.engine import before_training, begun_engine, chosen_engine
 from igcnas.cli.recipe_options import as_begun
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from igcnas.search.settings import StudySettings
     from igcnas.search.space import SearchSpace
 
+_USUAL = 60  # networks: the default; twice as many where a study has these
 UNREAD = "the search goes on, see igcnas status; to stop it: Ctrl-C, and the same command goes on later"
 
 
@@ -260,7 +262,11 @@ def _search(
         evaluator.note = lambda text: search.progress.note(text)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
-            print(f"the study already holds {done} trained networks; --networks {done + 20} would train more")
+            usual = _USUAL if done < _USUAL else 2 * done
+            print(
+                f"the study already holds {units.counted(done, 'trained network')}; --networks {done + 1} is the least "
+                f"that trains more, --networks {usual} is usual"
+            )
             return search.run(arguments.networks, **allowed), evaluator.slots
         evaluator.keep(mps.share(slots))
         evaluator.start(spares)

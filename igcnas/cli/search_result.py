@@ -64,10 +64,10 @@ def finish(
     if summary.exhausted:
         held = summary.trained + summary.pruned
         print(f"the space holds no further network for this budget; the search ends with {held}")
-    study = Study.read(folder)
+    study, place = Study.read(folder), shlex.quote(str(folder))
     leader = study.standing
     if leader is None:
-        raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {folder}")
+        raise IgcnasError(f"no network was trained; see the reasons with: igcnas status {place}")
     audit = count_spared(study)
     for line in (
         *spared_lines(audit),
@@ -77,9 +77,9 @@ def finish(
         print(line, flush=True)
     status, faults = _write(study, exports=not arguments.no_export, stop=stop)
     if not status:
-        print(f"next      igcnas report {folder} puts all of this on one page")
+        print(f"next      igcnas report {place} puts all of this on one page")
         if not arguments.finish:
-            print(f"          igcnas finish {folder} trains the best network to the end on all data, for use")
+            print(f"          igcnas finish {place} trains the best network to the end on all data, for use")
     result: dict[str, Any] = {}
     if arguments.json:
         champion = leader.first.record

@@ -18,7 +18,7 @@ import numpy as np
 from igcnas.data.cache import read_cached, write_cached
 from igcnas.data.decoding import bad_pictures
 from igcnas.data.listing import Listing
-from igcnas.data.origin import LeftOut, together
+from igcnas.data.origin import LeftOut, unreadable
 from igcnas.data.picture import BadPictureError, is_grey, opened, remarks
 from igcnas.data.preparation import upright
 
@@ -67,10 +67,7 @@ def without_bad(listing: Listing) -> tuple[Listing, tuple[int, ...], tuple[LeftO
     if len(found) == len(listing.paths):
         raise bad_pictures((listing.paths, found))
     bad = tuple(i for i, _ in found)
-    said = together(
-        LeftOut(count=1, what="that cannot be decoded", example=f"{listing.paths[i]} ({reason})") for i, reason in found
-    )
-    return listing.take(np.delete(np.arange(len(listing.paths)), bad)), bad, said
+    return listing.take(np.delete(np.arange(len(listing.paths)), bad)), bad, unreadable(listing.paths, found)
 
 
 def all_grey(listing: Listing) -> bool:

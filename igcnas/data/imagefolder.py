@@ -21,7 +21,7 @@ from igcnas.data.cache import read_cached, write_cached
 from igcnas.data.dataset import Dataset, Split
 from igcnas.data.decoding import Decoded, bad_pictures, decode_images
 from igcnas.data.listing import Listing, check_classes, list_image_folder
-from igcnas.data.origin import LeftOut, together
+from igcnas.data.origin import together, unreadable
 from igcnas.errors import DataError
 
 _CACHE_FORMAT = 2  # part of every key: raise it when the decoding changes, so that old files are not read
@@ -91,17 +91,13 @@ def _decoded(listing: Listing, image_size: int | None, form: tuple[int, int, int
 
 def _split(listing: Listing, decoded: Decoded) -> Split:
     """The good images with their labels, and what was left out."""
-    left_out = tuple(
-        LeftOut(count=1, what="that cannot be decoded", example=f"{listing.paths[i]} ({reason})")
-        for i, reason in decoded.bad
-    )
     bad = [i for i, _ in decoded.bad]
     left = set(bad)
     return Split(
         images=decoded.images,
         labels=np.delete(listing.labels, bad),
         notes=decoded.notes,
-        left_out=together(left_out),
+        left_out=unreadable(listing.paths, decoded.bad),
         groups=None if listing.groups is None else np.delete(listing.groups, bad),
         files=tuple(path for i, path in enumerate(listing.paths) if i not in left),
     )

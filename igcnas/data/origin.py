@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+_UNREADABLE = "that cannot be decoded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """So many files (or arrays) of one kind that play no part, and one of them."""
+    """So many files (or arrays) of one kind that play no part, and one of them.
+
+    every: all of them, of a kind that is worth listing: pictures that cannot be decoded.
+    """
 
     count: int
     what: str
     example: str
     noun: str = "file"
+    every: tuple[str, ...] = ()
 
     def text(self) -> str:
         """One phrase: "3 with the ending .txt, such as 'train/cat/notes.txt'"."""
@@ -56,5 +62,14 @@ def together(parts: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
     for one in parts:
         known = found.get(one.what)
         count = one.count if known is None else one.count + known.count
-        found[one.what] = LeftOut(count=count, what=one.what, example=(known or one).example, noun=one.noun)
+        every = one.every if known is None else known.every + one.every
+        found[one.what] = LeftOut(
+            count=count, what=one.what, example=(known or one).example, noun=one.noun, every=every
+        )
     return tuple(sorted(found.values(), key=lambda one: (-one.count, one.what)))
+
+
+def unreadable(paths: Sequence[str], bad: Sequence[tuple[int, str]]) -> tuple[LeftOut, ...]:
+    """Pictures that give no image, by position and reason; nothing where there are none."""
+    named = tuple(f"{paths[i]} ({reason})" for i, reason in bad)
+    return (LeftOut(count=len(named), what=_UNREADABLE, example=named[0], every=named),) if named else ()

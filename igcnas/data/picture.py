@@ -43,12 +43,11 @@ _HERE = threading.local()
 
 
 class BadPictureError(DataError):
-    """A file that gives no picture; `reason` says why, in a few words."""
+    """A file that gives no picture; `reason` says why, in a few words. message: the line, where it is another."""
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(
-            f"{path!r} cannot be decoded ({reason}); replace or remove it, or leave it out with --skip-bad"
-        )
+    def __init__(self, path: str, reason: str, message: str | None = None) -> None:
+        usual = f"{path!r} cannot be decoded ({reason}); replace or remove it, or leave it out with --skip-bad"
+        super().__init__(usual if message is None else message)
         self.path, self.reason = path, reason
 
 

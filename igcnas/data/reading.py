@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igcnas.data.listing import EXTENSIONS
-from igcnas.data.picture import opened
+from igcnas.data.picture import BadPictureError, opened
 from igcnas.data.preparation import Preparation
 from igcnas.errors import DataError
+from igcnas.units import counted
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,12 +34,29 @@ def read_picture(picture: Picture, preparation: Preparation) -> NDArray[np.uint8
             f"this network takes images of {preparation.channels} channels, which no picture has; give it arrays"
         )
     if isinstance(picture, str | Path):
-        with opened(os.fspath(picture)) as image:
-            return _pixels(image, preparation)
+        path = os.fspath(picture)
+        try:
+            with opened(path) as image:
+                return _pixels(image, preparation)
+        except BadPictureError as error:
+            raise _of_file(path, error) from error
     if isinstance(picture, bytes):
-        with opened("-", io.BytesIO(picture)) as image:
-            return _pixels(image, preparation)
+        try:
+            with opened("-", io.BytesIO(picture)) as image:
+                return _pixels(image, preparation)
+        except BadPictureError as error:
+            text = f"{counted(len(picture), 'byte')} cannot be read as a picture ({error.reason}); give another"
+            raise BadPictureError("-", error.reason, text) from error
     return _pixels(_image_of(picture), preparation)
+
+
+def _of_file(path: str, error: BadPictureError) -> BadPictureError:
+    """What is wrong with a file that was named by itself, where no other can be taken in its place."""
+    if isinstance(error.__cause__, FileNotFoundError):
+        return BadPictureError(path, "there is no such file", f"there is no file {path}; give the path of a picture")
+    if os.path.isdir(path):
+        return BadPictureError(path, "it is a folder", f"{path} is a folder; give its pictures one by one")
+    return BadPictureError(path, error.reason, f"{path} cannot be read as a picture ({error.reason}); give another")
 
 
 def picture_files(path: Path) -> Iterator[Path]:

@@ -176,6 +176,16 @@ def probabilities(network: nn.Module, pixels_BCHW: torch.Tensor) -> torch.Tensor
         return (network(pixels_BCHW / 255) / TEMPERATURE).softmax(1)
 
 
+def reason_of(error: Exception) -> str:
+    """Why a picture cannot be read, in a few words."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if type(error).__name__ == "UnidentifiedImageError":  # of Pillow
+        return "no picture, or of an unknown format"
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
 def main() -> int:
     """Say what pictures show; 1 where some cannot be read."""
     parser = argparse.ArgumentParser(description="Names the most probable classes of pictures.")
@@ -184,15 +194,21 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.top < 1:
         parser.error(f"--top {{arguments.top}} must be 1 or more")
-    network, bad = load(), 0
+    try:
+        network, bad = load(), 0
+    except OSError as error:
+        parser.error(f"{{WEIGHTS}} cannot be read ({{error.strerror or error}}): it belongs beside this file")
     for name in arguments.pictures:
+        if name != "-" and Path(name).is_dir():
+            print(f"{{name}}: is a folder; igcnas predict takes folders", file=sys.stderr)
+            bad = 1
+            continue
         try:
             pixels = read_picture(sys.stdin.buffer if name == "-" else name)
         except ModuleNotFoundError as error:
             parser.error(f"pictures need Pillow ({{error}}): pip install pillow")
         except Exception as error:  # the decoders raise anything
-            reason = " ".join(str(error).split()) or type(error).__name__
-            print(f"{{name}}: cannot be read ({{reason}})", file=sys.stderr)
+            print(f"{{name}}: cannot be read ({{reason_of(error)}})", file=sys.stderr)
             bad = 1
             continue
         found = probabilities(network, pixels[None])[0].topk(min(arguments.top, len(CLASSES)))

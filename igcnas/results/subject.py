@@ -58,11 +58,12 @@ def find(
         return _of_literature(name, words, what, stage)
     if (studies / name / "settings.json").is_file():
         return _of_folder(studies / name, words, trial)
+    from igcnas.search.folder import no_such_study
     from igcnas.search.settings import study_names
 
     known = study_names(studies)
     if trial is not None:
-        raise StudyError(unknown_name("study", name, known) if known else f"no study {name!r} in {studies}")
+        raise no_such_study(name, studies, known)
     raise IgcnasError(unknown_name("block, family or study", name, {*KINDS, *FAMILIES, *known}))
 
 

@@ -10,7 +10,9 @@ studies/NAME/settings.json       what was searched, on what, how trained
 from __future__ import annotations
 
 import json
+import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -39,10 +41,24 @@ def find_study(name: str | Path, root: Path | None = None) -> Path:
                 return folder
         except (OSError, ValueError):  # too long, a loop of links, a NUL
             continue
-    known = study_names(root)
-    if not known:
-        raise StudyError(f"no study {shown(str(name))}, and none in {root}; give the path of its folder")
-    raise StudyError(f"{unknown_name('study', str(name), known)} (in {root})")
+    raise no_such_study(name, root, study_names(root))
+
+
+def is_study(name: str | Path, root: Path) -> bool:
+    """Whether it names a study: also where a folder here has its name, that of the pictures for instance."""
+    try:
+        return bool(find_study(name, root))
+    except StudyError:
+        return False
+
+
+def no_such_study(name: str | Path, root: Path, known: Iterable[str]) -> StudyError:
+    """That a folder holds no study of this name, and which it holds."""
+    place, names = os.path.abspath(root), list(known)
+    elsewhere = "give the path of its folder, or name another folder of studies by --studies-dir or IGCNAS_STUDIES"
+    if not names:
+        return StudyError(f"no study {shown(str(name))}, and none in {place}; {elsewhere}")
+    return StudyError(f"{unknown_name('study', str(name), names)} (in {place}; {elsewhere})")
 
 
 def trial_folder(folder: Path, number: int) -> Path:

@@ -6,7 +6,9 @@ devices: boards with what was measured on them. suggestion: size, budget, space.
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import os
 import shlex
 from pathlib import Path
 from textwrap import indent
@@ -15,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from igcnas.cli.data_lines import balance_words, data_json_of, drawn_by_seed, split_lines
 from igcnas.cli.data_options import add_place_arguments, data_help
 from igcnas.cli.init.devices import DEVICES, Device
-from igcnas.errors import IgcnasError
+from igcnas.data.loading import DATASETS
+from igcnas.errors import DataError, IgcnasError
 from igcnas.results.table import Column, Table
 from igcnas.units import counted, mega
 
@@ -29,6 +32,7 @@ _A_SECOND = 10  # pictures, that the budgets of devices are for
 _STEM = 16  # channels, for the words on memory
 _NAMED = 6  # classes that are named with their counts
 _FEW = 100  # pictures of a class
+_LISTED = 100  # pictures that cannot be read
 EPILOG = """examples:
   %(prog)s imagefolder:photos --out photos_space.py
   %(prog)s npz:pictures.npz
@@ -42,7 +46,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="look at your data; print a search space and the command of a search for it",
         description="Looks at data and says what it is: how large the pictures are, how many of each class, in colour "
         "or grey, where each split comes from, what is left out. Suggests a size of the images and budgets, also for "
-        "known devices, and prints a search space with comments and the command of a search. Asks and trains nothing.",
+        "known devices, and prints the command of a search and the search space behind it, with comments. Asks and "
+        "trains nothing.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -59,13 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     if out is not None and out.suffix != ".py":
         raise IgcnasError(f"--out {out} must end with .py: a search space is a Python file")
     from igcnas.data.examination import examine
-    from igcnas.data.loading import OWN, load_dataset
+    from igcnas.data.loading import load_dataset
     from igcnas.system.files import write_text
     from igcnas.training.recipes import short_settings
 
-    spec = arguments.data
-    if spec not in OWN and Path(spec).expanduser().is_dir():
-        spec = f"imagefolder:{spec}"
+    spec = _spec(arguments.data)
     pictures, size, why = _pictures(spec, arguments.image_size)
     dataset = load_dataset(spec, data_dir=arguments.data_dir, image_size=size, skip_bad=pictures is not None)
     fraction = short_settings(len(dataset.train.labels)).validation_fraction
@@ -86,8 +89,12 @@ def run(arguments: argparse.Namespace) -> int:
         found: dict[str, Any] = {"data": data_json_of(dataset, examined), "input_shape": shape, "image_size": size}
         found["budget_mflops"] = _mflops(chosen)
         found["devices"] = [_device_json(device) for device in DEVICES]
+        found["unreadable"] = _unreadable(examined)
         print(json.dumps(found | {"space": text, "command": command}))
         return 0
+    bad = _unreadable(examined)
+    for line in (*_first_lines(dataset, examined, bad, command), *_bad_lines(bad)):
+        print(line)
     for line in _data_lines(dataset, examined, pictures, drawn_by_seed(fraction)):
         print(line)
     print(f"size      {'x'.join(map(str, shape))}" + (f", --image-size {size}" if size else "") + f" ({why})")
@@ -97,9 +104,73 @@ def run(arguments: argparse.Namespace) -> int:
         f"thumb); the smallest network of the space costs {mega(least)}"
     )
     print("\n".join(_device_lines(shape, least)))
-    print(f"wrote     {out}" if out is not None else f"space     (--out FILE.py writes it)\n\n{text}")
+    print(f"wrote     {out}" if out is not None else f"space     what that command searches\n\n{text}")
+    for line in _last_lines(arguments.data, out):
+        print(line)
     print(f"search    {command}")
     return 0
+
+
+def _spec(data: str) -> str:
+    """What --data takes: a folder by its path is an image folder."""
+    from igcnas.data.loading import OWN
+    from igcnas.system import additions
+
+    if ":" in data or data in (*OWN, *(added := additions.names(additions.DATA))):
+        return data
+    place = Path(data).expanduser()
+    if place.is_dir():
+        return f"imagefolder:{data}"
+    if place.suffix == ".npz" or difflib.get_close_matches(data, (*OWN, *added), n=1):
+        return data  # a slip that the loader names
+    known = ", ".join((*DATASETS, *added))
+    if place.exists():
+        raise DataError(f"{data!r} is a file; give the folder of your pictures, or one of {known}")
+    raise DataError(f"no folder {os.path.abspath(place)!r}; give the folder of your pictures, or one of {known}")
+
+
+def _unreadable(examined: Examined) -> list[str]:
+    """Every picture that gives no image, and why."""
+    return [named for one in examined.left_out for named in one.every]
+
+
+def _first_lines(dataset: Dataset, examined: Examined, bad: list[str], command: str) -> list[str]:
+    """What was found and what to do next, for somebody who reads nothing else."""
+    whole = len(dataset.train.labels) + examined.test
+    kinds = counted(dataset.num_classes, "class", "classes")
+    and_bad = f"; {counted(len(bad), 'picture')} cannot be read, which --skip-bad leaves out" if bad else ""
+    return [
+        f"found     {dataset.name}: {counted(whole, 'picture')} of {kinds}{and_bad}",
+        f"next      {command}",
+        "          says how long it takes, trains 60 networks briefly and writes the best to a folder of its own;",
+        "          Ctrl-C stops it, and the same command goes on. Then: igcnas finish NAME, which trains that network",
+        "          long, and igcnas predict NAME PICTURE; NAME is that of the folder. The rest says why this command",
+        "",
+    ]
+
+
+def _bad_lines(bad: list[str]) -> list[str]:
+    """The pictures that cannot be read, a line each."""
+    if not bad:
+        return []
+    more = len(bad) - _LISTED
+    return [
+        "bad       pictures that cannot be read:",
+        *(f"          {name}" for name in bad[:_LISTED]),
+        *([f"          and {more:,} more"] if more > 0 else []),
+    ]
+
+
+def _last_lines(data: str, out: Path | None) -> list[str]:
+    """What the space is good for."""
+    if out is not None:
+        return [f"space     {out} can be changed before the search: delete the choices that you do not want"]
+    own = shlex.join(["igcnas", "init", data, "--out", "space.py"])
+    return [
+        "space     the code above is needed only for a search space of your own: write it to a file with",
+        f"          {own}",
+        "          delete the choices that you do not want, and search with --space space.py in place of --space all",
+    ]
 
 
 def _pictures(spec: str, asked: int | None) -> tuple[Pictures | None, int | None, str]:
@@ -155,14 +226,9 @@ def _data_lines(dataset: Dataset, examined: Examined, pictures: Pictures | None,
         f"{counted(dataset.num_classes, 'class', 'classes')}: {named}{more}"
     ]
     if pictures is not None:
-        (left, top), (right, bottom) = pictures.sizes.min(axis=0), pictures.sizes.max(axis=0)
         formats = ", ".join(f"{number:,} {name}" for name, number in pictures.formats.items())
         among = f" of the {len(pictures.sizes):,} looked at" if len(pictures.sizes) < pictures.of else ""
-        middle = pictures.short_sides[len(pictures.sizes) // 2]
-        lines.append(
-            f"pictures  {left}x{top} to {right}x{bottom} pixels, the short side of half of them below {middle + 1} "
-            f"({formats}{among})"
-        )
+        lines.append(f"pictures  {_sizes_in_words(pictures)} ({formats}{among})")
     lines += split_lines(examined, drawn=drawn)
     fewest = int(counts.argmin())
     if counts[fewest] < _FEW:
@@ -171,6 +237,18 @@ def _data_lines(dataset: Dataset, examined: Examined, pictures: Pictures | None,
             f"note      class {dataset.classes[fewest]!r} has {few}: more of it are worth more than any search"
         )
     return lines + balance_words(dataset)
+
+
+def _sizes_in_words(pictures: Pictures) -> str:
+    """The range of both sides; a picture may lie or stand."""
+    if pictures.one_size is not None:
+        width, height = pictures.one_size
+        return f"all {width}x{height} pixels"
+    low, high = pictures.sizes.min(axis=1), pictures.sizes.max(axis=1)
+    shorter, longer = (f"{a} to {b}" if a < b else f"{a}" for a, b in ((s.min(), s.max()) for s in (low, high)))
+    middle = pictures.short_sides[len(low) // 2]
+    half = f" (of half of them below {middle + 1})" if low.min() < low.max() else ""
+    return f"shorter side {shorter} pixels{half}, longer side {longer}"
 
 
 def _device_lines(shape: tuple[int, int, int], least: int) -> list[str]:

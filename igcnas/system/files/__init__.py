@@ -10,10 +10,11 @@ A plain write follows links, keeps the mode of a file that is there, and goes in
 
 from igcnas.system.files.faults import deadly_fault, describe_fault, fault, going_on, machine_fault, naming_faults
 from igcnas.system.files.folders import make_folder, replacing_folder, restore_folder
-from igcnas.system.files.whole import append, read_back, remove, replacing, write_text, write_whole
+from igcnas.system.files.whole import append, check_writable, read_back, remove, replacing, write_text, write_whole
 
 __all__ = [
     "append",
+    "check_writable",
     "deadly_fault",
     "describe_fault",
     "fault",

@@ -59,6 +59,16 @@ def replacing(path: Path) -> Iterator[Path]:
             disk.close(held)
 
 
+def check_writable(path: Path) -> None:
+    """MachineError where no file can be written there; to be asked before work is spent on what it is to hold."""
+    with suppress(_EnoughError), replacing(path):
+        raise _EnoughError  # the new file goes, and what is there stays
+
+
+class _EnoughError(Exception):
+    """A file could be written, and need not be."""
+
+
 def append(path: Path, content: bytes, *, lines: bool = False) -> None:
     """Add to the end of a file, all of it or nothing. lines: on a new one, where a killed process left half a line."""
     with naming_faults("write", path), open(path, "ab+", buffering=0) as file:
