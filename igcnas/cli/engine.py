@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,6 +15,8 @@ from igcnas.training.settings import ENGINES
 
 if TYPE_CHECKING:
     import torch
+
+    from igcnas.cli.common import Stop
 
 AUTO = "auto"
 
@@ -46,10 +49,12 @@ def before_training(
     devices: Iterable[str] = (),
     processes: int = 1,
     output: TextIO | None = None,
+    stop: Stop | None = None,
 ) -> bool | None:
     """What is to be known and done before the first training of this engine on this type of device.
 
     asked: the option --device. devices: all that train, where there are several. processes: that train together.
+    stop: of the command; compiling loses nothing where a signal cuts it off, so none is held back.
     Says that a GPU cannot be used; compiles the CPU kernels where that is not done yet; checks captured steps on a GPU
     where that is not done yet, and says what is chosen. Returns whether steps are captured, for workers; None where
     that is no question.
@@ -66,7 +71,8 @@ def before_training(
             if (why := unused_gpu()) is not None:
                 print(f"warning: {why}. Training on the CPU", file=output, flush=True)
     if engine == "fast":
-        _compile(output)
+        with nullcontext() if stop is None else stop.at_once():
+            _compile(output)
     return None
 
 
@@ -107,7 +113,12 @@ def _compile(output: TextIO) -> None:
     if can_be_kept():
         from igcnas.execution.cpu.compiling import compile_all
 
-        print("compiling the CPU kernels, once, about 40 s", file=output, flush=True)
+        # Each kernel is on disk as soon as it is compiled: the next call goes on behind it.
+        print(
+            "compiling the CPU kernels, once, about 40 s; Ctrl-C stops, the same command goes on",
+            file=output,
+            flush=True,
+        )
         compile_all()
     else:
         print("no folder for the CPU kernels can be written: each process compiles them, about 40 s", file=output)

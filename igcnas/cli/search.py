@@ -120,6 +120,7 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
             asked=arguments.device,
             device=devices[0].partition(":")[0],
             devices=devices,
+            stop=stop,
         )
         study = open_study(folder, create_for=settings)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface

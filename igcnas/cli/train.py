@@ -224,6 +224,7 @@ def _train(
                 device=world.device.type,
                 processes=world.size,
                 output=output,
+                stop=stop,
             )
             if changed:
                 say(f"recipe    as this training was begun, before it was mended: {'; '.join(changed)}")
