@@ -125,7 +125,9 @@ def test_one_signal_ends_the_compiling_and_what_is_compiled_stays(
 def test_a_signal_that_came_before_the_compiling_ends_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "FOLDERS", [tmp_path])
     monkeypatch.setattr(compiled, "WRITTEN", tmp_path)
-    with pytest.raises(KeyboardInterrupt), Stop() as stop:
+    with Stop() as stop:
         signal.raise_signal(signal.SIGINT)
-        before_training("fast", asked="cpu", device="cpu", stop=stop)
+        with pytest.raises(KeyboardInterrupt):
+            before_training("fast", asked="cpu", device="cpu", stop=stop)
+        assert stop.status == 130
     assert not mark.is_compiled()

@@ -79,7 +79,7 @@ def summary(
         random_search_sentence(random_search, study.axis.equal),
         checks,
     ]
-    beside.append(export_sentence(exports[:1]))
+    beside.append(export_sentence([one for one in exports if one.finished] or exports[:1]))
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(study, verdict, state))
     return Section(
@@ -140,8 +140,8 @@ def _flattery(verdict: Verdict) -> str:
     over, usual = round(verdict.optimism, 2), verdict.typical_optimism
     if over < 0:
         return (
-            f"here it does not, and is {-over:.2f} points below what its network is expected to average to ({usual:.2f} "
-            "above would be usual)"
+            f"here it does not, and is {-over:.2f} points below what its network is expected to average to "
+            f"({usual:.2f} above would be usual)"
         )
     return f"here it overstates its network by {abs(over):.2f} points ({usual:.2f} would be usual)"
 
