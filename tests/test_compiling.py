@@ -128,6 +128,6 @@ def test_a_signal_that_came_before_the_compiling_ends_it_too(tmp_path: Path, mon
     with Stop() as stop:
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            before_training("fast", asked="cpu", device="cpu", stop=stop)
+            before_training("fast", asked="cpu", device="cpu", at_once=stop.at_once)
         assert stop.status == 130
     assert not mark.is_compiled()

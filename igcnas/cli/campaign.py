@@ -166,7 +166,7 @@ def train(
             progress.note(f"workers   {at_once} at once on {where}")
             output, kind = progress.display.output, devices[0].partition(":")[0]
             capture = before_training(
-                engine, asked=setup.device, device=kind, devices=devices, output=output, stop=stop
+                engine, asked=setup.device, device=kind, devices=devices, output=output, at_once=stop.at_once
             )
             setup = replace(setup, capture=capture)
             if run_folder is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,8 +15,6 @@ from igcnas.training.settings import ENGINES
 
 if TYPE_CHECKING:
     import torch
-
-    from igcnas.cli.common import Stop
 
 AUTO = "auto"
 
@@ -49,12 +47,12 @@ def before_training(
     devices: Iterable[str] = (),
     processes: int = 1,
     output: TextIO | None = None,
-    stop: Stop | None = None,
+    at_once: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> bool | None:
     """What is to be known and done before the first training of this engine on this type of device.
 
     asked: the option --device. devices: all that train, where there are several. processes: that train together.
-    stop: of the command; compiling loses nothing where a signal cuts it off, so none is held back.
+    at_once: in which a signal is not held back (Stop.at_once): compiling loses nothing where one cuts it off.
     Says that a GPU cannot be used; compiles the CPU kernels where that is not done yet; checks captured steps on a GPU
     where that is not done yet, and says what is chosen. Returns whether steps are captured, for workers; None where
     that is no question.
@@ -71,7 +69,7 @@ def before_training(
             if (why := unused_gpu()) is not None:
                 print(f"warning: {why}. Training on the CPU", file=output, flush=True)
     if engine == "fast":
-        with nullcontext() if stop is None else stop.at_once():
+        with at_once():
             _compile(output)
     return None
 
