@@ -25,13 +25,17 @@ from igcnas.cli.count import _architecture
 from igcnas.cli.engine import begun_engine, chosen_engine
 from igcnas.cli.progress.clock import Clock
 from igcnas.cli.progress.search import SearchProgress
+from igcnas.cli.search_plan import _baselines, _of_them
+from igcnas.cli.standing import luck_words
 from igcnas.network.architecture import Architecture
 from igcnas.network.budget import macs_budget
+from igcnas.network.canonical import canonical_id
 from igcnas.results.best import is_current
 from igcnas.search.costs import Costs
 from igcnas.search.folder import open_study
 from igcnas.search.objective import FRONT
 from igcnas.search.records import TrialRecord
+from igcnas.search.storage import lock_study
 from igcnas.search.study import Study
 from igcnas.training.reports import EpochReport
 
@@ -586,6 +590,101 @@ def test_status_says_how_many_came_out_over_the_budget(study: Path, capsys: pyte
     out = capsys.readouterr().out
     assert "1 trained came out over the budget" in out
     assert "100.00 %" not in out
+
+
+def test_status_says_what_is_interrupted_and_what_a_search_trains_now(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = open_study(study)
+    found.enqueue_trial({}, user_attrs=found.trials[0].user_attrs)
+    found.ask()
+    assert main(["status", "s"]) == 0
+    out = capsys.readouterr().out
+    assert "2 trained, 0 failed, 1 interrupted, 0 pruned, 0 repeats; the same command goes on" in out
+    assert "     2  interrupted: " in out
+    assert "in training" not in out
+    assert main(["status", "s", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["running"], told["interrupted"]) == (1, 1)
+    with lock_study(study):
+        assert main(["status", "s"]) == 0
+        out = capsys.readouterr().out
+        assert "2 trained, 0 failed, 1 running, 0 pruned, 0 repeats\n" in out
+        assert "     2  in training: " in out
+        assert main(["status", "s", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["running"], told["interrupted"]) == (1, 0)
+
+
+def test_the_card_says_which_seed_is_exported_and_the_mean_over_seeds(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "s"]) == 0
+    assert "mean over seeds" not in Path("studies/s/best/card.md").read_text(encoding="utf-8")
+    leader = Study.read(study).leader
+    assert leader is not None
+    found = open_study(study)
+    accuracy = (leader.val_accuracy or 0.0) - 1.0
+    attributes = found.trials[leader.number].user_attrs | {
+        "repeat": 1,
+        "repeat_of": leader.number,
+        "val_accuracy": accuracy,
+    }
+    found.enqueue_trial({}, user_attrs=attributes)
+    found.tell(found.ask(), [accuracy, leader.macs])
+    assert main(["export", "s", "--trial", str(leader.number)]) == 0
+    card = (Study.read(study).folder_of(leader) / "export" / "card.md").read_text(encoding="utf-8")
+    assert f"of the exported training, seed {leader.seed}" in card
+    assert f"| validation accuracy, mean over seeds | {accuracy + 0.5:.2f} % (standard deviation 0.71, 2 tr" in card
+    capsys.readouterr()
+
+
+def test_the_plan_says_which_networks_are_baselines_and_warns_where_all_are(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    words = [word for word in QUICK if word != "--no-baselines"]
+    assert main([*words, "--networks", "1"]) == 0
+    out = capfd.readouterr().out
+    assert "plan      1 network (a baseline) of 1 epoch" in out
+    warned = re.search(r"^warning: the only network is a baseline, .* with --networks (\d+) or more", out, re.MULTILINE)
+    assert warned
+    more = int(warned[1])
+    every = list(Study.read(Path("studies/s")).records)
+    known = [dataclasses.replace(record().architecture, stem_channels=width) for width in range(8, 8 + more - 2)]
+    assert _baselines(every, known, more) == (more - 1, more - 1)
+    assert _of_them(more, more - 1) == f" ({more - 1} baselines, then 1 of the space)"
+    assert _of_them(more, 0) == ""
+
+
+def test_a_baseline_in_training_or_trained_is_counted_once_and_one_that_failed_not_at_all() -> None:
+    first = dataclasses.replace(record(), baseline="a", canonical_id=canonical_id(record().architecture))
+    for state, there in (("complete", 1), ("pruned", 1), ("running", 1), ("failed", 0)):
+        every = [dataclasses.replace(first, state=state)]
+        assert _baselines(every, [first.architecture], 3) == (there, there)
+    again = dataclasses.replace(first, repeat=1, repeat_of=0)
+    assert _baselines([first, again], [first.architecture], 3) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("optimism", "typical", "said"),
+    [
+        (1.234, 0.5, "1.23 points less than the best single training showed (0.50 in a typical search like this)"),
+        (-0.004, 0.5, "0.00 points less than the best single training showed (0.50 in a typical search like this)"),
+        (-0.35, 0.5, "0.35 points more than the best single training showed (0.50 less in a typical search like this)"),
+    ],
+)
+def test_luck_is_said_without_a_sign(optimism: float, typical: float, said: str) -> None:
+    assert luck_words(optimism, typical) == said
+
+
+def test_each_line_of_a_search_says_the_number_of_its_network(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = SearchProgress(Clock(0, 5, 2.0, {}), None, of_macs(10**6))
+    for found in (dataclasses.replace(record(), number=7), dataclasses.replace(record(), number=8, baseline="igc")):
+        progress.started(found)
+        assert f"  network {found.number}: " in progress._shown().running[0]
+        progress.finished(found)
+        name = "igc: " if found.baseline else ""
+        assert f"  network {found.number}: {name}{found.architecture.label()}" in capsys.readouterr().out
 
 
 def test_time_left_counts_known_and_searched_networks_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:

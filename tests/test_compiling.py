@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ import pytest
 import torch
 
 from igcnas import execution
+from igcnas.cli.common import Stop
 from igcnas.cli.engine import before_training
 from igcnas.data.loading import load_dataset
 from igcnas.execution import cpu
@@ -67,7 +73,8 @@ def test_what_compiles_says_so_once(
     monkeypatch.setattr(compiled, "WRITTEN", tmp_path)
     for _ in range(2):
         before_training("fast", asked="cpu", device="cpu")
-    assert capsys.readouterr().out == "compiling the CPU kernels, once, about 40 s\n"
+    line = "compiling the CPU kernels, once, about 40 s; Ctrl-C stops, the same command goes on\n"
+    assert capsys.readouterr().out == line
     assert mark.is_compiled()
 
 
@@ -79,3 +86,48 @@ def test_stock_pytorch_compiles_nothing(
     before_training("eager", asked="cpu", device="cpu")
     assert capsys.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+SEARCH = "search --budget-mflops 0.05 --networks 1 --epochs 1 --no-baselines --workers 1"
+TRAIN = "train mobilenetv2 --data digits --epochs 1 --out t"
+
+
+@pytest.mark.parametrize(("command", "ended"), [(SEARCH, signal.SIGINT), (TRAIN, signal.SIGTERM)])
+def test_one_signal_ends_the_compiling_and_what_is_compiled_stays(
+    command: str, ended: signal.Signals, tmp_path: Path
+) -> None:
+    places = {name: str(tmp_path / name) for name in ("NUMBA_CACHE_DIR", "IGCNAS_CACHE", "HOME", "XDG_CACHE_HOME")}
+    (tmp_path / "temporary").mkdir()
+    environment = {**os.environ, **places, "TMPDIR": str(tmp_path / "temporary"), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "igcnas", *command.split()],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert any("compiling the CPU kernels" in line for line in process.stdout)
+            while process.poll() is None and not list(tmp_path.glob("NUMBA_CACHE_DIR/*/*.nbc")):
+                time.sleep(0.05)
+            process.send_signal(ended)
+            _, said = process.communicate(timeout=300)
+        finally:
+            process.kill()
+    assert said == "stopped\n"
+    assert process.returncode == 128 + ended
+    assert list(tmp_path.glob("NUMBA_CACHE_DIR/*/*.nbc"))
+    assert not list(tmp_path.glob("NUMBA_CACHE_DIR/*/complete-*"))
+
+
+def test_a_signal_that_came_before_the_compiling_ends_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "FOLDERS", [tmp_path])
+    monkeypatch.setattr(compiled, "WRITTEN", tmp_path)
+    with Stop() as stop:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            before_training("fast", asked="cpu", device="cpu", at_once=stop.at_once)
+        assert stop.status == 130
+    assert not mark.is_compiled()

@@ -284,6 +284,29 @@ def test_the_sheet_shows_each_mistake_with_its_answer_and_its_class() -> None:
     assert titles[0] == f"said {CLASSES[first.answer]}, {first.share:.0%}\nis {CLASSES[first.label]}"
 
 
+def test_pictures_of_one_name_are_told_apart_by_the_folder_of_their_class() -> None:
+    mistake = kept().mistakes[0]
+    files = ["cat/0001.png", "dog/0001.png", "deep/er/dog/a name that is much too long.png", ""]
+    shown = [dataclasses.replace(mistake, file=file, position=7) for file in files]
+    figure = figures.mistakes_figure(shown, CLASSES, title="t")
+    texts = [axes.texts[0].get_text() for axes in figure.axes if axes.texts]
+    assert texts == ["cat/0001.png", "dog/0001.png", "dog/a name th…too long.png", "image 7"]
+
+
+def test_no_point_of_the_reliability_picture_touches_the_frame() -> None:
+    sure = evaluated(some([[99, 0, 0], [0, 99, 0]], [0, 2]), CLASSES, split="test")
+    figure = figures.reliability_figure(sure, title="t")
+    axes = figure.axes[0]
+    figure.canvas.draw()
+    frame = axes.get_window_extent()
+    (line,) = [one for one in axes.lines if one.get_marker() == "o"]
+    radius = line.get_markersize() / 2 * figure.dpi / 72
+    for x, y in axes.transData.transform(line.get_xydata()):
+        assert frame.x0 + radius < x < frame.x1 - radius
+        assert frame.y0 + radius < y < frame.y1 - radius
+    assert line.get_xydata()[-1][0] > 0.999
+
+
 def test_the_reliability_picture_names_both_errors() -> None:
     figure = figures.reliability_figure(kept(temperature=2.0).evaluation, title="t")
     texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]

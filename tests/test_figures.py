@@ -12,6 +12,8 @@ from PIL import Image
 
 from igcnas.drawing.figures import error_bars, new_figure, pdf_of, png_of, save, small_png_of, svg_of
 from igcnas.drawing.palette import COLOURS, blended
+from igcnas.results.figures.look import _FAMILIES, looks, told_apart
+from igcnas.results.report.page.chart import _SHAPES
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,3 +61,22 @@ def test_the_colours_are_written_once():
 
 def test_a_blended_colour_lies_between_two():
     assert [blended("#000000", "#ffffff", share) for share in (0.0, 0.5, 1.0)] == ["#000000", "#808080", "#ffffff"]
+
+
+def test_every_family_has_a_marker_of_its_own_that_the_page_can_draw():
+    looking = looks(_FAMILIES)
+    markers = [marker for _, marker in looking.values()]
+    assert len(set(markers)) == len(_FAMILIES)
+    page = (ROOT / "igcnas/results/report/page/page.html").read_text(encoding="utf-8")
+    for marker in markers:
+        assert f'id="mark-{_SHAPES[marker]}"' in page
+    assert looks(["condensenet", "mine"])["condensenet"] == looking["condensenet"]
+
+
+def test_a_block_type_of_a_users_own_looks_like_no_family():
+    own = looks(["igcv1", *(f"mine{number}" for number in range(20))])
+    assert len(set(own.values())) == 21
+
+
+def test_names_that_stand_twice_have_their_cost():
+    assert told_apart(["a", "b", "a"], [200_000, 1, 50_000]) == ["a, 0.2 MFLOPs", "b", "a, 0.05 MFLOPs"]

@@ -19,17 +19,22 @@ from support.campaigns import Here, Silent
 from torch import nn
 
 from igcnas.cli import main
+from igcnas.cli.predict import network_folder
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.cost import count
-from igcnas.results.finishing.handover import is_there
+from igcnas.network.literature import family
+from igcnas.results.finishing.handover import hand_over, is_there, kept_of_another, place
 from igcnas.results.finishing.plan import FinishSettings, guard, long_recipe, members_of, some_of_the_front
-from igcnas.results.finishing.table import notes
+from igcnas.results.finishing.table import balance_line, notes, text
 from igcnas.results.finishing.teacher import check_teacher, teachers_of
-from igcnas.results.finishing.testing import Finished, measured, read_finished
+from igcnas.results.finishing.testing import ByClass, Finished, _right, measured, read_finished
 from igcnas.results.finishing.training import taught, untaught
+from igcnas.results.report.composing import composition
 from igcnas.search.evaluation import Interrupted
 from igcnas.search.records import exports_of, trained
 from igcnas.search.study import Study
+from igcnas.statistics.intervals import paired_shares_interval
+from igcnas.statistics.noise import balanced_standard_error, effective_images
 from igcnas.training.preparing import set_epsilon
 from igcnas.training.recipes import recipe_for
 from igcnas.training.runs.weights import Checkpoint
@@ -166,6 +171,213 @@ def test_other_settings_are_refused_in_one_line(finished, capsys):
     assert "seeds: 2 -> 1" in said
     assert "--name NAME" in said
     assert said.count("\n") == 1
+
+
+# Beside another finish
+
+
+def exported(folder: Path, *, finish: str) -> None:
+    """Of an export what tells whose it is, and how good."""
+    network = family("igc").build(L=2, M=2, depth=5)
+    data = {"id": "x", "architecture": network.to_dict(), "test_images": 400, "test_accuracy": {"lowered": 90.0}}
+    data |= {"facts": {"network": "number 5 of the study, trained to the end"} | ({"finish": finish} if finish else {})}
+    folder.mkdir(parents=True)
+    (folder / "architecture.json").write_text(json.dumps(data), encoding="utf-8")
+
+
+def test_another_finish_leaves_final_alone_and_says_how_to_use_its_own(finished, tmp_path, capsys):
+    folder = Path(shutil.copytree(finished, tmp_path / "s"))
+    first = (folder / "final" / "model.onnx").read_bytes()
+    card = (folder / "final" / "card.md").read_text(encoding="utf-8")
+    for again in range(2):
+        assert main(["finish", str(folder), "--epochs", "1", "--workers", "1"]) == 0
+        said = capsys.readouterr().out
+        (before,), (now,) = read_finished(folder / "finish-3") or [], read_finished(folder / "finish-1") or []
+        assert (
+            f"note      final/ stays of finish-3/ ({before.first:.2f} % of the test images); this finish "
+            f"({now.first:.2f} %) is used by: igcnas predict {folder / 'final-finish-1'} PICTURE" in said
+        )
+        assert ("reading the test split, once" in said) == (again == 0)
+        assert (f"test      read before: {folder / 'finish-1' / 'test.json'}" in said) == (again == 1)
+    assert (folder / "final" / "model.onnx").read_bytes() == first
+    assert (folder / "final" / "card.md").read_text(encoding="utf-8") == card
+    assert (folder / "final-finish-1" / "model.onnx").is_file()
+    assert not (folder / "final-finish-1-2").exists()
+    assert network_folder(str(folder), folder.parent) == folder / "final"
+    # status and report tell of both
+    assert main(["status", str(folder)]) == 0
+    said = capsys.readouterr().out
+    told = {"final": before.first, "final-finish-1": now.first}
+    for name, accuracy in told.items():
+        assert f"test      {accuracy:.2f} % +- " in said
+        assert f"trained to the end in {name}/" in said
+    assert main(["evaluate", str(folder / "final-finish-1")]) == 0
+    assert f"{folder}/evaluation/final-finish-1/test/evaluation.json" in capsys.readouterr().out
+    found = composition(Study.read(folder), importance=False).report
+    summary = " ".join(" ".join(found.summary.paragraphs).split())  # without the spaces that do not break
+    assert all(f"in {name}/, {accuracy:.2f} %" in summary for name, accuracy in told.items())
+    answers = next(section for section in found.sections if section.key == "answers")
+    assert any(" ".join(one.split()).startswith("final-finish-1/ on ") for one in answers.paragraphs)
+
+
+def test_the_first_finish_has_the_usual_place_and_another_one_a_name_of_its_own(study):
+    settings = settings_of(study)
+    (member,) = settings.asked
+    root = study.folder
+
+    def placed(name: str) -> str:
+        return place(study, root / name, settings, member).name
+
+    assert placed("finish-2") == "final"
+    exported(root / "final", finish=f"finish-2, {member.name}, architecture x, seed 1")
+    assert placed("finish-2") == "final"
+    assert placed("other") == "final-other"
+    exported(root / "final-other", finish=f"other, {member.name}, architecture x, seed 1")
+    assert placed("other") == "final-other"
+    shutil.rmtree(root / "final")
+    assert placed("other") == "final-other"
+    assert placed("third") == "final"
+    # what does not say whose it is, or is no export, is nobody's to write over
+    exported(root / "final", finish="")
+    (root / "final-third").mkdir()
+    (root / "final-third" / "finish.json").touch()
+    assert placed("third") == "final-third-2"
+    kept = kept_of_another(study, root / "third", settings, member)
+    assert kept is not None
+    assert (kept.folder, kept.finish, kept.accuracy) == (root / "final", "", 90.0)
+
+
+def test_several_networks_of_another_finish_have_its_name_and_their_number(study):
+    settings = settings_of(study)
+    (member,) = settings.asked
+    second = dataclasses.replace(member, name="trial 77", number=77)
+    both = dataclasses.replace(settings, members=(member, second))
+    exported(study.folder / "final-77", finish="finish-2, trial 77, architecture x, seed 1")
+    assert place(study, study.folder / "finish-2", both, second).name == "final-77"
+    assert place(study, study.folder / "other", both, second).name == "final-other-77"
+    assert place(study, study.folder / "other", both, member).name == f"final-{member.number}"
+
+
+def test_each_export_is_counted_among_the_readings_of_the_test_split(study):
+    for name in ("final", "final-other", "best"):
+        exported(study.folder / name, finish="finish-2, trial 5, architecture x, seed 1")
+    readings = composition(Study.read(study.folder), importance=False).numbers.provenance.test_readings
+    assert readings == {"finish of network 5": 2, "export of the best network": 1}
+
+
+# What is said
+
+
+def test_a_finish_says_what_it_trains_by_which_recipe_and_what_is_next(finished, tmp_path, capsys):
+    folder = Path(shutil.copytree(finished, tmp_path / "s"))
+    assert main(["finish", str(folder), "--epochs", "3", "--seeds", "2"]) == 0
+    said = capsys.readouterr().out
+    number = FinishSettings.read(folder / "finish-3").members[0].number
+    assert f"network   network {number} (--trial {number}): " in said
+    assert "recipe    that of the study (short), 3 epochs (the search: 2)" in said
+    assert "trial" not in said.replace(f"(--trial {number})", "")
+    assert f"wrote     {folder / 'final'} (card.md tells" in said
+    for command in ("next      igcnas predict", "          igcnas evaluate", "          igcnas report"):
+        assert f"{command} {folder} " in said
+    assert "recipe that of the study (short), 3 epochs, seed 0" in (folder / "final" / "card.md").read_text()
+
+
+def test_a_recipe_that_was_asked_for_has_its_own_name(study):
+    settings = settings_of(study)
+    own = dataclasses.replace(settings.recipe, name="mine", source="me")
+    assert dataclasses.replace(settings, recipe=own).recipe_words == "mine, 2 epochs"
+
+
+def test_progress_names_networks_as_the_search_does(study, tmp_path):
+    settings = settings_of(study, teacher="4x")
+    number = settings.asked[0].number
+    (first,) = untaught(tmp_path, settings).trainings
+    (second,) = taught(tmp_path, settings).trainings
+    assert first.title == f"network {number} at 4x, seed 0 (to teach)"
+    assert second.title == f"network {number} (--trial {number}), seed 0"
+
+
+# By balanced accuracy
+
+
+def by_class(**other: Any) -> Finished:
+    """90 images of one class, 10 of another; the long training answers half of the second rightly, the search none."""
+    counts = ByClass(short_right=(90, 0), right=((88, 5), None), gained=(0, 5), lost=(2, 0))
+    values = {"member": "trial 0", "images": 100, "short_right": 90, "right": (93, None), "gained": 5, "lost": 2}
+    return Finished(**(values | {"class_images": (90, 10), "by_class": counts} | other))
+
+
+def test_a_balanced_accuracy_is_the_mean_over_classes_with_the_interval_of_the_effective_images():
+    found = by_class()
+    assert found.short == pytest.approx(50.0)
+    assert found.accuracies == pytest.approx([100 * (88 / 90 + 5 / 10) / 2])
+    assert found.gain == pytest.approx(100 * (5 / 10 - 2 / 90) / 2)
+    assert found.plain_accuracies == [93.0]
+    assert found.error == pytest.approx(balanced_standard_error((90, 10), (88, 5)))
+    images = effective_images((90, 10))
+    low, high = paired_shares_interval(images * 0.25, images / 90, images)
+    assert found.interval == pytest.approx((100 * low, 100 * high))
+    plain = by_class(by_class=None)
+    assert (plain.short, plain.accuracies, plain.gain) == (90.0, [93.0], 3.0)
+
+
+def test_a_study_of_balanced_accuracy_is_finished_by_it(study, tmp_path):
+    training = dataclasses.replace(study.settings.training, metric=BALANCED)
+    searched = dataclasses.replace(study, settings=dataclasses.replace(study.settings, training=training))
+    settings = settings_of(searched, epochs=1)
+    (member,) = settings.asked
+    results = {member.name: untaught(tmp_path, settings).run(here(searched), Silent())}
+    (found,) = measured(searched, tmp_path, settings, results)
+    assert read_finished(tmp_path) == [found]
+    split = study.data.load_test()
+    checkpoint = Checkpoint.read(tmp_path / f"{member.stem}-seed0.safetensors")
+    right = _right(checkpoint.architecture, checkpoint, split)
+    recalls = [right[split.labels == label].mean() for label in range(10)]
+    assert found.first == pytest.approx(100 * np.mean(recalls))
+    assert found.first != pytest.approx(100 * right.mean())
+    report = hand_over(searched, tmp_path, settings, member, results=results[member.name], tested=found)
+    card = (study.folder / "final" / "card.md").read_text(encoding="utf-8")
+    assert f"| test balanced accuracy | {found.first:.2f} % +- {found.error:.2f} (one standard error, " in card
+    assert f"{found.gain:+.2f} points of balanced accuracy" in card
+    (tested,) = exports_of(study.folder)
+    assert tested.words().startswith(f"balanced accuracy {found.first:.2f} % +- {found.error:.2f} (")
+    assert tested.words().endswith(f"; {report.accuracies['lowered']:.2f} % +- {tested.error:.2f} of all images right")
+    said = text([found], settings)
+    assert said.startswith("network  search, balanced %  finished, balanced %")
+    assert f"The finished weights answer {100 * right.mean():.2f} % of all images rightly." in said
+
+
+def test_the_share_of_the_largest_class_stands_beside_an_unbalanced_result():
+    always = "balance   answering 'cat' always would score 90.00 % of the 100 test images"
+    assert balance_line([by_class()], ("cat", "dog")) == [f"{always}, a balanced accuracy of 50.00 %"]
+    assert balance_line([by_class(by_class=None)], ("cat", "dog")) == [always]
+    assert balance_line([by_class(class_images=(50, 50), by_class=None)], ("cat", "dog")) == []
+    assert balance_line([by_class(class_images=(), by_class=None)], ("cat", "dog")) == []
+
+
+def test_a_test_from_before_classes_were_counted_is_read(tmp_path):
+    written = {"member": "trial 0", "images": 100, "short_right": 50, "right": [60], "gained": 15, "lost": 5}
+    (tmp_path / "test.json").write_text(json.dumps({"tested": [written]}), encoding="utf-8")
+    (found,) = read_finished(tmp_path) or []
+    assert (found.first, found.class_images, found.by_class) == (60.0, (), None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"class_images": (90, 9)},
+        {"right": (92, None)},
+        {"right": (93, 93)},
+        {"gained": 4},
+        {"class_images": (100,)},
+        {"by_class": ByClass(short_right=(80, 10), right=((88, 5), None), gained=(-1, 6), lost=(2, 0))},
+    ],
+)
+def test_counts_of_classes_that_do_not_add_up_are_damage(other, tmp_path):
+    written = {"tested": [dataclasses.asdict(by_class(**other))]}
+    (tmp_path / "test.json").write_text(json.dumps(written), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"test\.json is damaged: its counts of classes"):
+        read_finished(tmp_path)
 
 
 # Who teaches
@@ -308,8 +520,8 @@ def test_damaged_settings_are_named(study, tmp_path):
 def test_an_export_of_another_finish_is_made_again(finished, tmp_path):
     study, settings = Study.read(finished), FinishSettings.read(finished / "finish-3")
     (member,) = settings.members
-    assert is_there(study, settings, member, finished / "finish-3")
-    assert not is_there(study, settings, member, finished / "finish-4")
+    assert is_there(study, finished / "finish-3", settings, member)
+    assert not is_there(study, finished / "finish-4", settings, member)
 
 
 # After a search
@@ -344,7 +556,7 @@ def test_a_quiet_finish_prints_its_result_alone(finished, tmp_path, capsys):
     folder = str(shutil.copytree(finished, tmp_path / "s"))
     assert main(["finish", folder, "--epochs", "3", "--seeds", "2", "--quiet"]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("network  search %")
+    assert said.out.startswith("network  search %  finished %")
     assert said.err == ""
     assert main(["finish", folder, "--epochs", "3", "--seeds", "2", "--quiet", "--json"]) == 0
     said = capsys.readouterr()

@@ -68,6 +68,32 @@ def test_time_left_is_what_was_expected_at_the_pace_so_far_shared_by_the_workers
     assert clock.left() == "40 s"
 
 
+def test_what_workers_wait_for_between_trainings_is_part_of_the_pace(now: list[float]) -> None:
+    clock = ListClock({"a": 10.0, "b": 10.0, "c": 10.0, "d": 10.0})
+    clock.started("a", taken_up=False)
+    now[0] += 10
+    clock.finished("a")
+    assert clock.left() == "30 s"
+    now[0] += 10  # the next one is proposed
+    clock.started("b", taken_up=False)
+    now[0] += 10
+    clock.finished("b")
+    assert clock.left() == "30 s"  # 30 s for two
+    together = ListClock({"a": 10.0, "b": 10.0, "c": 10.0, "d": 10.0, "e": 30.0}, workers=2)
+    for key in "ab":
+        together.started(key, taken_up=False)
+    now[0] += 10
+    for key in "ab":
+        together.finished(key)
+    for key in "cd":
+        now[0] += 5  # one after the other
+        together.started(key, taken_up=False)
+    now[0] += 5
+    for key in "cd":
+        together.finished(key)
+    assert together.left() == "38 s"  # of each, 12.5 s for 10
+
+
 def test_long_trainings_tell_their_pace_before_the_first_has_ended(now: list[float]) -> None:
     clock = ListClock({"a": 100.0, "b": 100.0})
     clock.started("a", taken_up=False)

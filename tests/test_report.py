@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import random
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,7 +62,7 @@ from igcnas.results.report.sections.random_search import (
     random_search_section,
 )
 from igcnas.results.report.sections.spending import spending_section
-from igcnas.results.report.sections.summary import verdict_words
+from igcnas.results.report.sections.summary import candidates_sections, verdict_words
 from igcnas.results.report.words import tied
 from igcnas.search.controller import Search
 from igcnas.search.evaluation import InTurn, OnEpoch, Outcome
@@ -342,6 +343,13 @@ def known_study() -> list[TrialRecord]:
     return [big, small, cheap, lucky, over, costly, *repeated(lucky, 97.0, 96.0, number=6)]
 
 
+def test_a_baseline_that_stands_twice_in_the_figure_has_its_cost_beside_its_name():
+    figure = compute_front(known_study(), budget=macs_budget(BUDGET), validation_images=IMAGES)
+    assert [name for name, _, _ in figure.baselines] == ["ResNet-20, 0.05 MFLOPs", "ResNet-20, 0.001 MFLOPs"]
+    one = compute_front(known_study()[1:], budget=macs_budget(BUDGET), validation_images=IMAGES)
+    assert [name for name, _, _ in one.baselines] == ["ResNet-20"]
+
+
 def test_a_known_network_is_set_beside_the_best_searched_one_that_costs_no_more():
     big, small = compare_baselines(source_of(known_study()))
     assert (big.name, big.accuracy, big.macs, big.n) == ("ResNet-20", 95.0, 50_000, 1)
@@ -379,12 +387,13 @@ def test_the_summary_says_what_was_won_against_each_known_network():
         "At equal or fewer MACs, the search has found a better network than 4 of the 5 baselines that were "
         "trained alike: network 5 (95.20 %) against Plain-0 of 0.01 MFLOPs (85.00 %) +10.20 points (+"
     )
-    assert all(f"against Plain-{n} of 0.01 MFLOPs" in words for n in range(4))
+    assert re.search(r"\+10.20 points \(\+\S+ to \+\S+\); 3 more by \+11.20 to \+13.20 points\. ", words)
     assert (
         "Not told apart by these trainings: network 5 (95.20 %, 5.0 times cheaper) against Dear of 0.05 MFLOPs "
         "(95.00 %) +0.20 points (-"
     ) in words
-    assert words.count("Plain") == 4
+    assert words.count("Plain") == 1
+    assert words.endswith("for one pair at a time; all baselines are under “Against baselines”.")
     assert [one.verdict for one in compare_baselines(found)] == ["open", "beaten", "beaten", "beaten", "beaten"]
 
 
@@ -395,7 +404,39 @@ def test_of_many_known_networks_the_rest_is_told_by_its_range():
     assert words.startswith(
         "At equal or fewer MACs, the search has found a better network than each of the 9 baselines"
     )
-    assert "3 more by +21.00 to +23.00 points" in words
+    assert words.count("against Plain-") == 2
+    assert "7 more by +17.00 to +23.00 points" in words
+
+
+def test_of_each_kind_the_dearest_known_network_is_named_before_a_second_one():
+    beaten = [record(n, 10_000, 80.0 - n, baseline=f"Plain-{n}") for n in range(3)]
+    ahead = [record(3 + n, 20_000, 99.9, baseline=f"Great-{n}") for n in range(2)]
+    found = source_of(
+        [*beaten, *ahead, record(5, 9_000, 95.0), record(6, 500, 20.0), record(7, 400, 60.0, baseline="Tiny")]
+    )
+    words = baselines_sentence(compare_baselines(found), found)
+    assert [words.count(f"against {name}") for name in ("Plain-0", "Plain-1", "Great-0", "Great-1", "Tiny")] == [
+        1,
+        0,
+        1,
+        0,
+        0,
+    ]
+    assert "Nothing as cheap was searched as 1 further baseline" in words
+
+
+@pytest.mark.parametrize(
+    ("optimism", "said"),
+    [
+        (1.2, "here it overstates its network by 1.20 points (0.50 would be usual)"),
+        (-0.001, "here it overstates its network by 0.00 points (0.50 would be usual)"),
+        (-1.2, "here it does not, and is 1.20 points below what its network is expected to average to (0.50 above"),
+    ],
+)
+def test_how_far_the_best_training_flatters_is_said_without_a_sign(source, optimism, said):
+    verdict = dataclasses.replace(verdict_of(source), optimism=optimism, typical_optimism=0.5)
+    sections = candidates_sections(source, verdict, state_of(source))
+    assert said in sections[0].paragraphs[0]
 
 
 def test_a_known_network_that_nothing_searched_is_as_cheap_as_is_named():

@@ -38,6 +38,7 @@ from igcnas.results.report.page.pictures import Library
 from igcnas.results.report.page.scales import AccuracyScale, LogScale
 from igcnas.results.table import Column, Table
 from igcnas.system import harmless
+from igcnas.units import mega
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -68,6 +69,23 @@ def test_points_stand_in_the_order_of_their_costs_and_accuracies():
         assert (a.network.cost < b.network.cost) == (a.x < b.x)
         assert (a.network.accuracy < b.network.accuracy) == (a.y > b.y)
     assert all(0 < p.x < 100 and 0 < p.y < 100 for p in points)
+
+
+def test_a_baseline_that_stands_twice_has_its_cost_beside_its_name():
+    trained = [n for n in REPORT.networks if n.state == "complete"][:3]
+    names = {one.number: name for one, name in zip(trained, ("ResNet-20", "ResNet-20", "IGCV1"), strict=True)}
+    networks = [
+        dataclasses.replace(n, kind="baseline", name=names[n.number]) if n.number in names else n
+        for n in REPORT.networks
+    ]
+    report = dataclasses.replace(REPORT, networks=tuple(networks))
+    chart = compute_chart(report)
+    assert chart is not None
+    texts = {p.network.number: p.text for p in chart.points if p.text}
+    costs = [f"ResNet-20, {mega(one.macs)} MFLOPs" for one in trained[:2]]
+    assert [texts[one.number] for one in trained] == [*costs, "IGCV1"]
+    page = render(report)
+    assert all(f">{text}</text>" in page for text in texts.values())
 
 
 def test_the_line_of_the_front_steps_through_its_networks_and_ends_at_the_budget():

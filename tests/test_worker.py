@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -196,7 +197,9 @@ class Clock:
     def __init__(self, *, once: float, capture: float = 0.0) -> None:
         self.now, self.once, self.capture, self.trained = 0.0, once, capture, 0
 
-    def train(self, _: Architecture, data: TrainingData, settings: TrainingSettings, **other: Any) -> None:
+    def train(
+        self, architecture: Architecture, data: TrainingData, settings: TrainingSettings, **other: Any
+    ) -> SimpleNamespace:
         self.now += self.once
         self.trained += 1
         steps = 0
@@ -207,6 +210,7 @@ class Clock:
             self.now += self.capture * (epoch == 2) + self.unit * len(data.validation)
             if other["on_epoch"](EpochReport(epoch=epoch, train_loss=1.0, val_accuracy=50.0)):
                 break
+        return SimpleNamespace(network=build(plan(architecture)))
 
 
 @pytest.mark.parametrize(("once", "capture"), [(2.0, 0.0), (0.5, 0.75), (0.0, 0.0)])
@@ -226,6 +230,30 @@ def test_what_a_training_costs_once_is_announced_once_and_what_a_step_costs_for_
     (announced,) = found["probed"].seconds
     units = 3 * len(worker.data.training) + len(worker.data.validation)
     assert announced == pytest.approx(once + 2 * capture + epochs * units * clock.unit, rel=0.01)
+
+
+@pytest.mark.parametrize("settles", [False, True])
+def test_what_follows_a_training_is_announced_with_it(monkeypatch: pytest.MonkeyPatch, settles: bool) -> None:
+    clock = Clock(once=0.0)
+
+    def settled(_architecture: Architecture, _network: Any, data: TrainingData) -> tuple[object, SimpleNamespace]:
+        clock.now += 3.0 * len(data.validation) if settles else 3.0
+        return (object() if settles else None), SimpleNamespace(plan=None, state={})
+
+    def latency(*_: object) -> dict[str, float]:
+        clock.now += 5.0
+        return {}
+
+    monkeypatch.setattr(searching.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(searching, "train", lambda *words, **other: clock.train(*words, **{"on_epoch": never} | other))
+    monkeypatch.setattr(searching, "_settled", settled)
+    monkeypatch.setattr(searching, "_latency", latency)
+    worker = trainer.Trainer(setup(2))
+    found, _ = Probe(architectures=(network(),)).run(worker, never)
+    (announced,) = found["probed"].seconds
+    units = 3 * len(worker.data.training) + len(worker.data.validation)
+    after = (3.0 * len(worker.data.validation) if settles else 3.0) + 5.0
+    assert announced == pytest.approx(after + 2 * units * clock.unit, rel=0.01)
 
 
 def never(_report: EpochReport) -> bool:

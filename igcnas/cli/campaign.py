@@ -165,7 +165,9 @@ def train(
             at_once, where = counted(len(slots), "training"), ", ".join(dict.fromkeys(devices))
             progress.note(f"workers   {at_once} at once on {where}")
             output, kind = progress.display.output, devices[0].partition(":")[0]
-            capture = before_training(engine, asked=setup.device, device=kind, devices=devices, output=output)
+            capture = before_training(
+                engine, asked=setup.device, device=kind, devices=devices, output=output, at_once=stop.at_once
+            )
             setup = replace(setup, capture=capture)
             if run_folder is not None:
                 stack.enter_context(recorded(run_folder, devices=devices, workers=len(slots), engine=engine))

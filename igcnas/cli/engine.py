@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -46,10 +47,12 @@ def before_training(
     devices: Iterable[str] = (),
     processes: int = 1,
     output: TextIO | None = None,
+    at_once: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> bool | None:
     """What is to be known and done before the first training of this engine on this type of device.
 
     asked: the option --device. devices: all that train, where there are several. processes: that train together.
+    at_once: in which a signal is not held back (Stop.at_once): compiling loses nothing where one cuts it off.
     Says that a GPU cannot be used; compiles the CPU kernels where that is not done yet; checks captured steps on a GPU
     where that is not done yet, and says what is chosen. Returns whether steps are captured, for workers; None where
     that is no question.
@@ -66,7 +69,8 @@ def before_training(
             if (why := unused_gpu()) is not None:
                 print(f"warning: {why}. Training on the CPU", file=output, flush=True)
     if engine == "fast":
-        _compile(output)
+        with at_once():
+            _compile(output)
     return None
 
 
@@ -107,7 +111,12 @@ def _compile(output: TextIO) -> None:
     if can_be_kept():
         from igcnas.execution.cpu.compiling import compile_all
 
-        print("compiling the CPU kernels, once, about 40 s", file=output, flush=True)
+        # Each kernel is on disk as soon as it is compiled: the next call goes on behind it.
+        print(
+            "compiling the CPU kernels, once, about 40 s; Ctrl-C stops, the same command goes on",
+            file=output,
+            flush=True,
+        )
         compile_all()
     else:
         print("no folder for the CPU kernels can be written: each process compiles them, about 40 s", file=output)

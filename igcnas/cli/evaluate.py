@@ -160,11 +160,11 @@ def _holds_nothing(path: Path) -> bool:
 
 def _place_in_study(network: Path) -> Path | None:
     """Where the evaluation of the best or final network of a study is kept."""
-    from igcnas.results.evaluation.writing import KEPT, NETWORKS
+    from igcnas.results.evaluation.writing import KEPT, is_kept
 
     study = network.parent.parent
-    is_kept = network.parent.name in NETWORKS and (study / "journal.log").is_file()
-    return study / KEPT / network.parent.name if is_kept else None
+    of_study = is_kept(network.parent.name) and (study / "journal.log").is_file()
+    return study / KEPT / network.parent.name if of_study else None
 
 
 def _temperature_of(network: Path) -> float | None:

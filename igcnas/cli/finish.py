@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,7 +16,7 @@ from igcnas.cli.common import add_study_argument, command_line, study_folder
 from igcnas.cli.output import add_output_arguments, begin_result, tell
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
-from igcnas.results.finishing.plan import FILE, FOLDER
+from igcnas.results.finishing.plan import FILE, FINAL, FOLDER
 from igcnas.units import counted
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Trains the network that a study puts first, or others of it, long, on training and validation "
         "images together; reads the test split once, at the end; and writes final/ in the folder of the study, with "
         "all that an export has, and what was gained over the training of the search. Several networks go to "
-        "final-NUMBER/.",
+        "final-NUMBER/. Other settings are another finish: final/ stays that of the first, and they go to "
+        "final-FINISH/.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -143,7 +146,6 @@ def _finish(
     """The exit status, and what came out, which is printed here but for --json."""
     from igcnas.cli.common import Stop
     from igcnas.results.finishing import table
-    from igcnas.results.finishing.handover import place
     from igcnas.results.finishing.plan import guard
     from igcnas.search.evaluation import Interrupted
 
@@ -164,13 +166,40 @@ def _finish(
             begin_result()
             print(f"stopped; every training is done. To test and export:\n  {command_line()}", file=output)
             return stop.status, None
-    places = [place(study, settings, member) for member in settings.asked]
     if not arguments.json:
         begin_result()
-    tell(output, table.text(found, settings))
-    for where in places:
-        tell(output, f"wrote     {where}")
+    places = _say(output, study, folder, settings, found)
     return 0, table.plain(found, settings, places)
+
+
+def _say(output: TextIO, study: Study, folder: Path, settings: FinishSettings, found: Sequence[Finished]) -> list[Path]:
+    """The result, where it lies, and what it is for; the folders of the exports."""
+    from igcnas.cli.data_lines import balance_lines
+    from igcnas.results.finishing import table
+    from igcnas.results.finishing.handover import kept_of_another, place
+
+    tell(output, table.text(found, settings))
+    data = study.settings.data
+    for line in table.balance_line(found, data.classes) if found[0].class_images else balance_lines(data):
+        tell(output, line)
+    places = [place(study, folder, settings, member) for member in settings.asked]
+    for member, tested, where in zip(settings.asked, found, places, strict=True):
+        tell(output, f"wrote     {where} (card.md tells how it was made, and how well it answers)")
+        kept = kept_of_another(study, folder, settings, member)
+        if kept is not None:
+            there = "" if kept.accuracy is None else f" ({kept.accuracy:.2f} % of the test images)"
+            owner = f"of {kept.finish}/" if kept.finish else "what it was"
+            tell(
+                output,
+                f"note      {kept.folder.name}/ stays {owner}{there}; this finish ({tested.plain_accuracies[0]:.2f} %) "
+                f"is used by: igcnas predict {shlex.quote(str(where))} PICTURE",
+            )
+    first, usual = shlex.quote(str(places[0])), shlex.quote(str(study.folder))
+    used = usual if places[0] == study.folder / FINAL else first
+    tell(output, f"next      igcnas predict {used} PICTURE tells what it sees on a picture")
+    tell(output, f"          igcnas evaluate {used} shows which classes it confuses, on the test images")
+    tell(output, f"          igcnas report {usual} puts all of this on one page")
+    return places
 
 
 def _announce(output: TextIO, study: Study, folder: Path, settings: FinishSettings, *, moved: bool) -> None:
@@ -179,15 +208,15 @@ def _announce(output: TextIO, study: Study, folder: Path, settings: FinishSettin
     if moved:
         tell(output, "note      the study has gone on since; the networks stay those chosen at the start")
     for one in settings.members:
-        role = f", taught by {one.teacher}" if one.teacher else "" if one.asked else ", to teach"
+        teacher = settings.member(one.teacher).title if one.teacher else ""
+        role = f", taught by {teacher}" if teacher else "" if one.asked else ", to teach"
         words = one.architecture.title()
-        tell(output, network_line(one.name, one.architecture, one.val_accuracy, words=words, role=role))
-    recipe = settings.recipe
+        tell(output, network_line(one.title, one.architecture, one.val_accuracy, words=words, role=role))
+    tell(output, f"recipe    {settings.recipe_words} (the search: {study.settings.training.epochs})")
     tell(
         output,
-        f"plan      {counted(recipe.epochs, 'epoch')} by recipe {recipe.name} (the search: "
-        f"{study.settings.training.epochs}), {counted(settings.seeds, 'seed')}, on training and validation images; the "
-        "test split is read once, at the end",
+        f"plan      {counted(settings.seeds, 'seed')}, on training and validation images; the test split is read once, "
+        "at the end",
     )
 
 
@@ -248,11 +277,15 @@ def _handed_over(
     study: Study, folder: Path, settings: FinishSettings, results: dict[str, list[FinalResult]], output: TextIO
 ) -> list[Finished]:
     from igcnas.results.finishing.handover import hand_over, is_there
-    from igcnas.results.finishing.testing import measured
+    from igcnas.results.finishing.testing import FILE as TEST
+    from igcnas.results.finishing.testing import measured, read_finished
 
-    tell(output, "test      reading the test split, once")
+    if read_finished(folder) is None:
+        tell(output, "test      reading the test split, once")
+    else:
+        tell(output, f"test      read before: {folder / TEST}")
     found = measured(study, folder, settings, results)
     for member, one in zip(settings.asked, found, strict=True):
-        if not is_there(study, settings, member, folder):
+        if not is_there(study, folder, settings, member):
             hand_over(study, folder, settings, member, results=results[member.name], tested=one)
     return found

@@ -122,6 +122,7 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
             asked=arguments.device,
             device=devices[0].partition(":")[0],
             devices=devices,
+            at_once=stop.at_once,
         )
         study = open_study(folder, create_for=settings)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface

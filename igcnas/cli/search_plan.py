@@ -14,6 +14,7 @@ from igcnas.cli.training_lines import training_lines
 
 if TYPE_CHECKING:
     from igcnas.data.examination import Examined
+    from igcnas.network.architecture import Architecture
     from igcnas.search.controller import Search
     from igcnas.search.evaluation import ProcessEvaluator
     from igcnas.search.records import TrialRecord
@@ -62,13 +63,19 @@ def announce(
         if settings.compares.spread
         else f"space     {settings.space['name']}, networks at {settings.budget.words()}"
     )
+    baselines, every_baseline = _baselines(every, known, arguments.networks)
     pruned = f", pruned from epoch {settings.min_epochs} on" if settings.pruner != "none" else ""
     earlier = f" ({done} are there)" if done else ""
     print(
-        f"plan      {units.counted(arguments.networks, 'network')} of "
+        f"plan      {units.counted(arguments.networks, 'network')}{_of_them(arguments.networks, baselines)} of "
         f"{units.counted(settings.training.epochs, 'epoch')}{pruned}{earlier}; sampler "
         f"{settings.sampler}; {_again(again)}"
     )
+    if baselines == arguments.networks:
+        print(
+            f"warning: {_all_of(baselines)}, so no network of the space is trained; with --networks "
+            f"{every_baseline + 1} or more some are"
+        )
     for line in training_lines(settings):
         print(line)
     for note in recipe_notes(arguments, settings.training):
@@ -82,6 +89,31 @@ def announce(
         flush=True,
     )
     return clock
+
+
+def _baselines(every: list[TrialRecord], known: list[Architecture], networks: int) -> tuple[int, int]:
+    """How many of so many networks are baselines, and how many baselines there are in all, trained or not."""
+    from igcnas.network.canonical import canonical_id
+    from igcnas.search.records import counted
+
+    seen = {record.canonical_id for record in every}
+    there = sum(one.baseline is not None and one.repeat == 0 and one.state != "failed" for one in every)
+    begun = sum(one.repeat == 0 and one.state == "running" for one in every)
+    new = sum(canonical_id(architecture) not in seen for architecture in known)
+    return there + min(new, max(0, networks - counted(every) - begun)), there + new
+
+
+def _of_them(networks: int, baselines: int) -> str:
+    """Which of the networks are baselines, for the line of the plan."""
+    if not baselines:
+        return ""
+    if baselines == networks:
+        return f" ({'a baseline' if networks == 1 else 'all baselines'})"
+    return f" ({units.counted(baselines, 'baseline')}, then {networks - baselines} of the space)"
+
+
+def _all_of(baselines: int) -> str:
+    return "the only network is a baseline" if baselines == 1 else f"all {baselines} networks are baselines"
 
 
 def _keep_affordable(evaluator: ProcessEvaluator, probed: Probed) -> None:

@@ -42,10 +42,26 @@ def standing_lines(standing: Standing, costs: Costs, measure: str = "accuracy") 
         more = f"; and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
         lines.append(f"          may be better: {shown}{more}")
     lines.append(
-        f"luck      expect {race.optimism:.2f} points less than the best single training showed "
-        f"({race.typical_optimism:.2f} in a typical search like this); {seed_words(race.seed_sd, race.seed_degrees)}"
+        f"luck      expect {luck_words(race.optimism, race.typical_optimism)}; "
+        f"{seed_words(race.seed_sd, race.seed_degrees)}"
     )
     return lines
+
+
+def luck_words(optimism: float, typical: float) -> str:
+    """What many seeds would average to, against the best single training; it may also have been unlucky."""
+    here, usual = _less(optimism), _less(typical)
+    amount, way = usual
+    return (
+        f"{' points '.join(here)} than the best single training showed "
+        f"({amount if way == here[1] else ' '.join(usual)} in a typical search like this)"
+    )
+
+
+def _less(points: float) -> tuple[str, str]:
+    """Points as a number without a sign, and which way."""
+    rounded = round(points, 2)
+    return f"{abs(rounded):.2f}", "more" if rounded < 0 else "less"
 
 
 def standing_json(standing: Standing | None) -> dict[str, Any] | None:

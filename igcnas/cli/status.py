@@ -52,8 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings, every, leader = study.settings, study.records, study.standing
     audit = count_spared(study)
     counts = _counts(study)
+    interrupted = 0 if study.in_use else counts["running"]
     if arguments.json:
-        found: dict[str, Any] = {"study": folder.name, **_limits(study), **counts}
+        found: dict[str, Any] = {"study": folder.name, **_limits(study), **counts, "interrupted": interrupted}
         found |= {"objective": settings.objective, "sampler": settings.sampler, "pruner": settings.pruner}
         found |= training_json(settings)
         found |= {"front": _front(study), "standing": standing_json(leader), "spared": spared_json(audit)}
@@ -66,7 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for line in training_lines(settings):
         print(line)
-    print(", ".join(f"{number} {word}" for word, number in counts.items() if word != "over_budget"))
+    said = {"running": "interrupted"} if interrupted else {}
+    told = ", ".join(f"{number} {said.get(word, word)}" for word, number in counts.items() if word != "over_budget")
+    print(f"{told}{'; the same command goes on' if interrupted else ''}")
     if counts["over_budget"]:
         over = counts["over_budget"]
         print(f"{over} trained came out over the budget: training chose their groups; they are not in the front")
@@ -81,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     for record in every:
         if record.state == "running":
             again = f"seed {record.repeat + 1} of network {record.repeat_of}: " if record.repeat else ""
-            print(f"  {record.number:>4}  in training: {again}{record.baseline or record.architecture.label()}")
+            how = "interrupted" if interrupted else "in training"
+            print(f"  {record.number:>4}  {how}: {again}{record.baseline or record.architecture.label()}")
     for record in every:
         if record.state == "failed":
             print(f"  {record.number:>4}  failed: {record.reason}")

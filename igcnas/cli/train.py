@@ -224,6 +224,7 @@ def _train(
                 device=world.device.type,
                 processes=world.size,
                 output=output,
+                at_once=stop.at_once,
             )
             if changed:
                 say(f"recipe    as this training was begun, before it was mended: {'; '.join(changed)}")

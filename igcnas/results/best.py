@@ -133,6 +133,15 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         error = balanced_standard_error(settings.data.class_images, record.class_right)
         share = 100 * sum(record.class_right) / study.images
         plain = {"validation accuracy": f"{share:.2f} % +- {standard_error(share, study.images):.2f} (of all images)"}
+    network = next(one for one in study.networks if one.record.number == record.number)
+    among = f"among {counted(len(trained(study.records)), 'network')}"
+    chosen, means = f"; chosen by it {among}, so it is optimistic", {}
+    if network.sd is not None:
+        chosen = f"; of the exported training, seed {record.seed}"
+        means[f"validation {study.measure}, mean over seeds"] = (
+            f"{network.mean:.2f} % (standard deviation {network.sd:.2f}, {counted(network.n, 'training')}; chosen "
+            f"{among}, so it is optimistic)"
+        )
     return {
         "study": study.folder.name,
         "network": _chosen(study, record),
@@ -140,8 +149,8 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         "budget": study.budget.words(),
         "data": settings.data.name,
         f"validation {study.measure}": f"{accuracy:.2f} % +- {error:.2f} (one standard error, "
-        f"{counted(study.images, 'image')}; chosen by it among "
-        f"{counted(len(trained(study.records)), 'network')}, so it is optimistic)",
+        f"{counted(study.images, 'image')}{chosen})",
+        **means,
         **plain,
         **_balanced_test(study, record),
         "recipe": recipe_words(recipe_for(settings.training)),

@@ -79,7 +79,7 @@ def wilson_interval(k: int, n: int, level: float = 0.95) -> Interval:
     return (0.0 if k == 0 else max(0.0, centre - half)), (1.0 if k == n else min(1.0, centre + half))
 
 
-def paired_shares_interval(gained: int, lost: int, n: int, level: float = 0.95) -> Interval:
+def paired_shares_interval(gained: float, lost: float, n: int, level: float = 0.95) -> Interval:
     """Interval of the difference of two shares of the same n cases, of which the second has gained and lost so many.
 
     Half a case is added to both, which keeps the level where few differ (Agresti and Min, 2005).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
 class Pace:
     """The time that trainings took, from begin to end, against what was expected of them: it corrects the rest.
 
-    So pruning shortens it, and workers that hinder each other lengthen it. What is left is shared by the `workers`.
+    So pruning shortens it, and workers that hinder each other lengthen it, and so does what a worker waits for between
+    two trainings: that the next network is proposed, and that what the last one left is stored. What is left is shared
+    by the `workers`.
     """
 
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
         self.through: dict[Hashable, float] = {}  # share of each training that is done
         self._begun: dict[Hashable, float] = {}
+        self._waiting: deque[float] = deque()  # since when workers have had nothing to do
         self._spent, self._expected = 0.0, 0.0
 
     def begin(self, key: Hashable) -> None:
         """A training begins."""
-        self._begun[key], self.through[key] = time.monotonic(), 0.0
+        self._begun[key] = self._waiting.popleft() if self._waiting else time.monotonic()
+        self.through[key] = 0.0
 
     def reach(self, key: Hashable, share: float) -> None:
         """So much of it is done."""
@@ -35,11 +40,13 @@ class Pace:
 
     def end(self, key: Hashable, expected: float | None) -> None:
         """It has ended; so many seconds were expected of it, None where it says nothing of the others."""
-        begun = self._begun.pop(key, time.monotonic())
+        now = time.monotonic()
+        begun = self._begun.pop(key, now)
         self.through.pop(key, None)
+        self._waiting.append(now)
         if expected is not None:
             self._expected += expected
-            self._spent += time.monotonic() - begun
+            self._spent += now - begun
 
     def seconds(self, work: float, trainings: int, *, usual: float = 1.0, also: tuple[float, float] = (0, 0)) -> float:
         """What so many trainings will take, of so many expected seconds together.

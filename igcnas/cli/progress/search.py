@@ -102,6 +102,8 @@ class SearchProgress(AbstractContextManager["SearchProgress"]):
 
 
 def _name(record: TrialRecord) -> str:
-    """What is trained: a baseline's name, and which seed of which network where it is a repeat."""
+    """What is trained: its number, a baseline's name, and which seed of which network where it is a repeat."""
     label = f"{record.baseline}: {record.architecture.label()}" if record.baseline else record.architecture.label()
-    return f"seed {record.repeat + 1} of network {record.repeat_of}: {label}" if record.repeat else label
+    if record.repeat:
+        return f"seed {record.repeat + 1} of network {record.repeat_of}: {label}"
+    return f"network {record.number}: {label}"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _NUMBERED = 20  # classes up to which each cell says its number
 _NAMED = 60  # up to which the axes name them
 _LONGEST = 18  # characters of a class name on an axis
+_ROOM = 0.035  # beyond the ends of a scale
 _ACROSS = 6  # pictures in a row of the sheet
+_LONGEST_FILE = 26  # characters of a file with its folder, below its picture
 
 
 @own_style()
@@ -75,8 +77,8 @@ def reliability_figure(found: Evaluation, *, title: str) -> Figure:
     for number, one in enumerate(found.calibration):
         _draw_reliability(one, upper, second=number > 0)
         _draw_counts(one, lower, second=number > 0)
-    upper.set_xlim(0, 1)
-    upper.set_ylim(0, 1.02)
+    upper.set_xlim(-_ROOM, 1 + _ROOM)  # a whole mark, with its bar, stands inside the frame at 0 and at 1
+    upper.set_ylim(-_ROOM, 1 + _ROOM)
     upper.set_ylabel("answers that are right")
     upper.legend(fontsize=8, loc="lower left", bbox_to_anchor=(-0.02, 1.0), frameon=False)
     figure.suptitle(title, fontsize=10)
@@ -120,8 +122,10 @@ def mistakes_figure(mistakes: Sequence[Mistake], classes: Sequence[str], *, titl
         axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         said = f"said {_short(classes[one.answer])}, {one.share:.0%}"
         axes.set_title(f"{said}\nis {_short(classes[one.label])}", fontsize=8)
-        name = Path(one.file).name if one.file else f"image {one.position}"
-        axes.text(0.5, -0.04, _short(name), va="top", ha="center", fontsize=6.5, color=QUIET, transform=axes.transAxes)
+        # Folders of classes often number their pictures alike.
+        name = "/".join(Path(one.file).parts[-2:]) if one.file else f"image {one.position}"
+        name = _short(name, _LONGEST_FILE)
+        axes.text(0.5, -0.04, name, va="top", ha="center", fontsize=6.5, color=QUIET, transform=axes.transAxes)
     if not mistakes:
         panels[0].text(0, 0.5, "no mistakes", fontsize=10)
     return figure
@@ -134,7 +138,7 @@ def mistakes_title(found: Evaluation, shown: int) -> str:
     return f"{part}{counted(wrong, 'mistake')} on {found.images:,} {found.split} images"
 
 
-def _short(name: str) -> str:
+def _short(name: str, longest: int = _LONGEST) -> str:
     """A long name without its middle: names of one kind often begin alike."""
-    half = _LONGEST // 2
-    return name if len(name) <= _LONGEST else f"{name[:half].rstrip()}…{name[1 - half :].lstrip()}"
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half].rstrip()}…{name[1 - half :].lstrip()}"

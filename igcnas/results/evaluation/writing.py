@@ -30,7 +30,7 @@ from igcnas.system.reading import as_kind, read_json
 
 FILE, PIXELS = "evaluation.json", "mistakes.npy"
 KEPT = "evaluation"  # in the folder of a study, with a folder for each of these networks
-NETWORKS = ("final", "best")
+BEST, FINAL = "best", "final"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +58,11 @@ class _Written:
     mistakes: tuple[_Mistake, ...]
     network: str
     data: str
+
+
+def is_kept(name: str) -> bool:
+    """Whether the evaluation of a network in a folder of this name, in that of its study, is kept there."""
+    return name in (BEST, FINAL) or name.startswith(f"{FINAL}-")
 
 
 def network_digest(path: Path) -> str:

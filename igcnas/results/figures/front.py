@@ -16,7 +16,7 @@ from igcnas.drawing.palette import GREY, QUIET
 from igcnas.drawing.style import own_style
 from igcnas.network.budget import Budget
 from igcnas.network.grouping import Grouping
-from igcnas.results.figures.look import looks
+from igcnas.results.figures.look import looks, told_apart
 from igcnas.results.figures.scale import accuracy_axis
 from igcnas.search.objective import FRONT, Objective
 from igcnas.search.records import TrialRecord, champions, counted, networks, repeats
@@ -71,18 +71,23 @@ def compute_front(
     """What the figure shows of a study's records. noise: None for that of plain accuracies on the images."""
     axis = objective.axis
     searched: dict[str, list[tuple[float, float]]] = {}
-    known: list[tuple[str, float, float]] = []
+    known: list[tuple[str, int, float, float]] = []
     for network in networks(every):
         cost = objective.cost(network.record) / axis.size
         if network.record.baseline is not None:
-            known.append((network.record.baseline, cost, network.mean))
+            known.append((network.record.baseline, network.record.final_macs, cost, network.mean))
         else:
             searched.setdefault(block_type(network.record), []).append((cost, network.mean))
     noise = noise or noise_of(every, validation_images)
     line = front_line(every, budget=budget, objective=objective, noise=noise)
     return FrontFigure(
         searched=dict(sorted(searched.items())),
-        baselines=known,
+        baselines=[
+            (name, cost, accuracy)
+            for name, (_, _, cost, accuracy) in zip(
+                told_apart([one[0] for one in known], [one[1] for one in known]), known, strict=True
+            )
+        ],
         # The latency of a pruned network was never measured.
         pruned=[
             (objective.cost(r) / axis.size, r.accuracies[-1])

@@ -24,9 +24,12 @@ from igcnas.system import bounds
 from igcnas.system.reading import as_kind, read_json
 from igcnas.training.recipes import WORDS, Recipe, recipe_for
 from igcnas.training.settings import TrainingSettings, flatten, network_seed, with_first_engine
+from igcnas.units import counted
 
 FILE = "finish.json"
 FOLDER = "finish-"  # in the folder of a study, followed by the number of epochs
+_LONGER = "igcnas finish: the recipe of the study, longer"
+FINAL = "final"  # there, too: the finished network
 _FORMAT = 1
 _ADVICE = "restore it, or start another with --name NAME"
 # Epochs where none are asked for, and from how many training images on there are fewer.
@@ -51,6 +54,13 @@ class Member:
     asked: bool
     teacher: bounds.Name | None
     val_accuracy: bounds.Percent | None
+
+    @property
+    def title(self) -> str:
+        """What it is called where it is shown: networks are counted as everywhere, and asked for by --trial."""
+        if self.number is not None:
+            return f"network {self.number} (--trial {self.number})"
+        return self.name.replace("trial", "network", 1)
 
     @property
     def stem(self) -> str:
@@ -83,6 +93,13 @@ class FinishSettings:
     def member(self, name: str) -> Member:
         """The one of this name."""
         return next(member for member in self.members if member.name == name)
+
+    @property
+    def recipe_words(self) -> str:
+        """The recipe and its epochs; by its own name, that of the study too."""
+        own = recipe_for(self.training).name
+        name = f"that of the study ({own})" if self.recipe.source == _LONGER else self.recipe.name
+        return f"{name}, {counted(self.recipe.epochs, 'epoch')}"
 
     def seed(self, member: Member, repeat: int) -> int:
         """Seed of one training: none that the search has used."""
@@ -163,7 +180,7 @@ def long_recipe(training: TrainingSettings, *, epochs: int) -> Recipe:
     return dataclasses.replace(
         recipe_for(dataclasses.replace(training, epochs=epochs)),
         name="long",
-        source="igcnas finish: the recipe of the study, longer",
+        source=_LONGER,
     )
 
 

@@ -61,7 +61,7 @@ class FinalTraining(WholeTraining[FinalResult]):
         return FinalTraining(
             folder=folder,
             stem=f"{member.stem}-seed{repeat}",
-            title=f"{member.name}, seed {repeat}" + ("" if member.asked else " (to teach)"),
+            title=f"{member.title}, seed {repeat}" + ("" if member.asked else " (to teach)"),
             architecture=member.architecture,
             settings=replace(settings.training, epochs=settings.recipe.epochs, batch_size=settings.recipe.batch_size),
             seed=settings.seed(member, repeat),

@@ -18,6 +18,7 @@ class Tested:
     """One export. folder: within that of the study. images, error: None of an export that did not keep their number.
 
     accuracy: of the exported network on the test split, in percent. error: its binomial standard error, in points.
+    balanced: the balanced accuracy in words, of a study that compares by it; '' else.
     """
 
     folder: str
@@ -25,6 +26,7 @@ class Tested:
     accuracy: float
     images: int | None
     error: float | None
+    balanced: str = ""
 
     @property
     def finished(self) -> bool:
@@ -32,14 +34,17 @@ class Tested:
         return self.folder.startswith("final")
 
     def words(self) -> str:
-        """The accuracy with what it may be off."""
+        """The accuracy with what it may be off; a balanced one first."""
         if self.images is None:
             return f"{self.accuracy:.2f} %"
-        return f"{self.accuracy:.2f} % +- {self.error:.2f} (one standard error, {counted(self.images, 'image')})"
+        found = f"{self.accuracy:.2f} % +- {self.error:.2f}"
+        if self.balanced:
+            return f"balanced accuracy {self.balanced}; {found} of all images right"
+        return f"{found} (one standard error, {counted(self.images, 'image')})"
 
 
 def exports_of(folder: Path) -> tuple[Tested, ...]:
-    """Every export in the folder of a study that was tested: of `igcnas finish`, of the best network, of others.
+    """Every export in the folder of a study that was tested: final/, the best network, further finishes, others.
 
     An export that is damaged, or that does not say of which network it is, is passed over.
     """
@@ -61,6 +66,7 @@ def exports_of(folder: Path) -> tuple[Tested, ...]:
                 accuracy=accuracy,
                 images=images,
                 error=None if images is None else standard_error(accuracy, images),
+                balanced=data.facts.get("test balanced accuracy", ""),
             )
         )
     return tuple(found)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from igcnas.modules.lowering import lower
+from igcnas.modules.lowering import Lowered, lower
 from igcnas.network.architecture import Architecture
 from igcnas.network.budget import limit_named
 from igcnas.network.cost import count_plan
@@ -79,12 +80,10 @@ def train_network(
     outcome |= _class_right(result.scores, metric)
     if result.ended_early:
         return leave_result(folder, outcome | {"pruned": True}), True
-    network = plan(architecture)
-    settled = settled_scores(network, result.network, trainer.data)
+    settled, lowered = _settled(architecture, result.network, trainer.data)
     if settled is not None:
         outcome["val_accuracy"] = settled.by(metric)
         outcome |= _class_right(settled, metric)
-    lowered = lower(network, result.network)
     measured = count_plan(lowered.plan)
     outcome |= {"measured_macs": measured.macs, "measured_params": measured.params}
     if trainer.setup.limits:
@@ -94,6 +93,13 @@ def train_network(
     metadata = {"architecture": architecture.to_json()}
     outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
     return leave_result(folder, outcome), False
+
+
+def _settled(architecture: Architecture, network: nn.Module, data: TrainingData) -> tuple[Scores | None, Lowered]:
+    """What follows a training: what it decided is fixed by the validation images, and lowered."""
+    decided = plan(architecture)
+    scores = settled_scores(decided, network, data)
+    return scores, lower(decided, network)
 
 
 def _class_right(scores: Scores | None, metric: str) -> dict[str, list[int]]:
@@ -129,10 +135,10 @@ def probe(trainer: Trainer, architectures: tuple[Architecture, ...], *, capture:
 
 
 def _expected_seconds(trainer: Trainer, architecture: Architecture, few: TrainingData, capture: bool | None) -> float:
-    """What the whole training of this network will take: what it costs once, and what each epoch costs.
+    """What the whole training of this network will take: what it costs once, what each epoch costs, what follows.
 
-    Both from one short training of a few images. Its first epochs, in which a graph is captured, and what came before
-    and after them, less the time that so many later epochs took, is what a training costs once.
+    From one short training of a few images. Its first epochs, in which a graph is captured, and what came before and
+    after them, less the time that so many later epochs took, is what a training costs once.
     """
     settings, data = trainer.setup.training, trainer.data
     warm = 1
@@ -145,12 +151,23 @@ def _expected_seconds(trainer: Trainer, architecture: Architecture, few: Trainin
         return len(ends) > warm and ends[-1] - ends[warm - 1] >= _MEASURED_SECONDS
 
     begin = time.perf_counter()
-    train(architecture, few, _short(settings, warm + _MEASURED_EPOCHS), on_epoch=told, capture=capture)
+    found = train(architecture, few, _short(settings, warm + _MEASURED_EPOCHS), on_epoch=told, capture=capture)
     whole = time.perf_counter() - begin
+    after = _seconds_after(trainer, architecture, found.network, few)
     epoch = (ends[-1] - ends[warm - 1]) / (len(ends) - warm)
     # A training image costs about three times a validation image; an epoch here had as many of one as of the other.
     share = (0.75 * len(data.training) + 0.25 * len(data.validation)) / len(few.training)
-    return max(0.0, whole - len(ends) * epoch) + epoch * share * settings.epochs
+    return max(0.0, whole - len(ends) * epoch) + epoch * share * settings.epochs + after
+
+
+def _seconds_after(trainer: Trainer, architecture: Architecture, network: nn.Module, few: TrainingData) -> float:
+    """What follows the training of this network: it is settled, by images as many as validate, lowered, and timed."""
+    begin = time.perf_counter()
+    settled, lowered = _settled(architecture, network, few)
+    between = time.perf_counter()
+    _latency(trainer, lowered.plan, lowered.state)
+    share = 1.0 if settled is None else len(trainer.data.validation) / len(few.validation)
+    return (between - begin) * share + time.perf_counter() - between
 
 
 def _few_images(trainer: Trainer) -> TrainingData:

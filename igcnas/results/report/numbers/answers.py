@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from igcnas.results.evaluation.writing import KEPT, NETWORKS, Kept, network_digest, read_kept
+from igcnas.results.evaluation.writing import BEST, FINAL, KEPT, Kept, is_kept, network_digest, read_kept
 from igcnas.search.study import Study
 
 SPLITS = ("test", "validation")
@@ -26,7 +26,8 @@ class Answered:
 def answers_of(study: Study) -> tuple[Answered, ...]:
     """Every evaluation that was kept."""
     found = []
-    for name in NETWORKS:
+    further = sorted(place.name for place in (study.folder / KEPT).glob(f"{FINAL}-*") if is_kept(place.name))
+    for name in (FINAL, BEST, *further):
         place = study.folder / name
         for split in SPLITS:
             kept = read_kept(study.folder / KEPT / name, split)

@@ -11,6 +11,7 @@ import importlib
 import json
 import math
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 from igcnas.network.budget import Budget
 from igcnas.results.report.numbers.checks import Checks
 from igcnas.search.provenance import Run, runs
-from igcnas.search.records import counted, exports_of
+from igcnas.search.records import Tested, counted, exports_of
 from igcnas.search.study import Study
 from igcnas.training.recipes import recipe_for
 from igcnas.training.recipes.choosing import recipe_options, recipe_words
@@ -60,15 +61,20 @@ class Provenance:
     command: str
 
 
+def _reading(export: Tested) -> str:
+    """What read the test split for an export."""
+    if export.folder == "best":
+        return "export of the best network"
+    return f"{'finish' if export.finished else 'export'} of network {export.number}"
+
+
 def provenance_of(study: Study, checks: Checks) -> Provenance:
     """Of a study and of what was made to check it."""
     settings = study.settings
     readings = checks.test_readings
     exports = exports_of(study.folder)
     if exports:
-        best = {"export of the best network": 1} if exports[0].folder == "best" else {}
-        others = {f"export of network {one.number}": 1 for one in exports if one.folder != "best"}
-        readings = best | others | readings
+        readings = Counter(map(_reading, exports)) | Counter(readings)
     return Provenance(
         space=settings.space["name"],
         space_fingerprint=fingerprint(settings.space),

@@ -10,25 +10,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from igcnas.results.figures.look import looks
+from igcnas.results.figures.look import looks, told_apart
 from igcnas.results.report.content import NetworkFacts, Report
 from igcnas.results.report.page.names import Name, place_names
 from igcnas.results.report.page.scales import AccuracyScale, LogScale, Tick
 
 # matplotlib's letters of markers, and what the page calls the drawings.
 _SHAPES = {"o": "circle", "s": "square", "^": "up", "v": "down", "P": "plus", "X": "times", "D": "diamond"}
+_SHAPES |= {"<": "left", ">": "right", "p": "pentagon", "h": "hexagon", "d": "thin"}
 _BASELINE, _PRUNED = "baseline", "pruned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A network. bar: top and bottom of its error bar. name: where its name stands, for baselines."""
+    """A network. bar: top and bottom of its error bar. name, text: of a baseline, where its name stands, and what."""
 
     network: NetworkFacts
     x: float
     y: float
     bar: tuple[float, float] | None = None
     name: Name | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +132,12 @@ def _groups(points: Sequence[Point], budget: float | None) -> tuple[Group, ...]:
 
 def _named(known: Sequence[Point], every: Sequence[Point], budget: float | None) -> tuple[Point, ...]:
     """Baselines with places for their names."""
-    names = place_names([(p.network.name, p.x, p.y) for p in known], [(p.x, p.y) for p in every], budget=budget)
-    return tuple(dataclasses.replace(point, name=name) for point, name in zip(known, names, strict=True))
+    texts = told_apart([p.network.name for p in known], [p.network.macs for p in known])
+    named = [(text, p.x, p.y) for text, p in zip(texts, known, strict=True)]
+    names = place_names(named, [(p.x, p.y) for p in every], budget=budget)
+    return tuple(
+        dataclasses.replace(point, name=name, text=text) for point, name, text in zip(known, names, texts, strict=True)
+    )
 
 
 def _line(front: Sequence[Point], end: float | None) -> str:

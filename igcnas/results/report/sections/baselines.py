@@ -9,7 +9,8 @@ from igcnas.results.table import Column, Table
 from igcnas.search.study import Study
 from igcnas.units import mega
 
-_SAID = 6  # differences of a kind that the summary spells out
+_SAID = 2  # differences that the summary spells out; the table has all
+_TITLE = "Against baselines"
 _DEARER = 1.1  # times the cost from which a baseline is called dearer
 
 
@@ -27,28 +28,45 @@ def baselines_sentence(baselines: tuple[BaselineFacts, ...], study: Study) -> st
         won = f"a better network than {len(of['beaten'])} of the {total}"
     else:
         won = f"no network that is shown to be better than any of the {total}"
+    said = _spelled_out(of["beaten"], of["ahead"], of["open"])
     parts = [
         f"{where}, the search has found {won} that {'was' if len(baselines) == 1 else 'were'} trained alike"
-        + (f": {_differences(of['beaten'], study)}" if of["beaten"] else "")
+        + (f": {_differences(of['beaten'], said, study)}" if of["beaten"] else "")
     ]
     if of["open"]:
-        parts.append(f"Not told apart by these trainings: {_differences(of['open'], study)}")
+        parts.append(f"Not told apart by these trainings: {_differences(of['open'], said, study)}")
     if of["ahead"]:
-        parts.append(f"Still better than what the search has found: {_differences(of['ahead'], study)}")
+        parts.append(f"Still better than what the search has found: {_differences(of['ahead'], said, study)}")
     alone = [one for one in baselines if one.rival is None]
     if alone:
-        parts.append(f"Nothing as cheap was searched as {_named(alone)}")
-    return f"{'. '.join(parts)}. In brackets: 95 % intervals, for one pair at a time."
+        named = _named(alone) if len(alone) + len(said) <= _SAID else counted(len(alone), "further baseline")
+        parts.append(f"Nothing as cheap was searched as {named}")
+    everyone = f"; all baselines are under “{_TITLE}”" if len(baselines) > len(said) else ""
+    return f"{'. '.join(parts)}. In brackets: 95 % intervals, for one pair at a time{everyone}."
 
 
-def _differences(some: list[BaselineFacts], study: Study) -> str:
+def _spelled_out(*kinds: list[BaselineFacts]) -> set[int]:
+    """Numbers of the few that the summary names: the dearest of each kind first."""
+    ranked = sorted(
+        (place, kind, one.number)
+        for kind, some in enumerate(kinds)
+        for place, one in enumerate(sorted(some, key=_dearest))
+    )
+    return {number for _, _, number in ranked[:_SAID]}
+
+
+def _dearest(one: BaselineFacts) -> tuple[float, str]:
+    return -one.cost, one.name
+
+
+def _differences(some: list[BaselineFacts], said: set[int], study: Study) -> str:
     """By how much each differs from the best searched network that costs no more; the dearest first."""
-    ordered = sorted(some, key=lambda one: (-one.cost, one.name))
-    said = [_difference(one, study) for one in ordered[:_SAID]]
-    if len(ordered) > _SAID:
-        rest = [one.rival.gap.difference for one in ordered[_SAID:] if one.rival is not None]
-        said.append(f"{len(rest)} more by {points(min(rest))} to {points(max(rest))} points")
-    return "; ".join(said)
+    parts = [_difference(one, study) for one in sorted(some, key=_dearest) if one.number in said]
+    rest = sorted(one.rival.gap.difference for one in some if one.rival is not None and one.number not in said)
+    if rest:
+        span = points(rest[0]) if len(rest) == 1 else f"{points(rest[0])} to {points(rest[-1])}"
+        parts.append(f"{len(rest)}{' more' if parts else ''} by {span} points")
+    return "; ".join(parts)
 
 
 def _difference(one: BaselineFacts, study: Study) -> str:
@@ -66,7 +84,7 @@ def _difference(one: BaselineFacts, study: Study) -> str:
 
 def baselines_section(study: Study, baselines: tuple[BaselineFacts, ...]) -> Section:
     """Words and a table."""
-    title, equal = "Against baselines", study.axis.equal
+    title, equal = _TITLE, study.axis.equal
     rivals = f"of as many or fewer {equal}" if study.objective.spread else "within the budget"
     if not baselines:
         reason = (

@@ -79,7 +79,7 @@ def summary(
         random_search_sentence(random_search, study.axis.equal),
         checks,
     ]
-    beside.append(export_sentence(exports[:1]))
+    beside.append(export_sentence([one for one in exports if one.finished] or exports[:1]))
     paragraphs.append(" ".join(sentence for sentence in beside if sentence))
     paragraphs.append(_progress(study, verdict, state))
     return Section(
@@ -119,8 +119,7 @@ def candidates_sections(study: Study, verdict: Verdict | None, state: State) -> 
     if not _chosen(verdict):
         return ()
     paragraph = (
-        f"The highest of so many single trainings flatters: here it overstates its network by {verdict.optimism:.2f} "
-        f"points ({verdict.typical_optimism:.2f} would be usual); "
+        f"The highest of so many single trainings flatters: {_flattery(verdict)}; "
         f"{seed_words(verdict.seed_sd, verdict.seed_degrees)}. So those that may be the best were trained again with "
         f"other seeds, as far as the study allowed it. Accuracies are on the {study.images:,} validation images, not "
         f"on the test split; {SPLIT_NOTE}."
@@ -134,6 +133,17 @@ def candidates_sections(study: Study, verdict: Verdict | None, state: State) -> 
             commands=_next(study, state),
         ),
     )
+
+
+def _flattery(verdict: Verdict) -> str:
+    """How far the best single training is above what its network is expected to average to, or below it."""
+    over, usual = round(verdict.optimism, 2), verdict.typical_optimism
+    if over < 0:
+        return (
+            f"here it does not, and is {-over:.2f} points below what its network is expected to average to "
+            f"({usual:.2f} above would be usual)"
+        )
+    return f"here it overstates its network by {abs(over):.2f} points ({usual:.2f} would be usual)"
 
 
 def _progress(study: Study, verdict: Verdict | None, state: State) -> str:
