@@ -23,6 +23,8 @@ from igcnas.cli.predict import network_folder
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.network.cost import count
 from igcnas.network.literature import family
+from igcnas.results.finishing import plan, teacher
+from igcnas.results.finishing.choosing import chosen
 from igcnas.results.finishing.handover import hand_over, is_there, kept_of_another, place
 from igcnas.results.finishing.plan import FinishSettings, guard, long_recipe, members_of, some_of_the_front
 from igcnas.results.finishing.table import balance_line, notes, text
@@ -388,17 +390,42 @@ def test_a_wider_teacher_is_trained_first_and_not_handed_over(study, capsys):
     assert main(["finish", str(study.folder), *words]) == 0
     found = json.loads(capsys.readouterr().out)
     settings = FinishSettings.read(study.folder / "taught")
-    pupil, teacher = settings.members
-    assert pupil.teacher == teacher.name
-    assert 1.5 < count(teacher.architecture).macs / count(pupil.architecture).macs <= 4
+    pupil, teaching = settings.members
+    assert pupil.teacher == teaching.name
+    assert 1.5 < count(teaching.architecture).macs / count(pupil.architecture).macs <= 4
     assert [row["id"] for row in found["networks"]] == [pupil.architecture.id]
     assert "taught by" in (study.folder / "final" / "card.md").read_text(encoding="utf-8")
 
 
+def test_the_usual_teacher_is_a_wider_network_where_there_are_many_images(study, monkeypatch):
+    asked = {"trials": None, "front": None, "epochs": 2, "seeds": 1, "teacher": "usual"}
+    assert chosen(study, recipe=None, **asked).taught == "none"  # the digits are few
+    monkeypatch.setattr(plan, "_MANY_IMAGES", 1_000)
+    found = chosen(study, recipe=None, **asked)
+    assert found.taught == "4x"
+    assert found.recipe.distillation == 0.5
+    assert chosen(study, recipe="resnet-cifar", **asked).taught == "none"  # what it gains there is not measured
+    monkeypatch.setattr(teacher, "_wider", refused)
+    assert chosen(study, recipe=None, **asked).taught == "none"  # it cannot be made wider
+
+
+def refused(*_: object) -> None:
+    raise StudyError("cannot be made wider")
+
+
+def test_a_finish_that_was_begun_untaught_goes_on_so(study, monkeypatch, capsys):
+    words = ["finish", str(study.folder), "--epochs", "1", "--workers", "1", "--json"]
+    assert main([*words, "--teacher", "none"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    monkeypatch.setattr(plan, "_MANY_IMAGES", 1_000)
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["networks"] == first["networks"]
+
+
 def test_the_teacher_of_the_study_costs_more_and_is_more_accurate(study):
     for one in study.networks:
-        for teacher in teachers_of(study, [one], "auto").values():
-            taught_by = next(other for other in study.networks if other.record.number == teacher.number)
+        for found in teachers_of(study, [one], "auto").values():
+            taught_by = next(other for other in study.networks if other.record.number == found.number)
             assert taught_by.record.final_macs > one.record.final_macs
             assert taught_by.mean > one.mean
     assert teachers_of(study, [max(study.networks, key=lambda one: one.record.final_macs)], "auto") == {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from igcnas.cli.campaign import add_workers, begin, campaign_folder, network_line, train, writing_alone
-from igcnas.cli.common import add_study_argument, command_line, study_folder
+from igcnas.cli.common import add_study_argument, command_line, is_file, study_folder
 from igcnas.cli.output import add_output_arguments, begin_result, tell
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
@@ -75,11 +75,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add(
         "--teacher",
-        default="none",
+        default="usual",
         metavar="WHO",
         help="whose answers a network learns beside the labels: none; auto, the most accurate network of the study "
-        "that costs more; the number of one; or 4x, the same network at four times the multiply-accumulates, trained "
-        "first (default: %(default)s)",
+        "that costs more; the number of one; 4x, the same network at four times the multiply-accumulates, trained "
+        "first; or usual, which is 4x from 10,000 images on where the recipe is that of the study, else none, and "
+        "where a finish goes on as it was begun (default: %(default)s)",
     )
     add("--name", metavar="NAME", help=f"folder of the trainings, in that of the study (default: {FOLDER}EPOCHS)")
     add("--device", default="auto", metavar="NAME", help="auto (CUDA, else CPU), cpu, cuda or cuda:N (default: auto)")
@@ -100,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def finished(arguments: argparse.Namespace) -> tuple[int, dict[str, Any] | None]:
     """Choose, train, test, hand over; the exit status, and what came out, None where it was stopped."""
-    from igcnas.results.finishing.teacher import check_teacher
+    from igcnas.results.finishing.teacher import USUAL, check_teacher
 
     asked_workers(arguments)
     check_teacher(arguments.teacher)
@@ -109,25 +110,23 @@ def finished(arguments: argparse.Namespace) -> tuple[int, dict[str, Any] | None]
         if value is not None and value < 1:
             raise IgcnasError(f"--{name} {value} must be 1 or more")
     from igcnas.results.finishing.choosing import chosen
+    from igcnas.results.finishing.plan import FinishSettings
     from igcnas.search.study import Study
     from igcnas.training.device import resolve_device
 
     study = Study.read(study_folder(arguments))
     resolve_device(arguments.device)
-    settings = chosen(
-        study,
-        trials=arguments.trial,
-        front=arguments.front,
-        epochs=arguments.epochs,
-        recipe=arguments.recipe,
-        seeds=arguments.seeds,
-        teacher=arguments.teacher,
-    )
+    options = {name: getattr(arguments, name) for name in ("front", "epochs", "recipe", "seeds", "teacher")}
+    settings = chosen(study, trials=arguments.trial, **options)
     from igcnas.data.examination import examine
 
     training = study.settings.training
     examine(study.data, fraction=training.validation_fraction, seed=training.seed)
     folder = campaign_folder(study.folder, arguments.name, usual=f"{FOLDER}{settings.recipe.epochs}", file=FILE)
+    if arguments.teacher == USUAL and is_file(folder / FILE):  # perhaps of a version that meant another by it
+        begun = FinishSettings.read(folder)
+        if begun.taught != settings.taught:
+            settings = chosen(study, trials=arguments.trial, **options | {"teacher": begun.taught})
     return _finish(arguments, study, folder, settings)
 
 
@@ -204,6 +203,8 @@ def _say(output: TextIO, study: Study, folder: Path, settings: FinishSettings, f
 
 def _announce(output: TextIO, study: Study, folder: Path, settings: FinishSettings, *, moved: bool) -> None:
     """What is about to happen."""
+    from igcnas.results.finishing.teacher import NONE
+
     tell(output, f"folder    {folder}; Ctrl-C stops, the same command goes on")
     if moved:
         tell(output, "note      the study has gone on since; the networks stay those chosen at the start")
@@ -212,6 +213,11 @@ def _announce(output: TextIO, study: Study, folder: Path, settings: FinishSettin
         role = f", taught by {teacher}" if teacher else "" if one.asked else ", to teach"
         words = one.architecture.title()
         tell(output, network_line(one.title, one.architecture, one.val_accuracy, words=words, role=role))
+    if settings.taught != NONE:
+        tell(
+            output,
+            "note      to teach takes longer than to learn; --teacher none leaves it out, with a --name of its own",
+        )
     tell(output, f"recipe    {settings.recipe_words} (the search: {study.settings.training.epochs})")
     tell(
         output,

@@ -14,7 +14,7 @@ from igcnas.results.finishing.plan import (
     some_of_the_front,
     usual_epochs,
 )
-from igcnas.results.finishing.teacher import NONE, TAUGHT_SHARE, teachers_of
+from igcnas.results.finishing.teacher import NONE, TAUGHT_SHARE, USUAL, teachers_of, usual_teacher
 from igcnas.search.records import Network
 from igcnas.search.study import Study
 from igcnas.training.recipes import Recipe, choose_recipe
@@ -39,12 +39,14 @@ def chosen(
         epochs: None for as many as suit the number of images.
         recipe: a name or a file; None for the recipe of the study, longer.
         seeds: trainings of each network.
-        teacher: as `--teacher` gives it.
+        teacher: as `--teacher` gives it; usual: as measured for the recipe of the study, none for another recipe.
 
     Raises:
         IgcnasError: there is no such network, recipe or teacher.
     """
     asked, words = _networks(study, trials=trials, front=front)
+    if teacher == USUAL:
+        teacher = usual_teacher(study, asked) if recipe is None else NONE
     by, teachers = _recipe(study, recipe, epochs=epochs), teachers_of(study, asked, teacher)
     if teachers and not by.distillation:
         by = dataclasses.replace(by, distillation=TAUGHT_SHARE)

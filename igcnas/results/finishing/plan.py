@@ -172,7 +172,12 @@ class _Written:
 
 def usual_epochs(images: int) -> int:
     """Of a long training on so many images (training and validation together)."""
-    return _FEWER_EPOCHS if images >= _MANY_IMAGES else _EPOCHS
+    return _FEWER_EPOCHS if many_images(images) else _EPOCHS
+
+
+def many_images(images: int) -> bool:
+    """Whether so many (training and validation together) are as many as the long defaults were measured with."""
+    return images >= _MANY_IMAGES
 
 
 def long_recipe(training: TrainingSettings, *, epochs: int) -> Recipe:

@@ -1,8 +1,9 @@
 """Who teaches a network that is finished: a network of the study, or the same network wider.
 
 Convention: `--teacher none`, `auto` (the most accurate network of the study that costs more and is more accurate, if
-there is one), a number of the study, or `4x`: the same structure at four times the multiply-accumulates. A teacher is
-trained by the same recipe, once, and is not taught itself: where it is asked for as well, it is finished untaught.
+there is one), a number of the study, `4x`: the same structure at four times the multiply-accumulates; or `usual`: 4x
+where there are many images, else none. A teacher is trained by the same recipe, once, and is not taught itself: where
+it is asked for as well, it is finished untaught.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.baselines import baselines
 from igcnas.network.budget import macs_budget
 from igcnas.network.cost import count
-from igcnas.results.finishing.plan import Member, network_of
+from igcnas.results.finishing.plan import Member, many_images, network_of
 from igcnas.search.records import Network
 from igcnas.search.space import load_space
 from igcnas.search.study import Study
 
-NONE, AUTO = "none", "auto"
+NONE, AUTO, USUAL = "none", "auto", "usual"
+# What a teacher gains, and at which size, is measured: benchmarks/results/ingredients.md.
+_MEASURED = "4x"
 _WIDER = re.compile(r"(\d+(?:\.\d+)?)x")
 _MOST_TIMES = 100.0
 # Of the targets, where a recipe does not say (benchmarks/results/ingredients.md).
@@ -32,8 +35,21 @@ def check_teacher(words: str) -> None:
     wider = _WIDER.fullmatch(words)
     if wider and not 1 < float(wider[1]) <= _MOST_TIMES:
         raise IgcnasError(f"--teacher {words} must be more than 1x and at most {_MOST_TIMES:g}x; 4x is usual")
-    if not (wider or words in (NONE, AUTO) or words.isdecimal()):
-        raise IgcnasError(f"--teacher {words!r} must be auto, none, the number of a network of the study, or as in 4x")
+    if not (wider or words in (NONE, AUTO, USUAL) or words.isdecimal()):
+        raise IgcnasError(
+            f"--teacher {words!r} must be usual, auto, none, the number of a network of the study, or as in 4x"
+        )
+
+
+def usual_teacher(study: Study, asked: Sequence[Network]) -> str:
+    """What `usual` means for these networks: 4x where a teacher has been found to pay and each can be made wider."""
+    if not many_images(len(study.data.train.labels)):
+        return NONE
+    try:
+        teachers_of(study, asked, _MEASURED)
+    except StudyError:
+        return NONE
+    return _MEASURED
 
 
 def teachers_of(study: Study, asked: Sequence[Network], words: str) -> Mapping[int, Member]:
