@@ -257,8 +257,8 @@ def rows(measured: dict[str, Measured], gemm: float, batch: int) -> list[list[st
                 row += ["-", "-"]
             else:
                 others = [t.best for (f, b), t in reference.times.items() if b == batch and f != C]
-                row += [number(one.macs / reference.macs, 2), number(timing.best / min(others), 2)]
-            row += [number(goal, 2) if form == C else "", number(2e-9 * one.macs / seconds, 2)]
+                row += [f"{one.macs / reference.macs:.3f}", f"{timing.best / min(others):.3f}"]
+            row += [f"{goal:.3f}" if goal is not None and form == C else "", number(2e-9 * one.macs / seconds, 2)]
             found.append([*row, f"{100 * one.macs / seconds / gemm:.0f} %"])
     return found
 
