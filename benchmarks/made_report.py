@@ -54,7 +54,7 @@ def report_of(networks: Iterable[NetworkFacts]) -> Report:
         validation_images=362,
         networks=tuple(networks),
         sections=(
-            Section(key="known", title="Against the literature", paragraphs=("Paired.",), tables=(table,)),
+            Section(key="baselines", title="Against the literature", paragraphs=("Paired.",), tables=(table,)),
             Section(
                 key="importance", title="What mattered", pictures=(picture,), commands=("igcnas importance made-up",)
             ),
@@ -90,7 +90,7 @@ def _facts(number: int, name: str, architecture: Architecture, draws: random.Ran
     return NetworkFacts(
         number=number,
         state="pruned" if pruned else "complete",
-        kind="known" if name else "searched",
+        kind="baseline" if name else "searched",
         name=name,
         label=architecture.label(),
         block=architecture.family,

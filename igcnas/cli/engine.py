@@ -69,8 +69,7 @@ def before_training(
             if (why := unused_gpu()) is not None:
                 print(f"warning: {why}. Training on the CPU", file=output, flush=True)
     if engine == "fast":
-        with at_once():
-            _compile(output)
+        _compile(output, at_once)
     return None
 
 
@@ -103,7 +102,7 @@ def _before_cuda(devices: Iterable[str], output: TextIO) -> bool:
     return captured
 
 
-def _compile(output: TextIO) -> None:
+def _compile(output: TextIO, at_once: Callable[[], AbstractContextManager[None]]) -> None:
     from igcnas.execution.cpu.mark import can_be_kept, is_compiled
 
     if is_compiled():
@@ -117,7 +116,8 @@ def _compile(output: TextIO) -> None:
             file=output,
             flush=True,
         )
-        compile_all()
+        with at_once():
+            compile_all()
     else:
         print("no folder for the CPU kernels can be written: each process compiles them, about 40 s", file=output)
 
