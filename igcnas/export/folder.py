@@ -31,12 +31,12 @@ from igcnas.export import hub, parity
 from igcnas.export.c.exporter import OWN
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.exporters import Exporter, Trained, exporters, run_also, write_also
-from igcnas.export.onnx import EPSILON, check_opset, write_onnx
+from igcnas.export.onnx import check_opset, write_onnx
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
 from igcnas.modules.folding import fold, remaining
 from igcnas.modules.layers import MeasuredModule
-from igcnas.modules.lowering import Lowered, lower
+from igcnas.modules.lowering import EPSILON, Lowered, lower
 from igcnas.network import cost, primitives
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import Cost

@@ -8,9 +8,8 @@ import numpy as np
 
 from igcnas.export.c.operations import LINEAR, RELU, Choose, Connect, Numbers, Operation
 from igcnas.export.c.values import Value
+from igcnas.modules.lowering import EPSILON
 from igcnas.network.primitives import GatedConvolution, Size
-
-_EPSILON = 1e-5
 
 
 def gated(
@@ -34,7 +33,7 @@ def gated(
     def generated(name: str) -> Value:
         weight, _, *_ = (state[f"{path}.{name}.0.weight"], None)
         norm = [state[f"{path}.{name}.1.{one}"] for one in ("weight", "bias", "running_mean", "running_var")]
-        scale = norm[0] / np.sqrt(norm[3] + _EPSILON)
+        scale = norm[0] / np.sqrt(norm[3] + EPSILON)
         hidden = new(len(weight), (1, 1), True)
         connect(f"{name}.0", context, hidden, weight * scale[:, None], norm[1] - norm[2] * scale, RELU)
         last, bias = state[f"{path}.{name}.3.weight"], state[f"{path}.{name}.3.bias"]

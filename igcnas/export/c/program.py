@@ -16,13 +16,12 @@ from igcnas.export.c.gates import gated
 from igcnas.export.c.groups import groups_of
 from igcnas.export.c.operations import LINEAR, RELU, RELU6, Connect, Convolve, Group, Numbers, Operation, Planewise
 from igcnas.export.c.values import Buffer, Plane, Value, buffers, planes
-from igcnas.modules.lowering import Lowered
+from igcnas.modules.lowering import EPSILON, Lowered
 from igcnas.network import primitives
 from igcnas.network.flow import Append, Mean, Step, Sum, consumers, flow
 from igcnas.network.primitives import Size
 
 KINDS = {"relu": RELU, "relu6": RELU6}
-_EPSILON = 1e-5  # of the norms of an exported network
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class _Making:
     def _norm(self, path: str) -> tuple[Numbers, Numbers]:
         names = ("weight", "bias", "running_mean", "running_var")
         weight, bias, mean, variance = (self.state[f"{path}.{name}"] for name in names)
-        scale = weight / np.sqrt(variance + _EPSILON)
+        scale = weight / np.sqrt(variance + EPSILON)
         return scale, bias - mean * scale
 
     def _pass(

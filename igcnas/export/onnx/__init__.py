@@ -6,6 +6,5 @@ of a convolution of which each image chooses the inputs. That the file can be ru
 """
 
 from igcnas.export.onnx.file import INPUT, OPSET, OPSETS, OUTPUT, check_opset, write_onnx
-from igcnas.export.onnx.graph import EPSILON
 
-__all__ = ["EPSILON", "INPUT", "OPSET", "OPSETS", "OUTPUT", "check_opset", "write_onnx"]
+__all__ = ["INPUT", "OPSET", "OPSETS", "OUTPUT", "check_opset", "write_onnx"]

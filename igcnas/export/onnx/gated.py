@@ -14,8 +14,9 @@ import numpy as np
 from onnx import TensorProto
 
 from igcnas.errors import ExportError
-from igcnas.export.onnx.graph import EPSILON, Graph
+from igcnas.export.onnx.graph import Graph
 from igcnas.modules.layers import GatedModule, gated_arguments, learned_class
+from igcnas.modules.lowering import EPSILON
 from igcnas.network.primitives import GatedConvolution
 
 _GENERATOR = ("0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var")

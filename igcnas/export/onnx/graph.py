@@ -16,7 +16,8 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-EPSILON = 1e-5  # of the norms of an exported network
+from igcnas.modules.lowering import EPSILON
+
 BATCH = "batch"
 
 

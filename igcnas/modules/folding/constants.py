@@ -10,6 +10,7 @@ import torch
 
 from igcnas.modules.folding.graph import Block, Graph, Indices, Node, equal
 from igcnas.modules.folding.streams import Streams
+from igcnas.modules.lowering import EPSILON
 from igcnas.network.primitives import Activation, Convolution, GlobalPool, Norm, Pool
 
 
@@ -42,7 +43,7 @@ def _channelwise(node: Node, before: torch.Tensor) -> torch.Tensor:
         case Activation(kind=kind):
             return before.clamp(min=0.0) if kind == "relu" else before.clamp(0.0, 6.0)
         case Norm():
-            scale = node.tensors["weight"] / (node.tensors["running_var"] + 1e-5).sqrt()
+            scale = node.tensors["weight"] / (node.tensors["running_var"] + EPSILON).sqrt()
             return (before - node.tensors["running_mean"]) * scale + node.tensors["bias"]
         case Convolution(kernel=kernel):
             weights = node.tensors["weight"].sum((1, 2, 3))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 
 from igcnas.modules.folding.graph import Block, Graph, Indices, Node, View
-from igcnas.modules.lowering import Lowered
+from igcnas.modules.lowering import EPSILON, Lowered
 from igcnas.network.flow import Append, Mean, Step, Sum, consumers, flow
 from igcnas.network.primitives import (
     Activation,
@@ -26,8 +26,6 @@ from igcnas.network.primitives import (
     Pool,
     SplitConvolution,
 )
-
-EPSILON = 1e-5  # of the norms of a lowered network
 
 
 def read(lowered: Lowered) -> Graph:

@@ -6,7 +6,7 @@ so that the weights that live are blocks: one group convolution where the groups
 it (`LearnedModule.lowered`).
 """
 
-from igcnas.modules.lowering.tree import Lowered, lower
+from igcnas.modules.lowering.tree import EPSILON, Lowered, lower
 from igcnas.modules.replacement import Replacement, lower_groups
 
-__all__ = ["Lowered", "Replacement", "lower", "lower_groups"]
+__all__ = ["EPSILON", "Lowered", "Replacement", "lower", "lower_groups"]

@@ -15,6 +15,8 @@ from igcnas.modules.replacement import Replacement
 from igcnas.network.plan import Plan
 from igcnas.network.primitives import Concat, Convolution, Gated, Layer, Linear, Residual, Sequence
 
+EPSILON = 1e-5  # of the norms of a lowered network: what torch and ONNX have by themselves
+
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
