@@ -11,7 +11,7 @@ NUMERICS := tests/test_execution.py tests/test_distributed.py tests/test_trainin
 TORCH_FREE := $(addprefix tests/test_,$(addsuffix .py,architecture baselines pareto product racing width \
 	width_igcv2 width_igcv3 width_optimum))
 
-.PHONY: search test test-without-torch older-processors check pins setup clean
+.PHONY: search test test-without-torch older-processors as-avx2 as-sse check lint pins setup clean
 
 search: .venv/ready  ## a real search on scikit-learn's handwritten digits
 	$(BIN)/python run_search.py --budget-mflops $(BUDGET_MFLOPS) $(ARGS)
@@ -23,19 +23,29 @@ test: .venv/ready-dev  ## all tests
 test-without-torch:  ## with the interpreter PYTHON as it is: the part of the tests that needs no torch
 	$(PYTHON) -m pytest $(TORCH_FREE)
 
+# Each variant compiles its own kernels, and two processes of a variant would both compile all of them: one process each,
+# side by side.
 older-processors: .venv/ready-dev  ## numerics once more as a processor of 2013, and as one without AVX
+	$(MAKE) --no-print-directory --jobs 2 as-avx2 as-sse
+
+as-avx2: .venv/ready-dev
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 NUMBA_CPU_NAME=haswell \
-		$(BIN)/python -m pytest -n auto $(NUMERICS)
+		$(BIN)/python -m pytest $(NUMERICS)
+
+as-sse: .venv/ready-dev
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv/kernels-generic ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default \
-		NUMBA_CPU_NAME=generic $(BIN)/python -m pytest -n auto $(NUMERICS)
+		NUMBA_CPU_NAME=generic $(BIN)/python -m pytest $(NUMERICS)
 
 pins: .venv/ready-dev  ## do the pins and ranges resolve on every platform and Python
 	$(BIN)/python -m tools.pins
 
-check: .venv/ready-dev pins  ## format, lint, types, pins, tests: what a change must pass
+lint: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+check: .venv/ready-dev  ## format, lint, types, pins, tests: what a change must pass
+	$(MAKE) --no-print-directory --jobs 2 lint pins
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 setup: .venv/ready

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -25,6 +30,9 @@ from igcnas.network.grouping import (
     MultiSpectral,
 )
 
+# Before torch is loaded, and for the processes that tests start: several tests run at once, and threads that wait for
+# work would take the cores from them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 with suppress(ModuleNotFoundError):  # `make test-without-torch`
     import torch
 
@@ -161,3 +169,19 @@ def gated_architectures(draw: st.DrawFn) -> Architecture:
         stages=stages,
         preactivation=any(isinstance(stage.block, DenseLayer) for stage in stages),
     )
+
+
+@pytest.fixture(scope="module")
+def forked_workers() -> Iterator[None]:
+    """Workers of this file are forks of the process that tests: support/forking.py says why. On Linux."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    from support.forking import Fork
+
+    from igcnas.search.evaluation import child
+
+    used = SimpleNamespace(Popen=Fork, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "subprocess", used)
+        yield

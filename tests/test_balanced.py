@@ -15,6 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
+from support.searches import SMALL, settings_of
 
 from igcnas.cli import main
 from igcnas.data.digits import load_digits
@@ -27,7 +28,6 @@ from igcnas.search.records import curves
 from igcnas.search.study import Study
 from igcnas.statistics.noise import Noise, balanced_standard_error, effective_images, standard_error
 from igcnas.training.metrics import Scores, score
-from tests.support.searches import SMALL, settings_of
 
 CPU = torch.device("cpu")
 counts = st.lists(st.integers(1, 200), min_size=2, max_size=6)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.networks import all_kinds
 from torch import nn
 
 from igcnas.export.c.arena import Span, live_bound, place
@@ -29,7 +30,6 @@ from igcnas.network import primitives
 from igcnas.network.architecture import Architecture
 from igcnas.network.literature import family
 from igcnas.network.plan import Plan, plan
-from tests.support.networks import all_kinds
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror")
 FASTEST = ("-O3", "-march=native", "-ffp-contract=fast")

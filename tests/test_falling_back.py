@@ -32,6 +32,7 @@ from igcnas.search.worker import Probe, WorkerSetup, read_result
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
 NETWORKS = [network(L) for L in (2, 3, 4, 5, 6)]
 IDS = [one.id for one in NETWORKS]
 OFTEN = dataclasses.replace(setup(2), checkpoint_seconds=0.0)

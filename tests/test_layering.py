@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import warnings
+from functools import cache
 
 import pytest
 
 import igcnas
 from igcnas.moved import MODULES, today
-from tools.imports import ROOT, circles, imports, modules
+from tools.imports import ROOT, Imports, circles, imports, modules
 
 # Each wing, and what it may import beside itself. All of them may import the ground: errors, units and moved.
 SENTENCES = """
@@ -39,7 +40,12 @@ OUTSIDE = {"search_spaces": set(), "tools": set(), "analysis": set(), "benchmark
 INSTALLED = {"search_spaces", "analysis"}
 
 MODULES_HERE = modules()
-GRAPH = imports(MODULES_HERE)
+
+
+@cache
+def graph() -> Imports:
+    """Each module, and what it imports."""
+    return imports(MODULES_HERE)
 
 
 def wing(module: str) -> str:
@@ -51,7 +57,7 @@ def wing(module: str) -> str:
 def test_each_wing_imports_what_its_sentence_says():
     wrong = [
         f"{name} imports {other}"
-        for name, others in GRAPH.items()
+        for name, others in graph().items()
         if name.startswith("igcnas.") and wing(name) in RULES
         for other in others
         if wing(other) not in {wing(name), *RULES[wing(name)], *GROUND}
@@ -64,7 +70,7 @@ def test_the_ground_imports_no_wing():
     allowed = {name: GROUND | inside.get(name, set()) for name in GROUND}
     wrong = [
         (name, other)
-        for name, others in GRAPH.items()
+        for name, others in graph().items()
         if name.startswith("igcnas") and wing(name) in GROUND
         for other in others
         if wing(other) not in allowed[wing(name)]
@@ -84,7 +90,7 @@ def test_every_module_belongs_to_a_wing():
 
 def test_every_sentence_is_needed():
     used = {
-        name: {wing(other) for module in GRAPH if wing(module) == name for other in GRAPH[module]} for name in RULES
+        name: {wing(other) for module in graph() if wing(module) == name for other in graph()[module]} for name in RULES
     }
     needless = {name: rule - used[name] for name, rule in RULES.items()}
     assert {name: sorted(rule) for name, rule in needless.items() if rule} == {}
@@ -93,7 +99,7 @@ def test_every_sentence_is_needed():
 def test_what_lies_beside_igcnas_imports_igcnas_alone():
     wrong = [
         f"{name} imports {other}"
-        for name, others in GRAPH.items()
+        for name, others in graph().items()
         if (top := name.partition(".")[0]) in OUTSIDE
         for other in others
         if other.partition(".")[0] not in {"igcnas", top, *OUTSIDE[top]}
@@ -104,7 +110,7 @@ def test_what_lies_beside_igcnas_imports_igcnas_alone():
 def test_igcnas_imports_nothing_that_lies_beside_it():
     wrong = [
         f"{name} imports {other}"
-        for name, others in GRAPH.items()
+        for name, others in graph().items()
         if name.startswith("igcnas")
         for other in others
         if not other.startswith("igcnas") or wing(other) in INSTALLED
@@ -113,7 +119,7 @@ def test_igcnas_imports_nothing_that_lies_beside_it():
 
 
 def test_no_modules_import_each_other():
-    assert circles(GRAPH) == []
+    assert circles(graph()) == []
 
 
 def test_imports_are_absolute_and_of_modules_that_exist():

@@ -13,6 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
+from support.searches import SMALL, settings_of
+from support.workers import network
 
 from igcnas.cli import main
 from igcnas.cli.recipe_options import as_begun
@@ -31,8 +33,6 @@ from igcnas.training.recipes.choosing import Changes, check_images, recipe_optio
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
-from tests.support.searches import SMALL, settings_of
-from tests.support.workers import network
 
 CPU = torch.device("cpu")
 SHORT = short_settings(100, epochs=2)

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.campaigns import DIGITS, Here, Silent, network
+from support.searches import SMALL, settings_of
 
 from igcnas.cli import main
 from igcnas.cli import tuning as command
@@ -30,8 +32,6 @@ from igcnas.search.tuning.trainings import RecipeTraining, Tried, challenger_of,
 from igcnas.training.recipes import recipe_for, short_recipe, short_settings, with_recipe
 from igcnas.training.recipes.choosing import Changes
 from igcnas.training.settings import TrainingSettings
-from tests.support.campaigns import DIGITS, Here, Silent, network
-from tests.support.searches import SMALL, settings_of
 
 SHORT = short_settings(100)
 BASELINES = known_networks((1, 8, 8), 10, macs_budget(200_000))

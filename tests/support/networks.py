@@ -13,11 +13,11 @@ from igcnas.search.proposals import Proposer, SpaceDomain
 from igcnas.search.space import known_spaces, load_space
 
 
+@cache
 def searched(name: str) -> list[Architecture]:
     """Two networks of each block family of a space, drawn at random."""
-    domain = SpaceDomain(
-        space=load_space(name), input_shape=(1, 8, 8), num_classes=5, budget=macs_budget(150_000), fill=0.3
-    )
+    space = load_space(name)
+    domain = SpaceDomain(space=space, input_shape=(1, 8, 8), num_classes=5, budget=macs_budget(150_000), fill=0.3)
     found: dict[str, list[Architecture]] = {}
     for seed in range(12):
         proposer = Proposer(
@@ -25,6 +25,8 @@ def searched(name: str) -> list[Architecture]:
         )
         for candidate in proposer.samples(6):
             found.setdefault(candidate.network.family, []).append(candidate.network)
+        if len(found) == len(space.families) and all(len(networks) > 1 for networks in found.values()):
+            break
     return [network for networks in found.values() for network in networks[:2]]
 
 
