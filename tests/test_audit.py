@@ -39,6 +39,8 @@ from igcnas.training.reports import EpochReport
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SMALL = ("--networks", "6", "--bands", "2", "--seeds", "2", "--epochs", "2", "--device", "cpu")

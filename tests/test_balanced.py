@@ -29,6 +29,8 @@ from igcnas.search.study import Study
 from igcnas.statistics.noise import Noise, balanced_standard_error, effective_images, standard_error
 from igcnas.training.metrics import Scores, score
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 CPU = torch.device("cpu")
 counts = st.lists(st.integers(1, 200), min_size=2, max_size=6)
 

@@ -26,6 +26,8 @@ from igcnas.search.settings import StudySettings
 from igcnas.search.space import SearchSpace, load_space
 from igcnas.search.study import Study
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 LIMIT = 64
 
 

@@ -37,6 +37,8 @@ from igcnas.search.evaluation import Interrupted, Outcome, ProcessEvaluator, Slo
 from igcnas.search.worker import Work
 from igcnas.training.reports import EpochReport
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).parents[1]
 BEGUN = ROOT / "tests" / "data" / "begun-retraining"
 

@@ -39,6 +39,8 @@ from igcnas.search.storage import lock_study
 from igcnas.search.study import Study
 from igcnas.training.reports import EpochReport
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 # Of a small space, which is read and drawn from in no time.

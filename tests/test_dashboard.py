@@ -33,6 +33,8 @@ from igcnas.search.folder import open_study
 from igcnas.search.records import networks, records
 from igcnas.search.settings import StudySettings
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 

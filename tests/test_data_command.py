@@ -20,6 +20,8 @@ from igcnas.errors import ExportError
 from igcnas.search.settings import StudySettings
 from igcnas.training.runs.weights import Checkpoint
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 SEARCH = ["search", "--budget-mflops", "0.03", "--epochs", "1", "--networks", "1", "--no-baselines", "--seeds", "1"]
 SEARCH += ["--workers", "1", "--study", "s", "--space", "igcv3"]
 

@@ -21,6 +21,8 @@ from igcnas.results.evaluation.writing import read_kept
 from igcnas.results.report.composing import composition
 from igcnas.search.study import Study
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 torch.set_num_threads(1)
 
 

@@ -20,6 +20,8 @@ from igcnas.results.exporting import export_checkpoint, find
 from igcnas.training.preparing import set_epsilon
 from igcnas.training.runs.weights import Checkpoint
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 torch.set_num_threads(1)
 CLASSES = tuple("0123456789")
 

@@ -42,6 +42,8 @@ from igcnas.training.recipes import recipe_for
 from igcnas.training.runs.weights import Checkpoint
 from igcnas.training.settings import BALANCED
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).parents[1]
 SEARCH = "--budget-mflops 0.05 --networks 4 --epochs 2 --seeds 1 --no-baselines --no-export --workers 1 --seed 3"
 

@@ -53,6 +53,8 @@ from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import TrainResult, train
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 # Training
 
 

@@ -18,6 +18,8 @@ from igcnas.cli.init.suggestion import image_size
 from igcnas.data.survey import Pictures
 from igcnas.search.space import known_spaces, load_space
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 CHEAP = ["--networks", "1", "--epochs", "1", "--seeds", "1", "--no-baselines", "--workers", "1", "--no-export"]
 
 

@@ -16,6 +16,8 @@ from igcnas.cli.output import arranged, begin_result, log_alone, tell
 from igcnas.cli.progress.display import Display, Shown
 from igcnas.errors import IgcnasError
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 SEARCH = ["search", "--space", "igcv1", "--budget-mflops", "0.03", "--networks", "1", "--epochs", "1", "--seeds", "1"]
 SEARCH += ["--no-baselines", "--no-export", "--workers", "1", "--study", "s"]
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  (.*)")

@@ -28,6 +28,8 @@ from igcnas.search.repeating import Repeating
 from igcnas.search.report import Summary
 from igcnas.search.settings import StudySettings
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 
 class AtOnce(InTurn):
     """Trainings that end in any order, as those of several workers do; `most` that were in training at once."""

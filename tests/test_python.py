@@ -25,6 +25,8 @@ from igcnas.errors import DataError, IgcnasError, StudyError
 from igcnas.search.records import TrialRecord
 from igcnas.search.study import Study
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 SMALL: dict[str, Any] = {"epochs": 2, "seeds": 1, "no_baselines": True, "no_export": True, "workers": 1, "seed": 3}
 DIGITS = load_dataset("digits")
 

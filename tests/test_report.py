@@ -79,6 +79,8 @@ from igcnas.statistics.pareto import hypervolume
 from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 EPOCHS = 9
 IMAGES = DATA.validation_images
 RIGHT = 100 / IMAGES

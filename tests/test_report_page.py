@@ -40,6 +40,8 @@ from igcnas.results.table import Column, Table
 from igcnas.system import harmless
 from igcnas.units import mega
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 

@@ -55,6 +55,8 @@ from igcnas.search.space import load_space
 from igcnas.training.recipes import recipe_for
 from igcnas.training.runs.weights import Checkpoint
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -18,6 +18,8 @@ import pytest
 
 from igcnas.cli import export, main, plot
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = [
     "--workers",

@@ -34,6 +34,8 @@ from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 CPU = torch.device("cpu")
 SHORT = short_settings(100, epochs=2)
 STRONG = with_recipe(SHORT, Changes(augment="strong").of(short_recipe(SHORT)))

@@ -15,6 +15,8 @@ from igcnas.errors import MissingExtraError
 from igcnas.search.records import TrialRecord
 from igcnas.training.reports import EpochReport
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> SearchedStudy:

@@ -42,6 +42,8 @@ from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
 SMALL = ["igc", "L=2", "M=2", "depth=5"]

@@ -33,6 +33,8 @@ from igcnas.training.recipes import recipe_for, short_recipe, short_settings, wi
 from igcnas.training.recipes.choosing import Changes
 from igcnas.training.settings import TrainingSettings
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 SHORT = short_settings(100)
 BASELINES = known_networks((1, 8, 8), 10, macs_budget(200_000))
 

@@ -49,6 +49,8 @@ from igcnas.search.evaluation import Interrupted, ProcessEvaluator
 from igcnas.statistics.intervals import t_interval
 from igcnas.training.recipes import short_settings
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = Skeleton(input_shape=(1, 8, 8), classes=10, depth=5, residual=False)
 BUDGET = smallest_budget(DIGITS, 0.01, RATIOS) or 0

@@ -33,6 +33,8 @@ from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
 from igcnas.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 
 @pytest.fixture(scope="module")
 def evaluator() -> Iterator[ProcessEvaluator]:
