@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -84,7 +85,7 @@ def _shape(path: Path) -> tuple[int, ...]:
 def _library(path: Path, command: Sequence[str]) -> ctypes.CDLL:
     """The compiled library: from the cache, or made and kept there, if anything can be written."""
     digest = hashlib.sha256(path.read_bytes() + path.with_name(HEADER).read_bytes())
-    digest.update(repr((*command, *FLAGS, _version(command), platform.machine(), _processor())).encode())
+    digest.update(repr((*command, *FLAGS, version(command), platform.machine(), _processor())).encode())
     name = f"model-{digest.hexdigest()[:20]}{_SUFFIX}"
     places = [folder / "c" for folder in caches()]
     for place in places:
@@ -120,8 +121,13 @@ def _load(path: Path) -> ctypes.CDLL:
         raise IgcnasError(f"{path} cannot be loaded ({error}); delete it, it is made again") from None
 
 
-def _version(command: Sequence[str]) -> str:
+def version(command: Sequence[str]) -> str:
     """What the compiler says it is."""
+    return _version(tuple(command))
+
+
+@cache
+def _version(command: tuple[str, ...]) -> str:
     with suppress(OSError):
         done = subprocess.run(
             [*command, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False

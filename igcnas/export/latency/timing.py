@@ -1,0 +1,121 @@
+"""The time of a network: remembered, or measured now while nothing else is timed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from igcnas.errors import IgcnasError
+from igcnas.export.latency.measuring import Latency, measure
+from igcnas.export.latency.memory import keep, key_of, key_of_text, recall
+from igcnas.export.latency.quiet import quiet
+from igcnas.export.latency.running import ONNX, runner, runner_in
+from igcnas.export.latency.setting import Setting
+from igcnas.modules.lowering import Lowered
+from igcnas.system.files import naming_faults
+from igcnas.system.processor import processor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The time of one network.
+
+    Attributes:
+        setting: how it ran.
+        latency: how long it took.
+        version: of the runtime, with its name.
+        machine: the processor, or the GPU.
+        remembered: whether it was measured before, not now.
+    """
+
+    setting: Setting
+    latency: Latency
+    version: str
+    machine: str
+    remembered: bool = False
+
+    def words(self) -> str:
+        """What stands behind milliseconds: runtime, batch, threads and machine."""
+        where = self.setting.words().removeprefix(self.setting.title).replace(", CPU", "")
+        return f"{self.version}{where}, {self.machine}"
+
+
+def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any) -> Timing:
+    """The time of a lowered network as it would be exported (`running.as_exported`).
+
+    Args:
+        lowered: the network, not folded.
+        setting: how it runs.
+        again: measure it although it is known.
+        how: as in `measuring.measure`.
+
+    Raises:
+        IgcnasError: the machine lacks what the setting asks for.
+    """
+    setting.require()
+    key = key_of(lowered.plan, setting, _machine(setting))
+    return _timed(key, lambda folder: runner(lowered, setting, folder), setting, again, how)
+
+
+def timed_export(
+    export: Path, shape: tuple[int, int, int], setting: Setting, *, again: bool = False, **how: Any
+) -> Timing:
+    """The time of the network in the folder of an export, by the file there that the runtime takes."""
+    setting.require()
+    file = export / {"c": "model.c", "torch": "weights.safetensors"}.get(setting.runtime, ONNX)
+    if not file.is_file():
+        way = f"igcnas export with --{setting.runtime}" if setting.runtime == "c" else "igcnas export"
+        raise IgcnasError(f"{export} holds no {file.name}; write the folder again with {way}")
+    key = key_of_text(hashlib.sha256(file.read_bytes()).hexdigest(), setting, _machine(setting))
+    return _timed(key, lambda _folder: runner_in(export, setting, shape), setting, again, how)
+
+
+def _timed(
+    key: str, made: Callable[[Path], Callable[[], object]], setting: Setting, again: bool, how: dict[str, Any]
+) -> Timing:
+    version, machine = _machine(setting)[:2]
+    known = None if again else recall(key)
+    if known is not None:
+        return Timing(setting=setting, latency=known, version=version, machine=machine, remembered=True)
+    with (
+        naming_faults("use", tempfile.gettempdir()),
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,  # Windows keeps what is loaded
+    ):
+        call = made(Path(folder))
+        with quiet() as alone:
+            latency = measure(call, setting, **how)
+    if not alone and latency.quiet and os.name != "nt":
+        latency = replace(latency, quiet=None)
+    keep(key, latency, setting, _machine(setting))
+    return Timing(setting=setting, latency=latency, version=version, machine=machine)
+
+
+def _machine(setting: Setting) -> tuple[str, ...]:
+    """The runtime with its version, the machine, and what else a time depends on."""
+    if setting.on_gpu:
+        import torch
+
+        index = int(setting.device.partition(":")[2] or 0)
+        name = torch.cuda.get_device_name(index) if torch.cuda.is_available() else setting.device
+    else:
+        name = processor()
+    return version_of(setting.runtime), name
+
+
+def version_of(runtime: str) -> str:
+    """A runtime with its version, as 'ONNX Runtime 1.31.1'; model.c with its compiler."""
+    if runtime == "c":
+        from igcnas.export.c.compiling import FLAGS, compiler, version
+
+        command = compiler()
+        said = version(command).splitlines()[:1] or [Path(command[0]).name]
+        return f"model.c by {said[0]} {' '.join(FLAGS[:2])}"
+    module = importlib.import_module({"onnx": "onnxruntime"}.get(runtime, runtime))
+    number = str(module.__version__).partition("-")[0]
+    return f"{ {'onnx': 'ONNX Runtime', 'openvino': 'OpenVINO', 'torch': 'torch'}[runtime] } {number}"
