@@ -48,7 +48,7 @@ def runner(lowered: Lowered, setting: Setting, folder: Path) -> Callable[[], obj
     setting.require()
     shape = lowered.plan.input_shape
     if setting.runtime == "torch":
-        return _torch_runner(_module(fold(lowered)), setting, shape)
+        return module_runner(_module(fold(lowered)), setting, shape)
     if setting.runtime == "c":
         _write_c(folder, lowered)
     else:
@@ -64,7 +64,7 @@ def runner_in(folder: Path, setting: Setting, shape: tuple[int, int, int]) -> Ca
     if setting.runtime == "torch":
         from igcnas.export.answering import module_in
 
-        return _torch_runner(module_in(folder), setting, shape)
+        return module_runner(module_in(folder), setting, shape)
     from igcnas.export.answering import answering
 
     return partial(answering(folder, setting.runtime, setting.threads), _images(setting, shape))
@@ -81,7 +81,8 @@ def _module(folded: Lowered) -> nn.Module:
     return module.eval()
 
 
-def _torch_runner(module: nn.Module, setting: Setting, shape: tuple[int, int, int]) -> Callable[[], object]:
+def module_runner(module: nn.Module, setting: Setting, shape: tuple[int, int, int]) -> Callable[[], object]:
+    """The same for a torch module in evaluation mode, which is moved to the device; shape: of an image."""
     device = torch.device(setting.device)
     module.to(device)
     images = torch.from_numpy(_images(setting, shape)).to(device)

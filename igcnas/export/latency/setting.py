@@ -71,9 +71,9 @@ class Setting:
         >>> Setting().words()
         'ONNX Runtime, batch 1, 1 thread, CPU'
         >>> Setting(runtime="torch", batch=32, device="cuda").words()
-        'torch, batch 32, cuda'
+        'torch, batch 32, CUDA'
         """
-        where = self.device if self.on_gpu else f"{counted(self.threads, 'thread')}, CPU"
+        where = self.device.upper() if self.on_gpu else f"{counted(self.threads, 'thread')}, CPU"
         return f"{self.title}, batch {self.batch}, {where}"
 
 

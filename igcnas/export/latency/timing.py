@@ -42,8 +42,7 @@ class Timing:
 
     def words(self) -> str:
         """What stands behind milliseconds: runtime, batch, threads and machine."""
-        where = self.setting.words().removeprefix(self.setting.title).replace(", CPU", "")
-        return f"{self.version}{where}, {self.machine}"
+        return _words(self.setting, self.version, self.machine)
 
 
 def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any) -> Timing:
@@ -79,7 +78,7 @@ def timed_export(
 def _timed(
     key: str, made: Callable[[Path], Callable[[], object]], setting: Setting, again: bool, how: dict[str, Any]
 ) -> Timing:
-    version, machine = _machine(setting)[:2]
+    version, machine = _machine(setting)
     known = None if again else recall(key)
     if known is not None:
         return Timing(setting=setting, latency=known, version=version, machine=machine, remembered=True)
@@ -96,8 +95,18 @@ def _timed(
     return Timing(setting=setting, latency=latency, version=version, machine=machine)
 
 
-def _machine(setting: Setting) -> tuple[str, ...]:
-    """The runtime with its version, the machine, and what else a time depends on."""
+def present_words(setting: Setting) -> str:
+    """What `Timing.words` says of this setting on this machine."""
+    return _words(setting, *_machine(setting))
+
+
+def _words(setting: Setting, version: str, machine: str) -> str:
+    where = setting.words().removeprefix(setting.title).removesuffix(f", {setting.device.upper()}")
+    return f"{version}{where}, {machine}"
+
+
+def _machine(setting: Setting) -> tuple[str, str]:
+    """The runtime with its version, and the processor or the GPU."""
     if setting.on_gpu:
         import torch
 

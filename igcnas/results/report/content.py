@@ -66,6 +66,7 @@ class NetworkFacts:
     seconds: float
     curves: tuple[tuple[tuple[int, float, float], ...], ...]
     choices: Mapping[str, str] = field(default_factory=dict)
+    latency_by: str = ""
 
     @property
     def n(self) -> int:

@@ -13,6 +13,7 @@ from igcnas.results.table import Column, Table
 from igcnas.search.objective import LATENCY, MACS, PARAMS
 from igcnas.search.records import Network, TrialRecord, repeats
 from igcnas.search.study import Study
+from igcnas.search.timing import timed_by
 from igcnas.units import mega
 
 
@@ -79,6 +80,7 @@ def _facts(
         macs=record.final_macs,
         params=record.final_params,
         latency_ms=record.latency_ms,
+        latency_by=timed_by(study.settings, [record]),
         accuracy=math.fsum(accuracies) / len(accuracies),
         accuracies=accuracies,
         sd=sd,
@@ -132,6 +134,10 @@ def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
             "and cannot be on the front."
         )
     measured = any(one.latency_ms is not None for one in line)
+    if study.timed_by:
+        disturbed = sum(one.latency_quiet is False for one in study.records)
+        busy = f" {counted(disturbed, 'network was', 'networks were')} timed while other programs had the core."
+        paragraphs.append(f"Latency is the median of single calls: {study.timed_by}." + (busy if disturbed else ""))
     columns = [column for column in _FRONT if column.heading != "latency" or measured]
     if study.axis not in (MACS, PARAMS, LATENCY):
         columns.insert(3, Column.numbers(study.axis.equal, lambda one: one.cost, ".3g", unit=study.axis.unit))
