@@ -56,6 +56,7 @@ class _Input:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Record:
     architecture: dict[str, Any]
+    measured: Mapping[str, bounds.Count] = field(default_factory=dict)
     assignments: Mapping[str, Mapping[str, list[Channel]]] = field(default_factory=dict)
     test_accuracy: Mapping[str, bounds.Percent] = field(default_factory=dict)
     test_images: bounds.Positive | None = None
@@ -72,10 +73,12 @@ class Exported:
 
     assignments: what training decided of each learned layer, by its path. data: {} where it does not say. classes: ()
     of an architecture alone. preparation: of a picture, by the names of its fields, {} of an export from before that
-    was written. temperature: what probabilities divide the logits by, where one was fitted.
+    was written. temperature: what probabilities divide the logits by, where one was fitted. measured: macs and
+    params of the network as it runs.
     """
 
     architecture: Architecture
+    measured: Mapping[str, int] = field(default_factory=dict)
     whole: bool = False
     assignments: Mapping[str, Mapping[str, list[int]]] = field(default_factory=dict)
     test_accuracy: Mapping[str, float] = field(default_factory=dict)
@@ -98,6 +101,7 @@ def read_exported(path: Path) -> Exported:
         as_kind(record.data, TrainedOn, where=f"{path}, data,", error=ArchitectureError, advice=advice)
     return Exported(
         architecture=_architecture(record.architecture, path),
+        measured=record.measured,
         whole=True,
         assignments=record.assignments,
         test_accuracy=record.test_accuracy,

@@ -1,4 +1,4 @@
-"""What the processor of this machine is called."""
+"""What the processor of this machine is called, and what it can do."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ def processor() -> str:
                 ).stdout.strip()
             ]
     return names[0] if names else platform.processor() or platform.machine() or sys.platform
+
+
+def fingerprint() -> str:
+    """What code for this very processor depends on: its name and abilities."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+    return platform.processor() + platform.node()

@@ -29,6 +29,7 @@ from igcnas.errors import IgcnasError
 from igcnas.export.c.files import HEADER, SOURCE
 from igcnas.system.files import naming_faults, write_whole
 from igcnas.system.folders import caches, writable
+from igcnas.system.processor import fingerprint
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c99")
 _SHARED = ("-shared", "-fPIC")
@@ -85,7 +86,7 @@ def _shape(path: Path) -> tuple[int, ...]:
 def _library(path: Path, command: Sequence[str]) -> ctypes.CDLL:
     """The compiled library: from the cache, or made and kept there, if anything can be written."""
     digest = hashlib.sha256(path.read_bytes() + path.with_name(HEADER).read_bytes())
-    digest.update(repr((*command, *FLAGS, version(command), platform.machine(), _processor())).encode())
+    digest.update(repr((*command, *FLAGS, version(command), platform.machine(), fingerprint())).encode())
     name = f"model-{digest.hexdigest()[:20]}{_SUFFIX}"
     places = [folder / "c" for folder in caches()]
     for place in places:
@@ -134,11 +135,3 @@ def _version(command: tuple[str, ...]) -> str:
         )
         return done.stdout
     return ""
-
-
-def _processor() -> str:
-    """What -march=native depends on, so that a cache of several machines keeps their libraries apart."""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
-    return platform.processor() + platform.node()

@@ -22,6 +22,7 @@ from igcnas.export.latency.setting import Setting
 from igcnas.network.plan import Plan
 from igcnas.system.files import append
 from igcnas.system.folders import caches, writable
+from igcnas.system.processor import fingerprint
 from igcnas.system.reading import as_kind, plain_json, read_bytes
 
 FILE = "timings.jsonl"
@@ -48,7 +49,7 @@ def key_of(network: Plan, setting: Setting, machine: Sequence[str]) -> str:
 
 def key_of_text(network: str, setting: Setting, machine: Sequence[str]) -> str:
     """The same of what stands for a network, such as a digest of its file."""
-    told = json.dumps([network, asdict(setting), list(machine), _sources()])
+    told = json.dumps([network, asdict(setting), list(machine), fingerprint(), _sources()])
     return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 

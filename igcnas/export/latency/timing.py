@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -123,8 +124,9 @@ def version_of(runtime: str) -> str:
         from igcnas.export.c.compiling import FLAGS, compiler, version
 
         command = compiler()
-        said = version(command).splitlines()[:1] or [Path(command[0]).name]
-        return f"model.c by {said[0]} {' '.join(FLAGS[:2])}"
+        digits = re.search(r"\d+(\.\d+)+", version(command).partition(") ")[2] or version(command))
+        name = Path(command[0]).name + ("" if digits is None else f" {digits[0]}")
+        return f"model.c by {name} {' '.join(FLAGS[:2])}"
     module = importlib.import_module({"onnx": "onnxruntime"}.get(runtime, runtime))
     number = str(module.__version__).partition("-")[0]
     return f"{ {'onnx': 'ONNX Runtime', 'openvino': 'OpenVINO', 'torch': 'torch'}[runtime] } {number}"
