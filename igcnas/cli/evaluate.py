@@ -77,8 +77,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,
-        help="what runs an export: onnx, openvino, or its programs by c (the compiled model.c) or torch (model.py), only "
-        "of folders that you trust (default: onnx)",
+        help="what runs an export: onnx, openvino, or its programs by c (the compiled model.c) or torch (model.py), "
+        "only of folders that you trust (default: onnx)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.network.exported import exported_in
+from igcnas.network.exported import Time, exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
 from igcnas.statistics.noise import balanced_standard_error
@@ -33,6 +33,7 @@ class Exported:
         images: test images.
         always: what answering one class always would score, where the test images are unbalanced; else None.
         temperature: what probabilities divide the logits by, where one was fitted.
+        times: how long it took, where it was timed.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Exported:
     images: int
     always: str | None = None
     temperature: float | None = None
+    times: tuple[Time, ...] = ()
 
 
 def export_of(
@@ -51,11 +53,12 @@ def export_of(
     out: Path | None = None,
     opset: int | None = None,
     temperature: bool = False,
+    times: bool = False,
 ) -> Exported:
     """Export the leader, into best/, or the network of this number, into the folder of its first training.
 
     The test split is read once. also: names of further forms, which other packages add. out: another folder. opset: of
-    the ONNX file. temperature: fit one on the validation images.
+    the ONNX file. temperature: fit one on the validation images. times: say how long it takes on this machine.
 
     Raises:
         StudyError: there is no such network, its weights are damaged, or the data have changed.
@@ -107,6 +110,7 @@ def export_of(
         also=also,
         opset=opset,
         temperature=fitted,
+        times=times,
     )
     return Exported(
         folder=target,
@@ -115,6 +119,7 @@ def export_of(
         accuracies=report.accuracies,
         images=len(test.labels),
         always=always if unbalanced else None,
+        times=report.times,
     )
 
 

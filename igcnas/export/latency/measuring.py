@@ -63,7 +63,7 @@ def measure(
     once = _timed_on_cuda(setting) if setting.runtime == "torch" and setting.on_gpu else _timed
     best: tuple[float, list[float]] | None = None
     with _threads(setting):
-        _repeat(once, call, least=min(least, _LEAST_WARM_UP), seconds=min(seconds, _WARM_UP_SECONDS))
+        _repeat(once, call, least=min(least, _LEAST_WARM_UP), seconds=min(seconds / 4, _WARM_UP_SECONDS))
         for _ in range(attempts):
             clock, processor = time.perf_counter(), time.process_time()
             times = _repeat(once, call, least=least, seconds=seconds)

@@ -13,11 +13,11 @@ from igcnas.system.files import turn
 from igcnas.system.folders import caches, writable
 
 FILE = "timing.lock"
-_SECONDS = 60.0  # that a timing waits; one takes half a second to two
+WAIT = 60.0  # seconds that a timing waits; one takes half a second to two
 
 
 @contextmanager
-def quiet(*, seconds: float = _SECONDS) -> Iterator[bool]:
+def quiet(*, seconds: float = WAIT) -> Iterator[bool]:
     """A block in which this process times alone; False where that was not to be had."""
     folder = writable(caches())
     if folder is None:

@@ -15,10 +15,11 @@ from typing import Any
 from igcnas.errors import IgcnasError
 from igcnas.export.latency.measuring import Latency, measure
 from igcnas.export.latency.memory import keep, key_of, key_of_text, recall
-from igcnas.export.latency.quiet import quiet
+from igcnas.export.latency.quiet import WAIT, quiet
 from igcnas.export.latency.running import ONNX, runner, runner_in
 from igcnas.export.latency.setting import Setting
 from igcnas.modules.lowering import Lowered
+from igcnas.network.plan import Plan
 from igcnas.system.files import naming_faults
 from igcnas.system.processor import processor
 
@@ -53,7 +54,7 @@ def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any
         lowered: the network, not folded.
         setting: how it runs.
         again: measure it although it is known.
-        how: as in `measuring.measure`.
+        how: as in `measuring.measure`; and wait, seconds for others who time.
 
     Raises:
         IgcnasError: the machine lacks what the setting asks for.
@@ -64,15 +65,27 @@ def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any
 
 
 def timed_export(
-    export: Path, shape: tuple[int, int, int], setting: Setting, *, again: bool = False, **how: Any
+    export: Path,
+    shape: tuple[int, int, int],
+    setting: Setting,
+    *,
+    network: Plan | None = None,
+    again: bool = False,
+    **how: Any,
 ) -> Timing:
-    """The time of the network in the folder of an export, by the file there that the runtime takes."""
+    """The time of the network in the folder of an export, by the file there that the runtime takes.
+
+    network: its lowered plan, by which it is remembered; None: by its file. Else as `timed`.
+    """
     setting.require()
     file = export / {"c": "model.c", "torch": "weights.safetensors"}.get(setting.runtime, ONNX)
     if not file.is_file():
         way = f"igcnas export with --{setting.runtime}" if setting.runtime == "c" else "igcnas export"
         raise IgcnasError(f"{export} holds no {file.name}; write the folder again with {way}")
-    key = key_of_text(hashlib.sha256(file.read_bytes()).hexdigest(), setting, _machine(setting))
+    if network is not None:
+        key = key_of(network, setting, _machine(setting))
+    else:
+        key = key_of_text(hashlib.sha256(file.read_bytes()).hexdigest(), setting, _machine(setting))
     return _timed(key, lambda _folder: runner_in(export, setting, shape), setting, again, how)
 
 
@@ -88,7 +101,7 @@ def _timed(
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,  # Windows keeps what is loaded
     ):
         call = made(Path(folder))
-        with quiet() as alone:
+        with quiet(seconds=how.pop("wait", WAIT)) as alone:
             latency = measure(call, setting, **how)
     if not alone and latency.quiet and os.name != "nt":
         latency = replace(latency, quiet=None)

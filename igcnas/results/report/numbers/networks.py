@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from igcnas.results.figures import block_type
 from igcnas.results.importance.names import label, value_label
@@ -11,7 +12,7 @@ from igcnas.results.report.content import NetworkFacts, Section
 from igcnas.results.report.words import counted
 from igcnas.results.table import Column, Table
 from igcnas.search.objective import LATENCY, MACS, PARAMS
-from igcnas.search.records import Network, TrialRecord, repeats
+from igcnas.search.records import Network, TrialRecord, exports_of, repeats
 from igcnas.search.study import Study
 from igcnas.search.timing import timed_by
 from igcnas.units import mega
@@ -26,7 +27,9 @@ def facts_of(study: Study) -> tuple[NetworkFacts, ...]:
     trainings = _trainings(study.records)
     found = [_complete(study, one, line, trainings.get(one.record.number, [])) for one in study.networks]
     found += [_pruned(study, record) for record in study.records if record.state == "pruned" and record.accuracies]
-    return tuple(sorted((one for one in found if not math.isnan(one.cost)), key=lambda one: one.number))
+    times = {one.number: one.times for one in exports_of(study.folder) if not one.finished}
+    found = [replace(one, times=times.get(one.number, ())) for one in found if not math.isnan(one.cost)]
+    return tuple(sorted(found, key=lambda one: one.number))
 
 
 def _trainings(every: Sequence[TrialRecord]) -> dict[int, list[TrialRecord]]:
