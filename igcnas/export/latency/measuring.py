@@ -25,7 +25,7 @@ _LEAST_WARM_UP = 3
 _LEAST = 11  # calls of a slow network, which may take longer than the seconds
 _MOST = 2000
 _SECONDS = 0.4
-_ATTEMPTS = 3
+ATTEMPTS = 3
 _AHEAD = 1.05  # of the time of the processor, by which the clock of a quiet machine may be
 
 
@@ -48,7 +48,7 @@ def measure(
     *,
     least: int = _LEAST,
     seconds: float = _SECONDS,
-    attempts: int = _ATTEMPTS,
+    attempts: int = ATTEMPTS,
 ) -> Latency:
     """Time a call of one of `running.runner`.
 

@@ -41,7 +41,7 @@ class NetworkFacts:
 
     state: 'complete', 'pruned' (accuracy: that of its last epoch). kind: 'baseline' (name: what it is called) or
     'searched'. block: its block type, as in the legend. error: half the bar on the front, else None. curves: one for
-    each training, of (epoch, training loss, accuracy). choices: searched values, in words. times: of its exports, in words.
+    each training, of (epoch, training loss, accuracy). choices: searched values, in words. times: of its exports.
     latency_by: what latency_ms was measured by. position, names and order as the figure of the front has them: cost in
     the units of its axis.
     """

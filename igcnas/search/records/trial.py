@@ -167,8 +167,6 @@ RESULT_ATTRIBUTES = (
     "peak_memory_mb",
     "latency_ms",
     "latency_iqr_ms",
-    "latency_by",
-    "latency_quiet",
     "curve",
 )
 _PROPOSED = ("macs", "params", "baseline", "seed", "epochs", "target_of")
@@ -261,6 +259,8 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         target=_target(found, trial.number),
         measured_limits=found.measured_limits if ended else {},
         class_right=found.class_right if ended else (),
+        latency_by=found.latency_by if ended else None,
+        latency_quiet=found.latency_quiet if ended else None,
         **{key: getattr(found, key) for key in _PROPOSED},
         **results,
     )

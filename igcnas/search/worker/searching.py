@@ -7,11 +7,12 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
+from igcnas.export.latency.measuring import ATTEMPTS, Latency, measure
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network.architecture import Architecture
 from igcnas.network.budget import limit_named
@@ -29,9 +30,6 @@ from igcnas.training.settings import BALANCED, TrainingSettings
 from igcnas.training.settling import settled_scores
 from igcnas.training.tensors import ImageTensors, TrainingData
 from igcnas.training.trainer import train
-
-if TYPE_CHECKING:
-    from igcnas.export.latency.measuring import Latency
 
 # Of the look at how long trainings take. Steps of an epoch of it; steps until all that is captured is; then epochs are
 # timed until the sum is no accident of the clock, or there are so many.
@@ -110,8 +108,11 @@ def _class_right(scores: Scores | None, metric: str) -> dict[str, list[int]]:
     return {} if scores is None or metric != BALANCED else {"class_right": [right for _, right in scores.classes]}
 
 
-def _latency(trainer: Trainer, lowered: Lowered) -> dict[str, Any]:
-    """Milliseconds of the network as it would run, while no other process of this user times one."""
+def _latency(trainer: Trainer, lowered: Lowered, attempts: int = ATTEMPTS) -> dict[str, Any]:
+    """Milliseconds of the network as it would run, while no other process of this user times one.
+
+    attempts: how often at most, while the machine is not quiet.
+    """
     if not trainer.setup.latency:
         return {"latency_ms": None, "latency_iqr_ms": None}
     from igcnas.export.latency.running import as_exported
@@ -120,7 +121,7 @@ def _latency(trainer: Trainer, lowered: Lowered) -> dict[str, Any]:
     if trainer.setup.timing is None:
         found = _by_torch(trainer, lowered)
         return {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
-    timing = timed(as_exported(lowered), trainer.setup.timing)
+    timing = timed(as_exported(lowered), trainer.setup.timing, attempts=attempts)
     found = timing.latency
     times = {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
     return times | {"latency_by": timing.words(), "latency_quiet": found.quiet}
@@ -128,7 +129,6 @@ def _latency(trainer: Trainer, lowered: Lowered) -> dict[str, Any]:
 
 def _by_torch(trainer: Trainer, lowered: Lowered) -> Latency:
     """One image through the torch module on the device that trains: how studies of before are timed to their end."""
-    from igcnas.export.latency.measuring import measure
     from igcnas.export.latency.running import module_runner
     from igcnas.export.latency.setting import Setting
     from igcnas.modules.build import build
@@ -184,7 +184,7 @@ def _seconds_after(trainer: Trainer, architecture: Architecture, network: nn.Mod
     begin = time.perf_counter()
     settled, lowered = _settled(architecture, network, few)
     between = time.perf_counter()
-    _latency(trainer, lowered)
+    _latency(trainer, lowered, 1)
     share = 1.0 if settled is None else len(trainer.data.validation) / len(few.validation)
     return (between - begin) * share + time.perf_counter() - between
 
