@@ -160,9 +160,7 @@ def test_a_repeat_is_trained_with_its_own_seed(evaluator: ProcessEvaluator, tmp_
 @pytest.mark.parametrize("timing", [None, Setting(batch=2)])
 def test_the_latency_is_measured_where_the_study_asks_for_it(tmp_path: Path, timing: Setting | None) -> None:
     trainer_ = trainer.Trainer(dataclasses.replace(setup(1), latency=True, timing=timing))
-    results, _ = train_network(
-        trainer_, network(), tmp_path / "study" / "trials" / "0", repeat=0, capture=None, on_epoch=never
-    )
+    results, _ = train_network(trainer_, network(), tmp_path / "trials" / "0", repeat=0, capture=None, on_epoch=never)
     assert results["latency_ms"] > 0
     assert results["latency_iqr_ms"] >= 0
     if timing is not None:
