@@ -60,7 +60,7 @@ def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any
         IgcnasError: the machine lacks what the setting asks for.
     """
     setting.require()
-    key = key_of(lowered.plan, setting, _machine(setting))
+    key = key_of(lowered.plan, setting, machine_of(setting))
     return _timed(key, lambda folder: runner(lowered, setting, folder), setting, again, how)
 
 
@@ -83,16 +83,16 @@ def timed_export(
         way = f"igcnas export with --{setting.runtime}" if setting.runtime == "c" else "igcnas export"
         raise IgcnasError(f"{export} holds no {file.name}; write the folder again with {way}")
     if network is not None:
-        key = key_of(network, setting, _machine(setting))
+        key = key_of(network, setting, machine_of(setting))
     else:
-        key = key_of_text(hashlib.sha256(file.read_bytes()).hexdigest(), setting, _machine(setting))
+        key = key_of_text(hashlib.sha256(file.read_bytes()).hexdigest(), setting, machine_of(setting))
     return _timed(key, lambda _folder: runner_in(export, setting, shape), setting, again, how)
 
 
 def _timed(
     key: str, made: Callable[[Path], Callable[[], object]], setting: Setting, again: bool, how: dict[str, Any]
 ) -> Timing:
-    version, machine = _machine(setting)
+    version, machine = machine_of(setting)
     known = None if again else recall(key)
     if known is not None:
         return Timing(setting=setting, latency=known, version=version, machine=machine, remembered=True)
@@ -105,13 +105,13 @@ def _timed(
             latency = measure(call, setting, **how)
     if not alone and latency.quiet and os.name != "nt":
         latency = replace(latency, quiet=None)
-    keep(key, latency, setting, _machine(setting))
+    keep(key, latency, setting, machine_of(setting))
     return Timing(setting=setting, latency=latency, version=version, machine=machine)
 
 
 def present_words(setting: Setting) -> str:
     """What `Timing.words` says of this setting on this machine."""
-    return _words(setting, *_machine(setting))
+    return _words(setting, *machine_of(setting))
 
 
 def _words(setting: Setting, version: str, machine: str) -> str:
@@ -119,7 +119,7 @@ def _words(setting: Setting, version: str, machine: str) -> str:
     return f"{version}{where}, {machine}"
 
 
-def _machine(setting: Setting) -> tuple[str, str]:
+def machine_of(setting: Setting) -> tuple[str, str]:
     """The runtime with its version, and the processor or the GPU."""
     if setting.on_gpu:
         import torch
