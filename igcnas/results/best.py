@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from igcnas.network.exported import Time, exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
+from igcnas.search.timing import timed_by
 from igcnas.statistics.noise import balanced_standard_error
 from igcnas.system.files import restore_folder
 from igcnas.training.recipes import recipe_for
@@ -158,11 +159,19 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         **means,
         **plain,
         **_balanced_test(study, record),
+        **_latency(study, record),
         "recipe": recipe_words(recipe_for(settings.training)),
         **({} if settings.tuning is None else {"recipe was tuned": settings.tuning.words()}),
         "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
         f"{record.seconds:.1f} s on {record.device}",
     }
+
+
+def _latency(study: Study, record: TrialRecord) -> dict[str, str]:
+    """What the search compared its time by; nothing where it compared none."""
+    if record.latency_ms is None:
+        return {}
+    return {"latency in the search": f"{record.latency_ms:.3g} ms ({timed_by(study.settings, [record])})"}
 
 
 def _balanced_test(study: Study, record: TrialRecord) -> dict[str, str]:
