@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from igcnas.cli import main
+from igcnas.cli.timing_options import alone
 from igcnas.errors import IgcnasError
 from igcnas.export.c import compiling
 from igcnas.export.latency import exporting, measuring, timing
@@ -375,3 +376,19 @@ def test_the_options_of_timing_are_for_studies_of_times(capsys: Any) -> None:
     assert main([*SEARCH, "--runtime", "c"]) == 2
     said = "error: --runtime is for --objective accuracy,latency; add that, or leave it out\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("workers", "setting", "expected"),
+    [
+        ("auto", HERE, True),
+        (2, HERE, False),
+        (2, Setting(device="cuda"), True),
+        (2, None, True),  # of before: timed where it trains, in no turn
+    ],
+)
+def test_workers_share_a_device_where_they_are_asked_for_and_networks_are_timed_in_turn_on_the_cpu(
+    workers: int | str, setting: Setting | None, expected: bool
+) -> None:
+    assert alone(workers, setting, timed=True) is expected
+    assert not alone(workers, setting, timed=False)

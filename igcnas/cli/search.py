@@ -22,7 +22,7 @@ from igcnas.cli.search_options import (
     default_name,
     study_settings,
 )
-from igcnas.cli.timing_options import as_timed, other_clock
+from igcnas.cli.timing_options import alone, as_timed, asked_timing, other_clock
 from igcnas.cli.tuning import as_tuned, check_tuning, tune
 from igcnas.search.objective import OBJECTIVES
 
@@ -205,7 +205,9 @@ def _spares(arguments: argparse.Namespace) -> Spares:
         macs=1,
         batch_size=1,
         networks=arguments.networks,
-        undisturbed=OBJECTIVES[arguments.objective].timed,
+        undisturbed=alone(
+            asked_workers(arguments), asked_timing(arguments), timed=OBJECTIVES[arguments.objective].timed
+        ),
     )
     return Spares(slots)
 
@@ -222,7 +224,7 @@ def _slots(arguments: argparse.Namespace, settings: StudySettings, space: Search
         macs=settings.budget.get("macs") or count(space.largest(settings.data.input_shape, classes)).macs,
         batch_size=settings.training.batch_size,
         networks=arguments.networks,
-        undisturbed=settings.compares.timed,
+        undisturbed=alone(asked_workers(arguments), settings.latency, timed=settings.compares.timed),
     )
 
 

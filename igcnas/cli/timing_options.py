@@ -64,6 +64,15 @@ def as_timed(settings: StudySettings, arguments: argparse.Namespace, folder: Pat
     return replace(settings, latency=None)
 
 
+def alone(workers: int | str, setting: Setting | None, *, timed: bool) -> bool:
+    """Whether no two workers may share a device, because one would disturb what the other times there.
+
+    On a CPU networks are timed one at a time, whatever the workers, so a number that the user gives is used; what
+    shares a GPU with a timing would be in it. setting: None of a study from before, which times where it trains.
+    """
+    return timed and (isinstance(workers, str) or setting is None or setting.on_gpu)
+
+
 def other_clock(setting: Setting | None, every: Sequence[TrialRecord]) -> str | None:
     """A line where earlier networks were timed on another machine, or by another version; None where they were not."""
     earlier = sorted({one.latency_by for one in every if one.latency_by is not None})

@@ -65,6 +65,10 @@ def runner_in(folder: Path, setting: Setting, shape: tuple[int, int, int]) -> Ca
         from igcnas.export.answering import module_in
 
         return module_runner(module_in(folder), setting, shape)
+    if setting.runtime == "c":
+        from igcnas.export.c.compiling import prepared
+
+        return prepared(folder / "model.c", _images(setting, shape))
     from igcnas.export.answering import answering
 
     return partial(answering(folder, setting.runtime, setting.threads), _images(setting, shape))
