@@ -35,7 +35,7 @@ from igcnas.export.exporters import Trained
 from igcnas.export.onnx import INPUT, write_onnx
 from igcnas.modules.build import build
 from igcnas.modules.folding import fold
-from igcnas.modules.lowering import Lowered, lower, norms_first
+from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import cost, primitives
 from igcnas.network.literature import family
 from igcnas.network.plan import Plan, plan
@@ -164,7 +164,7 @@ def lowered_of(words: str) -> Lowered:
     whole = Plan(primitives.Sequence(inner.root.name, (normalize, *inner.root.layers)), inner.input_shape)
     module = build(whole).eval()
     module.load_state_dict(first_state(architecture))
-    return norms_first(lower(whole, module))
+    return lower(whole, module)
 
 
 def chain(groups: int, *, equal: bool, channels: int = 256, side: int = 16, layers: int = 16) -> Lowered:

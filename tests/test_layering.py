@@ -27,7 +27,7 @@ drawing imports system network modules
 export imports system network data modules
 runtime imports export
 training imports system statistics network data modules execution drawing
-search imports system statistics network data modules training
+search imports system statistics network data modules export training
 results imports system statistics network data modules drawing export training search
 cli imports system statistics network data modules execution drawing export training search results
 api imports system drawing export training search results cli

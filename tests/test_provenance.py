@@ -13,7 +13,8 @@ import pytest
 
 import igcnas
 from igcnas.errors import MachineError
-from igcnas.search.provenance import Run, package_versions, processor, recorded, runs, source_commit
+from igcnas.search.provenance import Run, package_versions, recorded, runs, source_commit
+from igcnas.system.processor import processor
 
 WORDS = {"command": "igcnas search --budget-mflops 1", "devices": ("cpu",), "workers": 2, "engine": "fast"}
 

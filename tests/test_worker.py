@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from support.workers import LONG, is_gone, network, setup, wait_until
 
 from igcnas.errors import IgcnasError
+from igcnas.export.latency.setting import Setting
 from igcnas.modules.build import build
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count
@@ -28,6 +29,7 @@ from igcnas.network.plan import plan
 from igcnas.search.evaluation import Interrupted, ProcessEvaluator
 from igcnas.search.records import RESULT_ATTRIBUTES
 from igcnas.search.worker import Probe, read_result, searching, trainer
+from igcnas.search.worker.searching import train_network
 from igcnas.training.reports import EpochReport
 from igcnas.training.settings import TrainingSettings
 from igcnas.training.tensors import TrainingData
@@ -157,12 +159,14 @@ def test_a_repeat_is_trained_with_its_own_seed(evaluator: ProcessEvaluator, tmp_
     assert first.results["curve"] != second.results["curve"] == same.results["curve"]
 
 
-def test_the_latency_is_measured_where_the_study_asks_for_it(tmp_path: Path) -> None:
-    with ProcessEvaluator(dataclasses.replace(setup(1), latency=True)) as evaluator:
-        outcome = evaluator(network(), tmp_path / "0", lambda _: None)
-    assert outcome.results is not None
-    assert outcome.results["latency_ms"] > 0
-    assert outcome.results["latency_iqr_ms"] >= 0
+@pytest.mark.parametrize("timing", [None, Setting(batch=2)])
+def test_the_latency_is_measured_where_the_study_asks_for_it(tmp_path: Path, timing: Setting | None) -> None:
+    trainer_ = trainer.Trainer(dataclasses.replace(setup(1), latency=True, timing=timing))
+    results, _ = train_network(trainer_, network(), tmp_path / "trials" / "0", repeat=0, capture=None, on_epoch=never)
+    assert results["latency_ms"] > 0
+    assert results["latency_iqr_ms"] >= 0
+    if timing is not None:
+        assert "batch 2, 1 thread" in results["latency_by"]
 
 
 def test_an_error_in_a_training_is_its_reason_and_the_next_network_gets_a_new_worker(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from igcnas.modules.latency import Latency
+from igcnas.export.latency.measuring import Latency
 from igcnas.results.table import Column, Table
 from igcnas.units import counted
 

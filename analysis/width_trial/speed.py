@@ -8,8 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from igcnas.errors import StudyError
+from igcnas.export.latency.measuring import Latency, measure
+from igcnas.export.latency.setting import Setting
 from igcnas.modules.build import build
-from igcnas.modules.latency import Latency, measure
+from igcnas.network.architecture import Architecture
 from igcnas.network.plan import plan
 from igcnas.system.files import write_text
 from igcnas.system.reading import read_json
@@ -22,27 +24,21 @@ BATCHES = (1, 64)
 
 def latencies(folder: Path, networks: Sequence[Entrant], device: str) -> dict[str, dict[int, Latency]]:
     """By network and batch: a forward pass in stock PyTorch on the device, in one thread on a CPU."""
-    import torch
-
     path = folder / FILE
     try:
         known = read_json(path, dict[str, dict[str, dict[str, Latency]]], advice="remove it")
         found = {one.name: {batch: known[device][one.name][str(batch)] for batch in BATCHES} for one in networks}
     except (StudyError, KeyError):
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            found = {
-                one.name: {
-                    batch: measure(build(plan(one.architecture)), one.architecture.input_shape, device, batch=batch)
-                    for batch in BATCHES
-                }
-                for one in networks
-            }
-        finally:
-            torch.set_num_threads(threads)
+        found = {one.name: {batch: _latency(one.architecture, device, batch) for batch in BATCHES} for one in networks}
         data = {
             device: {name: {str(batch): asdict(time) for batch, time in own.items()} for name, own in found.items()}
         }
         write_text(path, (json.dumps(data, indent=2) + "\n"))
     return found
+
+
+def _latency(architecture: Architecture, device: str, batch: int) -> Latency:
+    from igcnas.export.latency.running import module_runner
+
+    setting = Setting(runtime="torch", batch=batch, device=device)
+    return measure(module_runner(build(plan(architecture)).eval(), setting, architecture.input_shape), setting)

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from benchmarks.speed.clock import interleaved
-from igcnas.search.provenance import package_versions, processor
+from igcnas.search.provenance import package_versions
+from igcnas.system.processor import processor
 
 PACKAGES = ("torch", "numba", "numpy", "optuna")
 

@@ -12,8 +12,9 @@ def load(folder: str | Path, *, runtime: Runtime = "onnx", threads: int | None =
 
     Args:
         folder: what a search, `igcnas finish` or `igcnas export` wrote, such as studies/NAME/final.
-        runtime: 'onnx' for ONNX Runtime, 'torch' for the folder's model.py, 'c' for its model.c, which a C compiler of
-            this machine compiles. The last two are programs: run none that you do not trust.
+        runtime: 'onnx' for ONNX Runtime and 'openvino' for OpenVINO, both on model.onnx; 'torch' for the folder's
+            model.py, 'c' for its model.c, which a C compiler of this machine compiles. The last two are programs: run
+            none that you do not trust.
         threads: of the runtime; None: as many as it likes. model.c has one.
 
     Raises:

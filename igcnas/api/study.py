@@ -107,7 +107,7 @@ class SearchedStudy:
         """Write the leader to best/, or the network of this number; the folder. The test split is read once."""
         from igcnas.results.best import export_of
 
-        return export_of(self._study, number).folder
+        return export_of(self._study, number, times=True).folder
 
     def finish(self, number: int | None = None, **options: Any) -> ExportedNetwork:
         """Train the leader, or the network of this number, to the end on all data; the finished network.

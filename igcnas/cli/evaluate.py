@@ -13,6 +13,7 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_data_arguments, open_named_data
 from igcnas.cli.train import named_architecture
 from igcnas.errors import IgcnasError
+from igcnas.export.latency.setting import RUNTIMES
 
 if TYPE_CHECKING:
     from igcnas.results.evaluation.numbers import Evaluation
@@ -73,6 +74,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "0.25, or 0.1 from 10,000 images on, as in a search (default)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of that split (default: 0)")
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        help="what runs an export: onnx, openvino, or its programs by c (the compiled model.c) or torch (model.py), "
+        "only of folders that you trust (default: onnx)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -92,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     device = resolve_device(arguments.device)
     path = _network_path(arguments)
+    if arguments.network and arguments.runtime:
+        raise IgcnasError(f"--runtime {arguments.runtime} is for exports; leave it out for weights alone")
     if arguments.network:
         name, *parameters = arguments.network
         if arguments.data is None:
@@ -100,6 +109,10 @@ def run(arguments: argparse.Namespace) -> int:
         trained, normalised = open_weights(path, named_architecture(name, parameters, data), device)
     else:
         trained, normalised = open_trained(path, device), ""
+        if arguments.runtime is not None:
+            from igcnas.results.evaluation.runtime import answered_by
+
+            trained = answered_by(trained, arguments.runtime)
         data = _as_trained(arguments, trained)
     share = short_settings(data.images).validation_fraction if arguments.validation is None else arguments.validation
     workers = default_workers(trained.device) if arguments.workers is None else arguments.workers

@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -96,6 +97,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "checking it needs a C compiler",
     )
     add(
+        "--no-times",
+        action="store_true",
+        help="do not measure how long the network takes on this machine (in ONNX Runtime and, with --c, model.c; batch "
+        "1, one thread), which card.md says beside its MACs",
+    )
+    add(
         "--family",
         nargs="+",
         metavar="FAMILY key=value",
@@ -141,13 +148,14 @@ def write(study: Study, number: int | None, *, also: Sequence[str] = ()) -> Path
     """
     from igcnas.results.best import export_of
 
-    found = export_of(study, number, also=also)
+    found = export_of(study, number, also=also, times=True)
     _tell(found, sys.stdout, None)
     return found.folder
 
 
 def _export(arguments: argparse.Namespace, number: int | None, out: Path | None) -> Exported:
     options: dict[str, Any] = {"also": arguments.also, "opset": arguments.opset, "out": out}
+    options["times"] = not arguments.no_times
     if arguments.family:
         from igcnas.network.literature import family
         from igcnas.results.first_weights import export_untrained
@@ -155,7 +163,11 @@ def _export(arguments: argparse.Namespace, number: int | None, out: Path | None)
         name, *parameters = arguments.family
         assert out is not None
         return export_untrained(
-            family(name).from_text(parameters), folder=out, also=arguments.also, opset=arguments.opset
+            family(name).from_text(parameters),
+            folder=out,
+            also=arguments.also,
+            opset=arguments.opset,
+            times=options["times"],
         )
     path = Path(arguments.subject)
     if arguments.network:
@@ -225,6 +237,8 @@ def _tell(found: Exported, output: TextIO, number: int | None) -> None:
         print(f"parity    {name}: largest relative difference {difference:.1e}", file=output)
     for name, accuracy in found.accuracies.items():
         print(f"test      {name}: {accuracy:.2f} % of {counted(found.images, 'image')}", file=output)
+    for one in found.times:
+        print(f"time      {one.words()}", file=output)
     if found.always is not None:
         print(f"balance   {found.always}", file=output)
     if found.temperature is not None:
@@ -238,4 +252,5 @@ def _plain(found: Exported) -> dict[str, Any]:
         "test_accuracy": dict(found.accuracies),
         "test_images": found.images or None,
         "temperature": found.temperature,
+        "times": [asdict(one) for one in found.times],
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from igcnas.cli.common import add_studies_dir
 from igcnas.errors import IgcnasError, StudyError
+from igcnas.export.latency.setting import RUNTIMES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,10 +64,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--json", action="store_true", help="print one JSON object for each picture, a line each")
     add(
         "--runtime",
-        choices=("onnx", "torch", "c"),
+        choices=RUNTIMES,
         default="onnx",
-        help="ONNX Runtime on model.onnx, torch on model.py, or the compiled model.c; the last two are programs: only "
-        "of folders that you trust (default: %(default)s)",
+        help="ONNX Runtime or OpenVINO on model.onnx, torch on model.py, or the compiled model.c; the last two are "
+        "programs: only of folders that you trust (default: %(default)s)",
     )
     parser.set_defaults(run=run)
 

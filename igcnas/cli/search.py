@@ -22,6 +22,7 @@ from igcnas.cli.search_options import (
     default_name,
     study_settings,
 )
+from igcnas.cli.timing_options import alone, as_timed, asked_timing, other_clock
 from igcnas.cli.tuning import as_tuned, check_tuning, tune
 from igcnas.search.objective import OBJECTIVES
 
@@ -92,6 +93,7 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
     # Before anything is trained: what the end of the search needs of the test split must be there.
     examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
     settings = as_tuned(_with_recipe(_with_engine(settings, arguments, folder), folder), folder)
+    settings = as_timed(settings, arguments, folder)
     from igcnas.search.checks import check_budget, check_pruner
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
@@ -104,6 +106,7 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
     with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
         from igcnas.search.folder import guard_settings, open_study
+        from igcnas.search.records import records
 
         print(f"study     {folder}", flush=True)
         if arguments.tune_recipe is not None and settings.tuning is None:
@@ -125,6 +128,8 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
             at_once=stop.at_once,
         )
         study = open_study(folder, create_for=settings)
+        if (warning := other_clock(settings.latency, records(study))) is not None:
+            print(warning)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
             callback.search_began(folder)
         summary, workers = _search(
@@ -200,7 +205,9 @@ def _spares(arguments: argparse.Namespace) -> Spares:
         macs=1,
         batch_size=1,
         networks=arguments.networks,
-        undisturbed=OBJECTIVES[arguments.objective].timed,
+        undisturbed=alone(
+            asked_workers(arguments), asked_timing(arguments), timed=OBJECTIVES[arguments.objective].timed
+        ),
     )
     return Spares(slots)
 
@@ -217,7 +224,7 @@ def _slots(arguments: argparse.Namespace, settings: StudySettings, space: Search
         macs=settings.budget.get("macs") or count(space.largest(settings.data.input_shape, classes)).macs,
         batch_size=settings.training.batch_size,
         networks=arguments.networks,
-        undisturbed=settings.compares.timed,
+        undisturbed=alone(asked_workers(arguments), settings.latency, timed=settings.compares.timed),
     )
 
 
@@ -253,6 +260,7 @@ def _search(
         device=arguments.device,
         prunes=settings.pruner != "none",
         latency=settings.compares.timed,
+        timing=settings.latency,
         capture=capture,
         limits=settings.measured_limits,
     )

@@ -11,6 +11,7 @@ from igcnas.cli.data_options import add_groups, add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.cli.output import add_output_arguments
 from igcnas.cli.recipe_options import add_recipe_arguments, asked_training, check_recipe_arguments
+from igcnas.cli.timing_options import add_timing_arguments, asked_timing
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
@@ -81,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="; ".join(f"{one.name}: {one.words}" for one in OBJECTIVES.values()).replace("%", "%%")
         + " (default: %(default)s)",
     )
+    add_timing_arguments(parser)
     add("--epochs", type=int, metavar="N", help="epochs of each training (default: 15; 8 from 10,000 images on)")
     add_recipe_arguments(parser)
     add(
@@ -176,6 +178,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         added = names(ADDED_SAMPLERS) if name == "sampler" and value not in known else []
         if value not in known and value not in added:
             raise IgcnasError(unknown_name(name, value, (*known, *added)))
+    asked_timing(arguments)
 
 
 def asked_budget(arguments: argparse.Namespace) -> Budget:
@@ -246,6 +249,7 @@ def study_settings(arguments: argparse.Namespace, space: SearchSpace, dataset: D
         training=training,
         pruner=arguments.pruner,
         min_epochs=min_epochs,
+        latency=asked_timing(arguments),
     )
 
 

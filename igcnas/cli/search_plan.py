@@ -32,6 +32,7 @@ def announce(
 ) -> Clock:
     """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
     from igcnas.search.records import counted, repeats
+    from igcnas.search.timing import timed_by
 
     done, again = counted(every), allowed_repeats(arguments)
     known = [one.fit.architecture for one in search.known_networks()]
@@ -78,6 +79,8 @@ def announce(
         )
     for line in training_lines(settings):
         print(line)
+    if words := timed_by(settings, every):
+        print(f"latency   {words}")
     for note in recipe_notes(arguments, settings.training):
         print(f"note      {note}")
     print(f"baselines {_names(search)}")

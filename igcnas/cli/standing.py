@@ -87,7 +87,11 @@ def standing_json(standing: Standing | None) -> dict[str, Any] | None:
 def export_lines(exports: Sequence[Tested]) -> list[str]:
     """What exports measured on the test split."""
     how = {True: "trained to the end", False: "as exported"}
-    return [f"test      {one.words()}: network {one.number}, {how[one.finished]} in {one.folder}/" for one in exports]
+    lines = []
+    for one in exports:
+        lines.append(f"test      {one.words()}: network {one.number}, {how[one.finished]} in {one.folder}/")
+        lines += [f"          {time}" for time in one.times]
+    return lines
 
 
 def spared_lines(audit: SparedCount | None) -> list[str]:

@@ -67,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for line in training_lines(settings):
         print(line)
+    if study.timed_by:
+        print(f"latency   {study.timed_by}")
     said = {"running": "interrupted"} if interrupted else {}
     told = ", ".join(f"{number} {said.get(word, word)}" for word, number in counts.items() if word != "over_budget")
     print(f"{told}{'; the same command goes on' if interrupted else ''}")

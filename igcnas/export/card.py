@@ -12,6 +12,7 @@ from igcnas.data.preparation import Preparation
 from igcnas.export.parity import BATCHES, TOLERANCE
 from igcnas.modules.folding import Remaining
 from igcnas.network.cost import Cost
+from igcnas.network.exported import Time
 from igcnas.system.harmless import markdown
 from igcnas.units import counted
 
@@ -137,11 +138,13 @@ def card_text(
     parity: Mapping[str, float],
     left: Remaining,
     gated: str = "",
+    times: Sequence[Time] = (),
 ) -> str:
     """Text of card.md. `expected` is what the architecture promised, `measured` what the exported network costs.
 
     `left`: what the files here do besides, because it could not be moved into weights.
     `gated`: where each image chooses channels, whether their number was 'measured' or is as 'planned'.
+    `times`: how long it took where it was exported.
     """
     tested = {f"test accuracy, {form}": with_error(value, num_tested) for form, value in accuracies.items()}
     made = {what: value for what, value in facts.items() if not _is_accuracy(what)}
@@ -160,7 +163,7 @@ def card_text(
         std=_numbers(contract.std),
         num_classes=len(contract.classes),
         classes=", ".join(markdown(name) for name in contract.classes),
-        counts=_counts(expected, measured, gated=gated),
+        counts=_counts(expected, measured, times, gated=gated),
         convention=CONVENTION,
         left=_left(left),
         accuracies=_accuracies(tested, {what: value for what, value in facts.items() if _is_accuracy(what)}),
@@ -202,8 +205,10 @@ def with_error(percent: float, n: int) -> str:
     return f"{percent:.2f} +- {100 * math.sqrt(share * (1 - share) / n):.2f} % (n = {n})"
 
 
-def _counts(expected: Cost, measured: Cost, *, gated: str) -> str:
-    table = _table(("count", "value"), {"MACs": f"{measured.macs:,}", "parameters": f"{measured.params:,}"})
+def _counts(expected: Cost, measured: Cost, times: Sequence[Time], *, gated: str) -> str:
+    rows = {"MACs": f"{measured.macs:,}", "parameters": f"{measured.params:,}"}
+    rows |= {f"time, {one.runtime}": one.words(named=False) for one in times}
+    table = _table(("count", "value"), rows)
     note = _GATED.format(chosen=_CHOSEN[gated]) if gated else ""
     if measured == expected:
         return table + note

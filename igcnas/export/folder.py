@@ -28,9 +28,10 @@ from torch import nn
 from igcnas.data.preparation import Preparation, preparation_of
 from igcnas.errors import ExportError
 from igcnas.export import hub, parity
-from igcnas.export.c.exporter import OWN
+from igcnas.export.c.exporter import NAME, OWN
 from igcnas.export.card import CONVENTION, Contract, card_text, with_error
 from igcnas.export.exporters import Exporter, Trained, exporters, run_also, write_also
+from igcnas.export.latency.exporting import export_times
 from igcnas.export.onnx import check_opset, write_onnx
 from igcnas.export.source import model_source
 from igcnas.modules.build import build
@@ -40,7 +41,7 @@ from igcnas.modules.lowering import EPSILON, Lowered, lower
 from igcnas.network import cost, primitives
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import Cost
-from igcnas.network.exported import also_in
+from igcnas.network.exported import Time, also_in
 from igcnas.network.plan import Plan, plan
 from igcnas.system.files import replacing_folder, write_text, write_whole
 from igcnas.units import counted
@@ -57,7 +58,8 @@ __all__ = ["FILES", "ExportReport", "export_network", "with_error"]
 class ExportReport:
     """What was exported. Counts are measured on the exported network; accuracies are in percent, by form.
 
-    parity: largest difference of each form from the trained network, as a part of max(1, largest logit).
+    parity: largest difference of each form from the trained network, as a part of max(1, largest logit). times: how
+    long it took, where it was timed.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class ExportReport:
     parity: dict[str, float]
     accuracies: dict[str, float]
     seconds: float
+    times: tuple[Time, ...] = ()
 
 
 def export_network(
@@ -84,6 +87,7 @@ def export_network(
     temperature: float | None = None,
     opset: int | None = None,
     epsilon: float = EPSILON,
+    times: bool = False,
 ) -> ExportReport:
     """Write the folder, or replace an earlier export there; ExportError where the forms of the network disagree.
 
@@ -92,7 +96,7 @@ def export_network(
     it was trained on, as a checkpoint of igcnas train says it, so that igcnas evaluate finds the validation images.
     also: names of further forms, which other packages add. preparation: how a picture becomes the input; None: as
     `data` says. temperature: what probabilities divide the logits by; None for 1. opset: of the ONNX file; None: the
-    usual one. epsilon: of the norms that the network was trained with.
+    usual one. epsilon: of the norms that the network was trained with. times: say how long it takes on this machine.
     """
     check_opset(opset)
     start = time.perf_counter()
@@ -123,6 +127,8 @@ def export_network(
         record |= {} if test is None else {"test_images": len(test[1])}
         record |= {} if data is None else {"data": dict(data)}
         record |= {"also": _also(forms)} if forms else {}
+        taken = export_times(temporary, lowered.plan, c=NAME in forms) if times else ()
+        record |= {"times": [asdict(one) for one in taken]} if taken else {}
         write_text(temporary / "architecture.json", _json(record))
         text = card_text(
             contract,
@@ -134,6 +140,7 @@ def export_network(
             parity=differences,
             left=remaining(folded.plan),
             gated=gated,
+            times=taken,
         )
         write_text(temporary / "card.md", text)
     return ExportReport(
@@ -143,6 +150,7 @@ def export_network(
         parity=differences,
         accuracies=accuracies,
         seconds=time.perf_counter() - start,
+        times=taken,
     )
 
 

@@ -1,17 +1,16 @@
 """An exported network to use: `ExportedNetwork.load(folder).predict(pictures)`.
 
-It runs by ONNX Runtime on model.onnx, by torch on the model.py of the folder, or by model.c, compiled. Pictures go
+It runs by one of the runtimes of igcnas/export/answering.py. Pictures go
 through the preparation that the export records; an export from before that was recorded takes the one that follows from
 its input and data, which is what its loader did.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +18,11 @@ from numpy.typing import NDArray
 from igcnas.data.preparation import Preparation, preparation_of
 from igcnas.data.reading import Picture, read_picture
 from igcnas.errors import DataError, IgcnasError
+from igcnas.export.answering import answering
 from igcnas.network.exported import FILE, Exported, read_exported
 from igcnas.units import counted
 
-if TYPE_CHECKING:
-    import torch
-
-Runtime = Literal["onnx", "torch", "c"]
-RUNTIMES: tuple[Runtime, ...] = ("onnx", "torch", "c")
+Runtime = Literal["onnx", "torch", "c", "openvino"]
 BATCH = 32  # images at a time
 
 
@@ -67,8 +63,9 @@ class ExportedNetwork:
 
         Args:
             folder: what `igcnas export` wrote, such as studies/NAME/best.
-            runtime: 'onnx' for ONNX Runtime, 'torch' for the folder's model.py, 'c' for its model.c, which a C compiler
-                of this machine compiles. The last two are programs: run none that you do not trust.
+            runtime: 'onnx' for ONNX Runtime and 'openvino' for OpenVINO, both on model.onnx; 'torch' for the folder's
+                model.py, 'c' for its model.c, which a C compiler of this machine compiles. The last two are programs:
+                run none that you do not trust.
             threads: of the runtime; None: as many as it likes. model.c has one.
 
         Raises:
@@ -80,10 +77,7 @@ class ExportedNetwork:
         record = read_exported(place / FILE)
         if not record.whole or len(record.classes) != record.architecture.num_classes:
             raise IgcnasError(f"{place / FILE} does not name the classes of its network; export it again")
-        if runtime not in RUNTIMES:
-            raise IgcnasError(f"runtime {runtime!r} is unknown; give 'onnx', 'torch' or 'c'")
-        run = {"onnx": _by_onnx, "torch": _by_torch, "c": _by_c}[runtime](place, threads)
-        return ExportedNetwork(place, record, run)
+        return ExportedNetwork(place, record, answering(place, runtime, threads))
 
     def __repr__(self) -> str:
         classes = counted(len(self.classes), "class", "classes")
@@ -168,57 +162,3 @@ def _preparation(record: Exported, folder: Path) -> Preparation:
 def _unit(images: NDArray[Any]) -> NDArray[np.float32]:
     floats: NDArray[np.float32] = images.astype(np.float32, copy=False)
     return floats / np.float32(255) if images.dtype == np.uint8 else floats
-
-
-def _by_onnx(folder: Path, threads: int | None) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = options.inter_op_num_threads = threads
-    path = folder / "model.onnx"
-    if not path.is_file():
-        raise IgcnasError(f"{folder} holds no model.onnx; export the network again, or use the runtime torch")
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises what its parts raise
-        raise IgcnasError(f"{path} cannot be read as ONNX ({str(error).splitlines()[0]})") from None
-    name = session.get_inputs()[0].name
-
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = session.run(None, {name: images})[0]
-        return logits
-
-    return run
-
-
-def _by_torch(folder: Path, threads: int | None) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    import torch
-
-    path = folder / "model.py"
-    try:
-        spec = importlib.util.spec_from_file_location("model", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        network: torch.nn.Module = module.load()
-    except Exception as error:  # a program of its own raises anything
-        reason = " ".join(str(error).split())
-        raise IgcnasError(f"{path} does not run ({type(error).__name__}: {reason}); export the network again") from None
-    if threads is not None:
-        torch.set_num_threads(threads)
-
-    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            logits: NDArray[np.float32] = network(torch.from_numpy(images)).numpy()
-        return logits
-
-    return run
-
-
-def _by_c(folder: Path, threads: int | None) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    from igcnas.export.c.compiling import compiled
-
-    return compiled(folder / "model.c")

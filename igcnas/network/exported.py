@@ -38,6 +38,30 @@ class TrainedOn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """How long one call of an exported network took, when it was exported: median and interquartile range.
+
+    runtime: with its version. machine: the processor. quiet: whether no other program had the core; None where nothing
+    told.
+    """
+
+    runtime: str
+    batch: bounds.Positive
+    threads: bounds.Positive
+    machine: str
+    median_ms: bounds.Seconds
+    iqr_ms: bounds.Seconds
+    quiet: bool | None = None
+
+    def words(self, *, named: bool = True) -> str:
+        """The time and all that it depends on; named: the runtime, too."""
+        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
+        busy = "; other programs had the core meanwhile" if self.quiet is False else ""
+        runtime = f"{self.runtime}, " if named else ""
+        return f"{self.median_ms:.3g} ms ({runtime}batch {self.batch}, {threads}, {self.machine}{busy})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     """How a picture becomes the input (data/preparation.py)."""
 
@@ -56,6 +80,7 @@ class _Input:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Record:
     architecture: dict[str, Any]
+    measured: Mapping[str, bounds.Count] = field(default_factory=dict)
     assignments: Mapping[str, Mapping[str, list[Channel]]] = field(default_factory=dict)
     test_accuracy: Mapping[str, bounds.Percent] = field(default_factory=dict)
     test_images: bounds.Positive | None = None
@@ -64,6 +89,7 @@ class _Record:
     classes: tuple[bounds.Text, ...] = ()
     input: _Input = field(default_factory=_Input)
     temperature: bounds.AboveZero | None = None
+    times: tuple[Time, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +98,12 @@ class Exported:
 
     assignments: what training decided of each learned layer, by its path. data: {} where it does not say. classes: ()
     of an architecture alone. preparation: of a picture, by the names of its fields, {} of an export from before that
-    was written. temperature: what probabilities divide the logits by, where one was fitted.
+    was written. temperature: what probabilities divide the logits by, where one was fitted. measured: macs and
+    params of the network as it runs. times: how long that took, where it was timed.
     """
 
     architecture: Architecture
+    measured: Mapping[str, int] = field(default_factory=dict)
     whole: bool = False
     assignments: Mapping[str, Mapping[str, list[int]]] = field(default_factory=dict)
     test_accuracy: Mapping[str, float] = field(default_factory=dict)
@@ -85,6 +113,7 @@ class Exported:
     classes: tuple[str, ...] = ()
     preparation: Mapping[str, Any] = field(default_factory=dict)
     temperature: float | None = None
+    times: tuple[Time, ...] = ()
 
 
 def read_exported(path: Path) -> Exported:
@@ -98,6 +127,7 @@ def read_exported(path: Path) -> Exported:
         as_kind(record.data, TrainedOn, where=f"{path}, data,", error=ArchitectureError, advice=advice)
     return Exported(
         architecture=_architecture(record.architecture, path),
+        measured=record.measured,
         whole=True,
         assignments=record.assignments,
         test_accuracy=record.test_accuracy,
@@ -107,6 +137,7 @@ def read_exported(path: Path) -> Exported:
         classes=record.classes,
         preparation={} if record.input.preparation is None else asdict(record.input.preparation),
         temperature=record.temperature,
+        times=record.times,
     )
 
 

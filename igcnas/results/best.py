@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igcnas.network.exported import exported_in
+from igcnas.network.exported import Time, exported_in
 from igcnas.search.records import TrialRecord, standard_error, trained
 from igcnas.search.study import Study
+from igcnas.search.timing import timed_by
 from igcnas.statistics.noise import balanced_standard_error
 from igcnas.system.files import restore_folder
 from igcnas.training.recipes import recipe_for
@@ -33,6 +34,7 @@ class Exported:
         images: test images.
         always: what answering one class always would score, where the test images are unbalanced; else None.
         temperature: what probabilities divide the logits by, where one was fitted.
+        times: how long it took, where it was timed.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class Exported:
     images: int
     always: str | None = None
     temperature: float | None = None
+    times: tuple[Time, ...] = ()
 
 
 def export_of(
@@ -51,11 +54,12 @@ def export_of(
     out: Path | None = None,
     opset: int | None = None,
     temperature: bool = False,
+    times: bool = False,
 ) -> Exported:
     """Export the leader, into best/, or the network of this number, into the folder of its first training.
 
     The test split is read once. also: names of further forms, which other packages add. out: another folder. opset: of
-    the ONNX file. temperature: fit one on the validation images.
+    the ONNX file. temperature: fit one on the validation images. times: say how long it takes on this machine.
 
     Raises:
         StudyError: there is no such network, its weights are damaged, or the data have changed.
@@ -107,6 +111,7 @@ def export_of(
         also=also,
         opset=opset,
         temperature=fitted,
+        times=times,
     )
     return Exported(
         folder=target,
@@ -115,6 +120,7 @@ def export_of(
         accuracies=report.accuracies,
         images=len(test.labels),
         always=always if unbalanced else None,
+        times=report.times,
     )
 
 
@@ -153,11 +159,19 @@ def _facts(study: Study, record: TrialRecord) -> dict[str, str]:
         **means,
         **plain,
         **_balanced_test(study, record),
+        **_latency(study, record),
         "recipe": recipe_words(recipe_for(settings.training)),
         **({} if settings.tuning is None else {"recipe was tuned": settings.tuning.words()}),
         "training": f"{counted(record.epochs, 'epoch')}, batch {settings.training.batch_size}, seed {record.seed}, "
         f"{record.seconds:.1f} s on {record.device}",
     }
+
+
+def _latency(study: Study, record: TrialRecord) -> dict[str, str]:
+    """What the search compared its time by; nothing where it compared none."""
+    if record.latency_ms is None:
+        return {}
+    return {"latency in the search": f"{record.latency_ms:.3g} ms ({timed_by(study.settings, [record])})"}
 
 
 def _balanced_test(study: Study, record: TrialRecord) -> dict[str, str]:

@@ -67,12 +67,13 @@ def export_found(
     also: Sequence[str] = (),
     opset: int | None = None,
     temperature: float | None = None,
+    times: bool = False,
 ) -> Exported:
     """Export it; see `export_checkpoint`."""
     checkpoint = found.checkpoint or Checkpoint.read(found.file)
     target = found.target if out is None else out
     return export_checkpoint(
-        checkpoint, folder=target, facts=found.facts, also=also, opset=opset, temperature=temperature
+        checkpoint, folder=target, facts=found.facts, also=also, opset=opset, temperature=temperature, times=times
     )
 
 
@@ -86,11 +87,13 @@ def export_checkpoint(
     temperature: float | None = None,
     test: Any = None,
     preparation: Preparation | None = None,
+    times: bool = False,
 ) -> Exported:
     """Export the network of a checkpoint into a folder. Nothing but `test` (images, labels) is tested on.
 
     facts: rows of the card. also: names of further forms. opset: of the ONNX file. temperature: what probabilities
-    divide the logits by. preparation: of pictures; None: as the checkpoint says of its data.
+    divide the logits by. preparation: of pictures; None: as the checkpoint says of its data. times: say how long it
+    takes on this machine.
     """
     from igcnas.export.folder import export_network
 
@@ -112,12 +115,14 @@ def export_checkpoint(
         temperature=temperature,
         preparation=preparation,
         epsilon=checkpoint.epsilon,
+        times=times,
     )
     return Exported(
         folder=folder,
         parity=report.parity,
         accuracies=report.accuracies,
         images=0 if test is None else len(test[1]),
+        times=report.times,
         temperature=temperature,
     )
 

@@ -24,9 +24,9 @@ _IMAGES = 16
 
 
 def export_untrained(
-    architecture: Architecture, *, folder: Path, also: Sequence[str] = (), opset: int | None = None
+    architecture: Architecture, *, folder: Path, also: Sequence[str] = (), opset: int | None = None, times: bool = False
 ) -> Exported:
-    """Export it; classes are named by their numbers. also: further forms. opset: of the ONNX file."""
+    """Export it; classes are named by their numbers. also: further forms. opset: of the ONNX file. times: say them."""
     channels = architecture.input_shape[0]
     checkpoint = Checkpoint(
         architecture=architecture,
@@ -38,7 +38,7 @@ def export_untrained(
         data={},
     )
     facts = {"data": "none", "weights": "first ones, not trained: answers mean nothing"}
-    return export_checkpoint(checkpoint, folder=folder, facts=facts, also=also, opset=opset)
+    return export_checkpoint(checkpoint, folder=folder, facts=facts, also=also, opset=opset, times=times)
 
 
 def first_state(architecture: Architecture) -> dict[str, torch.Tensor]:

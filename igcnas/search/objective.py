@@ -35,7 +35,7 @@ class Counted(Protocol):
 
     @property
     def latency_ms(self) -> float | None:
-        """Milliseconds for one image; None while not measured."""
+        """Milliseconds of one call; None while not measured."""
 
     def planned(self, limit: str) -> int:
         """What it uses of a limit of a budget, as planned."""
@@ -139,9 +139,7 @@ MACS = CostAxis(
     limit="macs",
 )
 PARAMS = CostAxis(size=1e3, title="thousands of parameters", unit="k params", equal="parameters", limit="params")
-LATENCY = CostAxis(
-    size=1.0, title="milliseconds for one image, median on the device of the study", unit="ms", equal="latency"
-)
+LATENCY = CostAxis(size=1.0, title="milliseconds, median", unit="ms", equal="latency")
 
 FRONT = Objective(
     name="front",
@@ -176,7 +174,7 @@ OBJECTIVES: dict[str, Objective] = {
         ),
         Objective(
             name="accuracy,latency",
-            words="as front, compared at equal milliseconds for one image, measured on --device",
+            words="as front, compared at equal milliseconds of the exported network, measured in --runtime",
             axis=LATENCY,
             metric="latency_ms",
             result="latency_ms",

@@ -10,7 +10,6 @@ import json
 import logging
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from typing import Any
 from igcnas.errors import MachineError, StudyError
 from igcnas.system import bounds
 from igcnas.system.files import append
+from igcnas.system.processor import processor
 from igcnas.system.reading import as_kind, plain_json, read_bytes
 from igcnas.system.resources import usable_cores
 
@@ -129,22 +129,6 @@ def runs(folder: Path) -> list[Run]:
         except (ValueError, StudyError):
             continue
     return found
-
-
-def processor() -> str:
-    """The name of the processor, as the system tells it."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(encoding="utf-8", errors="replace").splitlines() if cpu.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    if sys.platform == "darwin":  # platform.processor() says 'arm' there
-        words = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        with suppress(OSError, subprocess.SubprocessError):
-            names = [
-                subprocess.run(
-                    words, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=True
-                ).stdout.strip()
-            ]
-    return names[0] if names else platform.processor() or platform.machine() or sys.platform
 
 
 def package_versions(names: Sequence[str] = _PACKAGES) -> dict[str, str]:

@@ -7,6 +7,7 @@ which tells its curve again, hears the same; and what was spared can be read off
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -63,4 +64,6 @@ def rule_for(record: TrialRecord, before: Sequence[TrialRecord], judge: Judge, s
         for epoch in (halving.rungs(record.epochs) if prunes else ())
     }
     spared = is_spared(settings.seed, record.canonical_id)
-    return Rule(halving=halving, judge=judge, cost=settings.compares.planned_cost(record), others=others, spared=spared)
+    # A time is known only after the training, and nothing is pruned by it.
+    cost = settings.compares.planned_cost(record) if prunes else math.nan
+    return Rule(halving=halving, judge=judge, cost=cost, others=others, spared=spared)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from igcnas.errors import StudyError, unknown_name
+from igcnas.export.latency.setting import Setting
 from igcnas.network.budget import Budget, budget_of
 from igcnas.search.additions import require_kinds
 from igcnas.search.costs import Costs
@@ -178,7 +179,9 @@ class StudySettings:
 
     min_epochs: the first epoch after which the pruner may end a training; 0 where there is none. budget_macs, limits:
     the budget; limits holds all that is limited but MACs, by the names of the limits. tuning: how the recipe was found,
-    where it was tuned before the search; None where the user gave it.
+    where it was tuned before the search; None where the user gave it. latency: how networks are timed, where the
+    objective compares times; None in studies from before exported networks were timed, which time the torch module on
+    the device that trains, and still do.
     """
 
     space: Mapping[str, Any]
@@ -194,6 +197,7 @@ class StudySettings:
     budget_macs: bounds.Macs | None = None
     limits: Mapping[str, bounds.Macs] = field(default_factory=dict)
     tuning: Tuning | None = None
+    latency: Setting | None = None
 
     @property
     def budget(self) -> Budget:

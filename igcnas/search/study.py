@@ -20,6 +20,7 @@ from igcnas.search.folder import find_study, open_study, trial_folder
 from igcnas.search.objective import CostAxis, Objective
 from igcnas.search.records import Network, TrialRecord, champions, networks, records_of, trained
 from igcnas.search.settings import StudySettings
+from igcnas.search.timing import cost_title, timed_by
 from igcnas.statistics.noise import Noise
 from igcnas.system.folders import studies
 
@@ -104,6 +105,16 @@ class Study:
     def axis(self) -> CostAxis:
         """How the cost of its front is shown."""
         return self.objective.axis
+
+    @property
+    def timed_by(self) -> str:
+        """Runtime, batch, threads and machine that its milliseconds are of; "" where it compares none."""
+        return timed_by(self.settings, self.records)
+
+    @property
+    def cost_title(self) -> str:
+        """Of the axis of costs in its figures."""
+        return cost_title(self.settings, self.records)
 
     @property
     def costs(self) -> Costs:

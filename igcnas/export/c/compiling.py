@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,11 +29,13 @@ from igcnas.errors import IgcnasError
 from igcnas.export.c.files import HEADER, SOURCE
 from igcnas.system.files import naming_faults, write_whole
 from igcnas.system.folders import caches, writable
+from igcnas.system.processor import fingerprint
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-std=c99")
 _SHARED = ("-shared", "-fPIC")
 _COMPILERS = ("cc", "gcc", "clang")
 _SUFFIX = ".dll" if os.name == "nt" else ".so"
+_POINTER = ctypes.POINTER(ctypes.c_float)
 _MACROS = ("CHANNELS", "HEIGHT", "WIDTH", "CLASSES")
 Run: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -49,11 +52,7 @@ def compiler() -> list[str]:
 
 def compiled(path: Path) -> Run:
     """A function from images (n, channels, height, width), values in [0, 1], to the logits (n, classes) of model.c."""
-    shape = _shape(path)
-    library = _library(path, compiler())
-    function = library.model_run
-    pointer = ctypes.POINTER(ctypes.c_float)
-    function.argtypes, function.restype = (pointer, pointer), None
+    shape, function = _shape(path), _function(path)
     turn = threading.Lock()
 
     def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,10 +62,33 @@ def compiled(path: Path) -> Run:
         logits = np.empty((len(given), shape[3]), np.float32)
         with turn:
             for image, row in zip(given, logits, strict=True):
-                function(image.ctypes.data_as(pointer), row.ctypes.data_as(pointer))
+                function(image.ctypes.data_as(_POINTER), row.ctypes.data_as(_POINTER))
         return logits
 
     return run
+
+
+def prepared(path: Path, images: NDArray[np.float32]) -> Callable[[], NDArray[np.float32]]:
+    """The same for these images alone, again and again into the same logits: nothing but the network is in its time."""
+    shape, function = _shape(path), _function(path)
+    given = np.ascontiguousarray(images, np.float32)
+    logits = np.empty((len(given), shape[3]), np.float32)
+    pairs = [
+        (image.ctypes.data_as(_POINTER), row.ctypes.data_as(_POINTER)) for image, row in zip(given, logits, strict=True)
+    ]
+
+    def run() -> NDArray[np.float32]:
+        for image, row in pairs:
+            function(image, row)
+        return logits
+
+    return run
+
+
+def _function(path: Path) -> Callable[..., None]:
+    function = _library(path, compiler()).model_run
+    function.argtypes, function.restype = (_POINTER, _POINTER), None
+    return function
 
 
 def _shape(path: Path) -> tuple[int, ...]:
@@ -84,7 +106,7 @@ def _shape(path: Path) -> tuple[int, ...]:
 def _library(path: Path, command: Sequence[str]) -> ctypes.CDLL:
     """The compiled library: from the cache, or made and kept there, if anything can be written."""
     digest = hashlib.sha256(path.read_bytes() + path.with_name(HEADER).read_bytes())
-    digest.update(repr((*command, *FLAGS, _version(command), platform.machine(), _processor())).encode())
+    digest.update(repr((*command, *FLAGS, version(command), platform.machine(), fingerprint())).encode())
     name = f"model-{digest.hexdigest()[:20]}{_SUFFIX}"
     places = [folder / "c" for folder in caches()]
     for place in places:
@@ -120,19 +142,16 @@ def _load(path: Path) -> ctypes.CDLL:
         raise IgcnasError(f"{path} cannot be loaded ({error}); delete it, it is made again") from None
 
 
-def _version(command: Sequence[str]) -> str:
+def version(command: Sequence[str]) -> str:
     """What the compiler says it is."""
+    return _version(tuple(command))
+
+
+@cache
+def _version(command: tuple[str, ...]) -> str:
     with suppress(OSError):
         done = subprocess.run(
             [*command, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
         )
         return done.stdout
     return ""
-
-
-def _processor() -> str:
-    """What -march=native depends on, so that a cache of several machines keeps their libraries apart."""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
-    return platform.processor() + platform.node()

@@ -30,7 +30,10 @@ def terms(search: Study) -> dict[str, Any]:
     found = {key: value for key, value in found.items() if key not in _NO_DIFFERENCE}
     found |= {"data.fingerprint": settings.data.fingerprint, "objective": settings.objective}
     if settings.compares.timed:
-        found["device"] = ", ".join(sorted({r.device for r in search.records if r.device})) or "none yet"
+        if settings.latency is None:
+            found["device"] = ", ".join(sorted({r.device for r in search.records if r.device})) or "none yet"
+        else:
+            found["latency"] = search.timed_by
     return found
 
 

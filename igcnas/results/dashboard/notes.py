@@ -10,6 +10,7 @@ from igcnas.network.budget import Budget
 from igcnas.search.records import Network, TrialRecord, counted, repeats
 from igcnas.search.settings import StudySettings
 from igcnas.search.study import Study
+from igcnas.search.timing import timed_by
 from igcnas.system.harmless import code, markdown
 
 _MOST_EPOCHS = 20  # in the table of a curve; all are among the intermediate values
@@ -92,11 +93,17 @@ def _kind(record: TrialRecord) -> str:
 
 def _cost(record: TrialRecord, settings: StudySettings) -> str:
     over = "" if record.within(settings.budget) else ", **over the budget**"
-    latency = "" if record.latency_ms is None else f", {record.latency_ms:.3f} ms"
+    latency = "" if record.latency_ms is None else f", {record.latency_ms:.3f} ms ({_timed(record, settings)})"
     return (
         f"{record.final_macs / 1e6:.3g} MFLOPs ({record.final_macs:,} MACs, budget {_limits(settings.budget)}){over}, "
         f"{record.final_params:,} parameters{latency}"
     )
+
+
+def _timed(record: TrialRecord, settings: StudySettings) -> str:
+    """By what its time was measured, and whether anything disturbed that."""
+    disturbed = ", while other programs had the core" if record.latency_quiet is False else ""
+    return markdown(timed_by(settings, [record]) + disturbed)
 
 
 def _accuracy(record: TrialRecord) -> str:

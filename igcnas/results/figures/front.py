@@ -22,6 +22,7 @@ from igcnas.search.objective import FRONT, Objective
 from igcnas.search.records import TrialRecord, champions, counted, networks, repeats
 from igcnas.search.settings import StudySettings
 from igcnas.search.study import study_noise
+from igcnas.search.timing import cost_title
 from igcnas.statistics.noise import Noise
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ def front_figure(every: Sequence[TrialRecord], settings: StudySettings, *, title
     figure = new_figure(10.5, 5.6)
     axes = figure.add_subplot()
     draw_front(numbers, axes)
+    axes.set_xlabel(cost_title(settings, every))
     if numbers.searched or numbers.baselines:
         figure.legend(loc="outside right upper", fontsize=8)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))

@@ -145,6 +145,7 @@ def hand_over(
         facts=facts,
         data=checkpoint.data,
         epsilon=checkpoint.epsilon,
+        times=True,
     )
 
 

@@ -79,7 +79,7 @@ def composition(study: Study, *, importance: bool = True) -> Composition:
         title=study.name,
         subtitle=_subtitle(study, found),
         summary=_said(first, study.measure),
-        axis=Axis(title=axis.title, unit=axis.unit, budget=None if budget is None else budget / axis.size),
+        axis=Axis(title=study.cost_title, unit=axis.unit, budget=None if budget is None else budget / axis.size),
         validation_images=study.images,
         measure=study.measure,
         networks=found.networks,

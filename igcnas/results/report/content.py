@@ -41,8 +41,9 @@ class NetworkFacts:
 
     state: 'complete', 'pruned' (accuracy: that of its last epoch). kind: 'baseline' (name: what it is called) or
     'searched'. block: its block type, as in the legend. error: half the bar on the front, else None. curves: one for
-    each training, of (epoch, training loss, accuracy). choices: searched values, in words. position, names and order as
-    the figure of the front has them: cost in the units of its axis.
+    each training, of (epoch, training loss, accuracy). choices: searched values, in words. times: of its exports.
+    latency_by: what latency_ms was measured by. position, names and order as the figure of the front has them: cost in
+    the units of its axis.
     """
 
     number: int
@@ -66,6 +67,8 @@ class NetworkFacts:
     seconds: float
     curves: tuple[tuple[tuple[int, float, float], ...], ...]
     choices: Mapping[str, str] = field(default_factory=dict)
+    latency_by: str = ""
+    times: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:

@@ -18,7 +18,8 @@ class Tested:
     """One export. folder: within that of the study. images, error: None of an export that did not keep their number.
 
     accuracy: of the exported network on the test split, in percent. error: its binomial standard error, in points.
-    balanced: the balanced accuracy in words, of a study that compares by it; '' else.
+    balanced: the balanced accuracy in words, of a study that compares by it; '' else. times: how long it took, in
+    words.
     """
 
     folder: str
@@ -27,6 +28,7 @@ class Tested:
     images: int | None
     error: float | None
     balanced: str = ""
+    times: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -67,6 +69,7 @@ def exports_of(folder: Path) -> tuple[Tested, ...]:
                 images=images,
                 error=None if images is None else standard_error(accuracy, images),
                 balanced=data.facts.get("test balanced accuracy", ""),
+                times=tuple(one.words() for one in data.times),
             )
         )
     return tuple(found)

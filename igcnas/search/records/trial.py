@@ -36,7 +36,8 @@ class TrialRecord:
     state is complete, pruned (ended after epoch pruned_at; val_accuracy is of that epoch), failed or running. repeat is
     0 for the first training of a network; for others repeat_of is the number of the first. spared_at: the epoch after
     which it would have been pruned, had it not been finished to see whether pruning is right. Equal networks have equal
-    canonical ids. latency_*: median and interquartile range in ms, where the study measures them. pending: the networks
+    canonical ids. latency_*: median and interquartile range in ms, where the study measures them; by which
+    runtime, batch, threads and machine; and whether no other program had the core meanwhile. pending: the networks
     of lower numbers that were still in training when this one was proposed. origin: where the choices of a searched
     network come from: 'random' (drawn whatever was known), 'sampler', 'changes' (of the best few); '' where a study of
     before does not say, and for others. steps: what trained it: 'eager' (stock PyTorch), 'program' (igcnas's own, on a
@@ -71,6 +72,8 @@ class TrialRecord:
     peak_memory_mb: float | None = None
     latency_ms: float | None = None
     latency_iqr_ms: float | None = None
+    latency_by: str | None = None
+    latency_quiet: bool | None = None
     curve: tuple[tuple[int, float, float], ...] = ()
     pruned_at: int | None = None
     spared_at: int | None = None
@@ -198,6 +201,8 @@ class _Attributes:
     peak_memory_mb: float | None = None
     latency_ms: bounds.Seconds | None = None
     latency_iqr_ms: bounds.Seconds | None = None
+    latency_by: str | None = None
+    latency_quiet: bool | None = None
     curve: tuple[tuple[bounds.Epochs, float, bounds.Percent], ...] = ()
     pruned_at: bounds.Epochs | None = None
     spared_at: bounds.Epochs | None = None
@@ -254,6 +259,8 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
         target=_target(found, trial.number),
         measured_limits=found.measured_limits if ended else {},
         class_right=found.class_right if ended else (),
+        latency_by=found.latency_by if ended else None,
+        latency_quiet=found.latency_quiet if ended else None,
         **{key: getattr(found, key) for key in _PROPOSED},
         **results,
     )

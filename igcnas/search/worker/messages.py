@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from igcnas.export.latency.setting import Setting
 from igcnas.search.settings import DataSettings
 from igcnas.training.settings import TrainingSettings
 
@@ -30,7 +31,8 @@ STOP = b"."
 class WorkerSetup:
     """What a worker needs to know once.
 
-    prunes: it waits after each epoch. latency: it measures that, too. checkpoint_seconds: None for the usual. threads:
+    prunes: it waits after each epoch. latency: it measures that, too;
+    timing: how, None for the torch module on the device. checkpoint_seconds: None for the usual. threads:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
     more is an out-of-memory error of its own. None: all. capture: as in `training.train`. images: which are on the
     device from the start: 'split' as `training` says, 'all' to train on, 'none' where each training has its own.
@@ -42,6 +44,7 @@ class WorkerSetup:
     device: str
     prunes: bool = False
     latency: bool = False
+    timing: Setting | None = None
     checkpoint_seconds: float | None = None
     threads: int | None = None
     memory_fraction: float | None = None

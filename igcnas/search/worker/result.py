@@ -37,6 +37,8 @@ class _Stored(TypedDict):
     peak_memory_mb: NotRequired[float | None]
     latency_ms: NotRequired[float | None]
     latency_iqr_ms: NotRequired[float | None]
+    latency_by: NotRequired[str]
+    latency_quiet: NotRequired[bool | None]
     pruned: NotRequired[bool]
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from igcnas.export.latency.measuring import ATTEMPTS, Latency, measure
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network.architecture import Architecture
 from igcnas.network.budget import limit_named
 from igcnas.network.cost import count_plan
-from igcnas.network.plan import Plan, plan
+from igcnas.network.plan import plan
 from igcnas.search.worker.messages import Probed
 from igcnas.search.worker.result import CHECKPOINT, WEIGHTS, leave_result, read_result
 from igcnas.search.worker.trainer import Trainer
@@ -89,7 +90,7 @@ def train_network(
     if trainer.setup.limits:
         limits = {name: limit_named(name).of(lowered.plan) for name in trainer.setup.limits}
         outcome |= {"measured_limits": limits}
-    outcome |= _latency(trainer, lowered.plan, lowered.state)
+    outcome |= _latency(trainer, lowered)
     metadata = {"architecture": architecture.to_json()}
     outcome["weights_sha256"] = write_weights(folder / WEIGHTS, result.network.state_dict(), metadata)
     return leave_result(folder, outcome), False
@@ -107,17 +108,35 @@ def _class_right(scores: Scores | None, metric: str) -> dict[str, list[int]]:
     return {} if scores is None or metric != BALANCED else {"class_right": [right for _, right in scores.classes]}
 
 
-def _latency(trainer: Trainer, lowered: Plan, state: dict[str, torch.Tensor]) -> dict[str, float | None]:
-    """Milliseconds for one image on this device, of the network as it would run."""
+def _latency(trainer: Trainer, lowered: Lowered, attempts: int = ATTEMPTS) -> dict[str, Any]:
+    """Milliseconds of the network as it would run, while no other process of this user times one.
+
+    attempts: how often at most, while the machine is not quiet.
+    """
     if not trainer.setup.latency:
         return {"latency_ms": None, "latency_iqr_ms": None}
-    from igcnas.modules.build import build
-    from igcnas.modules.latency import measure
+    from igcnas.export.latency.running import as_exported
+    from igcnas.export.latency.timing import timed
 
-    network = build(lowered)
-    network.load_state_dict(state)
-    found = measure(network.eval().to(trainer.device), trainer.setup.data.input_shape, trainer.device, batch=1)
-    return {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
+    if trainer.setup.timing is None:
+        found = _by_torch(trainer, lowered)
+        return {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
+    timing = timed(as_exported(lowered), trainer.setup.timing, attempts=attempts)
+    found = timing.latency
+    times = {"latency_ms": found.median_ms, "latency_iqr_ms": found.iqr_ms}
+    return times | {"latency_by": timing.words(), "latency_quiet": found.quiet}
+
+
+def _by_torch(trainer: Trainer, lowered: Lowered) -> Latency:
+    """One image through the torch module on the device that trains: how studies of before are timed to their end."""
+    from igcnas.export.latency.running import module_runner
+    from igcnas.export.latency.setting import Setting
+    from igcnas.modules.build import build
+
+    network = build(lowered.plan)
+    network.load_state_dict(lowered.state)
+    setting = Setting(runtime="torch", threads=torch.get_num_threads(), device=str(trainer.device))
+    return measure(module_runner(network.eval(), setting, trainer.setup.data.input_shape), setting, attempts=1)
 
 
 def probe(trainer: Trainer, architectures: tuple[Architecture, ...], *, capture: bool | None) -> Probed:
@@ -165,7 +184,7 @@ def _seconds_after(trainer: Trainer, architecture: Architecture, network: nn.Mod
     begin = time.perf_counter()
     settled, lowered = _settled(architecture, network, few)
     between = time.perf_counter()
-    _latency(trainer, lowered.plan, lowered.state)
+    _latency(trainer, lowered, 1)
     share = 1.0 if settled is None else len(trainer.data.validation) / len(few.validation)
     return (between - begin) * share + time.perf_counter() - between
 

@@ -8,6 +8,7 @@ a MachineError that names the file and the reason.
 A plain write follows links, keeps the mode of a file that is there, and goes into a device as it is; so do these.
 """
 
+from igcnas.system.files.disk import turn
 from igcnas.system.files.faults import deadly_fault, describe_fault, fault, going_on, machine_fault, naming_faults
 from igcnas.system.files.folders import make_folder, replacing_folder, restore_folder
 from igcnas.system.files.whole import append, check_writable, read_back, remove, replacing, write_text, write_whole
@@ -27,6 +28,7 @@ __all__ = [
     "replacing",
     "replacing_folder",
     "restore_folder",
+    "turn",
     "write_text",
     "write_whole",
 ]

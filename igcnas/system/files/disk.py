@@ -68,6 +68,34 @@ def lock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
+@contextmanager
+def turn(path: Path, *, seconds: float) -> Iterator[bool]:
+    """Hold the lock of a file, which is made if need be; False where it was not to be had in so many seconds.
+
+    False, too, where the file cannot be opened, or its system has no locks.
+    """
+    with ExitStack() as stack:
+        yield sys.platform != "win32" and _has_turn(path, time.monotonic() + seconds, stack)
+
+
+def _has_turn(path: Path, end: float, stack: ExitStack) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        return False
+    stack.callback(os.close, descriptor)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_PAUSE)
+        except OSError:
+            return False
+
+
 def open_locked(folder: Path) -> int | None:
     """The descriptor by which a folder is locked until `close`."""
     if sys.platform == "win32":  # it opens no folders

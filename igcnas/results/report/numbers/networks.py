@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from igcnas.results.figures import block_type
 from igcnas.results.importance.names import label, value_label
@@ -11,8 +12,9 @@ from igcnas.results.report.content import NetworkFacts, Section
 from igcnas.results.report.words import counted
 from igcnas.results.table import Column, Table
 from igcnas.search.objective import LATENCY, MACS, PARAMS
-from igcnas.search.records import Network, TrialRecord, repeats
+from igcnas.search.records import Network, TrialRecord, exports_of, repeats
 from igcnas.search.study import Study
+from igcnas.search.timing import timed_by
 from igcnas.units import mega
 
 
@@ -25,7 +27,9 @@ def facts_of(study: Study) -> tuple[NetworkFacts, ...]:
     trainings = _trainings(study.records)
     found = [_complete(study, one, line, trainings.get(one.record.number, [])) for one in study.networks]
     found += [_pruned(study, record) for record in study.records if record.state == "pruned" and record.accuracies]
-    return tuple(sorted((one for one in found if not math.isnan(one.cost)), key=lambda one: one.number))
+    times = {one.number: one.times for one in exports_of(study.folder) if not one.finished}
+    found = [replace(one, times=times.get(one.number, ())) for one in found if not math.isnan(one.cost)]
+    return tuple(sorted(found, key=lambda one: one.number))
 
 
 def _trainings(every: Sequence[TrialRecord]) -> dict[int, list[TrialRecord]]:
@@ -79,6 +83,7 @@ def _facts(
         macs=record.final_macs,
         params=record.final_params,
         latency_ms=record.latency_ms,
+        latency_by=timed_by(study.settings, [record]),
         accuracy=math.fsum(accuracies) / len(accuracies),
         accuracies=accuracies,
         sd=sd,
@@ -132,6 +137,10 @@ def front_section(study: Study, networks: Sequence[NetworkFacts]) -> Section:
             "and cannot be on the front."
         )
     measured = any(one.latency_ms is not None for one in line)
+    if study.timed_by:
+        disturbed = sum(one.latency_quiet is False for one in study.records)
+        busy = f" {counted(disturbed, 'network was', 'networks were')} timed while other programs had the core."
+        paragraphs.append(f"Latency is the median of single calls: {study.timed_by}." + (busy if disturbed else ""))
     columns = [column for column in _FRONT if column.heading != "latency" or measured]
     if study.axis not in (MACS, PARAMS, LATENCY):
         columns.insert(3, Column.numbers(study.axis.equal, lambda one: one.cost, ".3g", unit=study.axis.unit))

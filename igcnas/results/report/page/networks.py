@@ -120,8 +120,9 @@ def _facts(network: NetworkFacts) -> list[list[str]]:
     if network.n > 1:
         facts.append(["Each training", ", ".join(f"{a:.2f}" for a in network.accuracies) + " %"])
     facts += [["MACs", f"{network.macs:,}"], ["Parameters", f"{network.params:,}"]]
+    facts += [["Time, exported", one] for one in network.times]
     if network.latency_ms is not None:
-        facts.append(["Latency", f"{network.latency_ms:.3g} ms for one image"])
+        facts.append(["Latency", f"{network.latency_ms:.3g} ms ({network.latency_by})"])
     facts.append(["Training time", _seconds(network.seconds)])
     if network.origin:
         facts.append(["Origin", network.origin])

@@ -98,7 +98,9 @@ def export_sentence(exports: Sequence[Tested]) -> str:
     said = words.listed(
         [f"network {one.number}, {how[one.finished]} in {one.folder}/, {one.words()}" for one in exports]
     )
-    return f"On the test split, which chose nothing here: {said}."
+    times = words.listed([f"network {one.number} takes {one.times[0]}" for one in exports if one.times])
+    took = f" Exported, {times}." if times else ""
+    return f"On the test split, which chose nothing here: {said}.{took}"
 
 
 def _chosen(verdict: Verdict | None) -> TypeGuard[Verdict]:
