@@ -436,6 +436,16 @@ def test_a_tampered_weights_file_is_seen_by_running_model_py(learned: Case, tmp_
         parity.compare(expected, {"model.py": parity.run_source(tmp_path / "model.py", images)})
 
 
+@pytest.mark.parametrize("library", ["igcnas", "safetensors.torch", "numpy"])
+def test_a_model_py_that_needs_more_than_torch_is_not_exported(learned: Case, tmp_path: Path, library: str) -> None:
+    source = (learned.report.folder / "model.py").read_text(encoding="utf-8")
+    (tmp_path / "model.py").write_text(
+        source.replace("import torch\n", f"import torch\nimport {library}\n", 1), encoding="utf-8"
+    )
+    with pytest.raises(ExportError, match=rf"model\.py does not run by itself: .*'{library}'"):
+        parity.run_source(tmp_path / "model.py", parity.random_batches(learned.architecture.input_shape))
+
+
 def test_every_form_divides_bytes_by_255(digits: Case) -> None:
     images = torch.from_numpy(digits.arguments["test"][0][:300])
     expected = [digits.logits(images.float() / 255)]

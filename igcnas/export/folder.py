@@ -14,7 +14,6 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -283,14 +282,12 @@ def _compare(
     forms: Mapping[str, Exporter],
 ) -> tuple[dict[str, float], dict[str, float]]:
     images = [] if test is None else [torch.from_numpy(np.ascontiguousarray(test[0]))]
-    with ThreadPoolExecutor(1) as beside:  # model.py has a process of its own, which takes seconds to start
-        source = beside.submit(parity.run_source, folder / "model.py", batches + images)
-        expected = parity.run_torch(trained, batches)
-        logits = {
-            "lowered": parity.run_torch(exported, batches + images),
-            "onnx": parity.run_onnx(folder / "model.onnx", batches + images),
-        }
-        logits["model.py"] = source.result()
+    expected = parity.run_torch(trained, batches)
+    logits = {
+        "lowered": parity.run_torch(exported, batches + images),
+        "onnx": parity.run_onnx(folder / "model.onnx", batches + images),
+        "model.py": parity.run_source(folder / "model.py", batches + images),
+    }
     logits |= {exporter.file: run_also(folder, name, exporter, batches + images) for name, exporter in forms.items()}
     differences = parity.compare(expected, {name: found[: len(batches)] for name, found in logits.items()})
     if test is None:

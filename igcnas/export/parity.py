@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
+import builtins
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -16,32 +17,15 @@ from torch import nn
 
 from igcnas.errors import ExportError
 from igcnas.export.onnx import INPUT
-from igcnas.system.files import machine_fault, naming_faults
+from igcnas.system.files import machine_fault
 
 TOLERANCE = 1e-4
 BATCHES = (1, 5)
 # Images at a time; not below any of BATCHES. 5 times faster than 256 at a time on one thread (IGC V3, 32x32): caches.
 CHUNK = 8
 
-# What model.py promises to do without is made impossible to import. torch.save, because numpy may be missing.
-_RUNNER = """
-import importlib.util, sys
-sys.modules.update(dict.fromkeys(("igcnas", "safetensors", "onnx", "onnxruntime")))
-import torch
-source, inputs, outputs, chunk = sys.argv[1:]
-torch.set_num_threads(1)
-spec = importlib.util.spec_from_file_location("model", source)
-model = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(model)
-network = model.load()
-with torch.inference_mode():
-    logits = []
-    for images in torch.load(inputs, weights_only=True):
-        parts = [part if part.is_floating_point() else part / 255 for part in images.split(int(chunk))]
-        logits.append(torch.cat([network(part) for part in parts]))
-    with open(outputs, "wb") as file:
-        torch.save(logits, file)
-"""
+# What model.py may import beside the standard library: that is its promise, and no other is seen from there.
+_ALLOWED = sys.stdlib_module_names | {"torch", "PIL"}
 
 
 def run_torch(module: nn.Module, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -72,23 +56,35 @@ def run_onnx(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def run_source(path: Path, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Logits by model.py with the weights beside it, in a fresh process that has torch alone."""
-    with naming_faults("use", tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
-        inputs, outputs = Path(folder, "inputs.pt"), Path(folder, "outputs.pt")
-        with open(inputs, "wb") as file:  # torch's own writer does not say why it fails
-            torch.save(list(batches), file)
-        arguments = [str(path.absolute()), str(inputs), str(outputs), str(CHUNK)]
-        # -I: neither the current folder nor PYTHONPATH may lend it anything. -B: no __pycache__ in the folder.
-        command = [sys.executable, "-I", "-B", "-c", _RUNNER, *arguments]
-        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-            fault = machine_fault(RuntimeError(done.stderr))
-            if fault is not None:
-                raise fault
-            raise ExportError(f"{path} does not run by itself: {lines[-1]}")
-        logits: list[torch.Tensor] = torch.load(outputs, weights_only=True)
-        return logits
+    """Logits by model.py with the weights beside it, which can import torch, Pillow and the standard library alone."""
+    names: dict[str, Any] = {
+        "__name__": "model",
+        "__file__": str(path.absolute()),
+        "__builtins__": vars(builtins) | {"__import__": _import_allowed},
+    }
+    try:
+        with torch.random.fork_rng(devices=[]):  # its layers draw first weights
+            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), names)
+            network = names["load"]()
+    except Exception as error:  # whatever is wrong with it, its user would see the same
+        fault = machine_fault(error)
+        if fault is not None:
+            raise fault from error
+        raise ExportError(f"{path} does not run by itself: {type(error).__name__}: {error}") from error
+    return run_torch(network, batches)
+
+
+def _import_allowed(
+    name: str,
+    globals: Mapping[str, Any] | None = None,
+    locals: Mapping[str, Any] | None = None,
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> ModuleType:
+    """What `import` does in model.py: ImportError for all that it promises to do without."""
+    if level or name.partition(".")[0] not in _ALLOWED:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    return builtins.__import__(name, globals, locals, fromlist or (), level)
 
 
 def random_batches(input_shape: tuple[int, int, int], *, seed: int = 0) -> list[torch.Tensor]:

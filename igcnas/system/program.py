@@ -6,6 +6,7 @@ the machine, in one line; 130 and 143 stopped by Ctrl-C and SIGTERM.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from igcnas.errors import CaptureError, IgcnasError
 from igcnas.system import again, files, folders, harmless, resources
@@ -61,6 +63,28 @@ def _guarded(work: Callable[[], int], unread: Callable[[], str | None], *, repea
             streams.say(f"error: cannot write the output: {streams.lost.strerror or streams.lost}")
             status = status or REFUSED
     return status
+
+
+def leave(status: int) -> NoReturn:
+    """End this process with this status: after all that it has arranged for its end, but before the interpreter takes
+    itself and its libraries apart, which takes up to a second after torch.
+    """
+    global _status
+    _status = status
+    sys.exit(status)
+
+
+def _leave() -> None:
+    """Runs after what libraries that were imported later have arranged."""
+    if _status is not None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # nobody reads it, it is closed, there is none
+                stream.flush()
+        os._exit(_status)
+
+
+_status: int | None = None
+atexit.register(_leave)
 
 
 def prepare() -> None:
