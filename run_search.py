@@ -5,8 +5,7 @@ Run again, it goes on where it stopped. The same as `igcnas search`.
 
 import sys
 
-from igcnas.cli import main
-from igcnas.system.program import leave
+from igcnas.cli import run
 
 if __name__ == "__main__":  # training runs in a spawned process, which imports this file again
-    leave(main(["search", *sys.argv[1:]], prog="run_search.py"))
+    run(["search", *sys.argv[1:]], prog="run_search.py")

@@ -1,15 +1,6 @@
-"""`python -m igcnas`, and the command `igcnas`."""
+"""`python -m igcnas`."""
 
-from typing import NoReturn
-
-from igcnas.cli import main
-from igcnas.system.program import leave
-
-
-def run() -> NoReturn:
-    """Run the command line of this process, and end it."""
-    leave(main())
-
+from igcnas.cli import run
 
 if __name__ == "__main__":
     run()

@@ -184,4 +184,5 @@ def forked_workers() -> Iterator[None]:
     used = SimpleNamespace(Popen=Fork, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(child, "subprocess", used)
+        patch.setattr(child, "pays_for", lambda _slots: False)
         yield

@@ -369,3 +369,19 @@ def test_a_working_folder_that_is_gone_is_one_line_or_no_matter(tmp_path: Path) 
 )
 def test_help_fits_any_terminal(environment: dict[str, str]) -> None:
     assert run(sys.executable, "-m", "igcnas", "--help", **environment).returncode == 0
+
+
+def test_a_program_leaves_with_its_status_after_all_that_was_arranged_for_its_end_and_all_that_was_said() -> None:
+    code = "import atexit; atexit.register(print, 'arranged'); print('said'); program.leave(3)"
+    done = coded(code, PYTHONUNBUFFERED="")
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"said\narranged\n", b"")
+
+
+@posix
+def test_a_program_whose_reader_has_gone_leaves_with_its_status_too() -> None:
+    code = "import time; from igcnas.system import program; time.sleep(0.1); print(1); program.leave(3)"
+    line = f"{{ '{sys.executable}' -c '{code}'; echo $? >&2; }} | true"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": ""}, capture_output=True, check=True
+    )
+    assert done.stderr == b"3\n"

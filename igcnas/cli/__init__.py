@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from igcnas.system import program
 
@@ -50,3 +51,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
         unread=lambda: getattr(arguments, "unread", None),
         ends_process=argv is None or prog is not None,
     )
+
+
+def run(argv: Sequence[str] | None = None, *, prog: str | None = None) -> NoReturn:
+    """`main` as the whole of a process, which ends with it."""
+    program.leave(main(argv, prog=prog))

@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, cast
 
 from igcnas.errors import MachineError
+from igcnas.search.evaluation.forkserver import Forked, ForkServer, pays_for
+from igcnas.search.evaluation.slots import Slot
 from igcnas.search.worker import Work, WorkerSetup
 from igcnas.search.worker.messages import STOP
 from igcnas.system.files import deadly_fault
@@ -27,19 +29,19 @@ class Child:
     """A process that trains, once it is set up. It ends when this process does, and when `end` is called.
 
     ready: it has said so. silence: seconds without a word of it, counted by its owner. threads: as in WorkerSetup.
-    environment: variables that it gets beside those of this process.
+    environment: variables that it gets beside those of this process. server: of which it is forked, if it can be.
     """
 
-    def __init__(self, threads: int | None, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, threads: int | None, environment: Mapping[str, str] | None = None, server: ForkServer | None = None
+    ) -> None:
         self.ready, self.silence = False, 0.0
         self.pipe, theirs = Pipe()
+        variables = _environment(threads) | dict(environment or {})
         with theirs, _ctrl_c_held():
-            inherited = _inherited(theirs.fileno())
-            self.process = subprocess.Popen(
-                command(theirs.fileno()),
-                stdin=subprocess.PIPE,
-                env=_environment(threads) | dict(environment or {}),
-                **inherited,
+            forked = None if server is None else server.start(theirs.fileno(), variables)
+            self.process: Forked | subprocess.Popen[bytes] = forked or subprocess.Popen(
+                command(theirs.fileno()), stdin=subprocess.PIPE, env=variables, **_inherited(theirs.fileno())
             )
 
     def set_up(self, setup: WorkerSetup) -> None:
@@ -105,6 +107,14 @@ class Child:
         if (fault := deadly_fault(code)) is not None:
             raise MachineError(f"a training process was ended by the system with {fault}")
         return f"the training process ended with status {code}" + (" (killed; out of memory?)" if code == -9 else "")
+
+
+def server_for(slots: Sequence[Slot]) -> ForkServer | None:
+    """A new server for the workers of these slots, where that pays."""
+    if not pays_for(slots):
+        return None
+    with _ctrl_c_held():
+        return ForkServer(_environment(1))
 
 
 def command(descriptor: int) -> list[str]:

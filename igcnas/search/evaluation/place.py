@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from igcnas.search.evaluation.child import Child
+from igcnas.search.evaluation.forkserver import ForkServer
 from igcnas.search.evaluation.slots import Slot
 from igcnas.search.worker import Work, WorkerSetup
 
@@ -27,7 +28,10 @@ class Task:
 
 @dataclass(slots=True, kw_only=True)
 class Place:
-    """failed_starts: in a row. task: None where it has nothing to do. hardware: what its processes said they run on."""
+    """failed_starts: in a row. task: None where it has nothing to do. hardware: what its processes said they run on.
+
+    server: of which its processes are forked; None where each is started anew.
+    """
 
     slot: Slot
     setup: WorkerSetup
@@ -35,6 +39,7 @@ class Place:
     task: Task | None = None
     failed_starts: int = 0
     hardware: str = ""
+    server: ForkServer | None = None
 
     @staticmethod
     def of(slot: Slot, setup: WorkerSetup) -> Place:
@@ -68,7 +73,7 @@ class Place:
     def start(self, *, alone: bool = False) -> None:
         """Start its process, if there is none; alone: without a share of the memory to keep to."""
         if self.child is None:
-            self.child = Child(self.setup.threads, self.slot.environment)
+            self.child = Child(self.setup.threads, self.slot.environment, self.server)
             self.child.set_up(dataclasses.replace(self.setup, memory_fraction=None) if alone else self.setup)
 
     def adopt(self, child: Child) -> None:

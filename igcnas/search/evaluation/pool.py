@@ -23,7 +23,8 @@ from types import TracebackType
 
 from igcnas.errors import IgcnasError, MachineError
 from igcnas.network.architecture import Architecture
-from igcnas.search.evaluation.child import listen
+from igcnas.search.evaluation.child import listen, server_for
+from igcnas.search.evaluation.forkserver import ForkServer
 from igcnas.search.evaluation.place import Place, Task
 from igcnas.search.evaluation.seam import Interrupted, OnEpoch, Outcome, Told
 from igcnas.search.evaluation.slots import Slot
@@ -66,6 +67,7 @@ class ProcessEvaluator:
         self._stop, self._stop_seconds = stop, stop_seconds
         self._epoch_deadline, self.note = epoch_deadline, note
         self._prunes = setup.prunes
+        self._server: ForkServer | None = None  # of its own
         self._waiting = Waiting()
         self._ended: deque[tuple[int, Outcome]] = deque()
         self.device_name = ""
@@ -112,7 +114,7 @@ class ProcessEvaluator:
             place = next((one for one in left if one.slot == slot), None)
             if place is not None:
                 left.remove(place)
-            kept.append(place or Place.of(slot, self._setup))
+            kept.append(place or dataclasses.replace(Place.of(slot, self._setup), server=self._places[0].server))
         for place in left:
             place.end()
         self._places = kept
@@ -120,11 +122,24 @@ class ProcessEvaluator:
     def start(self, spares: Spares | None = None) -> None:
         """Start the processes of all slots now, not when there is work for each; spares: some that were, before."""
         with naming_faults("start", "a training process"):
+            if spares is not None and spares.server is not None:
+                self._fork_from(spares.server)
+            self._have_server()
             for place in self._places:
                 spare = None if spares is None else spares.take(place.slot)
                 if place.child is None and spare is not None:
                     place.adopt(spare)
                 place.start()
+
+    def _have_server(self) -> None:
+        """Start one, where that pays and no process was started yet."""
+        if all(place.server is None and place.child is None for place in self._places):
+            self._server = server_for(self.places)
+            self._fork_from(self._server)
+
+    def _fork_from(self, server: ForkServer | None) -> None:
+        for place in self._places:
+            place.server = server
 
     def probe(self, architectures: tuple[Architecture, ...]) -> Probed | None:
         """What the training of each of these networks will take; None if it could not be measured.
@@ -174,6 +189,10 @@ class ProcessEvaluator:
         for place in self._places:
             place.end()
             place.task = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._fork_from(None)
         self._waiting.clear()
         self._ended.clear()
 
@@ -190,6 +209,7 @@ class ProcessEvaluator:
             child.has_ended(end - monotonic())
 
     def _add(self, task: Task) -> None:
+        self._have_server()
         self._waiting.add(task)
         self._hand_out()
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 
-from igcnas.search.evaluation.child import Child
+from igcnas.search.evaluation.child import Child, server_for
 from igcnas.search.evaluation.slots import Slot
 
 
 class Spares:
-    """Use as a context manager: those that nobody took are ended."""
+    """Use as a context manager: those that nobody took are ended.
+
+    server: of which they are forked, and others can be until it closes; None where each is started anew.
+    """
 
     def __init__(self, slots: Sequence[Slot] = ()) -> None:
-        self._left = [(slot.threads, Child(slot.threads)) for slot in slots if slot.device == "cpu"]
+        slots = [slot for slot in slots if slot.device == "cpu"]
+        self.server = server_for(slots)
+        self._left = [(slot.threads, Child(slot.threads, server=self.server)) for slot in slots]
 
     def __enter__(self) -> Spares:
         return self
@@ -28,6 +33,8 @@ class Spares:
             child.kill()
         for _, child in self._left:
             child.end()
+        if self.server is not None:
+            self.server.close()
 
     def take(self, slot: Slot) -> Child | None:
         """A process for this slot, which is the caller's from now on; None where there is none."""
