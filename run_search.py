@@ -7,5 +7,5 @@ import sys
 
 from igcnas.cli import run
 
-if __name__ == "__main__":  # training runs in a spawned process, which imports this file again
+if __name__ == "__main__":
     run(["search", *sys.argv[1:]], prog="run_search.py")
