@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.optimize import check_grad
+from scipy.optimize import check_grad, minimize
 
 from igcnas.search.proposals.gaussian import Axis, GaussianProcess, distances, encode, negative_log_posterior
 
@@ -32,7 +32,9 @@ def some_structures(count: int, seed: int = 0) -> Any:
 def test_the_gradient_of_the_process_is_that_of_its_loss() -> None:
     structures = some_structures(12)
     generator = np.random.default_rng(0)
-    loss = negative_log_posterior(structures, generator.normal(size=12), generator.uniform(1, 4, size=12))
+    loss = negative_log_posterior(
+        distances(structures, structures), generator.normal(size=12), generator.uniform(1, 4, size=12)
+    )
     for seed in range(5):
         logs = np.random.default_rng(seed).normal(size=5)
         error = check_grad(lambda x: loss(x)[0], lambda x: loss(x)[1], logs)
@@ -44,7 +46,7 @@ def test_the_loss_is_the_density_of_the_scores_and_of_the_priors() -> None:
     structures = some_structures(8)
     generator = np.random.default_rng(0)
     scores, uncertainty = generator.normal(size=8), generator.uniform(1, 4, size=8)
-    loss = negative_log_posterior(structures, scores, uncertainty)
+    loss = negative_log_posterior(distances(structures, structures), scores, uncertainty)
 
     def by_hand(logs: Any) -> float:
         weights, scale, noise = np.exp(logs[:3]), np.exp(logs[3]), np.exp(logs[4])
@@ -121,9 +123,23 @@ def test_the_process_predicts_what_the_textbook_says_and_is_surer_where_it_belie
 def test_the_process_is_fitted_where_no_step_makes_it_more_probable() -> None:
     structures = some_structures(40)
     scores = (structures.values[:, 1] - 0.5) / 0.4 + 0.1 * np.random.default_rng(1).normal(size=40)
-    loss = negative_log_posterior(structures, scores, np.ones(40))
+    loss = negative_log_posterior(distances(structures, structures), scores, np.ones(40))
     process = GaussianProcess.fit(structures, scores, np.ones(40))
     logs = np.log([*process.weights, process.scale, process.noise])
     for place, step in itertools.product(range(5), (-0.2, 0.2)):
         assert loss(logs + step * np.eye(5)[place])[0] > loss(logs)[0]
     assert process.weights[1] > 3 * process.weights[0]  # depth alone tells
+
+
+def test_a_fit_to_many_structures_is_about_as_probable_as_one_that_takes_all_its_steps() -> None:
+    axes = [Axis(f"choice {number}", None) for number in range(20)]
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(0, 3, size=(200, 20))
+    structures = encode([{axis.name: value for axis, value in zip(axes, row, strict=True)} for row in drawn], axes, {})
+    scores = (drawn[:, 0] == drawn[:, 1]) + 0.5 * generator.normal(size=200)
+    scores = (scores - scores.mean()) / scores.std()
+    process = GaussianProcess.fit(structures, scores, np.ones(200))
+    found = np.log([*process.weights, process.scale, process.noise])
+    loss = negative_log_posterior(distances(structures, structures), scores, np.ones(200))
+    best = minimize(loss, found, jac=True, method="L-BFGS-B").fun
+    assert loss(found)[0] < best + 5

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
@@ -26,6 +27,10 @@ _SCALE_SPREAD = 0.5
 _NOISE, _NOISE_SPREAD = 0.1, 1.0
 _MISSING = 0.5
 _STEPS = 40
+# Of more structures than this: one in so many for the start, and steps from there. On 130 to 300 structures of made-up
+# scores they end within 3 of the least negative log posterior, from which the prior is 7 to 250 away; thirty numbers
+# that are drawn from the posterior are 15 away.
+_MANY, _THIN, _FURTHER_STEPS = 120, 3, 12
 _FARTHEST = 4.0  # standard deviations of the prior
 _JITTER = 1e-6
 
@@ -59,11 +64,17 @@ def encode(structures: Sequence[Mapping[str, Any]], axes: Sequence[Axis], codes:
 
 def distances(first: Encoded, second: Encoded) -> Array:
     """(axes, structures of the first, structures of the second)."""
-    left, right = first.values.T[:, :, None], second.values.T[:, None, :]
-    apart = np.abs(left - right)
-    names = ~first.ordered
-    apart[names] = np.where(np.isnan(apart[names]), np.nan, apart[names] > 0)
-    return np.where(np.isnan(apart), _MISSING * (np.isnan(left) != np.isnan(right)), apart)
+    apart = np.empty((len(first.ordered), len(first.values), len(second.values)))
+    for axis, (left, right) in enumerate(zip(first.values.T, second.values.T, strict=True)):
+        here, there = ~np.isnan(left), ~np.isnan(right)
+        if first.ordered[axis]:
+            np.abs(np.subtract.outer(np.where(here, left, 0.0), np.where(there, right, 0.0)), out=apart[axis])
+        else:
+            apart[axis] = np.not_equal.outer(left, right)
+        if not (here.all() and there.all()):
+            apart[axis][np.not_equal.outer(here, there)] = _MISSING
+            apart[axis][np.logical_and.outer(~here, ~there)] = 0.0
+    return apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,19 +92,31 @@ class GaussianProcess:
 
     @staticmethod
     def fit(structures: Encoded, scores: Array, uncertainty: Array) -> GaussianProcess:
-        """scores (n,); uncertainty (n,): how many times the noise of a full training each has."""
-        loss = negative_log_posterior(structures, scores, uncertainty)
-        start, spread = _prior(structures.values.shape[1])
-        bounds = list(zip(start - _FARTHEST * spread, start + _FARTHEST * spread, strict=True))
-        logs = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
+        """scores (n,); uncertainty (n,): how many times the noise of a full training each has.
+
+        The fit to many begins where the fit to every third of them ends, which is found in a tenth of the time.
+        """
+        start, _ = _prior(structures.values.shape[1])
+        apart = distances(structures, structures)
+        if len(scores) <= _MANY:
+            logs = _most_probable(apart, scores, uncertainty, start, steps=_STEPS)
+        else:
+            few = np.ascontiguousarray(apart[:, ::_THIN, ::_THIN])
+            start = _most_probable(few, scores[::_THIN], uncertainty[::_THIN], start, steps=_STEPS)
+            logs = _most_probable(apart, scores, uncertainty, start, steps=_FURTHER_STEPS)
         weights, scale, noise = np.exp(logs[:-2]), float(np.exp(logs[-2])), float(np.exp(logs[-1]))
-        return GaussianProcess._of(structures, scores, uncertainty, weights, scale, noise)
+        return GaussianProcess._of(structures, apart, scores, uncertainty, weights, scale, noise)
 
     @staticmethod
     def _of(
-        structures: Encoded, scores: Array, uncertainty: Array, weights: Array, scale: float, noise: float
+        structures: Encoded,
+        apart: Array,
+        scores: Array,
+        uncertainty: Array,
+        weights: Array,
+        scale: float,
+        noise: float,
     ) -> GaussianProcess:
-        apart = distances(structures, structures)
         covariance = scale * np.exp(-np.tensordot(weights, apart, 1)) + np.diag(noise * uncertainty + _JITTER)
         factor = cho_factor(covariance, lower=True)
         alpha = cho_solve(factor, scores)
@@ -116,7 +139,8 @@ class GaussianProcess:
         both = Encoded(np.vstack([self.structures.values, structures.values]), self.structures.ordered)
         scores = np.concatenate([self.scores, self.predict(structures)[0]])
         uncertainty = np.concatenate([self.uncertainty, np.ones(len(structures.values))])
-        return GaussianProcess._of(both, scores, uncertainty, self.weights, self.scale, self.noise)
+        apart = distances(both, both)
+        return GaussianProcess._of(both, apart, scores, uncertainty, self.weights, self.scale, self.noise)
 
     def predict(self, structures: Encoded) -> tuple[Array, Array]:
         """Mean and standard deviation of the noiseless score of each structure."""
@@ -125,28 +149,42 @@ class GaussianProcess:
         return cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-9))
 
 
-def negative_log_posterior(
-    structures: Encoded, scores: Array, uncertainty: Array
-) -> Callable[[Array], tuple[float, Array]]:
-    """Of the logs of the weights (one an axis), the scale and the noise; with its gradient."""
-    apart = distances(structures, structures)
-    count, axes = len(scores), len(apart)
+def _most_probable(apart: Array, scores: Array, uncertainty: Array, start: Array, *, steps: int) -> Array:
+    """The logs of the weights, the scale and the noise, found from a start."""
+    loss = negative_log_posterior(apart, scores, uncertainty)
+    middle, spread = _prior(len(apart))
+    bounds = list(zip(middle - _FARTHEST * spread, middle + _FARTHEST * spread, strict=True))
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps}).x)
+
+
+def negative_log_posterior(apart: Array, scores: Array, uncertainty: Array) -> Callable[[Array], tuple[float, Array]]:
+    """Of the logs of the weights (one an axis), the scale and the noise; with its gradient.
+
+    apart: `distances` of the structures (axes, n, n).
+    """
+    axes, count = len(apart), len(scores)
     prior, spread = _prior(axes)
+    # All matrices are symmetric: of each the lower half, an entry beside the diagonal for itself and its twin.
+    rows, columns = np.tril_indices(count)
+    flat, on_diagonal = np.ascontiguousarray(apart[:, rows, columns]), rows == columns
+    entries = np.where(on_diagonal, 0.5, 1.0)
 
     def loss(logs: Array) -> tuple[float, Array]:
         weights, noise = np.exp(logs[:axes]), np.exp(logs[-1])
-        signal = np.exp(logs[-2] - np.tensordot(weights, apart, 1))
-        lower = np.linalg.cholesky(signal + np.diag(noise * uncertainty + _JITTER))
-        inverse = cho_solve((lower, True), np.eye(count))
-        alpha = inverse @ scores
-        slope = 0.5 * (inverse - np.outer(alpha, alpha))
+        signal = np.exp(logs[-2] - weights @ flat)
+        covariance = np.zeros((count, count))
+        covariance[rows, columns] = signal
+        covariance[np.diag_indices(count)] += noise * uncertainty + _JITTER
+        lower = np.linalg.cholesky(covariance)
+        alpha = cho_solve((lower, True), scores)
+        slope = entries * (dpotri(lower, lower=1)[0][rows, columns] - alpha[rows] * alpha[columns])
         weighted = slope * signal
         away = (logs - prior) / spread
         value = 0.5 * scores @ alpha + np.log(np.diag(lower)).sum() + 0.5 * (away**2).sum()
         gradient = away / spread
-        gradient[:axes] -= weights * np.tensordot(apart, weighted, 2)
+        gradient[:axes] -= weights * (flat @ weighted)
         gradient[-2] += weighted.sum()
-        gradient[-1] += noise * (np.diag(slope) * uncertainty).sum()
+        gradient[-1] += noise * (slope[on_diagonal] @ uncertainty)
         return float(value), gradient
 
     return loss
