@@ -28,7 +28,8 @@ from igcnas.results.audit.figure import draw_scatter, draw_taus, save_audit
 from igcnas.results.audit.folder import LongResult
 from igcnas.results.audit.long import FIRST_REPEAT, LongTraining
 from igcnas.results.audit.result import ALL, RANKINGS, WITHIN, AuditResult, compute
-from igcnas.results.audit.rows import BASELINES, Row, first_trainings, rows, score_batch
+from igcnas.results.audit.rows import BASELINES, COUNTED, Row, first_trainings, rows
+from igcnas.results.audit.scores import COUNTS, SCORES, score_batch
 from igcnas.results.audit.table import Title, as_json, networks, page
 from igcnas.results.audit.verdict import AS_GOOD, BELOW, REVERSED, UNDECIDED, WORSE
 from igcnas.search.evaluation import Interrupted
@@ -344,6 +345,11 @@ def test_networks_with_a_failed_training_are_left_out_and_named(study: Path) -> 
     assert len(found) == 5
     assert found[0].long == (50.0, 51.0)
     assert left_out == [f"network {trainings[0].number}, seed 1: diverged"]
+
+
+def test_an_audit_is_beside_every_count_and_score() -> None:
+    assert tuple(COUNTS) == COUNTED
+    assert (*COUNTS, *SCORES) == BASELINES
 
 
 def test_the_images_that_scores_see_are_the_same_each_time(study: Path) -> None:

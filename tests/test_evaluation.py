@@ -17,7 +17,8 @@ from PIL import Image
 
 from igcnas.data.dataset import Dataset, Split
 from igcnas.results.evaluation import figures
-from igcnas.results.evaluation.answers import Answers, Mistake, answers
+from igcnas.results.evaluation.answers import Answers, Mistake
+from igcnas.results.evaluation.asking import answers
 from igcnas.results.evaluation.numbers import BINS, calibrated, evaluated
 from igcnas.results.evaluation.source import source_of
 from igcnas.results.evaluation.table import class_table, confusion_table, worst_classes

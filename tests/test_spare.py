@@ -108,7 +108,14 @@ def test_server_and_forks_end_with_a_controller_that_is_killed() -> None:
     controller.stdout.close()
 
 
-def test_the_controller_of_a_search_imports_no_torch() -> None:
-    modules = "igcnas.cli.search, igcnas.cli.search_plan, igcnas.search.controller, igcnas.execution.cpu.mark"
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "igcnas.cli.search, igcnas.cli.search_plan, igcnas.search.controller, igcnas.execution.cpu.mark",
+        "igcnas.cli.report, igcnas.results.report.composing, igcnas.results.report.page, igcnas.cli.status",
+    ],
+    ids=["the controller of a search", "a report"],
+)
+def test_what_trains_nothing_imports_no_torch(modules: str) -> None:
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

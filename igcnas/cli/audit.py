@@ -186,7 +186,8 @@ def _finish(
 ) -> int:
     from igcnas.results.audit.figure import save_audit
     from igcnas.results.audit.result import compute
-    from igcnas.results.audit.rows import all_scores, rows, score_batch
+    from igcnas.results.audit.rows import rows
+    from igcnas.results.audit.scores import all_scores, score_batch
     from igcnas.results.audit.table import Title, as_json, networks, page
     from igcnas.results.audit.verdict import verdict
     from igcnas.system.files import write_text

@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate; print; write."""
     if arguments.validation is not None and not 0 < arguments.validation < 1:
         raise IgcnasError(f"--validation {arguments.validation:g} must lie between 0 and 1, both excluded")
-    from igcnas.results.evaluation.answers import answers
+    from igcnas.results.evaluation.asking import answers
     from igcnas.results.evaluation.numbers import evaluated
     from igcnas.results.evaluation.temperature import fit_temperature
     from igcnas.results.evaluation.writing import Kept, as_json, network_digest, write

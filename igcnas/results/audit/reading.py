@@ -12,8 +12,7 @@ from typing import Any
 
 from igcnas.errors import StudyError
 from igcnas.results.audit.result import AuditResult, compute
-from igcnas.results.audit.rows import BASELINES, Row
-from igcnas.results.audit.scores import COUNTS
+from igcnas.results.audit.rows import BASELINES, COUNTED, Row
 from igcnas.system import bounds
 from igcnas.system.reading import read_json, read_text
 
@@ -104,7 +103,7 @@ def _rows(path: Path) -> list[Row]:
         raise StudyError(f"{path} is damaged (accuracies must be percent, from 0 to 100); {_ADVICE}")
     if len({len(row.long) for row in rows}) > 1 or any(not row.long for row in rows):
         raise StudyError(f"{path} is damaged (networks of unequal numbers of long trainings); {_ADVICE}")
-    if any(row.scores.keys() != rows[0].scores.keys() or not COUNTS.keys() <= row.scores.keys() for row in rows):
+    if any(row.scores.keys() != rows[0].scores.keys() or not set(COUNTED) <= row.scores.keys() for row in rows):
         raise StudyError(f"{path} is damaged (a network lacks the scores that others have); {_ADVICE}")
     return rows
 

@@ -6,16 +6,12 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
-
-from igcnas.network.architecture import Architecture
 from igcnas.results.audit.folder import LongResult, Sample
-from igcnas.results.audit.scores import COUNTS, SCORES, score
 from igcnas.search.records import TrialRecord, trained
-from igcnas.training.tensors import TrainingData
 
-BASELINES = (*COUNTS, *SCORES)
-_BATCH = 128  # images that a score sees, as in the experiments of Mellor et al.
+# By the names that `scores` has them under, which needs torch as a report does not.
+COUNTED = ("macs", "params")
+BASELINES = (*COUNTED, "synflow", "naswot", "snip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +81,3 @@ def rows(
             )
         )
     return found, left_out
-
-
-def score_batch(data: TrainingData, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The training images that all scores see: normalised, not augmented, drawn by the seed; with their labels."""
-    order = torch.randperm(len(data.training), generator=torch.Generator().manual_seed(seed))
-    chosen = order[:_BATCH].to(data.training.images.device)
-    return data.normalize(data.training.images[chosen]), data.training.labels[chosen]
-
-
-def all_scores(architecture: Architecture, batch: tuple[torch.Tensor, torch.Tensor], *, seed: int) -> dict[str, float]:
-    """Every baseline of the network with the first weights of this seed."""
-    return {name: score(name, architecture, *batch, seed=seed) for name in BASELINES}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from igcnas.results.evaluation.answers import answers
+from igcnas.results.evaluation.asking import answers
 from igcnas.results.evaluation.temperature import fit_temperature
 from igcnas.training.runs.data import RunData
 from igcnas.training.runs.evaluate import trained_of

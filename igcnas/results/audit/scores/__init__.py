@@ -21,8 +21,11 @@ from igcnas.network.plan import Plan, plan
 from igcnas.results.audit.scores.naswot import naswot
 from igcnas.results.audit.scores.snip import snip
 from igcnas.results.audit.scores.synflow import synflow
+from igcnas.training.tensors import TrainingData
 
-__all__ = ["COUNTS", "SCORES", "naswot", "score", "snip", "synflow"]
+__all__ = ["COUNTS", "SCORES", "all_scores", "naswot", "score", "score_batch", "snip", "synflow"]
+
+_BATCH = 128  # images that a score sees, as in the experiments of Mellor et al.
 
 SCORES: dict[str, Callable[[nn.Module, torch.Tensor, torch.Tensor], float]] = {
     "synflow": synflow,
@@ -57,3 +60,15 @@ def score(name: str, architecture: Architecture, images: torch.Tensor, labels: t
         torch.manual_seed(seed)
         network = build(network_plan)
     return SCORES[name](network.to(images.device), images, labels)
+
+
+def score_batch(data: TrainingData, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The training images that all scores see: normalised, not augmented, drawn by the seed; with their labels."""
+    order = torch.randperm(len(data.training), generator=torch.Generator().manual_seed(seed))
+    chosen = order[:_BATCH].to(data.training.images.device)
+    return data.normalize(data.training.images[chosen]), data.training.labels[chosen]
+
+
+def all_scores(architecture: Architecture, batch: tuple[torch.Tensor, torch.Tensor], *, seed: int) -> dict[str, float]:
+    """Every baseline of the network with the first weights of this seed."""
+    return {name: score(name, architecture, *batch, seed=seed) for name in (*COUNTS, *SCORES)}
