@@ -24,7 +24,7 @@ from igcnas.search.flight import Flight
 from igcnas.search.folder import trial_folder
 from igcnas.search.observing import observations
 from igcnas.search.proposals import Proposer, SpaceDomain, resolve_sampler
-from igcnas.search.pruning import rule_for
+from igcnas.search.pruning import Rule, rule_for
 from igcnas.search.queue import Queue
 from igcnas.search.records import TrialRecord, counted, records, repeats, trained
 from igcnas.search.repeating import Repeating
@@ -163,13 +163,18 @@ class Search:
             self.domain.suggest(trial)  # records the queued values as Optuna's parameters
         if not self.settings.budget.keeps(plan(record.architecture)):  # the promise of this program, at its last gate
             raise AssertionError(f"network {record.number} is over the budget of {self.settings.budget.words()}")
-        judge = self.proposer.judge(observations(self.study, self.settings.compares, known_to=record))
-        rule = rule_for(record, records(self.study), judge, self.settings)
+        rule = self._rule(record)
         # Last: what the controller does is no start of a training.
         flight = Flight(self.study, self.settings, trial, record, rule, folder / "checkpoint.pt")
         self.progress.started(record)
         self.evaluator.submit(record.number, record.architecture, folder, record.repeat)
         return flight
+
+    def _rule(self, record: TrialRecord) -> Rule | None:
+        if self.settings.pruner == "none" or not record.searched:
+            return None
+        judge = self.proposer.judge(observations(self.study, self.settings.compares, known_to=record))
+        return rule_for(record, records(self.study), judge, self.settings)
 
     def _end(self, flight: Flight, outcome: Outcome) -> TrialRecord:
         flight.tell(outcome)

@@ -19,7 +19,10 @@ from igcnas.training.reports import EpochReport
 
 
 class Flight:
-    """A training that was begun. From the moment it is made, a start of this network counts (`Attempt`)."""
+    """A training that was begun. From the moment it is made, a start of this network counts (`Attempt`).
+
+    rule: when it ends early; None for never.
+    """
 
     def __init__(
         self,
@@ -27,7 +30,7 @@ class Flight:
         settings: StudySettings,
         trial: optuna.Trial,
         record: TrialRecord,
-        rule: Rule,
+        rule: Rule | None,
         checkpoint: Path,
     ) -> None:
         self.record = record
@@ -37,7 +40,7 @@ class Flight:
     def epoch(self, report: EpochReport) -> bool:
         """Hear an epoch; whether the training ends after it."""
         self._attempt.epoch(report.epoch)
-        return self._rule.ends(report.epoch, report.val_accuracy)
+        return self._rule is not None and self._rule.ends(report.epoch, report.val_accuracy)
 
     def stopped(self) -> None:
         """The run ends before the training: that is no fault of the network."""
@@ -60,7 +63,8 @@ class Flight:
             trial.set_user_attr("pruned_at", len(accuracies))
             self._study.tell(trial, state=TrialState.PRUNED)
             return
-        trial.set_user_attr("spared_at", self._rule.spared_at(accuracies))
+        spared_at = None if self._rule is None else self._rule.spared_at(accuracies)
+        trial.set_user_attr("spared_at", spared_at)
         trial.set_user_attr("within_budget", self._within(results))
         self._study.tell(trial, self._settings.compares.values(results))
 

@@ -6,11 +6,12 @@ training of a network that the study holds, with another seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from msgspec import UNSET, UnsetType
 
@@ -266,20 +267,41 @@ def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
     )
 
 
+# Of finished trials, by storage and number: a search reads all of them several times before each training.
+_kept: WeakKeyDictionary[
+    optuna.storages.BaseStorage, dict[int, tuple[optuna.trial.FrozenTrial, TrialRecord | None]]
+] = WeakKeyDictionary()
+
+
 def records(study: optuna.Study) -> list[TrialRecord]:
     """Every training of a study, in the order of their numbers. StudyError where its journal is damaged."""
     from igcnas.search.storage import place_of
 
-    return records_of(study.get_trials(deepcopy=False), where=place_of(study))
+    kept = _kept.setdefault(study._storage, {})
+
+    def read(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
+        known, record = kept.get(trial.number, (None, None))
+        if known is not trial:  # a trial that changes is another object
+            record = record_of(trial)
+            if trial.state.is_finished():
+                kept[trial.number] = (trial, record)
+        return record
+
+    return records_of(study.get_trials(deepcopy=False), where=place_of(study), read=read)
 
 
-def records_of(trials: Iterable[optuna.trial.FrozenTrial], *, where: str | Path = "the study") -> list[TrialRecord]:
+def records_of(
+    trials: Iterable[optuna.trial.FrozenTrial],
+    *,
+    where: str | Path = "the study",
+    read: Callable[[optuna.trial.FrozenTrial], TrialRecord | None] = record_of,
+) -> list[TrialRecord]:
     """The records of those trials that have a network. StudyError, which says `where` they are from, for a damaged one.
 
     A repeat of a network that is not there is damage, too.
     """
     try:
-        found = [record for trial in trials if (record := record_of(trial)) is not None]
+        found = [record for trial in trials if (record := read(trial)) is not None]
     except StudyError as error:
         raise StudyError(f"{where}: {error}") from None
     numbers = {record.number for record in found if record.repeat == 0}
