@@ -190,6 +190,16 @@ class Architecture:
         return architecture
 
     @staticmethod
+    def unread(text: str, ident: str) -> Architecture:
+        """The network of this id that `to_json` described, decoded when somebody asks for more than its id.
+
+        For text that was decoded once before: one that is damaged raises where nobody expects it.
+        """
+        found = object.__new__(_Unread)
+        found.__dict__.update(_text=text, id=ident)
+        return found
+
+    @staticmethod
     def from_json(text: str) -> Architecture:
         """The network that `to_json` described."""
         try:
@@ -197,6 +207,21 @@ class Architecture:
         except ValueError as error:
             raise ArchitectureError(f"an architecture is damaged ({error})") from None
         return Architecture.from_dict(data)
+
+
+class _Unread(Architecture):
+    """An architecture until it is looked at; then it is one like any other."""
+
+    def __getattribute__(self, name: str) -> Any:
+        mine = object.__getattribute__(self, "__dict__")
+        if name == "id":
+            return mine["id"]
+        if name == "__dict__":
+            return mine
+        read = Architecture.from_json(mine.pop("_text"))
+        mine.update(read.__dict__)
+        object.__setattr__(self, "__class__", Architecture)
+        return getattr(self, name)
 
 
 def _encode(value: Any, *, sparse: bool = False) -> Any:

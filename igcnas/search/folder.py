@@ -2,6 +2,7 @@
 
 studies/NAME/settings.json       what was searched, on what, how trained
              journal.log         Optuna storage: optuna.load_study and optuna-dashboard open it
+             journal.snapshot    of a long one, its trials as they were read last; can be deleted
              lock                held by the one controller
              trials/00012/       result.json, weights.safetensors, while it runs checkpoint.pt
              pareto.png, trials.csv, best/
@@ -25,6 +26,7 @@ from igcnas.system.names import shown, stays_inside
 if TYPE_CHECKING:
     import optuna
 
+JOURNAL = "journal.log"
 _DIRECTIONS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
 
 
@@ -97,13 +99,13 @@ def open_study(folder: Path, *, create_for: StudySettings | None = None) -> optu
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if create_for is None:
-        if not (folder / "journal.log").exists():
+        if not (folder / JOURNAL).exists():
             raise StudyError(f"study {folder.name!r} has no journal yet; run the search first")
-        names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
+        names = optuna.get_all_study_names(storage := open_storage(folder / JOURNAL))
         if not names:
             raise StudyError(f"the journal of study {folder.name!r} holds no study; run the search again")
         return optuna.load_study(study_name=names[0], storage=storage)
-    names = optuna.get_all_study_names(storage := open_storage(folder / "journal.log"))
+    names = optuna.get_all_study_names(storage := open_storage(folder / JOURNAL))
     metrics = [_named(metric, create_for.measure) for metric in create_for.compares.metrics]
     study = optuna.create_study(
         study_name=names[0] if names else folder.name,  # a folder may have been renamed; its study was not

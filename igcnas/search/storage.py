@@ -142,6 +142,15 @@ class JournalBackend(BaseJournalBackend):
         self._position = (0, 0)  # records handed out so far, and the offset behind the last of them
         self._whole_end = 0  # offset behind some whole record: no byte before it ever changes again
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Records handed out so far, and the bytes that they take."""
+        return self._position
+
+    def begin_at(self, records: int, size: int) -> None:
+        """Take the first bytes for so many records that were read before; whoever says so must know it."""
+        self._position, self._whole_end = (records, size), size
+
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Yield every record from number ``log_number_from`` on; an unfinished last line is not there yet."""
         number, offset = self._position

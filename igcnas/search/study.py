@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.errors import StudyError
 from igcnas.network.budget import Budget
 from igcnas.search.costs import Costs
-from igcnas.search.folder import find_study, open_study, trial_folder
+from igcnas.search.folder import JOURNAL, find_study, open_study, trial_folder
 from igcnas.search.objective import CostAxis, Objective
 from igcnas.search.records import Network, TrialRecord, champions, networks, records_of, trained
 from igcnas.search.settings import StudySettings
@@ -25,9 +25,8 @@ from igcnas.statistics.noise import Noise
 from igcnas.system.folders import studies
 
 if TYPE_CHECKING:
-    import optuna
-
     from igcnas.data.dataset import Dataset
+    from igcnas.search.records.trial import AnyTrial
     from igcnas.search.repeating import Standing
 
 
@@ -46,24 +45,34 @@ class Study:
     Attributes:
         folder: where it is.
         settings: what was searched, on what, how trained.
-        trials: as Optuna has them, in the order of their numbers.
+        trials: of Optuna, in the order of their numbers.
         records: the same as this program reads them, without those that never had a network.
         in_use: whether a search holds the lock of the study.
     """
 
     folder: Path
     settings: StudySettings
-    trials: Sequence[optuna.trial.FrozenTrial]
+    trials: Sequence[AnyTrial]
     records: Sequence[TrialRecord]
     in_use: bool = False
 
     @staticmethod
     def read(folder: Path) -> Study:
         """The study in this folder; StudyError where there is none, or it is damaged."""
+        from igcnas.search.replay import UnknownRecordError
+        from igcnas.search.snapshot import Reading
         from igcnas.search.storage import is_locked
 
         settings = StudySettings.read(folder)
-        return Study.of(folder, settings, open_study(folder).get_trials(deepcopy=False), in_use=is_locked(folder))
+        try:
+            reading = Reading(folder / JOURNAL)
+        except UnknownRecordError:
+            reading = None
+        trials: Sequence[AnyTrial] = reading.trials if reading else open_study(folder).get_trials(deepcopy=False)
+        study = Study.of(folder, settings, trials, in_use=is_locked(folder))
+        if reading is not None:
+            reading.keep()
+        return study
 
     @staticmethod
     def named(name: str | Path, root: Path | None = None) -> Study:
@@ -74,9 +83,7 @@ class Study:
         return Study.read(find_study(name, root))
 
     @staticmethod
-    def of(
-        folder: Path, settings: StudySettings, trials: Sequence[optuna.trial.FrozenTrial], *, in_use: bool = False
-    ) -> Study:
+    def of(folder: Path, settings: StudySettings, trials: Sequence[AnyTrial], *, in_use: bool = False) -> Study:
         """A study whose trials are already read."""
         every = tuple(records_of(trials, where=folder))
         return Study(folder=folder, settings=settings, trials=trials, records=every, in_use=in_use)

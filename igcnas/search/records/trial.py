@@ -25,6 +25,10 @@ from igcnas.system.reading import as_kind
 if TYPE_CHECKING:
     import optuna
 
+    from igcnas.search.replay import ReadTrial
+
+    AnyTrial = optuna.trial.FrozenTrial | ReadTrial
+
 _STATES = {"COMPLETE": "complete", "RUNNING": "running", "WAITING": "running", "PRUNED": "pruned", "FAIL": "failed"}
 
 
@@ -212,6 +216,7 @@ class _Attributes:
     reached: bounds.Count = 0
     checkpoint: bounds.Count | None = None
     architecture: str | UnsetType = UNSET
+    architecture_id: str = ""
 
 
 @lru_cache(maxsize=16_384)
@@ -220,9 +225,11 @@ def _architecture(text: str) -> Architecture:
     return Architecture.from_json(text)
 
 
-def _attributes(trial: optuna.trial.FrozenTrial) -> tuple[_Attributes, Architecture]:
+def _attributes(trial: AnyTrial) -> tuple[_Attributes, Architecture]:
     where = f"network {trial.number} of the study"
     found = as_kind(trial.user_attrs, _Attributes, where=where, advice=_ADVICE)
+    if getattr(trial, "checked", False) and found.architecture_id:
+        return found, Architecture.unread(str(found.architecture), found.architecture_id)
     try:
         return found, _architecture(str(found.architecture))
     except ArchitectureError as error:
@@ -236,7 +243,7 @@ def _target(found: _Attributes, number: int) -> int:
     return target
 
 
-def record_of(trial: optuna.trial.FrozenTrial) -> TrialRecord | None:
+def record_of(trial: AnyTrial) -> TrialRecord | None:
     """The record of one trial; None for a trial that was asked for and killed before it had a network."""
     if "architecture" not in trial.user_attrs:
         return None
@@ -291,10 +298,10 @@ def records(study: optuna.Study) -> list[TrialRecord]:
 
 
 def records_of(
-    trials: Iterable[optuna.trial.FrozenTrial],
+    trials: Iterable[AnyTrial],
     *,
     where: str | Path = "the study",
-    read: Callable[[optuna.trial.FrozenTrial], TrialRecord | None] = record_of,
+    read: Callable[[Any], TrialRecord | None] = record_of,
 ) -> list[TrialRecord]:
     """The records of those trials that have a network. StudyError, which says `where` they are from, for a damaged one.
 
