@@ -19,8 +19,8 @@ from igcnas.errors import StudyError
 from igcnas.network.architecture import Architecture
 from igcnas.search import snapshot
 from igcnas.search.folder import open_study
+from igcnas.search.playback import Playback, UnknownRecordError
 from igcnas.search.records import records
-from igcnas.search.replay import Replay, UnknownRecordError
 from igcnas.search.snapshot import FILE, Reading
 from igcnas.search.study import Study
 
@@ -162,18 +162,18 @@ def test_a_byte_changed_anywhere_is_told_as_optuna_tells_it(study: Path, monkeyp
 def test_what_a_search_does_not_write_is_left_to_optuna(operation: int, other: dict[str, Any], tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (unpack(tmp_path) / "journal.log").read_bytes().splitlines()]
     first = {line["op_code"]: line for line in reversed(lines)}
-    replay = Replay()
+    playback = Playback()
     for line in (*lines, first[4]):
-        replay.apply(line)
-    last = replay.trials[-1].number
+        playback.apply(line)
+    last = playback.trials[-1].number
     record = first[operation] | ({"trial_id": last} if "trial_id" in first[operation] else {})
     if operation != 0:
-        replay.apply(record)
+        playback.apply(record)
     if operation == 6:
-        replay.apply(first[4])
+        playback.apply(first[4])
         record["trial_id"] += 1
     with pytest.raises(UnknownRecordError):
-        replay.apply(record | other)
+        playback.apply(record | other)
 
 
 def test_an_empty_journal_is_left_to_optuna(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from igcnas.errors import IgcnasError
-from igcnas.search.replay import ReadTrial, Replay, UnknownRecordError
+from igcnas.search.playback import Playback, ReadTrial, UnknownRecordError
 from igcnas.search.storage import JournalBackend
 from igcnas.system.files import write_whole
 
@@ -43,17 +43,17 @@ class Reading:
         self._journal, self._kept = journal, journal.with_name(FILE)
         found = self._read()
         backend = JournalBackend(journal)
-        replay, begin = Replay(), 0
+        playback, begin = Playback(), 0
         if found is not None:
-            replay, begin = Replay(found.trials, found.distributions), found.records
+            playback, begin = Playback(found.trials, found.distributions), found.records
             backend.begin_at(found.records, found.size)
         for record in backend.read_logs(begin):
-            replay.apply(record)
+            playback.apply(record)
         if not backend.position[0]:
             raise UnknownRecordError
-        self.trials = replay.trials
+        self.trials = playback.trials
         self._records, self._size = backend.position
-        self._distributions, self._new = replay.distributions, self._records - begin
+        self._distributions, self._new = playback.distributions, self._records - begin
 
     def keep(self) -> None:
         """Write a snapshot where that spares the next command something. A folder that cannot be written is left."""

@@ -59,7 +59,7 @@ class Study:
     @staticmethod
     def read(folder: Path) -> Study:
         """The study in this folder; StudyError where there is none, or it is damaged."""
-        from igcnas.search.replay import UnknownRecordError
+        from igcnas.search.playback import UnknownRecordError
         from igcnas.search.snapshot import Reading
         from igcnas.search.storage import is_locked
 

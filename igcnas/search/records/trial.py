@@ -25,7 +25,7 @@ from igcnas.system.reading import as_kind
 if TYPE_CHECKING:
     import optuna
 
-    from igcnas.search.replay import ReadTrial
+    from igcnas.search.playback import ReadTrial
 
     AnyTrial = optuna.trial.FrozenTrial | ReadTrial
 

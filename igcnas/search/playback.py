@@ -72,7 +72,7 @@ class ReadTrial(msgspec.Struct, array_like=True):
         return _local(self.completed)
 
 
-class Replay:
+class Playback:
     """The trials of the one study of a journal, after the records that were applied."""
 
     def __init__(self, trials: list[ReadTrial] | None = None, distributions: dict[str, str] | None = None) -> None:
