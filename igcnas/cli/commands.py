@@ -28,6 +28,7 @@ from igcnas.cli import (
     retrain,
     search,
     status,
+    studies,
     train,
     width_optimum,
 )
@@ -39,6 +40,7 @@ _COMMANDS = (
     train,
     evaluate,
     status,
+    studies,
     dashboard,
     plot,
     report,

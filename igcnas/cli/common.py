@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 import signal
 import sys
@@ -104,6 +105,22 @@ def add_studies_dir(parser: argparse.ArgumentParser) -> None:
         help="folder of all studies (default: that of the environment variable IGCNAS_STUDIES, else studies; now "
         "%(default)s)",
     )
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="the PostgreSQL server that has the records of the study, postgresql://USER@HOST/DATABASE; its password "
+        "is better in PGPASSWORD or ~/.pgpass (default: that of the environment variable IGCNAS_STORAGE, else as the "
+        "study was begun, else a file in its folder)",
+    )
+
+
+def use_storage(arguments: argparse.Namespace) -> None:
+    """Let this process and those that it starts find the studies of --storage."""
+    from igcnas.search.database.address import VARIABLE, Address
+
+    if (url := getattr(arguments, "storage", None)) is not None:
+        Address.read(url)  # refused now, if it is none
+        os.environ[VARIABLE] = url
 
 
 def study_folder(arguments: argparse.Namespace) -> Path:
@@ -131,10 +148,13 @@ def is_file(path: Path) -> bool:
 
 
 def command_line() -> str:
-    """How this program was called, to call it again."""
-    if sys.argv[0].endswith("__main__.py"):
-        return shlex.join(["python", "-m", "igcnas", *sys.argv[1:]])
-    return shlex.join(["python", *sys.argv] if sys.argv[0].endswith(".py") else sys.argv)
+    """How this program was called, to call it again; without passwords."""
+    from igcnas.search.database.address import redacted
+
+    name, *words = sys.argv
+    program = ["python", "-m", "igcnas"] if name.endswith("__main__.py") else [name]
+    program = ["python", name] if name.endswith(".py") and not name.endswith("__main__.py") else program
+    return shlex.join([*program, *map(redacted, words)])
 
 
 def recorded(folder: Path, *, devices: Sequence[str], workers: int = 1, engine: str) -> AbstractContextManager[None]:

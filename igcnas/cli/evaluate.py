@@ -156,11 +156,12 @@ def _network_path(arguments: argparse.Namespace) -> Path:
     """The file or folder that was named; of a study its exported network."""
     path = Path(arguments.path)
     from igcnas.cli.predict import network_folder
+    from igcnas.search.folder import has_records
     from igcnas.search.settings import study_names
 
     is_study = arguments.path in study_names(arguments.studies_dir)
     with contextlib.suppress(OSError, ValueError):  # no path at all
-        if path.exists() and not (path / "journal.log").is_file() and not (is_study and _holds_nothing(path)):
+        if path.exists() and not has_records(path) and not (is_study and _holds_nothing(path)):
             return path
         is_study = is_study or path.exists()
     return network_folder(arguments.path, arguments.studies_dir) if is_study else path
@@ -174,9 +175,10 @@ def _holds_nothing(path: Path) -> bool:
 def _place_in_study(network: Path) -> Path | None:
     """Where the evaluation of the best or final network of a study is kept."""
     from igcnas.results.evaluation.writing import KEPT, is_kept
+    from igcnas.search.folder import has_records
 
     study = network.parent.parent
-    of_study = is_kept(network.parent.name) and (study / "journal.log").is_file()
+    of_study = is_kept(network.parent.name) and has_records(study)
     return study / KEPT / network.parent.name if of_study else None
 
 

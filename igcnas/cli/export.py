@@ -219,12 +219,12 @@ def _export_weights(arguments: argparse.Namespace, path: Path, options: dict[str
 
 def _is_checkpoint(path: Path, studies: Path) -> bool:
     """Whether it is a file, or a folder that is no study and gives none its name."""
-    from igcnas.search.folder import is_study
+    from igcnas.search.folder import has_records, is_study
 
     with contextlib.suppress(OSError, ValueError):  # no path at all
         if path.suffix == ".safetensors" or path.is_file():
             return True
-        if not path.is_dir() or (path / "journal.log").is_file():
+        if not path.is_dir() or has_records(path):
             return False
         return any(path.glob("*.safetensors")) or not is_study(path, studies)
     return False

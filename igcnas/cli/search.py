@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +105,8 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
     make_folder(folder, advice="give another --studies-dir")
     with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
-        from igcnas.search.folder import guard_settings, open_study
+        from igcnas.search.folder import guard_settings, open_study, placed
+        from igcnas.search.patience import Patience
         from igcnas.search.records import records
 
         print(f"study     {folder}", flush=True)
@@ -114,6 +115,7 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
             if tuned is None:
                 return stop.status
             settings = tuned
+        placed(folder, arguments.storage)
         guard_settings(folder, settings)
         record(folder, used(space, limits=others, **asked))
         if limits.largest < settings.budget.most:
@@ -127,13 +129,15 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
             devices=devices,
             at_once=stop.at_once,
         )
-        study = open_study(folder, create_for=settings)
+        notes: list[Callable[[str], None]] = [print]
+        patience = Patience(seconds=arguments.storage_wait, note=lambda text: notes[-1](text), stop=stop)
+        study = open_study(folder, create_for=settings, patience=patience)
         if (warning := other_clock(settings.latency, records(study))) is not None:
             print(warning)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
             callback.search_began(folder)
         summary, workers = _search(
-            arguments, study, folder, space, settings, limits, slots, spares, stop, examined, capture
+            arguments, study, folder, space, settings, limits, slots, spares, stop, examined, capture, notes
         )
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
@@ -240,6 +244,7 @@ def _search(
     stop: Stop,
     examined: Examined,
     capture: bool | None,
+    notes: list[Callable[[str], None]],
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
     from igcnas.cli.common import recorded
@@ -269,6 +274,7 @@ def _search(
     with Mps(print) as mps, ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
         search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop, limits=limits)
         evaluator.note = lambda text: search.progress.note(text)
+        notes.append(evaluator.note)
         if search.is_complete(arguments.networks, **allowed):
             done = counted(every)
             usual = _USUAL if done < _USUAL else 2 * done

@@ -149,6 +149,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--study", metavar="NAME", help="name of the study (default: from data, space, budget and objective)")
     add_studies_dir(parser)
+    add(
+        "--storage-wait",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="how long a server of --storage that does not answer any more is waited for (default: 600)",
+    )
     add("--no-export", action="store_true", help="leave out best/ at the end")
     add(
         "--finish",

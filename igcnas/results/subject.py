@@ -125,7 +125,9 @@ def _of_folder(folder: Path, words: list[str], trial: int | None) -> Source:
     if (folder / "architecture.json").is_file():
         _no_words(str(folder), words, trial)
         return _of_file(folder / "architecture.json")
-    if not (folder / "journal.log").is_file():
+    from igcnas.search.folder import has_records
+
+    if not has_records(folder):
         _no_words(str(folder), words, trial)
         return _of_run(folder)
     if words:

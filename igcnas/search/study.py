@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from igcnas.errors import StudyError
 from igcnas.network.budget import Budget
 from igcnas.search.costs import Costs
+from igcnas.search.database.address import Home
 from igcnas.search.folder import JOURNAL, find_study, open_study, trial_folder
 from igcnas.search.objective import CostAxis, Objective
 from igcnas.search.records import Network, TrialRecord, champions, networks, records_of, trained
@@ -36,6 +38,13 @@ def study_noise(every: Iterable[Network], settings: StudySettings) -> Noise:
     return Noise.of(
         (network.accuracies for network in every), images, balanced_over=0 if settings.measure == "accuracy" else of
     )
+
+
+def _served_now(home: Home) -> bool:
+    """Whether a controller, on whatever machine, has this study now."""
+    from igcnas.search.database.lock import is_held
+
+    return is_held(home)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,12 +73,13 @@ class Study:
         from igcnas.search.storage import is_locked
 
         settings = StudySettings.read(folder)
-        try:
-            reading = Reading(folder / JOURNAL)
-        except UnknownRecordError:
-            reading = None
+        reading = None
+        if (home := Home.of(folder)) is None:
+            with suppress(UnknownRecordError):
+                reading = Reading(folder / JOURNAL)
         trials: Sequence[AnyTrial] = reading.trials if reading else open_study(folder).get_trials(deepcopy=False)
-        study = Study.of(folder, settings, trials, in_use=is_locked(folder))
+        in_use = is_locked(folder) if home is None else _served_now(home)
+        study = Study.of(folder, settings, trials, in_use=in_use)
         if reading is not None:
             reading.keep()
         return study

@@ -1,0 +1,119 @@
+"""The records of a study from its folder to a server and back, and the folder of a study that only a server has.
+
+A copy is read back and compared before anything points to it. What was copied stays: a journal under the name
+journal.log.copied, a study of a server in the server. A copy that was cut off is begun again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from igcnas.errors import StudyError, unknown_name
+from igcnas.search.database.address import FILE, Address, Home
+from igcnas.search.database.serving import Served, load, studies_of
+from igcnas.search.folder import JOURNAL, SETTINGS, open_study
+from igcnas.search.patience import Patience
+from igcnas.search.settings import StudySettings
+from igcnas.search.storage import lock_study, open_storage
+from igcnas.system.files import make_folder, write_text
+
+COPIED = f"{JOURNAL}.copied"
+_HALF = "igcnas_half_copied"
+
+
+def to_server(folder: Path, address: Address, patience: Patience) -> Home:
+    """Have a server keep the records of a study that has them in its folder, under the name of the folder."""
+    home = Home(address=address, study=folder.resolve().name)
+    if (found := Home.of(folder)) is not None:
+        raise StudyError(f"the records are those of {found.words()} already; copy them to 'journal' first")
+    with lock_study(folder):
+        source = open_study(folder)
+        storage = Served(home, patience)
+        if home.study in {study.study_name for study in storage.get_all_studies()}:
+            study = load(home, patience)
+            if not study.user_attrs.get(_HALF):
+                raise StudyError(f"there is a {home.words()}; rename the folder of this one to copy it beside that")
+            optuna.delete_study(study_name=home.study, storage=storage)
+        target = optuna.create_study(study_name=home.study, storage=storage, directions=source.directions)
+        target.set_user_attr(_HALF, True)
+        _copy(source, target)
+        target.set_user_attr(SETTINGS, StudySettings.read(folder).to_dict())
+        target.set_user_attr(_HALF, False)
+        home.write(folder)
+        os.replace(folder / JOURNAL, folder / COPIED)
+    return home
+
+
+def to_journal(folder: Path, patience: Patience) -> None:
+    """Have the folder of a study keep its records, which a server has."""
+    home = Home.of(folder)
+    if home is None:
+        raise StudyError(f"study {folder.name!r} has its records in its folder already")
+    with lock_study(folder):
+        source = load(home, patience)  # holds the lock there, too
+        half = folder / f"{JOURNAL}.half"
+        half.unlink(missing_ok=True)
+        target = optuna.create_study(study_name=home.study, storage=open_storage(half), directions=source.directions)
+        _copy(source, target)
+        os.replace(half, folder / JOURNAL)
+        (folder / FILE).unlink()
+    Path(f"{half}.flock").unlink(missing_ok=True)
+
+
+def fetch(home: Home, root: Path) -> Path:
+    """Make the folder of a study that a server has, and another machine began; its weights stay where they are."""
+    names = studies_of(home.address)
+    if home.study not in names:
+        raise StudyError(f"{unknown_name('study', home.study, names)} (in {home.address.text()})")
+    settings = load(home).user_attrs.get(SETTINGS)
+    if not isinstance(settings, dict):
+        raise StudyError(f"{home.words()} is none of igcnas, or half copied; see igcnas studies list")
+    folder = root / home.study
+    make_folder(folder, advice="give another --studies-dir")
+    home.write(folder)
+    write_text(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
+    return folder
+
+
+def fetch_if_there(home: Home, root: Path) -> None:
+    """The same for a study that may be new to its server, and its server to studies."""
+    try:
+        there = home.study in studies_of(home.address)
+    except StudyError:  # an empty database
+        there = False
+    if there:
+        fetch(home, root)
+
+
+def _copy(source: optuna.Study, target: optuna.Study) -> None:
+    """All that a study says, in the same order, which gives its trials the same numbers; read back and compared."""
+    for key, value in source._storage.get_study_system_attrs(source._study_id).items():
+        target._storage.set_study_system_attr(target._study_id, key, value)
+    for key, value in source.user_attrs.items():
+        if key not in (SETTINGS, _HALF):
+            target.set_user_attr(key, value)
+    trials = source.get_trials(deepcopy=False)
+    for trial in trials:
+        target.add_trial(trial)
+    if _said(trials) != _said(target.get_trials(deepcopy=False)):
+        raise StudyError(
+            f"what was copied of study {source.study_name!r} is not what it says; nothing was changed: please report it"
+        )
+
+
+def _said(trials: Sequence[FrozenTrial]) -> list[tuple[Any, ...]]:
+    """All that igcnas reads of them, and Optuna's own attributes."""
+    return [
+        (
+            *(trial.number, trial.state, repr(trial.values), trial.params, trial.distributions),
+            *(repr(trial.user_attrs), trial.system_attrs, trial.datetime_start, trial.datetime_complete),
+        )
+        for trial in trials
+    ]
