@@ -28,7 +28,7 @@ from igcnas.errors import StudyError
 from igcnas.results.dashboard import Server
 from igcnas.results.dashboard.notes import network_note
 from igcnas.results.dashboard.pictures import Pictures
-from igcnas.results.dashboard.storage import ShownStorage
+from igcnas.results.dashboard.storage import shown_storage
 from igcnas.search.folder import open_study
 from igcnas.search.records import networks, records
 from igcnas.search.settings import StudySettings
@@ -132,7 +132,7 @@ def test_pictures_of_a_network_are_those_of_the_drawing_on_white(server: Server,
 
 def test_what_a_running_search_adds_is_seen(folder: Path) -> None:
     settings = StudySettings.read(folder)
-    storage = ShownStorage(folder, settings, Pictures(folder))
+    storage = shown_storage(folder, settings, Pictures(folder))
     study = open_study(folder)
     known = study.trials[10]
     attributes = {**known.user_attrs, "baseline": None}
@@ -192,7 +192,7 @@ def test_whatever_would_change_the_study_is_refused(server: Server, folder: Path
 def test_neither_storage_nor_artifacts_can_be_written(folder: Path) -> None:
     settings = StudySettings.read(folder)
     pictures = Pictures(folder)
-    storage = ShownStorage(folder, settings, pictures)
+    storage = shown_storage(folder, settings, pictures)
     before = (folder / "journal.log").read_bytes()
     for write in (
         lambda: storage.delete_study(0),

@@ -105,7 +105,7 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
     make_folder(folder, advice="give another --studies-dir")
     with going_on(), lock_study(folder), Stop() as stop:
         from igcnas.cli.search_result import finish
-        from igcnas.search.folder import guard_settings, open_study, placed
+        from igcnas.search.folder import guard_settings, let_go, open_study, placed
         from igcnas.search.patience import Patience
         from igcnas.search.records import records
 
@@ -136,9 +136,12 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
             print(warning)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
             callback.search_began(folder)
-        summary, workers = _search(
-            arguments, study, folder, space, settings, limits, slots, spares, stop, examined, capture, notes
-        )
+        try:
+            summary, workers = _search(
+                arguments, study, folder, space, settings, limits, slots, spares, stop, examined, capture, notes
+            )
+        finally:
+            let_go(study)
         return finish(arguments, folder, settings, summary, workers=workers, stop=stop, examined=examined)
 
 

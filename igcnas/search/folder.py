@@ -162,6 +162,13 @@ def open_study(
     return _made(storage, names[0] if names else folder.name, create_for)
 
 
+def let_go(study: optuna.Study) -> None:
+    """End what a controller holds of a server, if its study is in one."""
+    close = getattr(getattr(study._storage, "_backend", None), "close", None)
+    if close is not None:
+        close()
+
+
 def _made(
     storage: optuna.storages.BaseStorage, name: str, create_for: StudySettings, settings: dict[str, Any] | None = None
 ) -> optuna.Study:

@@ -17,6 +17,7 @@ EXTRAS = {
     "tensorboardX": ("tensorboardX", "tensorboard"),
     "optuna_dashboard": ("optuna-dashboard", "dashboard"),
     "mlflow.tracking": ("mlflow-skinny", "mlflow"),
+    "psycopg": ("psycopg", "postgresql"),
     "wandb": ("wandb", "wandb"),
 }
 

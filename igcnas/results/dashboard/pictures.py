@@ -20,6 +20,7 @@ from igcnas.drawing.figures import png_of
 from igcnas.drawing.thumbnails import block_svg, network_svg
 from igcnas.network.architecture import Architecture
 from igcnas.results.figures import front_figure
+from igcnas.search.folder import JOURNAL
 from igcnas.search.records import TrialRecord
 from igcnas.search.study import Study
 
@@ -77,8 +78,9 @@ class Pictures:
     def _draw_front(self) -> bytes:
         """Drawn anew where the journal has changed."""
         with self._drawing:
-            size = (self._folder / "journal.log").stat().st_size
-            if self._front[0] != size:
+            journal = self._folder / JOURNAL
+            size = journal.stat().st_size if journal.exists() else -1  # a server does not say how much it has
+            if self._front[0] != size or size < 0:
                 study = Study.read(self._folder)
                 self._front = (size, png_of(front_figure(study.records, study.settings, title=study.name)))
             return self._front[1]

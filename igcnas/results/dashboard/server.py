@@ -90,10 +90,10 @@ class Server:
 def _application(folder: Path, settings: StudySettings) -> Application:
     wsgi = extra("optuna_dashboard", what="igcnas dashboard").wsgi
     from igcnas.results.dashboard.pictures import Pictures
-    from igcnas.results.dashboard.storage import ShownStorage
+    from igcnas.results.dashboard.storage import shown_storage
 
     pictures = Pictures(folder)
-    application: Application = wsgi(ShownStorage(folder, settings, pictures), artifact_store=pictures)
+    application: Application = wsgi(shown_storage(folder, settings, pictures), artifact_store=pictures)
     return application
 
 

@@ -1,8 +1,8 @@
 """The study as the dashboard sees it: its journal, read as it grows, with notes, curves and names of pictures added.
 
-Nothing is ever written: every attempt raises. optuna-dashboard keeps a note of trial 3 in the study's attributes
-dashboard:3:note_ver and dashboard:3:note_str:0, and the name of an artifact in artifacts:ID; what is put there is made
-from the records, anew when the journal has grown.
+Nothing is ever written: every attempt raises. A study in a server is read from there. optuna-dashboard keeps a note of
+trial 3 in the study's attributes dashboard:3:note_ver and dashboard:3:note_str:0, and the name of an artifact in
+artifacts:ID; what is put there is made from the records, anew when there are more.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import json
 import threading
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
@@ -22,11 +23,17 @@ from optuna.trial import FrozenTrial, TrialState
 from igcnas.errors import StudyError
 from igcnas.results.dashboard.notes import network_note, study_note
 from igcnas.results.dashboard.pictures import Pictures
+from igcnas.search.database.address import Home
+from igcnas.search.folder import JOURNAL
 from igcnas.search.records import record_of
 from igcnas.search.settings import StudySettings
 from igcnas.search.storage import JournalBackend
 from igcnas.search.study import Study
 
+if TYPE_CHECKING:
+    _Storage = JournalStorage
+else:
+    _Storage = object  # what is added is the same for every storage
 _LONG = ("architecture", "curve")  # told in the note
 
 
@@ -45,11 +52,21 @@ class ReadOnly(BaseJournalBackend):
         raise StudyError("the dashboard only looks at a study")
 
 
-class ShownStorage(JournalStorage):
-    """One study for optuna-dashboard."""
+def shown_storage(folder: Path, settings: StudySettings, pictures: Pictures) -> BaseStorage:
+    """One study for optuna-dashboard, wherever its records are."""
+    home = Home.of(folder)
+    if home is None:
+        return _OfJournal(folder, settings, pictures, ReadOnly(folder / JOURNAL))
+    from igcnas.search.database.serving import Served
 
-    def __init__(self, folder: Path, settings: StudySettings, pictures: Pictures) -> None:
-        super().__init__(ReadOnly(folder / "journal.log"))
+    return _OfServer(folder, settings, pictures, Served(home))  # whose session cannot write
+
+
+class _Shown(_Storage):
+    """What is added to the storage beside it."""
+
+    def __init__(self, folder: Path, settings: StudySettings, pictures: Pictures, source: Any) -> None:
+        super().__init__(source)
         self._folder, self._settings, self._pictures = folder, settings, pictures
         self._making = threading.Lock()
         self._shown: dict[int, tuple[tuple[Any, ...], FrozenTrial]] = {}
@@ -128,6 +145,14 @@ class ShownStorage(JournalStorage):
                 known = self._notes[trial._trial_id] = (version, _note(f"{trial._trial_id}:", note))
             found |= known[1]
         return found
+
+
+class _OfJournal(_Shown, JournalStorage):
+    """A journal."""
+
+
+class _OfServer(_Shown, _CachedStorage):  # type: ignore[misc]  # the checker takes it for a journal, too
+    """A server, which is asked for what is new."""
 
 
 def _version(trial: FrozenTrial) -> tuple[Any, ...]:

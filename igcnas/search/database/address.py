@@ -26,7 +26,7 @@ _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 _SECRETS = ("password", "sslpassword")
 _EXAMPLE = "postgresql://USER@HOST/DATABASE"
 # To the last @ of a word: a password may have one that nobody escaped.
-_PASSWORD = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://[^\s:@/?#]*):\S*@")
+_PASSWORD = re.compile(r"(\b\w+(?:\+\w+)?://[^\s:@/?#]*):\S*@")
 _QUERY = re.compile(rf"\b({'|'.join(_SECRETS)})=[^\s&'\"]+")
 
 

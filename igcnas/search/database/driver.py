@@ -1,15 +1,11 @@
-"""The driver of PostgreSQL, which is an extra."""
+"""The driver of PostgreSQL, which is an extra: MissingExtraError where it is not installed."""
 
 from __future__ import annotations
 
-from igcnas.errors import IgcnasError
+from igcnas.system.extras import extra
 
-try:
-    import psycopg
-except ImportError as error:
-    raise IgcnasError(
-        f"a study in PostgreSQL needs psycopg, which cannot be imported ({error}); install it with: "
-        "pip install 'igcnas[postgresql]'"
-    ) from None
+extra("psycopg", what="a study in PostgreSQL")
+
+import psycopg  # noqa: E402 - whoever checks types must see the module itself
 
 __all__ = ["psycopg"]

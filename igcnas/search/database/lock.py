@@ -1,7 +1,7 @@
 """One controller a study: a lock of the session in which everything is written, so that it ends with that session.
 
-Where the session is lost, the next one takes the lock before anything else is written. A session of this very process
-that the server has not missed yet (a network was cut) is ended first.
+Where the session is lost, the next one takes the lock before anything else is written. A session of this very
+controller that the server has not missed yet (a network was cut) is ended first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from igcnas.search.database.address import Address, Home
 from igcnas.search.database.driver import psycopg
 from igcnas.search.database.faults import AwayError, meaning
 
-_MINE = f"igcnas {socket.gethostname()[:30]} {os.getpid()} {secrets.token_hex(4)}"
 _HOLDER = """
 SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = %s AND l.objid = %s
@@ -27,14 +26,14 @@ AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()
 _END_SECONDS, _CONNECT_SECONDS = 5.0, 10
 
 
-def application() -> str:
-    """The name by which the server knows this process."""
-    return _MINE if str(os.getpid()) in _MINE.split() else f"igcnas {socket.gethostname()[:30]} {os.getpid()}"
+def new_name() -> str:
+    """By which a server knows the sessions of one controller."""
+    return f"igcnas {socket.gethostname()[:30]} {os.getpid()} {secrets.token_hex(4)}"
 
 
-def connected(address: Address, *, writes: bool) -> psycopg.Connection:
+def connected(address: Address, *, writes: bool, name: str = "igcnas") -> psycopg.Connection:
     """A session of a database, or psycopg.Error; one that does not write cannot."""
-    words: dict[str, Any] = {"application_name": application(), "connect_timeout": _CONNECT_SECONDS}
+    words: dict[str, Any] = {"application_name": name, "connect_timeout": _CONNECT_SECONDS}
     words |= dict(address.secrets) | ({} if writes else {"options": "-c default_transaction_read_only=on"})
     return psycopg.connect(address.text(), **words)
 
@@ -61,17 +60,17 @@ def away(address: Address, reason: object) -> MachineError:
     return MachineError(f"{address.text()} does not answer ({reason}); start it, or see to the network")
 
 
-def take(connection: psycopg.Connection, home: Home) -> None:
-    """Take the lock of a study for this session; StudyError where another process has it."""
+def take(connection: psycopg.Connection, home: Home, name: str) -> None:
+    """Take the lock of a study for this session of a controller; StudyError where another one has it."""
     end = time.monotonic() + _END_SECONDS
     while not _try(connection, home):
         found = holder(connection, home)
         if found is None:
             continue
-        pid, name = found
-        if name != application() or time.monotonic() > end:
-            words = name.split()
-            who = f"process {words[2]} on {words[1]}" if words[:1] == ["igcnas"] and len(words) > 2 else repr(name)
+        pid, other = found
+        if other != name or time.monotonic() > end:
+            words = other.split()
+            who = f"process {words[2]} on {words[1]}" if words[:1] == ["igcnas"] and len(words) > 2 else repr(other)
             raise StudyError(
                 f"{home.words()} is in use by {who}; wait until it ends, end it, or use another --study name"
             )

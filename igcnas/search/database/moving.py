@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from optuna.trial import FrozenTrial
 from igcnas.errors import StudyError, unknown_name
 from igcnas.search.database.address import FILE, Address, Home
 from igcnas.search.database.serving import Served, load, studies_of
-from igcnas.search.folder import JOURNAL, SETTINGS, open_study
+from igcnas.search.folder import JOURNAL, SETTINGS, let_go, open_study
 from igcnas.search.patience import Patience
 from igcnas.search.settings import StudySettings
 from igcnas.search.storage import lock_study, open_storage
@@ -35,20 +36,24 @@ def to_server(folder: Path, address: Address, patience: Patience) -> Home:
         raise StudyError(f"the records are those of {found.words()} already; copy them to 'journal' first")
     with lock_study(folder):
         source = open_study(folder)
-        storage = Served(home, patience)
-        if home.study in {study.study_name for study in storage.get_all_studies()}:
-            study = load(home, patience)
-            if not study.user_attrs.get(_HALF):
-                raise StudyError(f"there is a {home.words()}; rename the folder of this one to copy it beside that")
-            optuna.delete_study(study_name=home.study, storage=storage)
-        target = optuna.create_study(study_name=home.study, storage=storage, directions=source.directions)
-        target.set_user_attr(_HALF, True)
-        _copy(source, target)
-        target.set_user_attr(SETTINGS, StudySettings.read(folder).to_dict())
-        target.set_user_attr(_HALF, False)
+        with closing(Served(home, patience)) as storage:
+            _copy_to(storage, home, source, StudySettings.read(folder))
         home.write(folder)
         os.replace(folder / JOURNAL, folder / COPIED)
     return home
+
+
+def _copy_to(storage: Served, home: Home, source: optuna.Study, settings: StudySettings) -> None:
+    if home.study in {study.study_name for study in storage.get_all_studies()}:
+        half = optuna.load_study(study_name=home.study, storage=storage)
+        if not half.user_attrs.get(_HALF):
+            raise StudyError(f"there is a {home.words()}; rename the folder of this one to copy it beside that")
+        optuna.delete_study(study_name=home.study, storage=storage)
+    target = optuna.create_study(study_name=home.study, storage=storage, directions=source.directions)
+    target.set_user_attr(_HALF, True)
+    _copy(source, target)
+    target.set_user_attr(SETTINGS, settings.to_dict())
+    target.set_user_attr(_HALF, False)
 
 
 def to_journal(folder: Path, patience: Patience) -> None:
@@ -64,6 +69,7 @@ def to_journal(folder: Path, patience: Patience) -> None:
         _copy(source, target)
         os.replace(half, folder / JOURNAL)
         (folder / FILE).unlink()
+        let_go(source)
     Path(f"{half}.flock").unlink(missing_ok=True)
 
 

@@ -51,6 +51,7 @@ class Served(RDBStorage):
 
     def __init__(self, home: Home, patience: Patience | None = None) -> None:
         self.home, self._patience, self._gave_up = home, patience, False
+        self._name = lock.new_name()
         _prepare(home.address, writes=patience is not None)
         pool = {"pool_size": 1, "max_overflow": 0, "pool_pre_ping": True}
         super().__init__(
@@ -61,11 +62,15 @@ class Served(RDBStorage):
         )
         event.listen(self.engine, "handle_error", self._translate)
 
+    def close(self) -> None:
+        """End its session, and with it the lock."""
+        self.engine.dispose()
+
     def _connect(self) -> psycopg.Connection:
         try:
-            connection = lock.connected(self.home.address, writes=self._patience is not None)
+            connection = lock.connected(self.home.address, writes=self._patience is not None, name=self._name)
             if self._patience is not None:
-                lock.take(connection, self.home)
+                lock.take(connection, self.home, self._name)
         except psycopg.Error as error:
             raise meaning(error, self.home.address) from None
         return connection
