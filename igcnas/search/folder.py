@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from igcnas.errors import StudyError, unknown_name
 from igcnas.search.database.address import FILE as STORAGE
-from igcnas.search.database.address import Address, Home
+from igcnas.search.database.address import SETTINGS, Address, Home
 from igcnas.search.settings import StudySettings, study_names
 from igcnas.system.files import read_back, write_text
 from igcnas.system.folders import studies
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from igcnas.search.patience import Patience
 
-JOURNAL, SETTINGS = "journal.log", "igcnas_settings"  # a file; an attribute of a study in a server
+JOURNAL = "journal.log"
 _DIRECTIONS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
 
 
@@ -49,7 +49,7 @@ def find_study(name: str | Path, root: Path | None = None) -> Path:
         except (OSError, ValueError):  # too long, a loop of links, a NUL
             continue
     if (address := Address.given()) is not None and stays_inside(str(name)):
-        from igcnas.search.database.moving import fetch
+        from igcnas.search.database.fetching import fetch
 
         return fetch(Home(address=address, study=str(name)), root)
     raise no_such_study(name, root, study_names(root))
@@ -84,7 +84,7 @@ def placed(folder: Path, storage: str | None) -> None:
     """
     home, given = Home.of(folder), Address.given()
     if home is None and not (folder / JOURNAL).exists() and given is not None:
-        from igcnas.search.database.moving import fetch_if_there
+        from igcnas.search.database.fetching import fetch_if_there
 
         home = Home(address=given, study=folder.resolve().name)
         fetch_if_there(home, folder.parent)

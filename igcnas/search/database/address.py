@@ -21,6 +21,7 @@ from igcnas.system.files import write_text
 from igcnas.system.reading import read_json
 
 FILE, VARIABLE = "storage.json", "IGCNAS_STORAGE"
+SETTINGS = "igcnas_settings"  # an attribute of a study in a server: what its settings.json holds
 _FORMAT = 1
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 _SECRETS = ("password", "sslpassword")

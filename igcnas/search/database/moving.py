@@ -1,4 +1,4 @@
-"""The records of a study from its folder to a server and back, and the folder of a study that only a server has.
+"""The records of a study from its folder to a server and back.
 
 A copy is read back and compared before anything points to it. What was copied stays: a journal under the name
 journal.log.copied, a study of a server in the server. A copy that was cut off is begun again.
@@ -6,8 +6,6 @@ journal.log.copied, a study of a server in the server. A copy that was cut off i
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,14 +14,14 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from igcnas.errors import StudyError, unknown_name
-from igcnas.search.database.address import FILE, Address, Home
-from igcnas.search.database.serving import Served, load, studies_of
-from igcnas.search.folder import JOURNAL, SETTINGS, let_go, open_study
+from igcnas.errors import StudyError
+from igcnas.search.database.address import FILE, SETTINGS, Address, Home
+from igcnas.search.database.serving import Served, load
+from igcnas.search.folder import JOURNAL, let_go, open_study
 from igcnas.search.patience import Patience
 from igcnas.search.settings import StudySettings
 from igcnas.search.storage import lock_study, open_storage
-from igcnas.system.files import make_folder, write_text
+from igcnas.system.files import remove, write_whole
 
 COPIED = f"{JOURNAL}.copied"
 _HALF = "igcnas_half_copied"
@@ -39,7 +37,8 @@ def to_server(folder: Path, address: Address, patience: Patience) -> Home:
         with closing(Served(home, patience)) as storage:
             _copy_to(storage, home, source, StudySettings.read(folder))
         home.write(folder)
-        os.replace(folder / JOURNAL, folder / COPIED)
+        write_whole(folder / COPIED, (folder / JOURNAL).read_bytes())
+        remove(folder / JOURNAL)
     return home
 
 
@@ -64,38 +63,14 @@ def to_journal(folder: Path, patience: Patience) -> None:
     with lock_study(folder):
         source = load(home, patience)  # holds the lock there, too
         half = folder / f"{JOURNAL}.half"
-        half.unlink(missing_ok=True)
+        remove(half)
         target = optuna.create_study(study_name=home.study, storage=open_storage(half), directions=source.directions)
         _copy(source, target)
-        os.replace(half, folder / JOURNAL)
-        (folder / FILE).unlink()
+        write_whole(folder / JOURNAL, half.read_bytes())
+        remove(folder / FILE)
         let_go(source)
-    Path(f"{half}.flock").unlink(missing_ok=True)
-
-
-def fetch(home: Home, root: Path) -> Path:
-    """Make the folder of a study that a server has, and another machine began; its weights stay where they are."""
-    names = studies_of(home.address)
-    if home.study not in names:
-        raise StudyError(f"{unknown_name('study', home.study, names)} (in {home.address.text()})")
-    settings = load(home).user_attrs.get(SETTINGS)
-    if not isinstance(settings, dict):
-        raise StudyError(f"{home.words()} is none of igcnas, or half copied; see igcnas studies list")
-    folder = root / home.study
-    make_folder(folder, advice="give another --studies-dir")
-    home.write(folder)
-    write_text(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
-    return folder
-
-
-def fetch_if_there(home: Home, root: Path) -> None:
-    """The same for a study that may be new to its server, and its server to studies."""
-    try:
-        there = home.study in studies_of(home.address)
-    except StudyError:  # an empty database
-        there = False
-    if there:
-        fetch(home, root)
+    for path in (half, Path(f"{half}.flock")):
+        remove(path)
 
 
 def _copy(source: optuna.Study, target: optuna.Study) -> None:
