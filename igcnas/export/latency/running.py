@@ -34,13 +34,14 @@ def as_exported(lowered: Lowered) -> Lowered:
     return replace(lowered, plan=Plan(root._replace(layers=(normalize, *root.layers)), lowered.plan.input_shape))
 
 
-def runner(lowered: Lowered, setting: Setting, folder: Path) -> Callable[[], object]:
+def runner(lowered: Lowered, setting: Setting, folder: Path, *, keep: bool = True) -> Callable[[], object]:
     """What runs this network once, on the same images each time.
 
     Args:
         lowered: the network, not folded yet; what an export runs is `as_exported` of it.
         setting: how.
         folder: an empty one, in which files for the runtime are written; they must stay while it is called.
+        keep: whether what a compiler makes of it is kept for the next time.
 
     Raises:
         IgcnasError: the machine lacks what the setting asks for.
@@ -53,10 +54,12 @@ def runner(lowered: Lowered, setting: Setting, folder: Path) -> Callable[[], obj
         _write_c(folder, lowered)
     else:
         write_onnx(folder / ONNX, fold(lowered), {})
-    return runner_in(folder, setting, shape)
+    return runner_in(folder, setting, shape, keep=keep)
 
 
-def runner_in(folder: Path, setting: Setting, shape: tuple[int, int, int]) -> Callable[[], object]:
+def runner_in(
+    folder: Path, setting: Setting, shape: tuple[int, int, int], *, keep: bool = True
+) -> Callable[[], object]:
     """The same for a network whose files are in a folder already, such as that of an export; shape: of an image."""
     setting.require()
     if setting.on_gpu and setting.runtime == "onnx":
@@ -68,7 +71,7 @@ def runner_in(folder: Path, setting: Setting, shape: tuple[int, int, int]) -> Ca
     if setting.runtime == "c":
         from igcnas.export.c.compiling import prepared
 
-        return prepared(folder / "model.c", _images(setting, shape))
+        return prepared(folder / "model.c", _images(setting, shape), keep=keep)
     from igcnas.export.answering import answering
 
     return partial(answering(folder, setting.runtime, setting.threads), _images(setting, shape))

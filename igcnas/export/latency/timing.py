@@ -47,13 +47,21 @@ class Timing:
         return _words(self.setting, self.version, self.machine)
 
 
-def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any) -> Timing:
+def timed(
+    lowered: Lowered,
+    setting: Setting,
+    *,
+    again: bool = False,
+    made: Callable[[], Callable[[], object]] | None = None,
+    **how: Any,
+) -> Timing:
     """The time of a lowered network as it would be exported (`running.as_exported`).
 
     Args:
         lowered: the network, not folded.
         setting: how it runs.
         again: measure it although it is known.
+        made: gives what is called, where somebody has made it by `running.runner` already.
         how: as in `measuring.measure`; and wait, seconds for others who time.
 
     Raises:
@@ -61,7 +69,16 @@ def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any
     """
     setting.require()
     key = key_of(lowered.plan, setting, machine_of(setting))
-    return _timed(key, lambda folder: runner(lowered, setting, folder), setting, again, how)
+
+    def call(folder: Path) -> Callable[[], object]:
+        return runner(lowered, setting, folder) if made is None else made()
+
+    return _timed(key, call, setting, again, how)
+
+
+def known_timing(lowered: Lowered, setting: Setting) -> bool:
+    """Whether `timed` would measure nothing."""
+    return recall(key_of(lowered.plan, setting, machine_of(setting))) is not None
 
 
 def timed_export(
