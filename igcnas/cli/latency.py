@@ -32,6 +32,7 @@ examples:
   %(prog)s studies/NAME/best --batch 32 --threads 2
   %(prog)s --family igc L=24 M=2 depth=20 --runtime onnx c torch
   %(prog)s --fit --runtime onnx c
+  %(prog)s --compare-macs igcv3 --networks 40
 """
 
 
@@ -88,6 +89,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="in place of WHAT: what is kept of --fit, what each kind of layer costs by it, and its error for networks "
         "that were not fitted",
     )
+    several.add_argument(
+        "--compare-macs",
+        nargs="?",
+        const="all",
+        metavar="SPACE",
+        help="in place of WHAT: time random networks of a search space and say how well MACs rank them by time; writes "
+        "a figure and a table (without a name: all)",
+    )
+    add("--networks", type=int, default=60, metavar="N", help="of --compare-macs (default: %(default)s)")
+    add(
+        "--size", type=int, default=32, metavar="N", help="of its images, N x N pixels in colour (default: %(default)s)"
+    )
+    add("--out", type=Path, metavar="FILE.png", help="its figure (default: macs-against-time-SPACE.png)")
     add("--again", action="store_true", help="measure what is remembered, too")
     add("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -103,11 +117,14 @@ def run(arguments: argparse.Namespace) -> int:
         setting.require()  # refused before anything is timed
     from igcnas.export.latency.table import known_table
 
-    if arguments.fit or arguments.table:
-        from igcnas.cli.times import fit, show
+    if arguments.fit or arguments.table or arguments.compare_macs is not None:
+        from igcnas.cli import times
 
+        if arguments.compare_macs is not None:
+            _refuse_names(arguments, "--compare-macs")
+            return times.compare(arguments, settings)
         _refuse_names(arguments, "--fit" if arguments.fit else "--table")
-        return (fit if arguments.fit else show)(settings, as_json=arguments.json)
+        return (times.fit if arguments.fit else times.show)(settings, as_json=arguments.json)
     tables = {setting: known_table(setting) for setting in settings}
     found = [
         (subject, subject.time(setting, arguments.again), _predicted(tables[setting], subject))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from igcnas.errors import IgcnasError
 from igcnas.export.latency.setting import Setting
+from igcnas.system.names import joined
 
 if TYPE_CHECKING:
     from igcnas.export.latency.table import TimeTable
@@ -34,6 +37,35 @@ def show(settings: Sequence[Setting], *, as_json: bool) -> int:
             raise IgcnasError(f"no table of times is kept for {setting.words()}; fit one: {fit_command(setting)}")
         tables.append(table)
     return _print(tables, as_json)
+
+
+def compare(arguments: argparse.Namespace, settings: Sequence[Setting]) -> int:
+    """Draw MACs against time; print how they agree."""
+    from igcnas.results.times.comparison import compare_macs, every_network, summary
+    from igcnas.results.times.figure import save_times
+    from igcnas.search.space import load_space
+    from igcnas.system.files import write_text
+
+    if len(settings) > 1:
+        raise IgcnasError("--compare-macs times in one runtime; leave the others out")
+    if arguments.size < 1:
+        raise IgcnasError(f"--size {arguments.size} must be at least 1")
+    space = load_space(arguments.compare_macs)
+    shape = (3, arguments.size, arguments.size)
+    path = arguments.out or Path(f"macs-against-time-{joined([space.name])}.png")
+    found = compare_macs(space, settings[0], networks=arguments.networks, shape=shape)
+    table = path.with_suffix(".csv")
+    files = [*save_times(path, found), table]
+    write_text(table, every_network(found).csv())
+    if arguments.json:
+        whole = {"space": found.space, "timed_by": found.words, "files": [str(one) for one in files]}
+        print(json.dumps(whole | {"agreements": summary(found).data(), "networks": every_network(found).data()}))
+        return 0
+    print(f"space     {found.space}, {len(found.points)} networks, {arguments.size}x{arguments.size} images")
+    print(f"timed     {found.words}")
+    print(summary(found).text())
+    print(f"written   {', '.join(map(str, files))}")
+    return 0
 
 
 def fit_command(setting: Setting) -> str:

@@ -41,7 +41,7 @@ from igcnas.network.primitives import (
 Feature: TypeAlias = tuple[str, str]
 Work: TypeAlias = Mapping[Feature, float]
 CALLS, MACS, PADDED, MOVED = "calls", "macs", "padded macs", "moved"
-GROUPS, WEIGHTS, COPIED = "groups", "weights", "copied"
+GROUPS, WEIGHTS, COPIED, RAGGED = "groups", "weights", "copied", "ragged "
 ODD = "odd "  # in front of what is counted where channels do not fit the kernels
 # ONNX Runtime fills channels up to a vector where they are whole fours (its NCHWc layout), and else takes slower ways.
 VECTORS = (8, 16)
@@ -120,6 +120,7 @@ def _convolution(layer: Convolution, vector: int) -> dict[Feature, float]:
             PADDED: _up(channels, vector) * places,
             MOVED: _moved(layer),
         }
+        found |= _ragged(layer, found, vector)
         return _named("depthwise", found, odd=channels % _QUARTER != 0, pieces=channels)
     name = "dense" if layer.groups == 1 else "grouped"
     return _grouped(layer, name, layer.groups, layer.connections, vector)
@@ -145,6 +146,7 @@ def _grouped(
     """
     read, made, places = layer.in_channels, layer.out_channels, _places(layer)
     found: dict[str, float] = {MACS: pairs * places, MOVED: _moved(layer)}
+    found |= _ragged(layer, found, vector)
     kind = f"{name} {'kxk' if layer.kernel > 1 else '1x1'}"
     if groups == 1:
         found |= {PADDED: _up(read, vector) * _up(made, vector) * places, WEIGHTS: read * made * layer.kernel**2}
@@ -184,6 +186,13 @@ def _pixels_of(size: Size) -> int:
 def _places(layer: Convolution | GatedConvolution) -> int:
     """Multiply-accumulates of one pair of channels."""
     return layer.kernel**2 * layer.out_size[0] * layer.out_size[1]
+
+
+def _ragged(layer: Convolution | GatedConvolution, found: Mapping[str, float], vector: int) -> dict[str, float]:
+    """What is done once more where rows of pixels are not whole vectors: kernels of model.c then copy their input."""
+    if layer.kernel == 1 or layer.in_size[1] % vector == 0:
+        return {}
+    return {RAGGED + CALLS: 1, RAGGED + MACS: found[MACS], RAGGED + MOVED: found[MOVED]}
 
 
 def _moved(layer: Convolution | GatedConvolution) -> int:
