@@ -25,12 +25,13 @@ from igcnas.export.latency.running import as_exported, runner
 from igcnas.export.latency.setting import RUNTIMES, Setting, is_installed
 from igcnas.export.latency.timing import timed
 from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import primitives
 from igcnas.network.exported import exported_in
 from igcnas.network.literature import family
 from igcnas.network.plan import plan
-from igcnas.results.first_weights import export_untrained, first_state
+from igcnas.results.first_weights import export_untrained
 from igcnas.system import folders
 
 TINY = family("resnet").from_text(["depth=8", "width=4", "size=8", "channels=1", "classes=10"])

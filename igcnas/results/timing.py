@@ -15,12 +15,12 @@ from igcnas.export.latency.running import as_exported
 from igcnas.export.latency.setting import Setting
 from igcnas.export.latency.timing import Timing, timed, timed_export
 from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count, count_plan
 from igcnas.network.exported import FILE, read_exported
 from igcnas.network.plan import plan
-from igcnas.results.first_weights import first_state
 from igcnas.search.records import TrialRecord
 from igcnas.search.study import Study
 

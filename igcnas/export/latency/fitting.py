@@ -23,6 +23,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 _RIDGE = 0.01
 _SHARED_RIDGE = 0.1  # of it
 _FOLDS = 5
+_KEEP = 0.8  # of networks that are solved for a budget keep it when they are measured
 LEAST = 24  # networks of a fit
 
 
@@ -44,14 +45,16 @@ def fitted(
     errors = {vector: _median_error(samples, vector) for vector in VECTORS}
     vector = min(errors, key=lambda one: errors[one])
     table = replace(_table(samples, vector), setting=setting, version=version, machine=machine)
-    return replace(table, errors=tuple(errors_of(table, others)))
+    ratios = [one.ms / table.predict(one.network) for one in others]
+    over = max(1.0, float(np.quantile(ratios, _KEEP)))
+    return replace(table, over=over, errors=tuple(errors_of(table, others)))
 
 
 def _table(samples: Sequence[Sample], vector: int) -> TimeTable:
     """As yet of no setting and no machine."""
     costs = _costs(samples, vector)
     return TimeTable(
-        setting=Setting(), version="", machine="", vector=vector, costs=costs, fitted=len(samples), errors=()
+        setting=Setting(), version="", machine="", vector=vector, costs=costs, over=1.0, fitted=len(samples), errors=()
     )
 
 

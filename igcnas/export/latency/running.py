@@ -17,10 +17,12 @@ from igcnas.errors import IgcnasError
 from igcnas.export.latency.setting import Setting
 from igcnas.export.onnx import INPUT, OUTPUT, write_onnx
 from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.modules.folding import fold
-from igcnas.modules.lowering import Lowered
+from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import primitives
-from igcnas.network.plan import Plan
+from igcnas.network.architecture import Architecture
+from igcnas.network.plan import Plan, plan
 
 ONNX, MODULE = "model.onnx", "model.py"
 
@@ -32,6 +34,14 @@ def as_exported(lowered: Lowered) -> Lowered:
         return lowered
     normalize = primitives.Normalize("normalize", (0.5,) * channels, (0.25,) * channels)
     return replace(lowered, plan=Plan(root._replace(layers=(normalize, *root.layers)), lowered.plan.input_shape))
+
+
+def untrained(architecture: Architecture) -> Lowered:
+    """A network with its first weights, as it would be exported."""
+    network = plan(architecture)
+    module = build(network)
+    module.load_state_dict(first_state(architecture))
+    return as_exported(lower(network, module.eval()))
 
 
 def runner(lowered: Lowered, setting: Setting, folder: Path, *, keep: bool = True) -> Callable[[], object]:

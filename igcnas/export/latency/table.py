@@ -46,6 +46,7 @@ class TimeTable:
         vector: channels that kernels take at a time.
         costs: milliseconds of one unit of each feature, by 'kind: what'; none is negative. Those of CONVOLUTION are of
             every kind of convolution, and what stands at a kind comes on top.
+        over: measured over predicted, which four of five networks that were not fitted do not exceed.
         fitted: networks from which they are.
         errors: for others, of all families, then of each.
     """
@@ -55,6 +56,7 @@ class TimeTable:
     machine: str
     vector: int
     costs: Mapping[str, float]
+    over: float
     fitted: int
     errors: tuple[HeldOut, ...]
 
@@ -67,6 +69,14 @@ class TimeTable:
         every = work(network, self.vector).items()
         parts = (number * self.cost(kind, what) for (kind, what), number in every if not what.startswith(ODD))
         return self.costs.get(CALL, 0.0) + sum(parts)
+
+    def nanoseconds(self, network: Plan) -> int:
+        """What a budget takes it for: so much that four of five networks do not take longer."""
+        return round(1e6 * self.over * self.predict(network))
+
+    def least_nanoseconds(self, network: Plan) -> int:
+        """The same of `least`."""
+        return round(1e6 * self.over * self.least(network))
 
     def by_kind(self, network: Plan) -> dict[str, float]:
         """Milliseconds of each kind of operator, and of the call."""
@@ -87,8 +97,7 @@ class TimeTable:
 
     def words(self) -> str:
         """How it predicts: runtime, batch, threads and machine."""
-        where = self.setting.words().removeprefix(self.setting.title)
-        return f"{self.version}{where}, {self.machine}"
+        return self.setting.words_on(self.version, self.machine)
 
     def accuracy(self) -> str:
         """Its error in words."""

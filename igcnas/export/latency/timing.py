@@ -44,7 +44,7 @@ class Timing:
 
     def words(self) -> str:
         """What stands behind milliseconds: runtime, batch, threads and machine."""
-        return _words(self.setting, self.version, self.machine)
+        return self.setting.words_on(self.version, self.machine)
 
 
 def timed(
@@ -128,12 +128,7 @@ def _timed(
 
 def present_words(setting: Setting) -> str:
     """What `Timing.words` says of this setting on this machine."""
-    return _words(setting, *machine_of(setting))
-
-
-def _words(setting: Setting, version: str, machine: str) -> str:
-    where = setting.words().removeprefix(setting.title).removesuffix(f", {setting.device.upper()}")
-    return f"{version}{where}, {machine}"
+    return setting.words_on(*machine_of(setting))
 
 
 def machine_of(setting: Setting) -> tuple[str, str]:

@@ -16,13 +16,11 @@ from itertools import islice
 from pathlib import Path
 
 from igcnas.errors import IgcnasError
-from igcnas.export.latency.running import as_exported, runner
+from igcnas.export.latency.running import runner, untrained
 from igcnas.export.latency.setting import Setting
 from igcnas.export.latency.timing import Timing, known_timing, timed
-from igcnas.modules.build import build
-from igcnas.modules.lowering import Lowered, lower
+from igcnas.modules.lowering import Lowered
 from igcnas.network.plan import Plan, plan
-from igcnas.results.first_weights import first_state
 from igcnas.results.times.drawing import Drawn
 
 _LEAST_CALLS, _SECONDS = 5, 0.1
@@ -55,7 +53,7 @@ def times(
             if until is not None and clock() > until:
                 return
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                lowered = [_lowered(one) for one in some]
+                lowered = [untrained(one.architecture) for one in some]
                 made = [
                     None if known_timing(one, setting) else pool.submit(_made, one, setting, Path(folder, str(k)))
                     for k, one in enumerate(lowered)
@@ -66,13 +64,6 @@ def times(
                         continue
                     timing = timed(one, setting, made=lambda call=call: call, least=_LEAST_CALLS, seconds=_SECONDS)  # type: ignore[misc]
                     yield Timed(drawn=drawn, network=plan(drawn.architecture), timing=timing)
-
-
-def _lowered(drawn: Drawn) -> Lowered:
-    network = plan(drawn.architecture)
-    module = build(network)
-    module.load_state_dict(first_state(drawn.architecture))
-    return as_exported(lower(network, module.eval()))
 
 
 def _made(lowered: Lowered, setting: Setting, folder: Path) -> Callable[[], object] | None:

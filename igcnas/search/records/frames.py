@@ -172,6 +172,7 @@ def to_frame(
             row |= {"class_right": " ".join(map(str, right)), "val_accuracy": _plain(right, images)}
         row = {_target_column(record) if key == "target" else key: value for key, value in row.items()}
         del row["target_of"]
+        row |= {f"planned_{name}": value for name, value in row.pop("planned_limits").items()}
         row |= {f"measured_{name}": value for name, value in row.pop("measured_limits").items()}
         row |= {
             "architecture_id": record.architecture.id,
