@@ -375,7 +375,7 @@ def test_a_study_of_times_says_what_they_are_of_and_one_of_before_goes_on_with_i
 
 def test_the_options_of_timing_are_for_studies_of_times(capsys: Any) -> None:
     assert main([*SEARCH, "--runtime", "c"]) == 2
-    said = "error: --runtime is for --objective accuracy,latency; add that, or leave it out\n"
+    said = "error: --runtime is for --budget-ms and --objective accuracy,latency; add one, or leave it out\n"
     assert capsys.readouterr().err == said
 
 

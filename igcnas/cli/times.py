@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from igcnas.errors import IgcnasError
 from igcnas.export.latency.setting import Setting
 from igcnas.system.names import joined
+from igcnas.units import duration
 
 if TYPE_CHECKING:
     from igcnas.export.latency.table import TimeTable
@@ -82,7 +83,7 @@ def fitted(setting: Setting, say: Callable[[str], None]) -> TimeTable:
     """Fit one. say: told how it goes on."""
     from igcnas.results.times.fitting import SECONDS, fit_table
 
-    say(f"fitting   a table of times for {setting.words()}: random networks are timed for {SECONDS / 60:g} minutes")
+    say(f"fitting   a table of times for {setting.words()}: random networks are timed for up to {duration(SECONDS)}")
     began = last = time.monotonic()
 
     def told(progress: FitProgress) -> None:
@@ -127,7 +128,7 @@ def text(table: TimeTable) -> str:
     )
     lines = [
         f"table     {table.words()}",
-        f"fitted    to {table.fitted} networks; {table.accuracy()}",
+        f"fitted    to {table.fitted} networks; {table.accuracy()}; the same command again adds networks",
         Table.of(errors, table.errors).text(),
         "",
         Table.of(costs, table.kinds()).text(),

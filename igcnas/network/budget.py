@@ -33,7 +33,8 @@ class Limit:
         shown_size: what one of these is.
         letter: the unit in the name of a study.
         of: the value of a plan, a whole number that does not fall with the width; or, where there is one,
-        least: a number that does not fall with it and is not above the value.
+        least: a number that is not above the value, and does not fall with it but for the narrowest networks
+            (`network.width`).
     """
 
     name: str
@@ -47,7 +48,7 @@ class Limit:
     least: Callable[[Plan], int] | None = None
 
     def bound(self, network: Plan) -> int:
-        """At most the value; it does not fall with the width."""
+        """At most the value; it does not fall with the width, as `least` does not."""
         return (self.least or self.of)(network)
 
     def argument(self, number: str) -> list[str]:
@@ -110,7 +111,7 @@ class Predictor(Protocol):
         ...
 
     def least_nanoseconds(self, network: Plan) -> int:
-        """At most that; it does not fall with the width."""
+        """At most that; as `Limit.least`."""
         ...
 
 
@@ -196,6 +197,11 @@ class Budget:
     def keeps(self, network: Plan) -> bool:
         """Whether a network of this plan keeps every limit."""
         return all(self.limit(name).of(network) <= most for name, most in self.limits.items())
+
+    @property
+    def steady(self) -> bool:
+        """Whether no limit has a bound of its own: what is used never falls with the width."""
+        return all(self.limit(name).least is None for name in self.limits)
 
     def may_keep(self, network: Plan) -> bool:
         """Whether it, or a wider one, may: False for all that are wider than one for which it is."""

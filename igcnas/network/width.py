@@ -9,6 +9,9 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.budget import Budget
 from igcnas.network.plan import plan
 
+# Below so many steps, which are eighths of the least width, layers of one channel become some of another kind.
+_FEW = 16
+
 
 class Fit(NamedTuple):
     """The largest n whose network fits, that network, and what it uses of the first limit of the budget."""
@@ -21,13 +24,15 @@ class Fit(NamedTuple):
 def widest(build: Callable[[int], Architecture], budget: Budget, *, most: int) -> Fit | None:
     """Largest n in 1..most whose network keeps the budget; None where n = 1 does not.
 
-    What build(n) costs must not fall as n grows, in any limit, or not its bound. About 2 log2(n) networks are counted,
-    of which none is built; where a limit has a bound of its own, some more.
+    What build(n) costs must not fall as n grows, in any limit, or not its bound from _FEW on. About 2 log2(n) networks
+    are counted, of which none is built; where a limit has a bound of its own, some more.
     """
+    few = 0 if budget.steady else _FEW
     low, high = 0, 1
-    while high <= most and budget.may_keep(plan(build(high))):  # double until it no longer fits
+    while high <= most and (high <= few or budget.may_keep(plan(build(high)))):  # double until it no longer fits
         low, high = high, high * 2
     high = min(high, most + 1)
+    low = max(low, min(few, most))
     while high - low > 1:
         middle = (low + high) // 2
         if budget.may_keep(plan(build(middle))):

@@ -20,7 +20,7 @@ from igcnas.export.latency.table import CALL, CONVOLUTION, HeldOut, TimeTable
 from igcnas.network.plan import Plan
 
 Numbers: TypeAlias = NDArray[np.float64]
-_RIDGE = 0.01
+_RIDGE = 0.04
 _SHARED_RIDGE = 0.1  # of it
 _FOLDS = 5
 _KEEP = 0.8  # of networks that are solved for a budget keep it when they are measured

@@ -65,7 +65,7 @@ class TimeTable:
         return sum(self.by_kind(network).values())
 
     def least(self, network: Plan) -> float:
-        """A part of the prediction that does not fall as channels are added."""
+        """A part of the prediction that does not fall as channels are added, from two a group on."""
         every = work(network, self.vector).items()
         parts = (number * self.cost(kind, what) for (kind, what), number in every if not what.startswith(ODD))
         return self.costs.get(CALL, 0.0) + sum(parts)
