@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,7 +71,7 @@ def table(costs: dict[str, float] | None = None, *, vector: int = 8) -> TimeTabl
         costs=Everything() if costs is None else costs,
         over=1.1,
         fitted=100,
-        errors=(HeldOut(family="all", networks=30, median=0.07, p90=0.2),),
+        errors=(HeldOut(of="all", networks=30, median=0.07, p90=0.2),),
     )
 
 
@@ -115,7 +115,7 @@ def test_the_least_time_never_falls_as_a_network_is_widened_and_is_part_of_the_p
     for vector in VECTORS:
         costs = table(vector=vector)
         least = [costs.least(network) for network in networks]
-        assert all(a <= b * (1 + 1e-12) for a, b in zip(least, least[1:], strict=False))
+        assert all(a <= b * (1 + 1e-12) for a, b in pairwise(least))
         predicted = [costs.predict(network) for network in networks]
         assert all(a <= b * (1 + 1e-12) for a, b in zip(least, predicted, strict=True))
 
@@ -138,9 +138,9 @@ def test_a_fit_finds_the_costs_of_a_machine_and_says_its_error_on_networks_that_
     assert found.fitted == half
     assert all(cost > 0 for cost in found.costs.values())
     whole, *each = found.errors
-    assert (whole.family, whole.networks) == ("all", half)
+    assert (whole.of, whole.networks) == ("all", half)
     assert whole.median < 0.05
-    assert sum(one.networks for one in each) == half
+    assert sum(one.networks for one in each) == 2 * half  # by family, and by size
     slower = [replace(one, ms=1.5 * one.ms) for one in samples[half:]]
     off = fitted(samples[:half], slower, HERE, "a version", "a machine")
     assert off.errors[0].median == pytest.approx(1 / 3, abs=0.05)

@@ -112,8 +112,8 @@ def text(table: TimeTable) -> str:
     from igcnas.results.table import Column, Table
 
     errors = (
-        Column.words("family", lambda one: one.family),
-        Column.numbers("networks", lambda one: one.networks),
+        Column.words("networks of", lambda one: one.of),
+        Column.numbers("n", lambda one: one.networks),
         Column.numbers("median error", lambda one: 100 * one.median, ".0f", unit="%"),
         Column.numbers("90th percentile", lambda one: 100 * one.p90, ".0f", unit="%"),
     )

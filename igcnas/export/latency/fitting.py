@@ -59,17 +59,19 @@ def _table(samples: Sequence[Sample], vector: int) -> TimeTable:
 
 
 def errors_of(table: TimeTable, samples: Sequence[Sample]) -> Iterable[HeldOut]:
-    """Of all families, then of each."""
+    """Of all, then of each family, then of each size of images."""
     relative = np.array([abs(table.predict(one.network) / one.ms - 1) for one in samples])
     families = np.array([one.family for one in samples])
+    sizes = np.array(["{1}x{2} images".format(*one.network.input_shape) for one in samples])
     yield _error("all", relative)
-    for family in sorted(set(families)):
-        yield _error(str(family), relative[families == family])
+    for names in (families, sizes):
+        for name in sorted(set(names)):
+            yield _error(str(name), relative[names == name])
 
 
-def _error(family: str, relative: Numbers) -> HeldOut:
+def _error(of: str, relative: Numbers) -> HeldOut:
     low, high = (float(np.quantile(relative, share)) for share in (0.5, 0.9))
-    return HeldOut(family=family, networks=len(relative), median=low, p90=high)
+    return HeldOut(of=of, networks=len(relative), median=low, p90=high)
 
 
 def _median_error(samples: Sequence[Sample], vector: int) -> float:

@@ -29,9 +29,12 @@ CALL, CONVOLUTION = "call", "convolution"  # the kinds of what every call, and e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Of predictions for networks that were not fitted, relative: median and 90th percentile of the absolute value."""
+    """Of predictions for networks that were not fitted, relative: median and 90th percentile of the absolute value.
 
-    family: str
+    of: the family of the networks, the size of their images, or 'all'.
+    """
+
+    of: str
     networks: int
     median: float
     p90: float
@@ -48,7 +51,7 @@ class TimeTable:
             every kind of convolution, and what stands at a kind comes on top.
         over: measured over predicted, which four of five networks that were not fitted do not exceed.
         fitted: networks from which they are.
-        errors: for others, of all families, then of each.
+        errors: for others, of all, then of each family and each size of images.
     """
 
     setting: Setting

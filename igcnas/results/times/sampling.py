@@ -22,6 +22,7 @@ from igcnas.export.latency.timing import Timing, known_timing, timed
 from igcnas.modules.lowering import Lowered
 from igcnas.network.plan import Plan, plan
 from igcnas.results.times.drawing import Drawn
+from igcnas.system.files import naming_faults
 
 _LEAST_CALLS, _SECONDS = 5, 0.1
 
@@ -52,7 +53,10 @@ def times(
         while some := list(islice(rest, cores if setting.runtime == "c" else 1)):
             if until is not None and clock() > until:
                 return
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            with (
+                naming_faults("use", tempfile.gettempdir()),
+                tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,  # Windows keeps what is loaded
+            ):
                 lowered = [untrained(one.architecture) for one in some]
                 made = [
                     None if known_timing(one, setting) else pool.submit(_made, one, setting, Path(folder, str(k)))
