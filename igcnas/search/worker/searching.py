@@ -18,7 +18,6 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.budget import limit_named
 from igcnas.network.cost import count_plan
 from igcnas.network.plan import plan
-from igcnas.search.worker.keeping_time import require_time
 from igcnas.search.worker.messages import Probed
 from igcnas.search.worker.result import CHECKPOINT, WEIGHTS, leave_result, read_result
 from igcnas.search.worker.trainer import Trainer
@@ -58,6 +57,8 @@ def train_network(
         remove(folder / CHECKPOINT)  # of a run that ended between the two
         return known
     if trainer.setup.most_ns is not None and repeat == 0:
+        from igcnas.search.worker.keeping_time import require_time
+
         require_time(trainer, architecture, folder, trainer.setup.most_ns)
     trainer.forget_peak()
     result = train(
