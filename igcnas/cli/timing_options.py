@@ -38,7 +38,8 @@ def add_timing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def is_timed(arguments: argparse.Namespace) -> bool:
     """Whether the networks of such a search are timed."""
-    return OBJECTIVES[arguments.objective].timed or arguments.budget_ms is not None
+    named = any(word.partition("=")[0] == TIME.name for word in arguments.limit)
+    return OBJECTIVES[arguments.objective].timed or arguments.budget_ms is not None or named
 
 
 def asked_timing(arguments: argparse.Namespace) -> Setting | None:
