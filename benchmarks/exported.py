@@ -34,12 +34,12 @@ from igcnas.export.c.exporter import write as write_c
 from igcnas.export.exporters import Trained
 from igcnas.export.onnx import INPUT, write_onnx
 from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.modules.folding import fold
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import cost, primitives
 from igcnas.network.literature import family
 from igcnas.network.plan import Plan, plan
-from igcnas.results.first_weights import first_state
 
 # Name: the network, the dense one that it is compared with, and its goal as a part of that one's time (or None).
 NETWORKS: dict[str, tuple[str, str, float | None]] = {

@@ -72,7 +72,7 @@ def test_the_options_of_a_budget_are_read_as_the_same_budget(limit, value):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "a budget limits something; give --budget-mflops N or --budget-params N"),
+        ([], "a budget limits something; give --budget-mflops N or --budget-params N or --budget-ms N"),
         (["--budget-params", "0"], "--budget-params 0 must be a positive number, as in 200000"),
         (["--budget-mflops", "nan"], "--budget-mflops nan must be a finite number"),
         (["--budget-mflops", "1e-9"], "--budget-mflops 1e-09 must be at least 1e-06"),

@@ -40,7 +40,7 @@ def here() -> str:
 @installed
 def test_commands_and_options_are_completed(tmp_path: Path) -> None:
     assert completed("igcnas re", tmp_path) == ["recipes", "report", "retrain"]
-    assert completed("igcnas search --bud", tmp_path) == ["--budget-mflops", "--budget-params"]
+    assert completed("igcnas search --bud", tmp_path) == ["--budget-mflops", "--budget-ms", "--budget-params"]
 
 
 @installed

@@ -527,6 +527,7 @@ _EXCEPTIONS = {
     "igcnas/search/evaluation/mps.py": "sockets in a temporary folder of this user alone, gone at the end",
     "igcnas/export/parity.py": "a temporary folder of the system, gone at the end",
     "igcnas/export/latency/timing.py": "a temporary folder of the system, gone at the end",
+    "igcnas/results/times/sampling.py": "a temporary folder of the system, gone at the end",
     "igcnas/export/c/compiling.py": "a temporary folder of the system, gone at the end",
     "igcnas/execution/cpu/compiled.py": "the compiled kernels of numba",
 }

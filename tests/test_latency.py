@@ -25,12 +25,13 @@ from igcnas.export.latency.running import as_exported, runner
 from igcnas.export.latency.setting import RUNTIMES, Setting, is_installed
 from igcnas.export.latency.timing import timed
 from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import primitives
 from igcnas.network.exported import exported_in
 from igcnas.network.literature import family
 from igcnas.network.plan import plan
-from igcnas.results.first_weights import export_untrained, first_state
+from igcnas.results.first_weights import export_untrained
 from igcnas.system import folders
 
 TINY = family("resnet").from_text(["depth=8", "width=4", "size=8", "channels=1", "classes=10"])
@@ -374,7 +375,7 @@ def test_a_study_of_times_says_what_they_are_of_and_one_of_before_goes_on_with_i
 
 def test_the_options_of_timing_are_for_studies_of_times(capsys: Any) -> None:
     assert main([*SEARCH, "--runtime", "c"]) == 2
-    said = "error: --runtime is for --objective accuracy,latency; add that, or leave it out\n"
+    said = "error: --runtime is for --budget-ms and --objective accuracy,latency; add one, or leave it out\n"
     assert capsys.readouterr().err == said
 
 

@@ -25,6 +25,7 @@ def search(
     *,
     budget_mflops: float | None = None,
     budget_params: float | None = None,
+    budget_ms: float | None = None,
     networks: int = 60,
     epochs: int | None = None,
     study: str | None = None,
@@ -43,7 +44,8 @@ def search(
             images: {'train': (images, labels), 'val': ..., 'test': ...} of arrays, or torch Datasets in their place; or
             the training part alone. Images are uint8, or floats in [0, 1], with channels first or last.
         budget_mflops: no network has more than so many millions of multiply-accumulates.
-        budget_params: no network has more than so many parameters. One of both is needed.
+        budget_params: no network has more than so many parameters.
+        budget_ms: no network takes longer for one call, predicted and then measured. One of the three is needed.
         networks: the study holds so many in the end, those of earlier calls included.
         epochs: of each training; None: 15, and 8 from 10,000 images on.
         study: its name; None: from data, space, budget and objective.
@@ -63,12 +65,18 @@ def search(
     """
     studies_dir = Path(studies_dir)
     asked = {"data": as_spec(data, studies_dir / "data", classes=classes), "budget_mflops": budget_mflops}
-    asked |= {"budget_params": budget_params, "networks": networks, "epochs": epochs, "study": study}
+    asked |= {
+        "budget_params": budget_params,
+        "budget_ms": budget_ms,
+        "networks": networks,
+        "epochs": epochs,
+        "study": study,
+    }
     arguments = parsed("search", [], {**asked, "studies_dir": studies_dir, **options})
-    if budget_mflops is None and budget_params is None and "limit" not in options:
+    if budget_mflops is None and budget_params is None and budget_ms is None and "limit" not in options:
         raise BudgetError(
             "igcnas.search needs a budget: give budget_mflops=N, the most millions of multiply-accumulates, "
-            "or budget_params=N"
+            "budget_ms=N or budget_params=N"
         )
     notebook = progress and in_notebook()
     heard = [*callbacks, *([LiveSearch(networks)] if notebook else [])]

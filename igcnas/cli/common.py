@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from igcnas.cli.engine import engine_in_words
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.network.budget import LIMITS
+from igcnas.network.budget import LIMITS, TIME
 from igcnas.system import bounds, folders, names
 from igcnas.system.checks import shown
 from igcnas.system.harmless import line
@@ -43,9 +43,9 @@ _MOST = {
     "port": 65535,
     "seed": bounds.SEED,
     "memory_limit_gb": 1e6,
-    **{f"budget_{limit.option}": bounds.MACS / limit.size for limit in LIMITS.values()},
+    **{f"budget_{limit.option}": bounds.MACS / limit.size for limit in (*LIMITS.values(), TIME)},
 }
-_LEAST = {**{f"budget_{limit.option}": 1 / limit.size for limit in LIMITS.values()}, "seed": 0}
+_LEAST = {**{f"budget_{limit.option}": 1 / limit.size for limit in (*LIMITS.values(), TIME)}, "seed": 0}
 _FOREVER = ("checkpoint_seconds",)  # may be infinite
 
 

@@ -15,9 +15,13 @@ from igcnas.export.latency.setting import RUNTIMES, Setting
 from igcnas.units import mega
 
 if TYPE_CHECKING:
+    from igcnas.export.latency.table import TimeTable
     from igcnas.export.latency.timing import Timing
     from igcnas.results.table import Column
     from igcnas.results.timing import Subject
+
+    # A network, its time, and milliseconds as predicted.
+    Row = tuple[Subject, Timing, float | None]
 
 EPILOG = """A time holds for its runtime, batch, threads and machine. It is remembered with them, and not
 measured twice; --again measures it. One network is timed at a time, whichever programs of yours time some.
@@ -27,6 +31,8 @@ examples:
   %(prog)s NAME --front 3 --runtime onnx c
   %(prog)s studies/NAME/best --batch 32 --threads 2
   %(prog)s --family igc L=24 M=2 depth=20 --runtime onnx c torch
+  %(prog)s --fit --runtime onnx c
+  %(prog)s --compare-macs igcv3 --networks 40
 """
 
 
@@ -70,6 +76,32 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--device", default="cpu", metavar="NAME", help="cpu, or for onnx and torch cuda or cuda:N (default: cpu)")
     add("--batch", type=int, default=1, metavar="N", help="images of one call (default: 1)")
     add("--threads", type=int, default=1, metavar="N", help="threads of the runtime on a CPU (default: 1)")
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument(
+        "--fit",
+        action="store_true",
+        help="in place of WHAT: time random networks of every family, in two to three minutes, and keep a table that "
+        "predicts the time of any network in this runtime on this machine (--budget-ms searches by it)",
+    )
+    several.add_argument(
+        "--table",
+        action="store_true",
+        help="in place of WHAT: what is kept of --fit, what each kind of layer costs by it, and its error for networks "
+        "that were not fitted",
+    )
+    several.add_argument(
+        "--compare-macs",
+        nargs="?",
+        const="all",
+        metavar="SPACE",
+        help="in place of WHAT: time random networks of a search space and say how well MACs rank them by time; writes "
+        "a figure and a table (without a name: all)",
+    )
+    add("--networks", type=int, default=60, metavar="N", help="of --compare-macs (default: %(default)s)")
+    add(
+        "--size", type=int, default=32, metavar="N", help="of its images, N x N pixels in colour (default: %(default)s)"
+    )
+    add("--out", type=Path, metavar="FILE.png", help="its figure (default: macs-against-time-SPACE.png)")
     add("--again", action="store_true", help="measure what is remembered, too")
     add("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -83,21 +115,42 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     for setting in settings:
         setting.require()  # refused before anything is timed
+    from igcnas.export.latency.table import known_table
+
+    if arguments.fit or arguments.table or arguments.compare_macs is not None:
+        from igcnas.cli import times
+
+        if arguments.compare_macs is not None:
+            _refuse_names(arguments, "--compare-macs")
+            return times.compare(arguments, settings)
+        _refuse_names(arguments, "--fit" if arguments.fit else "--table")
+        return (times.fit if arguments.fit else times.show)(settings, as_json=arguments.json)
+    tables = {setting: known_table(setting) for setting in settings}
     found = [
-        (subject, subject.time(setting, arguments.again)) for subject in _subjects(arguments) for setting in settings
+        (subject, subject.time(setting, arguments.again), _predicted(tables[setting], subject))
+        for subject in _subjects(arguments)
+        for setting in settings
     ]
     if arguments.json:
-        print(json.dumps({"timings": [_plain(subject, timing) for subject, timing in found]}))
+        print(json.dumps({"timings": [_plain(row) for row in found]}))
         return 0
     from igcnas.results.table import Table
 
-    for subject in dict.fromkeys(subject for subject, _ in found):
+    for subject in dict.fromkeys(subject for subject, _, _ in found):
         print(f"network   {subject.name}: {subject.label}; {mega(subject.macs)} MFLOPs (millions of MACs)")
     print(f"machine   {found[0][1].machine}; {settings[0].words().removeprefix(settings[0].title + ', ')}")
-    print(Table.of(_columns(several=len({subject for subject, _ in found}) > 1), found).text())
-    if any(timing.latency.quiet is False for _, timing in found):
+    several = len({subject for subject, _, _ in found}) > 1
+    print(Table.of(_columns(several=several, tables=any(tables.values())), found).text())
+    if any(timing.latency.quiet is False for _, timing, _ in found):
         print("busy: another program had the core meanwhile, which makes times longer; such times are not remembered")
     return 0
+
+
+def _refuse_names(arguments: argparse.Namespace, option: str) -> None:
+    """IgcnasError where what is timed is named beside an option that stands in its place."""
+    named = arguments.what or arguments.family
+    if named:
+        raise IgcnasError(f"{option} stands in place of {named[0]!r}; give one")
 
 
 def _subjects(arguments: argparse.Namespace) -> Iterator[Subject]:
@@ -141,15 +194,17 @@ def _numbers(arguments: argparse.Namespace, study: Any) -> list[int | None]:
     return found
 
 
-def _columns(*, several: bool) -> list[Column]:
+def _columns(*, several: bool, tables: bool) -> list[Column]:
     from igcnas.results.table import Column
 
     quiet = {None: "-", True: "quiet", False: "busy"}
     name = [Column.words("network", lambda row: row[0].name)] if several else []
+    predicted = [Column.numbers("predicted", lambda row: row[2], ".4g", unit="ms")] if tables else []
     return [
         *name,
         Column.words("runtime", lambda row: row[1].version),
         Column.numbers("median", lambda row: row[1].latency.median_ms, ".4g", unit="ms"),
+        *predicted,
         Column.numbers("IQR", lambda row: row[1].latency.iqr_ms, ".2g", unit="ms"),
         Column.numbers("runs", lambda row: row[1].latency.runs),
         Column.numbers("images/s", _images, ".4g"),
@@ -159,18 +214,25 @@ def _columns(*, several: bool) -> list[Column]:
     ]
 
 
-def _images(row: tuple[Subject, Timing]) -> float:
+def _predicted(table: TimeTable | None, subject: Subject) -> float | None:
+    """Milliseconds; None without a table."""
+    from igcnas.network.plan import plan
+
+    return None if table is None else table.predict(plan(subject.architecture))
+
+
+def _images(row: Row) -> float:
     """Images a second."""
     return 1000 * row[1].setting.batch / row[1].latency.median_ms
 
 
-def _gflops(row: tuple[Subject, Timing]) -> float:
+def _gflops(row: Row) -> float:
     """Two operations a multiply-accumulate."""
     return 2e-9 * row[0].macs * _images(row)
 
 
-def _plain(subject: Subject, timing: Timing) -> dict[str, Any]:
-    row = (subject, timing)
+def _plain(row: Row) -> dict[str, Any]:
+    subject, timing, predicted = row
     return {
         "network": subject.name,
         "label": subject.label,
@@ -179,6 +241,7 @@ def _plain(subject: Subject, timing: Timing) -> dict[str, Any]:
         "version": timing.version,
         "machine": timing.machine,
         **asdict(timing.latency),
+        **({} if predicted is None else {"predicted_ms": predicted}),
         "images_per_second": _images(row),
         "gflops": _gflops(row),
         "remembered": timing.remembered,

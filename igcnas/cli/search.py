@@ -22,9 +22,9 @@ from igcnas.cli.search_options import (
     default_name,
     study_settings,
 )
-from igcnas.cli.timing_options import alone, as_timed, asked_timing, other_clock
+from igcnas.cli.timing_options import alone, as_timed, asked_timing, is_timed, other_clock, times_line, with_times
 from igcnas.cli.tuning import as_tuned, check_tuning, tune
-from igcnas.search.objective import OBJECTIVES
+from igcnas.network.budget import TIME
 
 if TYPE_CHECKING:
     import optuna
@@ -93,7 +93,7 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
     # Before anything is trained: what the end of the search needs of the test split must be there.
     examined = examine(dataset, fraction=settings.training.validation_fraction, seed=settings.training.seed)
     settings = as_tuned(_with_recipe(_with_engine(settings, arguments, folder), folder), folder)
-    settings = as_timed(settings, arguments, folder)
+    settings = with_times(as_timed(settings, arguments, folder), folder)
     from igcnas.search.checks import check_budget, check_pruner
     from igcnas.search.storage import lock_study
     from igcnas.system.files import going_on, make_folder
@@ -132,8 +132,9 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
         notes: list[Callable[[str], None]] = [print]
         patience = Patience(seconds=arguments.storage_wait, note=lambda text: notes[-1](text), stop=stop)
         study = open_study(folder, create_for=settings, patience=patience)
-        if (warning := other_clock(settings.latency, records(study))) is not None:
-            print(warning)
+        for line in (times_line(settings), other_clock(settings.latency, records(study))):
+            if line is not None:
+                print(line)
         for callback in getattr(arguments, "callbacks", ()):  # of the Python interface
             callback.search_began(folder)
         try:
@@ -212,9 +213,7 @@ def _spares(arguments: argparse.Namespace) -> Spares:
         macs=1,
         batch_size=1,
         networks=arguments.networks,
-        undisturbed=alone(
-            asked_workers(arguments), asked_timing(arguments), timed=OBJECTIVES[arguments.objective].timed
-        ),
+        undisturbed=alone(asked_workers(arguments), asked_timing(arguments), timed=is_timed(arguments)),
     )
     return Spares(slots)
 
@@ -231,7 +230,7 @@ def _slots(arguments: argparse.Namespace, settings: StudySettings, space: Search
         macs=settings.budget.get("macs") or count(space.largest(settings.data.input_shape, classes)).macs,
         batch_size=settings.training.batch_size,
         networks=arguments.networks,
-        undisturbed=alone(asked_workers(arguments), settings.latency, timed=settings.compares.timed),
+        undisturbed=alone(asked_workers(arguments), settings.latency, timed=settings.timed),
     )
 
 
@@ -267,8 +266,9 @@ def _search(
         training=settings.training,
         device=arguments.device,
         prunes=settings.pruner != "none",
-        latency=settings.compares.timed,
+        latency=settings.timed,
         timing=settings.latency,
+        most_ns=settings.budget.get(TIME.name),
         capture=capture,
         limits=settings.measured_limits,
     )

@@ -13,7 +13,7 @@ from igcnas.cli.output import add_output_arguments
 from igcnas.cli.recipe_options import add_recipe_arguments, asked_training, check_recipe_arguments
 from igcnas.cli.timing_options import add_timing_arguments, asked_timing
 from igcnas.errors import IgcnasError, unknown_name
-from igcnas.network.budget import LIMITS, Budget, limit_named
+from igcnas.network.budget import LIMITS, TIME, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
 from igcnas.search.samplers import AUTO, SAMPLERS, Sampler, resolve_sampler
 from igcnas.search.settings import PRUNERS
@@ -49,7 +49,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define every option."""
     add = parser.add_argument
-    for limit in LIMITS.values():
+    for limit in (*LIMITS.values(), TIME):
         add(f"--budget-{limit.option}", type=float, metavar="N", help=f"no network has more than N {limit.words}")
     add(
         "--limit",
@@ -190,7 +190,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
 
 def asked_budget(arguments: argparse.Namespace) -> Budget:
     """What the options allow; BudgetError where they allow nothing, or limit nothing."""
-    given = {limit.name: getattr(arguments, f"budget_{limit.option}") for limit in LIMITS.values()}
+    given = {limit.name: getattr(arguments, f"budget_{limit.option}") for limit in (*LIMITS.values(), TIME)}
     asked = {name: number for name, number in given.items() if number is not None} | asked_limits(arguments)
     return Budget({name: limit_named(name).read(number) for name, number in asked.items()})
 

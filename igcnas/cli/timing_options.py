@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from igcnas.cli.common import is_file
 from igcnas.errors import IgcnasError
 from igcnas.export.latency.setting import RUNTIMES, Setting
+from igcnas.network.budget import TIME
 from igcnas.search.objective import OBJECTIVES
 from igcnas.search.timing import BY_TORCH
 
@@ -27,7 +28,7 @@ def add_timing_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--runtime",
         metavar="NAME",
-        help=f"with --objective accuracy,latency: what runs each exported network while it is timed, "
+        help=f"with --budget-ms or --objective accuracy,latency: what runs each exported network while it is timed, "
         f"{', '.join(RUNTIMES)} (default: onnx)",
     )
     add("--latency-batch", type=int, metavar="N", help="images of one timed call (default: 1)")
@@ -35,13 +36,21 @@ def add_timing_arguments(parser: argparse.ArgumentParser) -> None:
     add("--latency-device", metavar="NAME", help="where networks are timed: cpu, cuda or cuda:N (default: cpu)")
 
 
+def is_timed(arguments: argparse.Namespace) -> bool:
+    """Whether the networks of such a search are timed."""
+    named = any(word.partition("=")[0] == TIME.name for word in arguments.limit)
+    return OBJECTIVES[arguments.objective].timed or arguments.budget_ms is not None or named
+
+
 def asked_timing(arguments: argparse.Namespace) -> Setting | None:
     """What the options mean; None for a study that compares no times. IgcnasError for what this machine cannot do."""
     given = {name.removeprefix("latency_"): getattr(arguments, name) for name in _OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    if not OBJECTIVES[arguments.objective].timed:
+    if not is_timed(arguments):
         if given:
-            raise IgcnasError(f"{_first(arguments)} is for --objective accuracy,latency; add that, or leave it out")
+            raise IgcnasError(
+                f"{_first(arguments)} is for --budget-ms and --objective accuracy,latency; add one, or leave it out"
+            )
         return None
     setting = Setting(**given)
     setting.require()
@@ -62,6 +71,36 @@ def as_timed(settings: StudySettings, arguments: argparse.Namespace, folder: Pat
         return settings
     print(f"note      this study began before exported networks were timed, and goes on as it began: {BY_TORCH}")
     return replace(settings, latency=None)
+
+
+def with_times(settings: StudySettings, folder: Path) -> StudySettings:
+    """The settings with what predicts times where the budget limits them: of the study, of the machine, or new."""
+    from igcnas.search.settings import StudySettings
+
+    if TIME.name not in settings.limits:
+        return settings
+    assert settings.latency is not None
+    begun = StudySettings.read(folder) if is_file(folder / "settings.json") else None
+    if begun is not None and begun.times is not None and begun.latency == settings.latency:
+        return replace(settings, times=begun.times)
+    from igcnas.cli.times import fitted
+    from igcnas.export.latency.table import known_table
+
+    table = known_table(settings.latency) or fitted(settings.latency, say=lambda text: print(text, flush=True))
+    return replace(settings, times=table)
+
+
+def times_line(settings: StudySettings) -> str | None:
+    """What predicts times and how well, and whether they are of this machine; None where none are limited."""
+    if settings.times is None or settings.latency is None:
+        return None
+    from igcnas.export.latency.timing import present_words
+
+    told = f"times     predicted by a table for {settings.times.words()}: {settings.times.accuracy()}"
+    now = present_words(settings.latency)
+    if settings.times.words() == now:
+        return told
+    return f"{told}\nwarning: that is another machine or version than this, {now}, by which networks are measured"
 
 
 def alone(workers: int | str, setting: Setting | None, *, timed: bool) -> bool:

@@ -9,6 +9,9 @@ from igcnas.network.architecture import Architecture
 from igcnas.network.budget import Budget
 from igcnas.network.plan import plan
 
+# Below so many steps, which are eighths of the least width, layers of one channel become some of another kind.
+_FEW = 16
+
 
 class Fit(NamedTuple):
     """The largest n whose network fits, that network, and what it uses of the first limit of the budget."""
@@ -21,27 +24,23 @@ class Fit(NamedTuple):
 def widest(build: Callable[[int], Architecture], budget: Budget, *, most: int) -> Fit | None:
     """Largest n in 1..most whose network keeps the budget; None where n = 1 does not.
 
-    What build(n) costs must not fall as n grows, in any limit. About 2 log2(n) networks are counted, of which none is
-    built.
+    What build(n) costs must not fall as n grows, in any limit, or not its bound from _FEW on. About 2 log2(n) networks
+    are counted, of which none is built; where a limit has a bound of its own, some more.
     """
-    best = _try(build, 1, budget)
-    if best is None:
-        return None
-    low, high = 1, 2
-    while high <= most:  # double until it no longer fits
-        fit = _try(build, high, budget)
-        if fit is None:
-            break
-        best, low, high = fit, high, high * 2
+    few = 0 if budget.steady else _FEW
+    low, high = 0, 1
+    while high <= most and (high <= few or budget.may_keep(plan(build(high)))):  # double until it no longer fits
+        low, high = high, high * 2
     high = min(high, most + 1)
+    low = max(low, min(few, most))
     while high - low > 1:
         middle = (low + high) // 2
-        fit = _try(build, middle, budget)
-        if fit is None:
-            high = middle
+        if budget.may_keep(plan(build(middle))):
+            low = middle
         else:
-            best, low = fit, middle
-    return best
+            high = middle
+    tries = (_try(build, n, budget) for n in range(low, 0, -1))
+    return next((fit for fit in tries if fit is not None), None)
 
 
 def _try(build: Callable[[int], Architecture], n: int, budget: Budget) -> Fit | None:

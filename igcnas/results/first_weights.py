@@ -10,17 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch import nn
-
-from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.network.architecture import Architecture
-from igcnas.network.plan import plan
 from igcnas.results.best import Exported
 from igcnas.results.exporting import export_checkpoint
 from igcnas.training.runs.weights import Checkpoint
-
-_IMAGES = 16
 
 
 def export_untrained(
@@ -39,16 +33,3 @@ def export_untrained(
     )
     facts = {"data": "none", "weights": "first ones, not trained: answers mean nothing"}
     return export_checkpoint(checkpoint, folder=folder, facts=facts, also=also, opset=opset, times=times)
-
-
-def first_state(architecture: Architecture) -> dict[str, torch.Tensor]:
-    """The state of the module of its plan."""
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        torch.manual_seed(0)
-        module = build(plan(architecture)).eval()
-        for part in module.modules():
-            if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
-                part.train()
-                part.momentum = None  # the plain average
-        module(torch.randn(_IMAGES, *architecture.input_shape))
-        return module.state_dict()

@@ -15,12 +15,12 @@ from igcnas.export.latency.running import as_exported
 from igcnas.export.latency.setting import Setting
 from igcnas.export.latency.timing import Timing, timed, timed_export
 from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network.architecture import Architecture
 from igcnas.network.cost import count, count_plan
 from igcnas.network.exported import FILE, read_exported
 from igcnas.network.plan import plan
-from igcnas.results.first_weights import first_state
 from igcnas.search.records import TrialRecord
 from igcnas.search.study import Study
 
@@ -33,9 +33,14 @@ class Subject:
     """One network. name: how it was asked for. macs: for one image, as it would run. time: the time of it."""
 
     name: str
-    label: str
+    architecture: Architecture
     macs: int
     time: Time
+
+    @property
+    def label(self) -> str:
+        """The network in the notation of its papers."""
+        return self.architecture.label()
 
 
 def of_study(study: Study, record: TrialRecord) -> Subject:
@@ -62,14 +67,14 @@ def of_export(folder: Path) -> Subject:
         return timed_export(folder, architecture.input_shape, setting, again=again)
 
     macs = record.measured.get("macs", count(architecture).macs)
-    return Subject(name=str(folder), label=architecture.label(), macs=macs, time=time)
+    return Subject(name=str(folder), architecture=architecture, macs=macs, time=time)
 
 
 def _of(lowered: Lowered, name: str, architecture: Architecture) -> Subject:
     def time(setting: Setting, again: bool) -> Timing:
         return timed(as_exported(lowered), setting, again=again)
 
-    return Subject(name=name, label=architecture.label(), macs=count_plan(lowered.plan).macs, time=time)
+    return Subject(name=name, architecture=architecture, macs=count_plan(lowered.plan).macs, time=time)
 
 
 def _lowered(architecture: Architecture, state: dict[str, Any]) -> Lowered:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from igcnas.errors import BudgetError, IgcnasError, unknown_name
-from igcnas.network.budget import limit_named
 from igcnas.network.plan import plan
 from igcnas.search.proposals import resolve_sampler
 from igcnas.search.proposals.samplers import sampler_named
@@ -35,7 +34,7 @@ def check_budget(space: SearchSpace, settings: StudySettings) -> Range:
     budget = settings.budget
     narrowest = [plan(network) for network in space.narrowest(shape, classes)]
     for name, most in budget.limits.items():
-        limit = limit_named(name)
+        limit = budget.limit(name)
         least = min(map(limit.of, narrowest))
         if most < least:
             raise BudgetError(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from igcnas.network.budget import Budget, limit_named
+from igcnas.network.budget import TIME, Budget, limit_named
 from igcnas.search.objective import Counted, Objective
 
 
@@ -61,8 +61,11 @@ class Costs:
         return tuple(found)
 
     def words(self, record: Counted) -> str:
-        """As it would run, such as '0.2 MFLOPs, 1.5 ms'."""
-        return ", ".join(f"{one.shown(record)} {one.unit}" for one in self.each)
+        """As it would run, such as '0.2 MFLOPs, 1.5 ms'; a time that is limited also as it was predicted."""
+        words = ", ".join(f"{one.shown(record)} {one.unit}" for one in self.each)
+        if TIME.name not in self.budget.limits or record.latency_ms is None:
+            return words
+        return f"{words} (predicted {TIME.show(record.planned(TIME.name))})"
 
     def planned_words(self, record: Counted) -> str:
         """What is known before the training."""

@@ -71,5 +71,11 @@ class Flight:
     def _within(self, results: Mapping[str, Any]) -> bool:
         """Whether the trained network keeps the budget."""
         measured = {"measured_macs": results["measured_macs"], "measured_params": results["measured_params"]}
-        ended = replace(self.record, **measured, measured_limits=results.get("measured_limits", {}))
+        ended = replace(
+            self.record,
+            **measured,
+            measured_limits=results.get("measured_limits", {}),
+            latency_ms=results.get("latency_ms"),
+            latency_iqr_ms=results.get("latency_iqr_ms"),
+        )
         return ended.within(self._settings.budget)

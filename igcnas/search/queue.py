@@ -14,7 +14,9 @@ import optuna
 from optuna.trial import TrialState
 
 from igcnas.network.architecture import Architecture
+from igcnas.network.budget import TIME
 from igcnas.network.cost import count
+from igcnas.network.plan import plan
 from igcnas.search.records import TrialRecord, proposal_attributes, record_of
 from igcnas.search.settings import StudySettings
 
@@ -84,8 +86,14 @@ class Queue:
             canonical_id=canonical_id,
             origin=origin,
             pending=pending,
+            planned_limits=self._predicted(architecture),
         )
         self.study.enqueue_trial(dict(parameters or {}), user_attrs=attributes)
+
+    def _predicted(self, architecture: Architecture) -> dict[str, int]:
+        """What the study predicts of this network by what it holds itself: its time, where that is limited."""
+        budget = self.settings.budget
+        return {TIME.name: budget.limit(TIME.name).of(plan(architecture))} if TIME.name in budget.limits else {}
 
     def add_repeat(self, first: TrialRecord, repeat: int) -> None:
         """Queue a further training of a network; repeat is counted from 1."""
@@ -101,6 +109,7 @@ class Queue:
             canonical_id=first.canonical_id,
             repeat=repeat,
             repeat_of=first.number,
+            planned_limits=first.planned_limits,
         )
         self.study.enqueue_trial({}, user_attrs=attributes)
 

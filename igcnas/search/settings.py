@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from igcnas.errors import StudyError, unknown_name
 from igcnas.export.latency.setting import Setting
-from igcnas.network.budget import Budget, budget_of
+from igcnas.export.latency.table import TimeTable
+from igcnas.network.budget import TIME, Budget, budget_of
 from igcnas.search.additions import require_kinds
 from igcnas.search.costs import Costs
 from igcnas.search.objective import OBJECTIVES, Objective, objective_named
@@ -180,8 +181,8 @@ class StudySettings:
     min_epochs: the first epoch after which the pruner may end a training; 0 where there is none. budget_macs, limits:
     the budget; limits holds all that is limited but MACs, by the names of the limits. tuning: how the recipe was found,
     where it was tuned before the search; None where the user gave it. latency: how networks are timed, where the
-    objective compares times; None in studies from before exported networks were timed, which time the torch module on
-    the device that trains, and still do.
+    objective compares times or the budget limits them; None in studies from before exported networks were timed, which
+    time the torch module on the device that trains, and still do. times: what predicts a time that is limited.
     """
 
     space: Mapping[str, Any]
@@ -198,17 +199,23 @@ class StudySettings:
     limits: Mapping[str, bounds.Macs] = field(default_factory=dict)
     tuning: Tuning | None = None
     latency: Setting | None = None
+    times: TimeTable | None = None
 
     @property
     def budget(self) -> Budget:
         """What a network may cost."""
-        return budget_of(self.budget_macs, self.limits)
+        return budget_of(self.budget_macs, self.limits, self.times)
+
+    @property
+    def timed(self) -> bool:
+        """Whether its networks are timed: it compares times, or limits them."""
+        return self.compares.timed or TIME.name in self.limits
 
     @property
     def measured_limits(self) -> tuple[str, ...]:
         """What is measured of a trained network for the budget or the objective, beside MACs and parameters."""
         names = dict.fromkeys((*self.budget.limits, self.compares.axis.limit))
-        return tuple(name for name in names if name not in (None, "macs", "params"))
+        return tuple(name for name in names if name not in (None, "macs", "params", TIME.name))
 
     @property
     def measure(self) -> str:
@@ -276,7 +283,8 @@ class StudySettings:
         if self.data.groups is not None and other.data.groups is not None:
             ignored.append("data.groups")  # a file may lie elsewhere now, and the fingerprint has the groups
         keys = [key for key in sorted(mine.keys() | theirs.keys()) if key not in ignored]
-        keys = [key for key in keys if key.partition(".")[0] != "tuning"]  # what it chose is in the training
+        # What tuning chose is in the training; a study keeps the table that it began with.
+        keys = [key for key in keys if key.partition(".")[0] not in ("tuning", "times")]
         return [f"{key}: {mine.get(key)} -> {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
 
 

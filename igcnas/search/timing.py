@@ -15,7 +15,7 @@ BY_TORCH = "torch module, batch 1, on the device that trained"
 
 def timed_by(settings: StudySettings, records: Iterable[TrialRecord]) -> str:
     """Runtime, batch, threads and machine, as the networks say them that were timed; "" where none are."""
-    if not settings.compares.timed:
+    if not settings.timed:
         return ""
     told = sorted({record.latency_by for record in records if record.latency_by is not None})
     if told:
@@ -25,6 +25,6 @@ def timed_by(settings: StudySettings, records: Iterable[TrialRecord]) -> str:
 
 def cost_title(settings: StudySettings, records: Iterable[TrialRecord]) -> str:
     """The title of the axis of costs in a figure of these networks."""
-    words = timed_by(settings, records)
+    words = timed_by(settings, records) if settings.compares.timed else ""
     title = settings.compares.axis.title
     return f"{title} ({words})" if words else title

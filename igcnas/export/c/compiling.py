@@ -68,9 +68,12 @@ def compiled(path: Path) -> Run:
     return run
 
 
-def prepared(path: Path, images: NDArray[np.float32]) -> Callable[[], NDArray[np.float32]]:
-    """The same for these images alone, again and again into the same logits: nothing but the network is in its time."""
-    shape, function = _shape(path), _function(path)
+def prepared(path: Path, images: NDArray[np.float32], *, keep: bool = True) -> Callable[[], NDArray[np.float32]]:
+    """The same for these images alone, again and again into the same logits: nothing but the network is in its time.
+
+    keep: whether the library is kept in the cache folder.
+    """
+    shape, function = _shape(path), _function(path, keep=keep)
     given = np.ascontiguousarray(images, np.float32)
     logits = np.empty((len(given), shape[3]), np.float32)
     pairs = [
@@ -85,8 +88,8 @@ def prepared(path: Path, images: NDArray[np.float32]) -> Callable[[], NDArray[np
     return run
 
 
-def _function(path: Path) -> Callable[..., None]:
-    function = _library(path, compiler()).model_run
+def _function(path: Path, *, keep: bool = True) -> Callable[..., None]:
+    function = _library(path, compiler(), keep=keep).model_run
     function.argtypes, function.restype = (_POINTER, _POINTER), None
     return function
 
@@ -103,7 +106,7 @@ def _shape(path: Path) -> tuple[int, ...]:
     return tuple(int(one[1]) for one in found if one is not None)
 
 
-def _library(path: Path, command: Sequence[str]) -> ctypes.CDLL:
+def _library(path: Path, command: Sequence[str], *, keep: bool = True) -> ctypes.CDLL:
     """The compiled library: from the cache, or made and kept there, if anything can be written."""
     digest = hashlib.sha256(path.read_bytes() + path.with_name(HEADER).read_bytes())
     digest.update(repr((*command, *FLAGS, version(command), platform.machine(), fingerprint())).encode())
@@ -118,7 +121,7 @@ def _library(path: Path, command: Sequence[str]) -> ctypes.CDLL:
     ):
         made = Path(folder, name)
         _compile(path, command, made)
-        if (kept := writable(places)) is None:
+        if not keep or (kept := writable(places)) is None:
             return _load(made)
         write_whole(kept / name, made.read_bytes())
     return _load(kept / name)

@@ -17,10 +17,12 @@ from igcnas.errors import IgcnasError
 from igcnas.export.latency.setting import Setting
 from igcnas.export.onnx import INPUT, OUTPUT, write_onnx
 from igcnas.modules.build import build
+from igcnas.modules.first_state import first_state
 from igcnas.modules.folding import fold
-from igcnas.modules.lowering import Lowered
+from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import primitives
-from igcnas.network.plan import Plan
+from igcnas.network.architecture import Architecture
+from igcnas.network.plan import Plan, plan
 
 ONNX, MODULE = "model.onnx", "model.py"
 
@@ -34,13 +36,22 @@ def as_exported(lowered: Lowered) -> Lowered:
     return replace(lowered, plan=Plan(root._replace(layers=(normalize, *root.layers)), lowered.plan.input_shape))
 
 
-def runner(lowered: Lowered, setting: Setting, folder: Path) -> Callable[[], object]:
+def untrained(architecture: Architecture) -> Lowered:
+    """A network with its first weights, as it would be exported."""
+    network = plan(architecture)
+    module = build(network)
+    module.load_state_dict(first_state(architecture))
+    return as_exported(lower(network, module.eval()))
+
+
+def runner(lowered: Lowered, setting: Setting, folder: Path, *, keep: bool = True) -> Callable[[], object]:
     """What runs this network once, on the same images each time.
 
     Args:
         lowered: the network, not folded yet; what an export runs is `as_exported` of it.
         setting: how.
         folder: an empty one, in which files for the runtime are written; they must stay while it is called.
+        keep: whether what a compiler makes of it is kept for the next time.
 
     Raises:
         IgcnasError: the machine lacks what the setting asks for.
@@ -53,10 +64,12 @@ def runner(lowered: Lowered, setting: Setting, folder: Path) -> Callable[[], obj
         _write_c(folder, lowered)
     else:
         write_onnx(folder / ONNX, fold(lowered), {})
-    return runner_in(folder, setting, shape)
+    return runner_in(folder, setting, shape, keep=keep)
 
 
-def runner_in(folder: Path, setting: Setting, shape: tuple[int, int, int]) -> Callable[[], object]:
+def runner_in(
+    folder: Path, setting: Setting, shape: tuple[int, int, int], *, keep: bool = True
+) -> Callable[[], object]:
     """The same for a network whose files are in a folder already, such as that of an export; shape: of an image."""
     setting.require()
     if setting.on_gpu and setting.runtime == "onnx":
@@ -68,7 +81,7 @@ def runner_in(folder: Path, setting: Setting, shape: tuple[int, int, int]) -> Ca
     if setting.runtime == "c":
         from igcnas.export.c.compiling import prepared
 
-        return prepared(folder / "model.c", _images(setting, shape))
+        return prepared(folder / "model.c", _images(setting, shape), keep=keep)
     from igcnas.export.answering import answering
 
     return partial(answering(folder, setting.runtime, setting.threads), _images(setting, shape))

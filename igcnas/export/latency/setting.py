@@ -76,6 +76,15 @@ class Setting:
         where = self.device.upper() if self.on_gpu else f"{counted(self.threads, 'thread')}, CPU"
         return f"{self.title}, batch {self.batch}, {where}"
 
+    def words_on(self, version: str, machine: str) -> str:
+        """The same of a version of the runtime on a machine.
+
+        >>> Setting().words_on("ONNX Runtime 1.31.1", "AMD EPYC")
+        'ONNX Runtime 1.31.1, batch 1, 1 thread, AMD EPYC'
+        """
+        where = self.words().removeprefix(self.title).removesuffix(f", {self.device.upper()}")
+        return f"{version}{where}, {machine}"
+
 
 def _require_gpu(setting: Setting) -> None:
     import torch

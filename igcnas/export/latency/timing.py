@@ -44,16 +44,24 @@ class Timing:
 
     def words(self) -> str:
         """What stands behind milliseconds: runtime, batch, threads and machine."""
-        return _words(self.setting, self.version, self.machine)
+        return self.setting.words_on(self.version, self.machine)
 
 
-def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any) -> Timing:
+def timed(
+    lowered: Lowered,
+    setting: Setting,
+    *,
+    again: bool = False,
+    made: Callable[[], Callable[[], object]] | None = None,
+    **how: Any,
+) -> Timing:
     """The time of a lowered network as it would be exported (`running.as_exported`).
 
     Args:
         lowered: the network, not folded.
         setting: how it runs.
         again: measure it although it is known.
+        made: gives what is called, where somebody has made it by `running.runner` already.
         how: as in `measuring.measure`; and wait, seconds for others who time.
 
     Raises:
@@ -61,7 +69,16 @@ def timed(lowered: Lowered, setting: Setting, *, again: bool = False, **how: Any
     """
     setting.require()
     key = key_of(lowered.plan, setting, machine_of(setting))
-    return _timed(key, lambda folder: runner(lowered, setting, folder), setting, again, how)
+
+    def call(folder: Path) -> Callable[[], object]:
+        return runner(lowered, setting, folder) if made is None else made()
+
+    return _timed(key, call, setting, again, how)
+
+
+def known_timing(lowered: Lowered, setting: Setting) -> bool:
+    """Whether `timed` would measure nothing."""
+    return recall(key_of(lowered.plan, setting, machine_of(setting))) is not None
 
 
 def timed_export(
@@ -111,12 +128,7 @@ def _timed(
 
 def present_words(setting: Setting) -> str:
     """What `Timing.words` says of this setting on this machine."""
-    return _words(setting, *machine_of(setting))
-
-
-def _words(setting: Setting, version: str, machine: str) -> str:
-    where = setting.words().removeprefix(setting.title).removesuffix(f", {setting.device.upper()}")
-    return f"{version}{where}, {machine}"
+    return setting.words_on(*machine_of(setting))
 
 
 def machine_of(setting: Setting) -> tuple[str, str]:

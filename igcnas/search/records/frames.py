@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from igcnas.network.budget import limit_named
 from igcnas.search.records.networks import champions, networks
 from igcnas.search.records.trial import TrialRecord, records_of
 
@@ -163,7 +164,7 @@ def to_frame(
     for record in all_records:
         row = asdict(record)
         del row["architecture"], row["curve"]
-        right = row.pop("class_right")
+        right, planned = row.pop("class_right"), row.pop("planned_limits")
         if measure != "accuracy":
             row = {
                 f"val_{measure.replace(' ', '_')}" if key == "val_accuracy" else key: value
@@ -172,6 +173,9 @@ def to_frame(
             row |= {"class_right": " ".join(map(str, right)), "val_accuracy": _plain(right, images)}
         row = {_target_column(record) if key == "target" else key: value for key, value in row.items()}
         del row["target_of"]
+        row |= {
+            f"predicted_{limit_named(name).unit}": value / limit_named(name).size for name, value in planned.items()
+        }
         row |= {f"measured_{name}": value for name, value in row.pop("measured_limits").items()}
         row |= {
             "architecture_id": record.architecture.id,

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 
 from igcnas.errors import ArchitectureError, StudyError
 from igcnas.network.architecture import Architecture
-from igcnas.network.budget import Budget, limit_named
+from igcnas.network.budget import TIME, Budget, limit_named
 from igcnas.network.plan import plan
 from igcnas.system import bounds
 from igcnas.system.reading import as_kind
@@ -37,7 +37,8 @@ class TrialRecord:
     """One training of a network. macs and params are expected before training; measured_* hold after it.
 
     The two differ only where training chose groups of unequal sizes. curve holds (epoch, training loss, accuracy).
-    target: what it was solved for, of the limit target_of. measured_limits: as measured_*, of other limits by name.
+    target: what it was solved for, of the limit target_of. planned_limits: what was predicted of limits that no plan
+    alone tells, by name. measured_limits: as measured_*, of other limits by name.
     state is complete, pruned (ended after epoch pruned_at; val_accuracy is of that epoch), failed or running. repeat is
     0 for the first training of a network; for others repeat_of is the number of the first. spared_at: the epoch after
     which it would have been pruned, had it not been finished to see whether pruning is right. Equal networks have equal
@@ -69,6 +70,7 @@ class TrialRecord:
     measured_macs: int | None = None
     measured_params: int | None = None
     measured_limits: Mapping[str, int] = field(default_factory=dict, hash=False)
+    planned_limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     val_accuracy: float | None = None
     class_right: tuple[int, ...] = ()
     seconds: float | None = None
@@ -112,17 +114,22 @@ class TrialRecord:
 
     def planned(self, limit: str) -> int:
         """What the network uses of a limit of a budget, as planned."""
-        known = {"macs": self.macs, "params": self.params}
+        known = {"macs": self.macs, "params": self.params, **self.planned_limits}
         return known[limit] if limit in known else limit_named(limit).of(plan(self.architecture))
 
     def used(self, limit: str) -> int:
         """What the network as it would run uses of a limit of a budget; as planned where that was not measured."""
         known = {"macs": self.final_macs, "params": self.final_params, **self.measured_limits}
+        if self.latency_ms is not None:
+            known[TIME.name] = round(self.latency_ms * TIME.size)
         return known[limit] if limit in known else self.planned(limit)
 
     def within(self, budget: Budget) -> bool:
-        """Whether the trained network keeps the budget."""
-        return budget.allows({name: self.used(name) for name in budget.limits})
+        """Whether the trained network keeps the budget; a time may be over by its spread."""
+        used = {name: self.used(name) for name in budget.limits}
+        if TIME.name in used and self.latency_ms is not None:
+            used[TIME.name] -= round((self.latency_iqr_ms or 0.0) * TIME.size)
+        return budget.allows(used)
 
 
 def proposal_attributes(
@@ -137,11 +144,13 @@ def proposal_attributes(
     canonical_id: str = "",
     repeat: int = 0,
     repeat_of: int | None = None,
+    planned_limits: Mapping[str, int] | None = None,
     origin: str = "",
     pending: Sequence[int] = (),
     target_of: str = "macs",
 ) -> dict[str, Any]:
     """User attributes of a trial before it is trained: all that is needed to train it again."""
+    more = {"origin": origin, "pending": list(pending), "planned_limits": dict(planned_limits or {})}
     return (
         {
             "architecture": architecture.to_json(),
@@ -158,7 +167,7 @@ def proposal_attributes(
             "repeat_of": repeat_of,
         }
         | ({"target_macs": target} if target_of == "macs" else {"target": target, "target_of": target_of})
-        | {key: value for key, value in (("origin", origin), ("pending", list(pending))) if value}
+        | {key: value for key, value in more.items() if value}
     )
 
 
@@ -188,6 +197,7 @@ class _Attributes:
     target: bounds.Positive | None = None
     target_of: str = "macs"
     measured_limits: Mapping[str, bounds.Count] = field(default_factory=dict)
+    planned_limits: Mapping[str, bounds.Count] = field(default_factory=dict)
     baseline: str | None
     seed: bounds.Seed
     epochs: bounds.Epochs
@@ -266,6 +276,7 @@ def record_of(trial: AnyTrial) -> TrialRecord | None:
         curve=found.curve,
         target=_target(found, trial.number),
         measured_limits=found.measured_limits if ended else {},
+        planned_limits=found.planned_limits,
         class_right=found.class_right if ended else (),
         latency_by=found.latency_by if ended else None,
         latency_quiet=found.latency_quiet if ended else None,

@@ -32,7 +32,8 @@ class WorkerSetup:
     """What a worker needs to know once.
 
     prunes: it waits after each epoch. latency: it measures that, too;
-    timing: how, None for the torch module on the device. checkpoint_seconds: None for the usual. threads:
+    timing: how, None for the torch module on the device. most_ns: a network that takes longer is not trained.
+    checkpoint_seconds: None for the usual. threads:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
     more is an out-of-memory error of its own. None: all. capture: as in `training.train`. images: which are on the
     device from the start: 'split' as `training` says, 'all' to train on, 'none' where each training has its own.
@@ -45,6 +46,7 @@ class WorkerSetup:
     prunes: bool = False
     latency: bool = False
     timing: Setting | None = None
+    most_ns: int | None = None
     checkpoint_seconds: float | None = None
     threads: int | None = None
     memory_fraction: float | None = None

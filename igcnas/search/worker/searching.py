@@ -56,6 +56,10 @@ def train_network(
     if known is not None:
         remove(folder / CHECKPOINT)  # of a run that ended between the two
         return known
+    if trainer.setup.most_ns is not None and repeat == 0:
+        from igcnas.search.worker.keeping_time import require_time
+
+        require_time(trainer, architecture, folder, trainer.setup.most_ns)
     trainer.forget_peak()
     result = train(
         architecture,
