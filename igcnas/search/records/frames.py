@@ -8,7 +8,7 @@ without a zone: the clock of the machine that searched. What is not known is mis
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -161,9 +161,9 @@ def to_frame(
     import pandas
 
     rows = []
+    names = [field.name for field in fields(TrialRecord) if field.name not in ("architecture", "curve")]
     for record in all_records:
-        row = asdict(record)
-        del row["architecture"], row["curve"]
+        row = {name: getattr(record, name) for name in names}
         right, planned = row.pop("class_right"), row.pop("planned_limits")
         if measure != "accuracy":
             row = {
