@@ -18,6 +18,7 @@ EXTRAS = {
     "optuna_dashboard": ("optuna-dashboard", "dashboard"),
     "mlflow.tracking": ("mlflow-skinny", "mlflow"),
     "wandb": ("wandb", "wandb"),
+    "ray": ("ray", "ray"),
 }
 
 
