@@ -161,7 +161,8 @@ def train(
 ) -> list[Result]:
     """Train what is missing; the results of all. Raises Interrupted after `stop`.
 
-    slots: of `slots_of`. ray: on which cluster, with so many workers as there are slots; None for this machine. setup: of the workers, but for what is captured. run_folder: where the run is recorded.
+    slots: of `slots_of`. ray: on which cluster, with so many workers as there are slots; None for this machine.
+    setup: of the workers, but for what is captured. run_folder: where the run is recorded.
     """
     from igcnas.cli.common import recorded
     from igcnas.search.evaluation import ProcessEvaluator
@@ -180,10 +181,12 @@ def train(
             workers = elsewhere(cluster, setup, most=len(slots), **how, note=progress.note)
             stack.enter_context(workers)
             workers.start()
-            progress.note(f"workers   {counted(workers.slots, 'training')} at once on {', '.join(sorted(workers.devices))}")
+            progress.note(
+                f"workers   {counted(workers.slots, 'training')} at once on {', '.join(sorted(workers.devices))}"
+            )
             if run_folder is not None:
-                where = sorted(workers.devices)
-                run = recorded(run_folder, devices=[], workers=workers.slots, engine=engine, elsewhere=where)
+                found = sorted(workers.devices)
+                run = recorded(run_folder, devices=[], workers=workers.slots, engine=engine, elsewhere=found)
                 stack.enter_context(run)
             stack.enter_context(progress)
             return campaign.run(workers, progress)
@@ -198,9 +201,7 @@ def train(
             if run_folder is not None:
                 stack.enter_context(recorded(run_folder, devices=devices, workers=len(slots), engine=engine))
         mps = stack.enter_context(Mps(progress.note))  # the workers end before what they share their GPUs by
-        workers = stack.enter_context(
-            ProcessEvaluator(setup, slots=slots, **how, note=progress.note)
-        )
+        workers = stack.enter_context(ProcessEvaluator(setup, slots=slots, **how, note=progress.note))
         workers.keep(mps.share(slots))
         stack.enter_context(progress)
         return campaign.run(workers, progress)

@@ -18,8 +18,8 @@ def add_ray(parser: argparse.ArgumentParser) -> None:
     add(
         "--ray",
         metavar="WHERE",
-        help="train on the machines of a Ray cluster: local (one of its own, on this machine), auto (the one that runs on "
-        "this machine), or HOST:PORT; --workers is then the most at once in the whole cluster (docs/ray.md)",
+        help="train on the machines of a Ray cluster: local (one of its own, on this machine), auto (the one that runs "
+        "on this machine), or HOST:PORT; --workers is then the most at once in the whole cluster (docs/ray.md)",
     )
     add("--per-gpu", type=int, default=None, metavar="N", help="with --ray: workers that share a GPU (default: 1)")
     add(

@@ -138,7 +138,9 @@ def _retrain(
         )
         said = "trainings; nothing is lost. To go on:"
         try:
-            results = train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder, ray=asked_ray(arguments))
+            results = train(
+                campaign, setup, slots, stop=stop, progress=progress, run_folder=folder, ray=asked_ray(arguments)
+            )
         except Interrupted:
             begin_result()
             progress.note(f"stopped with {len(campaign.results())} of {len(campaign.trainings)} {said}")

@@ -182,8 +182,8 @@ def check_arguments(arguments: argparse.Namespace) -> None:
             raise IgcnasError(unknown_name(name, value, (*known, *added)))
     if asked_ray(arguments) is not None and OBJECTIVES[arguments.objective].timed:
         raise IgcnasError(
-            f"--objective {arguments.objective} compares times, which differ from machine to machine; leave out --ray, or "
-            "use another --objective"
+            f"--objective {arguments.objective} compares times, which differ from machine to machine; leave out --ray, "
+            "or use another --objective"
         )
     asked_timing(arguments)
 

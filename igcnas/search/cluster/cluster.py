@@ -80,8 +80,8 @@ class Cluster:
             except (ConnectionError, ValueError, RuntimeError, OSError) as error:
                 reason = " ".join(str(error).split())[:300]
                 raise IgcnasError(
-                    f"--ray {where}: no Ray cluster can be reached there ({reason}); start one with 'ray start --head', "
-                    "or use --ray local"
+                    f"--ray {where}: no Ray cluster can be reached there ({reason}); start one with 'ray start "
+                    "--head', or use --ray local"
                 ) from error
         if where == LOCAL:
             from ray._private import worker

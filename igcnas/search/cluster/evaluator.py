@@ -1,9 +1,9 @@
 """The evaluator of a search, with workers on the nodes of a Ray cluster: a place an actor, an actor a slot.
 
-What is a training's fate is as on one machine (`evaluation.pool`). An actor that is lost, with its node or alone, is not
-the fault of what it trained: that is begun once more elsewhere, from the last checkpoint that came here, and it counts
-as no death; after some such moves it does, because a training could be what ends machines. Places follow the cluster:
-one more where a node has joined, none on a node that has left, is to leave, or was refused.
+What becomes of a training is as on one machine (`evaluation.pool`). An actor that is lost, with its node or alone, is
+not the fault of what it trained: that is begun once more elsewhere, from the last checkpoint that came here, and it
+counts as no death; too many of these are its outcome, because a training could be what ends machines. Places follow the
+cluster: one more where a node has joined, none on a node that has left, is to leave, or was refused.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _Joining:
 
 
 class RayEvaluator(ProcessEvaluator):
-    """Use as a context manager within that of its cluster. most: workers at once; as many as there is room for, if less.
+    """Use as a context manager within that of its cluster. most: workers at once; fewer where there is no more room.
 
     setup: its device is 'cpu' or 'cuda', for all workers. All else as in ProcessEvaluator.
     """
@@ -220,7 +220,7 @@ class RayEvaluator(ProcessEvaluator):
         """Where there is room for one more worker: the node that has the fewest."""
         if len(self._places) + len(self._joining) >= self._most:
             return None
-        here = [one.actor.node.id for one in (*self._remote(), *self._joining)]
+        here = [node.id for node in (*self.nodes, *(one.actor.node for one in self._joining))]
         usable = [node for node in self._nodes.values() if node.id not in self._refused and not node.draining]
         with_room = [node for node in usable if here.count(node.id) < node.room]
         return min(with_room, key=lambda node: here.count(node.id), default=None)
@@ -314,7 +314,7 @@ class RayEvaluator(ProcessEvaluator):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RemoteSlot(Slot):
-    """device: the kind, and of which node; of several GPUs of a node Ray chooses, so all of them count as one device."""
+    """device: with the node. kind: without. Of several GPUs of a node Ray chooses, so all of them count as one."""
 
     kind: str
 

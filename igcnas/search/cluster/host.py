@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from igcnas.errors import MachineError
@@ -28,7 +29,7 @@ from igcnas.search.worker.sent import Sent, check
 from igcnas.system.files import make_folder, turn
 
 # Of a call that waits for a word of the worker: an answer without one tells that the actor is there.
-_POLL_SECONDS = 2.0
+_POLL_SECONDS, _PAUSE_SECONDS = 2.0, 0.02
 # Reading a large data set, and compiling; whoever waits longer does it, too.
 _TURN_SECONDS = 1800.0
 _COMPILE = (
@@ -81,6 +82,7 @@ class Host:
         self._child: Child | None = None
         self._number = -1
         self._home: Watched | None = None
+        self._fault = "the training process was ended"
         self._lock = threading.Lock()
         self._killed_so_far = processes_ended_for_memory()
 
@@ -102,9 +104,13 @@ class Host:
     def start(self, number: int, setup: WorkerSetup, environment: Mapping[str, str]) -> None:
         """Start a worker in place of the one before."""
         self.end(self._number)
-        with _without_paths_of_ray():
-            child = Child(setup.threads, environment)
-        child.set_up(replace(setup, sent=self._sent))
+        child: Child | None = None
+        try:
+            with _without_paths_of_ray():
+                child = Child(setup.threads, environment)
+            child.set_up(replace(setup, sent=self._sent))
+        except OSError as error:
+            self._fault = f"it cannot start a training process ({error})"
         with self._lock:
             self._child, self._number, self._home = child, number, None
 
@@ -128,9 +134,12 @@ class Host:
     def receive(self, number: int) -> Batch:
         """What there is of this worker; after some seconds, if there is nothing, an empty batch."""
         with self._lock:
-            child = self._child if number == self._number else None
+            child, started = (self._child if number == self._number else None), number <= self._number
         if child is None:
-            return Batch(gone=Gone(reason="the training process was ended"))
+            if started:
+                return Batch(gone=Gone(reason=self._fault))
+            sleep(_PAUSE_SECONDS)
+            return Batch()
         words: list[tuple[str, Any]] = []
         gone: Gone | None = None
         try:
@@ -141,7 +150,7 @@ class Host:
                 else:
                     words.append(message)
         except (OSError, ValueError):  # it was ended meanwhile
-            gone = Gone(reason="the training process was ended")
+            gone = Gone(reason=self._fault)
         except MachineError as error:
             words.append((messages.HALTED, str(error)))
         return Batch(words=tuple(words), files=self._changed(), gone=gone)

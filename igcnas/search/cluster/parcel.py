@@ -46,7 +46,7 @@ class Watched:
         found: dict[str, bytes | None] = {
             name: read_back(self.folder / name) for name, mark in now.items() if before.get(name) != mark
         }
-        return found | {name: None for name in before.keys() - now.keys()}
+        return found | dict.fromkeys(before.keys() - now.keys())
 
     def _marks(self) -> dict[str, tuple[int, int, int]]:
         """What tells a file from the one that it replaced. Files that are being written begin with a dot."""

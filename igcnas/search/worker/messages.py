@@ -39,8 +39,8 @@ class WorkerSetup:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
     more is an out-of-memory error of its own. None: all. capture: as in `training.train`. images: which are on the
     device from the start: 'split' as `training` says, 'all' to train on, 'none' where each training has its own.
-    limits: what is measured of a trained network beside MACs and parameters, by the names of limits. sent: the file of a
-    data set that was sent to this machine (`worker.sent`); None where it is loaded as `data` says.
+    limits: what is measured of a trained network beside MACs and parameters, by the names of limits. sent: the file
+    of a data set that was sent to this machine (`worker.sent`); None where it is loaded as `data` says.
     """
 
     data: DataSettings
