@@ -1,4 +1,4 @@
-"""Searches and campaigns on a real Ray cluster, whose nodes are processes of this machine that come, go and are killed."""
+"""Searches and campaigns on a real Ray cluster: its nodes are processes of this machine that come, go and are killed."""
 
 from __future__ import annotations
 
@@ -263,10 +263,10 @@ def test_a_campaign_on_ray_is_stopped_and_goes_on_to_the_same_weights(cluster: C
             told.append(report.epoch)
 
     campaign = Campaign([training(tmp_path / "there")])
-    stopping = RayEvaluator(often, cluster, most=1, stop=lambda: bool(told), stop_seconds=30.0)
-    with stopping as workers, pytest.raises(Interrupted):
+    with RayEvaluator(often, cluster, most=1, stop=lambda: bool(told), stop_seconds=30.0) as workers:
         workers.start()
-        campaign.run(workers, Heard())
+        with pytest.raises(Interrupted):
+            campaign.run(workers, Heard())
     (checkpoint,) = (tmp_path / "there").glob("*.pt")  # saved at the stop, there, and brought here
     assert checkpoint.stat().st_size > 0
     with RayEvaluator(often, cluster, most=1) as workers:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from igcnas.errors import IgcnasError
+from igcnas.search.cluster import scratch
 from igcnas.system.extras import extra
 from igcnas.system.resources import usable_cores
 
@@ -95,7 +96,7 @@ class Cluster:
     ) -> None:
         self._ray.shutdown()
         if self._session_folder is not None:
-            shutil.rmtree(self._session_folder, ignore_errors=True)
+            scratch.remove(Path(self._session_folder))
 
     @property
     def session(self) -> str:

@@ -7,7 +7,6 @@ Ray, whatever it hangs in; and whatever ends it ends no actor. The actor's end i
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -26,7 +25,7 @@ from igcnas.search.evaluation.child import Child, listen
 from igcnas.search.worker import Work, WorkerSetup, messages
 from igcnas.search.worker.memory import processes_ended_for_memory
 from igcnas.search.worker.sent import Sent, check
-from igcnas.system.files import make_folder, turn
+from igcnas.system.files import make_folder, turn, write_whole
 
 # Of a call that waits for a word of the worker: an answer without one tells that the actor is there.
 _POLL_SECONDS, _PAUSE_SECONDS = 2.0, 0.02
@@ -119,7 +118,7 @@ class Host:
         if self._child is None or number != self._number:
             return
         home = self._folder / "trials" / "work"  # as deep as in a study
-        shutil.rmtree(home, ignore_errors=True)
+        scratch.remove(home)
         make_folder(home)
         unpack(home, files)
         with self._lock:
@@ -207,7 +206,7 @@ def _compile(mark: Path) -> None:
     with _without_paths_of_ray():
         command = [sys.executable, "-P", "-c", _COMPILE, *sys.path]
     subprocess.run(command, check=False, capture_output=True)
-    mark.touch()
+    write_whole(mark, b"")
 
 
 @contextmanager

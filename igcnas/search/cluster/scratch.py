@@ -41,3 +41,8 @@ def leave(folder: Path, *, own: str = "") -> None:
             shutil.rmtree(folder, ignore_errors=True)
         elif own:
             shutil.rmtree(folder / own, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away with all that is in it, as far as the system lets it."""
+    shutil.rmtree(folder, ignore_errors=True)

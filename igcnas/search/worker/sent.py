@@ -64,7 +64,7 @@ def check(folder: Path, settings: DataSettings, sent: Callable[[], Sent | None])
         return _received(file, settings, sent())
     if found != settings.fingerprint:
         return None, f"the data set {settings.spec} there is another one ({found}, here {settings.fingerprint})"
-    mark.touch()
+    write_whole(mark, b"")
     return None, None
 
 
