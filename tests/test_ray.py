@@ -1,4 +1,4 @@
-"""Searches and campaigns on a real Ray cluster: its nodes are processes of this machine that come, go and are killed."""
+"""Searches and campaigns on a real Ray cluster: its nodes, processes of this machine, come, go and are killed."""
 
 from __future__ import annotations
 

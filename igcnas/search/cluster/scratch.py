@@ -11,6 +11,10 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from igcnas.errors import IgcnasError
+from igcnas.system.files.disk import age
+
+# A folder of another session without a process in it: one may be about to begin there.
+_LEFT_SECONDS = 3600.0
 
 
 def node_folder(session: str) -> Path:
@@ -22,7 +26,7 @@ def node_folder(session: str) -> Path:
     head = f"igcnas-ray-{user}-"
     top = Path(tempfile.gettempdir())
     for other in top.glob(f"{head}*"):
-        if other.name != head + session:
+        if other.name != head + session and age(other) > _LEFT_SECONDS:
             leave(other)
     folder = top / f"{head}{session}"
     with suppress(FileExistsError):
