@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,7 +52,9 @@ def nodes() -> Iterator[Any]:
     try:
         yield found
     finally:
+        session = found.head_node.get_session_dir_path()
         found.shutdown()
+        shutil.rmtree(session, ignore_errors=True)
         os.environ.clear()
         os.environ.update(before)
 

@@ -25,7 +25,6 @@ SEARCH = ["search", "--budget-mflops", "0.1", "--data", "digits"]
         (["--ray", "ray://head:10001"], "must be local, auto or HOST:PORT"),
         (["--ray", "local", "--per-gpu", "0"], "--per-gpu 0 must be 1 or more"),
         (["--ray", "local", "--cpus-per-worker", "0"], "--cpus-per-worker 0 must be 0.01 or more"),
-        (["--ray", "local", "--cpus-per-worker", "nan"], "--cpus-per-worker nan must be 0.01 or more"),
         (["--per-gpu", "2"], "--per-gpu 2 is for the workers of a Ray cluster; add --ray WHERE"),
         (["--cpus-per-worker", "2"], "--cpus-per-worker 2 is for the workers of a Ray cluster"),
         (["--ray", "local", "--objective", "accuracy,latency"], "times, which differ from machine to machine"),
