@@ -67,6 +67,7 @@ class Cluster:
         # What a call to a cluster may raise; all else is an error of this program.
         self.faults: tuple[type[Exception], ...] = (exceptions.RayError, ConnectionError, TimeoutError)
         self._session_folder: str | None = None
+        self._loud: Callable[..., Any] | None = None
 
     def __enter__(self) -> Cluster:
         if self._ray.is_initialized():
@@ -84,17 +85,24 @@ class Cluster:
                     f"--ray {where}: no Ray cluster can be reached there ({reason}); start one with 'ray start "
                     "--head', or use --ray local"
                 ) from error
-        if where == LOCAL:
-            from ray._private import worker
+        from ray._private import worker
 
+        if where == LOCAL:
             with suppress(AttributeError):
                 self._session_folder = worker._global_node.get_session_dir_path()
+        # It prints the end of a node's log, among the results; what became of a node is said by this program.
+        self._loud = getattr(worker, "print_to_stdstream", None)
+        worker.print_to_stdstream = lambda *_, **__: None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ray.shutdown()
+        if self._loud is not None:
+            from ray._private import worker
+
+            worker.print_to_stdstream = self._loud
         if self._session_folder is not None:
             scratch.remove(Path(self._session_folder))
 

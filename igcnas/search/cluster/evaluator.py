@@ -179,7 +179,7 @@ class RayEvaluator(ProcessEvaluator):
         if place.actor.starved and task.alone_on is None:
             task.alone_on = place.slot.device
         if task.name:
-            self.note(f"{task.name} is begun again elsewhere, from its last checkpoint here ({reason})")
+            self.note(f"{task.name} is begun again elsewhere ({reason})")
         self._waiting.again(task)
 
     def _give_up(self, place: Place, reason: str) -> None:
