@@ -207,7 +207,7 @@ def test_workers_are_as_many_as_leave_every_bit_as_it_is_unless_a_number_is_give
     architecture = dataclasses.replace(network(4), input_shape=(1, pixels, pixels))
     settings = dataclasses.replace(SHORT, engine=engine)
     missing = [long_training(Path(), architecture, settings, number=number) for number in range(4)]
-    arguments = argparse.Namespace(workers=workers, device="cpu")
+    arguments = argparse.Namespace(workers=workers, device="cpu", ray=None)
     assert slots_of(arguments, missing, settings) == slots
     assert slots_of(arguments, [], settings) == []
 

@@ -64,7 +64,7 @@ STUDY_FOR = {"importance": "random-4"}
 CHAIN = ("status NAME", "report NAME", "export NAME")
 # Options of other programs that the pages mention.
 FOREIGN = {"--index-url", "--multiplier", "--network", "--primary-partition", "--secondary-partition", "--shm-size"}
-FOREIGN |= {"--target", "--nproc-per-node", "--logdir", "--help"}
+FOREIGN |= {"--num-cpus", "--address", "--head", "--port", "--target", "--nproc-per-node", "--logdir", "--help"}
 
 
 def there(words: list[str]) -> list[str]:

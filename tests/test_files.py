@@ -524,6 +524,7 @@ _EXCEPTIONS = {
     "igcnas/search/storage.py": "the journal is appended under its own lock; the lock file holds a process id",
     "igcnas/search/worker/memory.py": "/proc",
     "igcnas/system/folders.py": "a file without a name, to see whether a folder can be written",
+    "igcnas/search/cluster/scratch.py": "a temporary folder of this user alone, gone with the last actor of a node",
     "igcnas/search/evaluation/mps.py": "sockets in a temporary folder of this user alone, gone at the end",
     "igcnas/export/parity.py": "a temporary folder of the system, gone at the end",
     "igcnas/export/latency/timing.py": "a temporary folder of the system, gone at the end",

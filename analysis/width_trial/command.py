@@ -17,6 +17,7 @@ from igcnas.cli.campaign import add_workers
 from igcnas.cli.common import Parser
 from igcnas.cli.data_options import add_source_arguments
 from igcnas.cli.engine import add_engine
+from igcnas.cli.ray_options import asked_ray
 from igcnas.errors import IgcnasError
 from igcnas.system import program
 from igcnas.system.folders import studies
@@ -122,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     output = sys.stderr if arguments.json else sys.stdout
     asked_workers(arguments)
+    asked_ray(arguments)
     device = resolve_device(arguments.device)
     splits = arguments.splits or default_splits(arguments.data)
     dataset = load_dataset(arguments.data, data_dir=arguments.data_dir, image_size=arguments.image_size)
@@ -201,7 +203,7 @@ def _trained(
     # The networks cost the same, so that the first tells how long all will take.
     progress = CampaignProgress(output, campaign, workers=len(slots), what=what, quiet_seconds=_QUIET_SECONDS)
     setup = WorkerSetup(data=data, training=settings.training, device=arguments.device, images="none")
-    return train(campaign, setup, slots, stop=stop, progress=progress)
+    return train(campaign, setup, slots, stop=stop, progress=progress, ray=asked_ray(arguments))
 
 
 def _settings(arguments: argparse.Namespace, dataset: Dataset, splits: str, folder: Path) -> TrialSettings:

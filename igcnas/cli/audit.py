@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from igcnas.cli.campaign import add_workers, slots_of, train
 from igcnas.cli.common import add_study_argument, command_line, mega, study_folder
 from igcnas.cli.output import add_output_arguments, begin_result
+from igcnas.cli.ray_options import asked_ray
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError, StudyError
 from igcnas.units import counted
@@ -72,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise IgcnasError(f"--{name} {value} must be at least 1")
     asked_workers(arguments)
+    asked_ray(arguments)
     from igcnas.results.audit.rows import first_trainings
     from igcnas.search.folder import open_study
     from igcnas.search.records import records
@@ -151,7 +153,7 @@ def _train(
     progress = CampaignProgress(output, campaign, expected, workers=len(slots))
     _announce(progress, sample, arguments.seeds, wanted, folder)
     setup = WorkerSetup(data=settings.data, training=wanted.training, device=arguments.device)
-    return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
+    return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder, ray=asked_ray(arguments))
 
 
 def _announce(progress: CampaignProgress, sample: Sample, seeds: int, wanted: AuditSettings, folder: Path) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from igcnas.cli.common import is_file, mega
 from igcnas.cli.engine import before_training
+from igcnas.cli.ray_options import add_ray
+from igcnas.cli.ray_workers import before_training_elsewhere, connected, elsewhere
 from igcnas.cli.search_options import asked_workers
 from igcnas.system.names import new_name, stays_inside
 from igcnas.units import counted
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from igcnas.cli.progress.campaign import CampaignProgress
     from igcnas.network.architecture import Architecture
     from igcnas.search.campaign import Campaign, Training
-    from igcnas.search.evaluation import Slot
+    from igcnas.search.cluster import RaySettings
+    from igcnas.search.evaluation import ProcessEvaluator, Slot
     from igcnas.search.records import TrialRecord
     from igcnas.search.settings import StudySettings
     from igcnas.search.worker import WorkerSetup
@@ -44,17 +47,21 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         "CUDA 1 to 8 a GPU, as many as there is memory for; 1 where eager steps use several threads of a CPU, with "
         "which their rounding changes (default: auto)",
     )
+    add_ray(parser)
 
 
 def slots_of(arguments: argparse.Namespace, missing: Sequence[Training[Any]], training: TrainingSettings) -> list[Slot]:
     """Where the workers run that train what is missing, as `--workers` and `--device` say."""
     from igcnas.network.cost import count
-    from igcnas.search.evaluation import slots_for
+    from igcnas.search.evaluation import Slot, slots_for
     from igcnas.training.device import resolve_device, usual_threads
 
-    asked, device = asked_workers(arguments), resolve_device(arguments.device)
+    asked = asked_workers(arguments)
     if not missing:
         return []
+    if arguments.ray is not None:  # as many as will be wanted; the cluster says how many there are
+        return [Slot(device="ray")] * (len(missing) if asked == "auto" else min(int(asked), len(missing)))
+    device = resolve_device(arguments.device)
     networks = {one.architecture.id: one.architecture for one in missing}.values()
     _, height, width = next(iter(networks)).input_shape
     if asked == "auto" and device.type == "cpu" and training.engine == "eager" and usual_threads(height * width) > 1:
@@ -150,17 +157,39 @@ def train(
     stop: Stop,
     progress: CampaignProgress,
     run_folder: Path | None = None,
+    ray: RaySettings | None = None,
 ) -> list[Result]:
     """Train what is missing; the results of all. Raises Interrupted after `stop`.
 
-    slots: of `slots_of`. setup: of the workers, but for what is captured. run_folder: where the run is recorded.
+    slots: of `slots_of`. ray: on which cluster, with so many workers as there are slots; None for this machine.
+    setup: of the workers, but for what is captured. run_folder: where the run is recorded.
     """
     from igcnas.cli.common import recorded
     from igcnas.search.evaluation import ProcessEvaluator
     from igcnas.search.evaluation.mps import Mps
 
     engine, devices = setup.training.engine, [slot.device for slot in slots]
+    how: dict[str, Any] = {"stop": stop, "stop_seconds": _STOP_SECONDS, "epoch_deadline": _EPOCH_SECONDS}
     with ExitStack() as stack:
+        workers: ProcessEvaluator
+        cluster = stack.enter_context(connected(ray if slots else None))
+        if cluster is not None:
+            capture = before_training_elsewhere(
+                engine, cluster, setup.device, stop.at_once, output=progress.display.output
+            )
+            setup = replace(setup, capture=capture)
+            workers = elsewhere(cluster, setup, most=len(slots), **how, note=progress.note)
+            stack.enter_context(workers)
+            workers.start()
+            progress.note(
+                f"workers   {counted(workers.slots, 'training')} at once on {', '.join(sorted(workers.devices))}"
+            )
+            if run_folder is not None:
+                found = sorted(workers.devices)
+                run = recorded(run_folder, devices=[], workers=workers.slots, engine=engine, elsewhere=found)
+                stack.enter_context(run)
+            stack.enter_context(progress)
+            return campaign.run(workers, progress)
         if slots:
             at_once, where = counted(len(slots), "training"), ", ".join(dict.fromkeys(devices))
             progress.note(f"workers   {at_once} at once on {where}")
@@ -172,16 +201,7 @@ def train(
             if run_folder is not None:
                 stack.enter_context(recorded(run_folder, devices=devices, workers=len(slots), engine=engine))
         mps = stack.enter_context(Mps(progress.note))  # the workers end before what they share their GPUs by
-        workers = stack.enter_context(
-            ProcessEvaluator(
-                setup,
-                slots=slots,
-                stop=stop,
-                stop_seconds=_STOP_SECONDS,
-                epoch_deadline=_EPOCH_SECONDS,
-                note=progress.note,
-            )
-        )
+        workers = stack.enter_context(ProcessEvaluator(setup, slots=slots, **how, note=progress.note))
         workers.keep(mps.share(slots))
         stack.enter_context(progress)
         return campaign.run(workers, progress)

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -157,11 +157,13 @@ def command_line() -> str:
     return shlex.join([*program, *map(redacted, words)])
 
 
-def recorded(folder: Path, *, devices: Sequence[str], workers: int = 1, engine: str) -> AbstractContextManager[None]:
-    """For the time of the trainings. devices: as --device takes them."""
+def recorded(
+    folder: Path, *, devices: Sequence[str], workers: int = 1, engine: str, elsewhere: Iterable[str] = ()
+) -> AbstractContextManager[None]:
+    """For the time of the trainings. devices: as --device takes them. elsewhere: names of those on other machines."""
     from igcnas.search import provenance
 
-    names, words = {"cpu": None}, engine
+    names, words = dict.fromkeys(elsewhere or ("cpu",)), engine
     if set(devices) - {"cpu"}:  # else torch, which takes a second to be imported, need not be asked
         from igcnas.training.device import describe, resolve_device
 

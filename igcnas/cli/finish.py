@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from igcnas.cli.campaign import add_workers, begin, campaign_folder, network_line, train, writing_alone
 from igcnas.cli.common import add_study_argument, command_line, is_file, study_folder
 from igcnas.cli.output import add_output_arguments, begin_result, tell
+from igcnas.cli.ray_options import asked_ray, ray_words
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.results.finishing.plan import FILE, FINAL, FOLDER
@@ -104,6 +105,7 @@ def finished(arguments: argparse.Namespace) -> tuple[int, dict[str, Any] | None]
     from igcnas.results.finishing.teacher import USUAL, check_teacher
 
     asked_workers(arguments)
+    asked_ray(arguments)
     check_teacher(arguments.teacher)
     for name in ("front", "epochs", "seeds"):
         value = getattr(arguments, name)
@@ -115,7 +117,8 @@ def finished(arguments: argparse.Namespace) -> tuple[int, dict[str, Any] | None]
     from igcnas.training.device import resolve_device
 
     study = Study.read(study_folder(arguments))
-    resolve_device(arguments.device)
+    if arguments.ray is None:
+        resolve_device(arguments.device)
     options = {name: getattr(arguments, name) for name in ("front", "epochs", "recipe", "seeds", "teacher")}
     settings = chosen(study, trials=arguments.trial, **options)
     from igcnas.data.examination import examine
@@ -135,7 +138,7 @@ def after_search(arguments: argparse.Namespace, study: Study) -> tuple[int, dict
     parser = argparse.ArgumentParser()
     add_parser(parser.add_subparsers())
     words = ["finish", str(study.folder), "--device", arguments.device, "--workers", str(arguments.workers)]
-    words += ["--json"] if arguments.json else []
+    words += [*ray_words(arguments), *(["--json"] if arguments.json else [])]
     return finished(parser.parse_args(words))
 
 
@@ -276,7 +279,7 @@ def _run(
     if slots:
         progress.note(f"time      about {progress.left()}, from the times of the study")
     setup = WorkerSetup(data=study.settings.data, training=short, device=arguments.device, images="all")
-    return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
+    return train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder, ray=asked_ray(arguments))
 
 
 def _handed_over(

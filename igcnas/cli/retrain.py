@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from igcnas.cli.campaign import add_workers, begin, campaign_folder, network_line, train, writing_alone
 from igcnas.cli.common import add_study_argument, command_line, study_folder
 from igcnas.cli.output import add_output_arguments, begin_result
+from igcnas.cli.ray_options import asked_ray
 from igcnas.cli.search_options import asked_workers
 from igcnas.errors import IgcnasError
 from igcnas.units import counted
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Choose, train, print."""
     trials = _trials(arguments)
     asked_workers(arguments)
+    asked_ray(arguments)
     study_path = study_folder(arguments)
     from igcnas.search.folder import open_study
     from igcnas.search.records import records
@@ -136,7 +138,9 @@ def _retrain(
         )
         said = "trainings; nothing is lost. To go on:"
         try:
-            results = train(campaign, setup, slots, stop=stop, progress=progress, run_folder=folder)
+            results = train(
+                campaign, setup, slots, stop=stop, progress=progress, run_folder=folder, ray=asked_ray(arguments)
+            )
         except Interrupted:
             begin_result()
             progress.note(f"stopped with {len(campaign.results())} of {len(campaign.trainings)} {said}")

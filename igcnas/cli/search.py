@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from igcnas import units
 from igcnas.cli.common import Parser, Stop, is_file, study_to_search
 from igcnas.cli.engine import before_training, begun_engine, chosen_engine
+from igcnas.cli.ray_options import asked_ray
+from igcnas.cli.ray_workers import before_training_elsewhere, connected, elsewhere
 from igcnas.cli.recipe_options import as_begun
 from igcnas.cli.search_options import (
     DESCRIPTION,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from igcnas.data.dataset import Dataset
     from igcnas.data.examination import Examined
     from igcnas.search.checks import Range
+    from igcnas.search.cluster import Cluster
     from igcnas.search.evaluation import Slot, Spares
     from igcnas.search.report import Summary
     from igcnas.search.settings import StudySettings
@@ -101,9 +104,10 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
     limits = check_budget(space, settings)
     check_pruner(settings)
     check_tuning(arguments.tune_recipe, settings, folder, networks=arguments.networks)
-    slots = _slots(arguments, settings, space)
+    ray = asked_ray(arguments)
+    slots = _slots(arguments, settings, space) if ray is None else []
     make_folder(folder, advice="give another --studies-dir")
-    with going_on(), lock_study(folder), Stop() as stop:
+    with going_on(), lock_study(folder), Stop() as stop, connected(ray) as cluster:
         from igcnas.cli.search_result import finish
         from igcnas.search.folder import guard_settings, let_go, open_study, placed
         from igcnas.search.patience import Patience
@@ -121,14 +125,14 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
         if limits.largest < settings.budget.most:
             largest = settings.budget.first.show(limits.largest)
             print(f"warning: no network of space {space.name!r} costs more than {largest}; the budget cannot be filled")
-        devices = [slot.device for slot in slots]
-        capture = before_training(
-            settings.training.engine,
-            asked=arguments.device,
-            device=devices[0].partition(":")[0],
-            devices=devices,
-            at_once=stop.at_once,
-        )
+        if cluster is None:
+            devices = [slot.device for slot in slots]
+            kind = devices[0].partition(":")[0]
+            capture = before_training(
+                settings.training.engine, asked=arguments.device, device=kind, devices=devices, at_once=stop.at_once
+            )
+        else:
+            capture = before_training_elsewhere(settings.training.engine, cluster, arguments.device, stop.at_once)
         notes: list[Callable[[str], None]] = [print]
         patience = Patience(seconds=arguments.storage_wait, note=lambda text: notes[-1](text), stop=stop)
         study = open_study(folder, create_for=settings, patience=patience)
@@ -139,7 +143,19 @@ def _run(arguments: argparse.Namespace, spares: Spares, others: Mapping[str, flo
             callback.search_began(folder)
         try:
             summary, workers = _search(
-                arguments, study, folder, space, settings, limits, slots, spares, stop, examined, capture, notes
+                arguments,
+                study,
+                folder,
+                space,
+                settings,
+                limits,
+                slots,
+                spares,
+                stop,
+                examined,
+                capture,
+                cluster,
+                notes,
             )
         finally:
             let_go(study)
@@ -205,6 +221,8 @@ def _spares(arguments: argparse.Namespace) -> Spares:
     from igcnas.search.evaluation import Spares, slots_for
     from igcnas.system import gpu
 
+    if arguments.ray is not None:
+        return Spares()
     if arguments.device != "cpu" and (arguments.device != "auto" or gpu.may_be_used()):
         return Spares()
     slots = slots_for(
@@ -246,6 +264,7 @@ def _search(
     stop: Stop,
     examined: Examined,
     capture: bool | None,
+    cluster: Cluster | None,
     notes: list[Callable[[str], None]],
 ) -> tuple[Summary, int]:
     """How it ended, and with how many workers."""
@@ -273,8 +292,13 @@ def _search(
         limits=settings.measured_limits,
     )
     allowed = {"seeds": arguments.seeds, "repeats": allowed_repeats(arguments)}
+    workers: ProcessEvaluator
+    if cluster is None:
+        workers = ProcessEvaluator(setup, slots=slots, stop=stop)
+    else:
+        workers = elsewhere(cluster, setup, most=_at_most(arguments), stop=stop)
     # The workers end before what they share their GPUs by.
-    with Mps(print) as mps, ProcessEvaluator(setup, slots=slots, stop=stop) as evaluator:
+    with Mps(print) as mps, workers as evaluator:
         search = Search(study, folder, space, settings, evaluator, _Silent(), stop=stop, limits=limits)
         evaluator.note = lambda text: search.progress.note(text)
         notes.append(evaluator.note)
@@ -294,11 +318,24 @@ def _search(
             return Summary(trained=len(trained(every)), failed=0, interrupted=True), evaluator.slots
         shown = SearchProgress(clock, best(every, settings.budget), settings.costs, settings.measure)
         callbacks = getattr(arguments, "callbacks", ())
-        devices = [slot.device for slot in slots]
-        run = recorded(folder, devices=devices, workers=evaluator.slots, engine=settings.training.engine)
+        run = recorded(
+            folder,
+            devices=[slot.device for slot in slots],
+            workers=evaluator.slots,
+            engine=settings.training.engine,
+            elsewhere=() if cluster is None else sorted(evaluator.devices),
+        )
         with run, shown as progress:
             search.progress = Listening(progress, callbacks) if callbacks else progress
             return search.run(arguments.networks, **allowed), evaluator.slots
+
+
+def _at_most(arguments: argparse.Namespace) -> int:
+    """Networks in training at once in a cluster: as asked, or as many as leave the sampler something to learn from."""
+    from igcnas.search.evaluation.slots import useful_at_once
+
+    asked = asked_workers(arguments)
+    return useful_at_once(arguments.networks) if asked == "auto" else int(asked)
 
 
 class _Silent:

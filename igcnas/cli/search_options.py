@@ -10,6 +10,7 @@ from igcnas.cli.common import add_studies_dir
 from igcnas.cli.data_options import add_groups, add_source_arguments
 from igcnas.cli.engine import add_engine
 from igcnas.cli.output import add_output_arguments
+from igcnas.cli.ray_options import add_ray, asked_ray
 from igcnas.cli.recipe_options import add_recipe_arguments, asked_training, check_recipe_arguments
 from igcnas.cli.timing_options import add_timing_arguments, asked_timing
 from igcnas.errors import IgcnasError, unknown_name
@@ -104,6 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "more where networks and batches are small; as many as there is memory for. With 1 a search is "
         "reproducible; with more it depends on which training ends first (default: auto)",
     )
+    add_ray(parser)
     add_engine(parser)
     add(
         "--sampler",
@@ -185,6 +187,11 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         added = names(ADDED_SAMPLERS) if name == "sampler" and value not in known else []
         if value not in known and value not in added:
             raise IgcnasError(unknown_name(name, value, (*known, *added)))
+    if asked_ray(arguments) is not None and OBJECTIVES[arguments.objective].timed:
+        raise IgcnasError(
+            f"--objective {arguments.objective} compares times, which differ from machine to machine; leave out --ray, "
+            "or use another --objective"
+        )
     asked_timing(arguments)
 
 

@@ -121,6 +121,7 @@ def _run(
 ) -> list[Tried]:
     from igcnas.cli.campaign import slots_of, train
     from igcnas.cli.progress.campaign import CampaignProgress
+    from igcnas.cli.ray_options import asked_ray
     from igcnas.search.campaign import Campaign
     from igcnas.search.worker import WorkerSetup
 
@@ -132,4 +133,4 @@ def _run(
     for text in notes:
         progress.note(text)
     setup = WorkerSetup(data=settings.data, training=settings.training, device=arguments.device)
-    return train(campaign, setup, slots, stop=stop, progress=progress)
+    return train(campaign, setup, slots, stop=stop, progress=progress, ray=asked_ray(arguments))

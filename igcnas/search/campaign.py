@@ -15,9 +15,9 @@ import math
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from igcnas.errors import CaptureError, StudyError, TrainingError
 from igcnas.network.architecture import Architecture
@@ -102,6 +102,20 @@ class Training(Work, Generic[Result]):
     def label(self) -> str:
         """The network."""
         return self.architecture.label()
+
+    @property
+    def home(self) -> Path:
+        """That of the campaign."""
+        return self.folder
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The checkpoint, and what it left where only that was not told."""
+        return tuple(f"{self.stem}.{ending}" for ending in ("pt", "safetensors", "json"))
+
+    def moved(self, home: Path) -> Self:
+        """With the folder of another machine."""
+        return replace(self, folder=home)
 
     @property
     def path(self) -> Path:

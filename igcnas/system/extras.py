@@ -19,6 +19,7 @@ EXTRAS = {
     "mlflow.tracking": ("mlflow-skinny", "mlflow"),
     "psycopg": ("psycopg", "postgresql"),
     "wandb": ("wandb", "wandb"),
+    "ray": ("ray", "ray"),
 }
 
 

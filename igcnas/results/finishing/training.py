@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from igcnas.errors import IgcnasError
 from igcnas.results.finishing.plan import FinishSettings, Member
@@ -70,6 +70,17 @@ class FinalTraining(WholeTraining[FinalResult]):
             by=settings.recipe,
             teacher_file=None if teacher is None else folder / f"{teacher.stem}-seed0.safetensors",
         )
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its own, and the weights of who teaches it."""
+        own = super(FinalTraining, self).reads  # the class that slots=True makes is another one
+        return own if self.teacher_file is None else (*own, self.teacher_file.name)
+
+    def moved(self, home: Path) -> Self:
+        """With the folder of another machine, where who teaches it is, too."""
+        teacher = None if self.teacher_file is None else home / self.teacher_file.name
+        return replace(self, folder=home, teacher_file=teacher)
 
     def whole_recipe(self) -> Recipe:
         """That of the finish."""

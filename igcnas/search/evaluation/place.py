@@ -15,14 +15,15 @@ from igcnas.search.worker import Work, WorkerSetup
 class Task:
     """Something to do, known by a number. name: for the user, as "network 3"; "" where there is nothing to say.
 
-    deaths: processes that ended with it. alone_on: the device that it must have for itself; None where it may share
-    one.
+    deaths: processes that ended with it. moves: machines that were lost while they trained it. alone_on: the device
+    that it must have for itself; None where it may share one.
     """
 
     number: int
     job: Work
     name: str = ""
     deaths: int = 0
+    moves: int = 0
     alone_on: str | None = None
 
 

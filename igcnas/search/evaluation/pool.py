@@ -23,7 +23,7 @@ from types import TracebackType
 
 from igcnas.errors import IgcnasError, MachineError
 from igcnas.network.architecture import Architecture
-from igcnas.search.evaluation.child import listen, server_for
+from igcnas.search.evaluation.child import Child, listen, server_for
 from igcnas.search.evaluation.forkserver import ForkServer
 from igcnas.search.evaluation.place import Place, Task
 from igcnas.search.evaluation.seam import Interrupted, OnEpoch, Outcome, Told
@@ -244,7 +244,7 @@ class ProcessEvaluator:
         message = child.receive()
         if message is None:
             reason = child.reason()
-            self._lost(place, reason, starved=child.was_killed and self._ended_for_memory())
+            self._lost(place, reason, starved=self._starved(child))
             return
         word, content = message
         if word == messages.READY:
@@ -331,6 +331,10 @@ class ProcessEvaluator:
             self._waiting.add(task)
         else:
             self._waiting.again(task)
+
+    def _starved(self, child: Child) -> bool:
+        """Whether a process that has ended was killed for want of memory."""
+        return child.was_killed and self._ended_for_memory()
 
     def _ended_for_memory(self) -> bool:
         """Whether the system has killed any process for want of memory since this was asked last."""

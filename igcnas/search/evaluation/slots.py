@@ -90,7 +90,7 @@ def slots_for(
     """
     if listed and workers != AUTO:
         workers = min(int(workers), networks)
-    at_once = networks if listed else max(_FEW, networks // _SHARE)
+    at_once = networks if listed else useful_at_once(networks)
     devices = _devices(device)
     if undisturbed and workers != AUTO and int(workers) > len(devices):
         raise IgcnasError(
@@ -110,6 +110,11 @@ def slots_for(
     most = {one: _room(found.get(_index(one)), each) if workers == AUTO else each for one in devices}
     turns = [one for turn in range(each) for one in devices if turn < most[one]][:count]
     return _shared([Slot(device=one, visible=gpus.name_for(_index(one)), gpu=found.get(_index(one))) for one in turns])
+
+
+def useful_at_once(networks: int) -> int:
+    """How many of so many networks of a search may be in training at once, so that proposals know of most others."""
+    return max(_FEW, networks // _SHARE)
 
 
 def fitting(slots: Sequence[Slot], need_mb: float) -> list[Slot]:

@@ -21,6 +21,9 @@ class Waiting:
         self._shared: deque[Task] = deque()
         self._alone: deque[Task] = deque()
 
+    def __len__(self) -> int:
+        return len(self._shared) + len(self._alone)
+
     def add(self, task: Task) -> None:
         """Behind all others of its kind."""
         (self._shared if task.alone_on is None else self._alone).append(task)

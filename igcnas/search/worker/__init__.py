@@ -2,7 +2,7 @@
 
 messages: what the two sides tell each other. work: what a worker can be given to do. process: takes work from a pipe
 until it closes. trainer: what it has for that. searching: the work of a search. result: the files that such a training
-leaves. memory: what a training took, and what this machine has left.
+leaves. sent: a data set that is brought to this machine. memory: what a training took, and what this machine has left.
 """
 
 from igcnas.search.worker.messages import Probed, WorkerSetup, joined

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from igcnas.export.latency.setting import Setting
 from igcnas.search.settings import DataSettings
 from igcnas.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from igcnas.data.dataset import Dataset
 
 # Messages to the controller, and their content: the device's name, an EpochReport, results (DONE, PRUNED), a reason, a
 # text. BROKEN: the worker ends, and what it was given may succeed in another one. NO_MEMORY, UNCAPTURED: it
@@ -37,7 +40,8 @@ class WorkerSetup:
     of torch on a CPU; None for as many as suit the images. memory_fraction: most of the GPU's memory that it may take;
     more is an out-of-memory error of its own. None: all. capture: as in `training.train`. images: which are on the
     device from the start: 'split' as `training` says, 'all' to train on, 'none' where each training has its own.
-    limits: what is measured of a trained network beside MACs and parameters, by the names of limits.
+    limits: what is measured of a trained network beside MACs and parameters, by the names of limits. sent: the file
+    of a data set that was sent to this machine (`worker.sent`); None where it is loaded as `data` says.
     """
 
     data: DataSettings
@@ -53,6 +57,15 @@ class WorkerSetup:
     capture: bool | None = None
     images: Literal["split", "all", "none"] = "split"
     limits: tuple[str, ...] = ()
+    sent: str | None = None
+
+    def dataset(self) -> Dataset:
+        """The data set that `data` describes."""
+        if self.sent is None:
+            return self.data.load()
+        from igcnas.search.worker.sent import read_sent
+
+        return read_sent(self.sent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

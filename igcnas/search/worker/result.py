@@ -20,6 +20,7 @@ from igcnas.system.reading import parse_json, read_json
 
 CHECKPOINT = "checkpoint.pt"
 _RESULT, WEIGHTS = "result.json", "weights.safetensors"
+FILES = (CHECKPOINT, WEIGHTS, _RESULT)
 _AGAIN = "the network is trained again"
 _OF_FILES = ("architecture_id", "pruned", "weights_sha256")  # what the study does not store
 

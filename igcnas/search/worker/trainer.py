@@ -43,7 +43,7 @@ class Trainer:
             if setup.memory_fraction is not None:
                 torch.cuda.set_per_process_memory_fraction(setup.memory_fraction, self.device)
         self.kept: dict[str, Any] = {}  # by some work for that which follows
-        dataset, training = setup.data.load(), setup.training
+        dataset, training = setup.dataset(), setup.training
         self._data: TrainingData | None = None
         if setup.images != "none":
             fraction = training.validation_fraction if setup.images == "split" else None
@@ -65,7 +65,7 @@ class Trainer:
     @property
     def dataset(self) -> Dataset:
         """What the images are of."""
-        return self.setup.data.load() if self._dataset is None else self._dataset
+        return self.setup.dataset() if self._dataset is None else self._dataset
 
     def captures(self, asked: bool | None) -> bool | None:
         """Whether steps are captured: as a work asks, else as the setup says."""

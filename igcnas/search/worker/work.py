@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from igcnas.network.architecture import Architecture
+from igcnas.search.worker.result import FILES
 
 if TYPE_CHECKING:
     from igcnas.search.worker.trainer import Trainer
@@ -28,6 +30,20 @@ class Work(ABC):
     @abstractmethod
     def label(self) -> str:
         """Which network it is about, for the user; "" where there is nothing to say."""
+
+    @property
+    def home(self) -> Path | None:
+        """The folder in which it leaves its files; None where it leaves none."""
+        return None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The files of `home` that it goes on from, or needs, if they are there."""
+        return ()
+
+    def moved(self, home: Path) -> Self:
+        """The same with another folder, as on another machine."""
+        return self
 
     @abstractmethod
     def run(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> tuple[dict[str, Any], bool]:
@@ -50,10 +66,22 @@ class Job(Work):
         """The network."""
         return self.architecture.label()
 
+    @property
+    def home(self) -> Path:
+        """That of its trial."""
+        return Path(self.folder)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The checkpoint, and the result if only that was not told."""
+        return FILES
+
+    def moved(self, home: Path) -> Self:
+        """With the folder of another machine."""
+        return replace(self, folder=str(home))
+
     def run(self, trainer: Trainer, on_epoch: Callable[[EpochReport], bool]) -> tuple[dict[str, Any], bool]:
         """What the study stores, and whether it was pruned."""
-        from pathlib import Path
-
         from igcnas.search.worker.searching import train_network
 
         return train_network(
