@@ -148,7 +148,7 @@ def test_what_a_dead_node_trained_goes_on_elsewhere_to_the_same_bits(
 def test_a_node_that_drains_gets_no_more_work(nodes: Any, cluster: Cluster, second: Any, tmp_path: Path) -> None:
     with RayEvaluator(setup(2), cluster, most=2) as workers:
         workers.start()
-        assert workers.slots == 2
+        assert wait_until(lambda: bool(workers._follow()) or workers.slots == 2)
         client = ray._private.worker.global_worker.gcs_client
         reason = ray.core.generated.autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         client.drain_node(second.node_id, reason, "test", int(1000 * (time.time() + 600)))
