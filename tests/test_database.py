@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -19,6 +20,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'ig
 if programs() is None:
     pytest.skip("there is no PostgreSQL server here (apt-get install postgresql)", allow_module_level=True)
 
+import igcnas
 from igcnas.cli import main
 from igcnas.cli.common import command_line
 from igcnas.errors import IgcnasError, MachineError, StudyError
@@ -295,7 +297,6 @@ def test_a_server_that_cannot_be_used_is_one_line_at_once(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "postgresql://")  # put back after the command
     words = ["search", "--budget-mflops", "0.05", "--networks", "1", "--studies-dir", str(tmp_path), "--study", "x"]
     assert main([*words, "--device", "cpu", "--workers", "1", "--storage", change(server)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -383,6 +384,19 @@ def test_a_study_of_a_server_is_opened_where_it_was_not_begun(
     monkeypatch.setenv(VARIABLE, url)
     assert main(["status", "shard", *words]) == 2
     assert "shared" in capsys.readouterr().err
+
+
+def test_python_searches_in_a_server_and_leaves_the_environment_as_it_was(
+    server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"device": "cpu", "workers": 1, "no_export": True, "progress": False, "study": "python", "epochs": 1}
+    found = igcnas.search(
+        "digits", budget_mflops=0.02, networks=2, studies_dir=tmp_path, storage=server.url(), **options
+    )
+    assert len(found.frame()) >= 2
+    assert not (tmp_path / "python" / "journal.log").exists()
+    assert VARIABLE not in os.environ
+    assert not Study.read(tmp_path / "python").in_use  # its session ended with the search
 
 
 def test_a_study_is_not_gone_on_with_elsewhere(

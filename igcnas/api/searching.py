@@ -13,6 +13,7 @@ from igcnas.api.notebook import LiveSearch, in_notebook
 from igcnas.api.pictures import as_spec
 from igcnas.api.study import SearchedStudy
 from igcnas.api.words import parsed
+from igcnas.cli.common import using_storage
 from igcnas.errors import BudgetError, StudyError
 from igcnas.search.callbacks import Callback
 from igcnas.search.study import Study
@@ -83,11 +84,12 @@ def search(
     folder = _Folder()
     silent = notebook or not progress
     arguments.callbacks = [folder, *(_aloud(one, sys.stdout) if silent else one for one in heard)]
-    with contextlib.redirect_stdout(io.StringIO()) if silent else contextlib.nullcontext():
-        status = arguments.run(arguments)
-    if folder.path is None:
-        raise StudyError("the search ended before it had a study")
-    found = Study.read(folder.path)
+    with using_storage(arguments):
+        with contextlib.redirect_stdout(io.StringIO()) if silent else contextlib.nullcontext():
+            status = arguments.run(arguments)
+        if folder.path is None:
+            raise StudyError("the search ended before it had a study")
+        found = Study.read(folder.path)
     for callback in heard:
         callback.search_ended(found)
     if status >= 128:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     def work() -> int:
         nonlocal arguments
         from igcnas.cli import commands, completion, search
-        from igcnas.cli.common import check_numbers, command_line, use_storage
+        from igcnas.cli.common import check_numbers, command_line, using_storage
         from igcnas.cli.output import arranged
 
         top = commands.parser()
@@ -43,8 +43,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
             del words[0]
         arguments = top.parse_args(words)
         check_numbers(arguments)
-        use_storage(arguments)
-        with arranged(arguments, command_line()):
+        with using_storage(arguments), arranged(arguments, command_line()):
             return int(arguments.run(arguments))
 
     return program.run(

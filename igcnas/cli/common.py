@@ -114,13 +114,22 @@ def add_studies_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def use_storage(arguments: argparse.Namespace) -> None:
-    """Let this process and those that it starts find the studies of --storage."""
+@contextmanager
+def using_storage(arguments: argparse.Namespace) -> Iterator[None]:
+    """Let this process, and those that it starts meanwhile, find the studies of --storage."""
     from igcnas.search.database.address import VARIABLE, Address
 
-    if (url := getattr(arguments, "storage", None)) is not None:
-        Address.read(url)  # refused now, if it is none
-        os.environ[VARIABLE] = url
+    url, before = getattr(arguments, "storage", None), os.environ.get(VARIABLE)
+    if url is None:
+        yield
+        return
+    Address.read(url)  # refused now, if it is none
+    os.environ[VARIABLE] = url
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        os.environ.update({} if before is None else {VARIABLE: before})
 
 
 def study_folder(arguments: argparse.Namespace) -> Path:
