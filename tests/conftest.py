@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ with suppress(ModuleNotFoundError):  # `make test-without-torch`
     import torch
 
     torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job that a script put into the background, with all it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("IGCNAS_STUDIES", None)  # tests have folders of their own
 settings.register_profile("ci", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("ci")
