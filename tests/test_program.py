@@ -250,11 +250,15 @@ def test_a_stop_in_a_thread_holds_no_signal() -> None:
 
 @posix
 def test_a_stop_says_which_signal_it_was() -> None:
-    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
-        with Stop() as stop:
-            os.kill(os.getpid(), number)
-            assert stop()
-            assert stop.status == status
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+    try:
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+            with Stop() as stop:
+                os.kill(os.getpid(), number)
+                assert stop()
+                assert stop.status == status
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @posix
