@@ -24,6 +24,8 @@ import igcnas
 from igcnas.cli import main
 from igcnas.cli.common import command_line
 from igcnas.errors import IgcnasError, MachineError, StudyError
+from igcnas.results.dashboard.pictures import Pictures
+from igcnas.results.dashboard.storage import shown_storage
 from igcnas.search.controller import Search
 from igcnas.search.database import serving
 from igcnas.search.database.address import VARIABLE, Address, Home, redacted
@@ -384,6 +386,18 @@ def test_a_study_of_a_server_is_opened_where_it_was_not_begun(
     monkeypatch.setenv(VARIABLE, url)
     assert main(["status", "shard", *words]) == 2
     assert "shared" in capsys.readouterr().err
+
+
+def test_the_dashboard_shows_a_study_of_a_server_and_writes_nothing(url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "board"
+    searched(folder)
+    shown = shown_storage(folder, SETTINGS, Pictures(folder))
+    (study,) = (one for one in shown.get_all_studies() if one.study_name == "board")
+    trials = shown.get_all_trials(study._study_id)
+    assert [sorted(trial.intermediate_values) for trial in trials] == [[1, 2]] * 3
+    assert any("note_str" in key for key in study.system_attrs)
+    with pytest.raises(StudyError, match="cannot be written"):
+        shown.set_study_user_attr(study._study_id, "a", 1)
 
 
 def test_python_searches_in_a_server_and_leaves_the_environment_as_it_was(
