@@ -201,6 +201,22 @@ def test_after_the_bound_the_search_stops_in_one_line_and_loses_nothing(
     assert [(number, state, params) for number, state, params, _ in history(folder)] == [w[:3] for w in wanted]
 
 
+def test_a_server_that_refuses_in_the_middle_of_a_search_is_waited_for(
+    server: Postgres, url: str, tmp_path: Path, wanted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_LONGEST_PAUSE", 0.1)
+
+    def refuse(position: int) -> None:
+        if position == 2:
+            server.let_in("local all all trust", "host all all 127.0.0.1/32 reject")
+            server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'igcnas%'")
+            threading.Timer(0.5, lambda: server.let_in(*TRUST)).start()
+
+    progress = searched(tmp_path / "refused", trainings=Trainings(refuse))
+    assert history(tmp_path / "refused") == wanted
+    assert "pg_hba.conf" in progress.notes[0]
+
+
 def test_who_stops_the_search_need_not_wait_for_the_server(server: Postgres, url: str, tmp_path: Path) -> None:
     asked = threading.Event()
     folder = tmp_path / "asked"

@@ -16,6 +16,7 @@ from igcnas.cli.timing_options import add_timing_arguments, asked_timing
 from igcnas.errors import IgcnasError, unknown_name
 from igcnas.network.budget import LIMITS, TIME, Budget, limit_named
 from igcnas.search.objective import OBJECTIVES
+from igcnas.search.patience import WAIT_SECONDS
 from igcnas.search.samplers import AUTO, SAMPLERS, Sampler, resolve_sampler
 from igcnas.search.settings import PRUNERS
 from igcnas.search.space import known_spaces
@@ -154,9 +155,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--storage-wait",
         type=float,
-        default=600.0,
+        default=WAIT_SECONDS,
         metavar="SECONDS",
-        help="how long a server of --storage that does not answer any more is waited for (default: 600)",
+        help=f"how long a server of --storage that does not answer any more is waited for (default: {WAIT_SECONDS:g})",
     )
     add("--no-export", action="store_true", help="leave out best/ at the end")
     add(
@@ -176,7 +177,7 @@ def _sampler_words(sampler: Sampler) -> str:
 def check_arguments(arguments: argparse.Namespace) -> None:
     """Refuse what no study can have, in one line."""
     asked_budget(arguments)
-    for name, least in (("networks", 1), ("seeds", 1), ("repeats", 0), ("min_epochs", 1)):
+    for name, least in (("networks", 1), ("seeds", 1), ("repeats", 0), ("min_epochs", 1), ("storage_wait", 0)):
         value = getattr(arguments, name)
         if value is not None and value < least:
             raise IgcnasError(f"--{name.replace('_', '-')} {value} must be at least {least}")

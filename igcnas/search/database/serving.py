@@ -50,7 +50,7 @@ class Served(RDBStorage):
     """
 
     def __init__(self, home: Home, patience: Patience | None = None) -> None:
-        self.home, self._patience, self._gave_up = home, patience, False
+        self.home, self._patience, self._gave_up, self._was_let_in = home, patience, False, False
         self._name = lock.new_name()
         _prepare(home.address, writes=patience is not None)
         pool = {"pool_size": 1, "max_overflow": 0, "pool_pre_ping": True}
@@ -72,7 +72,10 @@ class Served(RDBStorage):
             if self._patience is not None:
                 lock.take(connection, self.home, self._name)
         except psycopg.Error as error:
-            raise meaning(error, self.home.address) from None
+            found = meaning(error, self.home.address)
+            # A search that was let in before waits, whatever the reason: a server may say anything while it restarts.
+            raise (AwayError(str(found)) if self._was_let_in else found) from None
+        self._was_let_in = True
         return connection
 
     def _translate(self, context: Any) -> None:
