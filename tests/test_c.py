@@ -20,14 +20,17 @@ from torch import nn
 from igcnas.export.c.arena import Span, live_bound, place
 from igcnas.export.c.exporter import write
 from igcnas.export.c.files import texts
-from igcnas.export.c.operations import Convolve
+from igcnas.export.c.operations import Convolve, Pair
 from igcnas.export.c.program import Program, program
-from igcnas.export.c.writing import lifetimes
+from igcnas.export.c.values import buffers
+from igcnas.export.c.writing import lifetimes, source
 from igcnas.export.exporters import Trained
 from igcnas.modules.build import build
 from igcnas.modules.lowering import Lowered, lower
 from igcnas.network import primitives
-from igcnas.network.architecture import Architecture
+from igcnas.network.architecture import Architecture, Stage
+from igcnas.network.blocks import InvertedResidual
+from igcnas.network.grouping import Dense, Group
 from igcnas.network.literature import family
 from igcnas.network.plan import Plan, plan
 
@@ -42,6 +45,29 @@ FEW = ("msgc-384cf2f39eb7", "dgc-b3f80414a4bf", "condensenet-a9ca72736bf4", "igc
 def networks() -> dict[str, Architecture]:
     wide = {
         "rows": family("igcv3").build(classes=3, size=32, width=0.25, repeats="1-2-1-1-1-1-1"),
+        "strips": Architecture(
+            family="random",
+            input_shape=(3, 32, 32),
+            num_classes=3,
+            stem_channels=24,
+            stages=(
+                Stage(
+                    block=InvertedResidual(expansion=1, expand=Dense(), project=Dense(), always_expand=False),
+                    width=24,
+                    repeats=2,
+                    stride=1,
+                ),
+                Stage(
+                    block=InvertedResidual(expansion=4, expand=Dense(), project=Group(groups=2)),
+                    width=24,
+                    repeats=2,
+                    stride=1,
+                ),
+                Stage(
+                    block=InvertedResidual(expansion=6, expand=Dense(), project=Dense()), width=24, repeats=1, stride=2
+                ),
+            ),
+        ),
         "padded": family("resnet").build(depth=8, classes=3, size=16, shortcut="pad"),
     }
     return {**all_kinds(), **wide}
@@ -157,11 +183,11 @@ def test_orders_of_channels_beside_a_sum_and_behind_the_logits_are_kept(tmp_path
 def test_every_compiler_and_width_of_vectors_agrees(compiler, flags, tmp_path):
     if "-mno-avx" in flags and not re.search("x86|i.86|AMD64", __import__("platform").machine()):
         pytest.skip("no x86")
-    for name in ("rows", FEW[0]):
+    for name in ("strips", "rows", FEW[0]):
         checked(written(name, tmp_path), compiler, *flags)
 
 
-@pytest.mark.parametrize("name", ["rows", *FEW[:3]])
+@pytest.mark.parametrize("name", ["strips", "rows", *FEW[:3]])
 def test_it_reads_and_writes_nothing_beside_its_memory(name, tmp_path):
     flags = ("-g", "-O1", "-march=native", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
     checked(written(name, tmp_path), "gcc", *flags)
@@ -229,6 +255,24 @@ def test_a_sum_is_written_where_the_shortcut_lies():
         if isinstance(one, Convolve) and one.groups[0].added and one.groups[0].added == one.groups[0].outputs
     ]
     assert inplace
+
+
+def test_a_depthwise_convolution_and_the_1x1_behind_it_are_one_pass():
+    pairs = [one for one in made("strips").operations if isinstance(one, Pair)]
+    assert [one.depthwise.stride for one in pairs] == [1, 1, 2]
+    assert any(one.depthwise.out_size[0] % one.rows for one in pairs)  # a last strip of fewer rows
+
+
+def test_the_planes_of_a_pair_are_never_whole_in_memory():
+    expanded, between = 144 * 32 * 32, 144 * 16 * 16  # of the widest block, before and behind its depthwise convolution
+    assert 4 * expanded < source(made("strips"), "model").arena_bytes < 4 * (expanded + between + 24 * 16 * 16)
+
+
+def test_no_pair_writes_where_it_still_reads():
+    alone = [one for one in made("strips").operations if isinstance(one, Convolve) and one.depthwise]
+    assert len(alone) == 2  # of blocks without expansion, whose sum lies where the depthwise convolution reads
+    pairs = [one for name in networks() for one in made(name).operations if isinstance(one, Pair)]
+    assert not any(buffers(one.writes()) & buffers(one.depthwise.reads()) for one in pairs)
 
 
 def test_outputs_that_nothing_reads_are_not_made():

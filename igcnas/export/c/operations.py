@@ -73,6 +73,37 @@ class Convolve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A depthwise convolution and the 1x1 that alone reads it, in strips of so many rows."""
+
+    depthwise: Convolve
+    pointwise: Convolve
+    rows: int
+
+    @property
+    def path(self) -> str:
+        """Both."""
+        return f"{self.depthwise.path}, {self.pointwise.path}"
+
+    @property
+    def between(self) -> Value:
+        """The planes that are never whole, in the order in which they are made."""
+        return tuple(group.outputs[0] for group in self.depthwise.groups)
+
+    def reads(self) -> set[Plane]:
+        """Planes that it needs."""
+        return self.depthwise.reads() | (self.pointwise.reads() - self.depthwise.writes())
+
+    def writes(self) -> set[Plane]:
+        """Planes that it makes."""
+        return self.pointwise.writes()
+
+    def needed(self, alive: set[Plane]) -> Pair | None:
+        """As it is, or None where nothing reads it."""
+        return self if alive & self.writes() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planewise:
     """Planes one by one. kernel: the function that does it; window: kernel, stride and sizes, where it has one.
 
@@ -170,4 +201,4 @@ class Choose:
         return self if alive & self.writes() else None
 
 
-Operation: TypeAlias = Convolve | Planewise | Connect | Choose
+Operation: TypeAlias = Convolve | Pair | Planewise | Connect | Choose

@@ -3,7 +3,8 @@
 Norms are folded in float64 and rounded once. A convolution takes up what follows it while nothing else reads the values
 between: permutations (the order of its outputs), norms, activations, and the sum of a residual whose other part is
 there already, into whose planes it writes where nothing else needs them. What no convolution takes up is a pass over
-planes. Outputs that nothing reads are left out.
+planes. Outputs that nothing reads are left out. Last, a depthwise convolution and the 1x1 behind it become one pass
+(pairs.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from igcnas.export.c.gates import gated
 from igcnas.export.c.groups import groups_of
 from igcnas.export.c.operations import LINEAR, RELU, RELU6, Connect, Convolve, Group, Numbers, Operation, Planewise
+from igcnas.export.c.pairs import paired
 from igcnas.export.c.values import Buffer, Plane, Value, buffers, planes
 from igcnas.modules.lowering import EPSILON, Lowered
 from igcnas.network import primitives
@@ -40,7 +42,8 @@ def program(lowered: Lowered) -> Program:
     made = _Making(flow(lowered.plan), state, lowered.plan.input_shape)
     made.run()
     logits = made.in_a_row(made.values[len(made.steps)])
-    return Program(_without_unread(made.operations, logits), tuple(made.buffers), logits, lowered.plan.input_shape)
+    operations = paired(_without_unread(made.operations, logits), logits)
+    return Program(operations, tuple(made.buffers), logits, lowered.plan.input_shape)
 
 
 class _Making:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from igcnas.network.primitives import Size
 
-_WIDEST = 16  # numbers of a vector: the widest that the kernels are compiled for
+WIDEST = 16  # numbers of a vector: the widest that the kernels are compiled for
 _CROWDED = 128  # numbers; planes that are whole multiples of it fall into few sets of a cache
 
 
@@ -49,8 +49,8 @@ def spacing(size: Size) -> int:
     >>> [spacing((side, side)) for side in (1, 4, 7, 8, 32)]
     [16, 16, 64, 64, 1040]
     """
-    pixels = _up(size[0] * size[1], _WIDEST)
-    return pixels + _WIDEST if pixels % _CROWDED == 0 else pixels
+    pixels = _up(size[0] * size[1], WIDEST)
+    return pixels + WIDEST if pixels % _CROWDED == 0 else pixels
 
 
 def planes(buffer: int, count: int) -> Value:

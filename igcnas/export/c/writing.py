@@ -10,9 +10,9 @@ import numpy as np
 
 from igcnas.export.c import tables
 from igcnas.export.c.arena import Span, place
-from igcnas.export.c.operations import Choose, Connect, Convolve, Numbers, Operation, Planewise
+from igcnas.export.c.operations import Choose, Connect, Convolve, Numbers, Operation, Pair, Planewise
 from igcnas.export.c.program import Program
-from igcnas.export.c.values import Plane
+from igcnas.export.c.values import Plane, spacing
 
 _SLACK = 16  # numbers that the last vector of a copy may read too far
 _NEEDED = ("vector", "sums", "border", "rows", "planes", "convolution")
@@ -35,7 +35,9 @@ def source(program: Program, prefix: str) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """What a convolution keeps for itself while it runs: copies with borders, rows to drop borders from, weights."""
+    """What a convolution keeps for itself while it runs: copies with borders, or a strip of each channel; rows to drop
+    borders from; weights.
+    """
 
     copy: int = 0
     rows: int = 0
@@ -49,7 +51,7 @@ class _Copy:
 class _Writing:
     def __init__(self, program: Program, prefix: str) -> None:
         self.program, self.prefix = program, prefix
-        convolutions = [one for one in program.operations if isinstance(one, Convolve)]
+        convolutions = [one for operation in program.operations for one in _convolutions(operation)]
         self.most_rows = max([16, *map(_rows, convolutions)])
         self.most_terms = max([16, *(_inputs(one) * one.kernel**2 for one in convolutions)])
         self.most_width = max([16, *(one.in_size[1] for one in convolutions)])
@@ -59,6 +61,7 @@ class _Writing:
         offsets, size = place(spans)
         offsets, self.arena = [_SLACK + offset for offset in offsets], size + 2 * _SLACK
         self.offsets, self.own_offsets = offsets[: len(program.buffers)], offsets[len(program.buffers) :]
+        self.strips: dict[Plane, int] = {}  # where the planes of a pair begin that are never whole
         self.tables: list[str] = []
         self.constants = 0
         self.used = dict.fromkeys(_NEEDED)
@@ -88,6 +91,10 @@ class _Writing:
         return Source("\n".join(parts) + "\n", 4 * self.arena, 4 * self.constants)
 
     def _own(self, operation: Operation) -> _Copy:
+        if isinstance(operation, Pair):
+            strided = operation.depthwise.stride > 1
+            strip = len(operation.between) * _strip(operation)
+            return _Copy(strip, _up(operation.rows * operation.depthwise.in_size[1] + _SLACK) if strided else 0)
         if not isinstance(operation, Convolve):
             return _Copy()
         scaled = max(one.weight.size for one in operation.groups) if operation.gates else 0
@@ -104,6 +111,8 @@ class _Writing:
         """Where a plane begins; -1 for one of zeros."""
         if plane is None:
             return -1
+        if plane in self.strips:
+            return self.strips[plane]
         height, width = self.program.input_shape[1:]
         if plane.buffer < 0:  # of the image
             return plane.channel * height * width
@@ -133,36 +142,50 @@ class _Writing:
 
     @_call.register
     def _(self, operation: Convolve, number: int) -> str:
-        groups, own = operation.groups, self.own[number]
-        depthwise = operation.depthwise and not operation.gates
-        names = [
-            "NULL" if depthwise else self._integers(f"sizes_{number}", [n for one in groups for n in _sizes(one)]),
-            self._planes(
-                f"inputs_{number}", tuple(p for one in (groups[:1] if operation.gates else groups) for p in one.inputs)
-            ),
-            self._planes(f"outputs_{number}", tuple(p for one in groups for p in one.outputs)),
-            self._planes(f"added_{number}", tuple(p for one in groups for p in one.added))
-            if groups[0].added
-            else "NULL",
-            self._floats(f"weights_{number}", np.concatenate([tables.blocks(one.weight) for one in groups])),
-            self._floats(f"bias_{number}", np.concatenate([one.bias for one in groups])),
-        ]
-        start = self.own_offsets[number]
-        fields = [
-            _window(operation.kernel, operation.stride, operation.in_size, operation.out_size),
-            len(groups),
-            *names,
-        ]
-        fields += [operation.before, operation.after, start, start + own.copy]
-        layer = f"layer_{number}"
-        self.tables.append(f"static const struct convolution {layer} = {{{', '.join(map(str, fields))}}};")
+        own, start = self.own[number], self.own_offsets[number]
+        layer = self._convolution(operation, f"{number}", start, start + own.copy)
         if operation.gates:
             self._kernel("gates")
             gates, scaled = self._at(operation.gates[0]), start + own.copy + own.rows
             return f"convolve_gated(&{layer}, arena + {gates}, arena + {scaled});"
-        if depthwise:
-            self._kernel("depthwise")
-        return f"{'depthwise' if depthwise else 'convolve'}(&{layer});"
+        if operation.depthwise:
+            for name in ("depthwise_rows", "depthwise"):
+                self._kernel(name)
+        return f"{'depthwise' if operation.depthwise else 'convolve'}(&{layer});"
+
+    @_call.register
+    def _(self, operation: Pair, number: int) -> str:
+        start, step = self.own_offsets[number], _strip(operation)
+        self.strips = {plane: start + k * step for k, plane in enumerate(operation.between)}
+        first = self._convolution(operation.depthwise, f"{number}_depthwise", 0, start + self.own[number].copy)
+        then = self._convolution(operation.pointwise, f"{number}", 0, 0)
+        self.strips = {}
+        for name in ("depthwise_rows", "pair"):
+            self._kernel(name)
+        return f"depthwise_and_sums(&{first}, &{then}, {operation.rows});"
+
+    def _convolution(self, one: Convolve, name: str, copy: int, rows: int) -> str:
+        """Its tables and the name of its struct. copy, rows: where it has them in the arena."""
+        groups = one.groups
+        inputs = tuple(p for group in (groups[:1] if one.gates else groups) for p in group.inputs)
+        sizes = [n for group in groups for n in _sizes(group)]
+        added = tuple(p for group in groups for p in group.added)
+        fields = [
+            _window(one.kernel, one.stride, one.in_size, one.out_size),
+            len(groups),
+            "NULL" if one.depthwise and not one.gates else self._integers(f"sizes_{name}", sizes),
+            self._planes(f"inputs_{name}", inputs),
+            self._planes(f"outputs_{name}", tuple(p for group in groups for p in group.outputs)),
+            self._planes(f"added_{name}", added) if added else "NULL",
+            self._floats(f"weights_{name}", np.concatenate([tables.blocks(group.weight) for group in groups])),
+            self._floats(f"bias_{name}", np.concatenate([group.bias for group in groups])),
+            one.before,
+            one.after,
+            copy,
+            rows,
+        ]
+        self.tables.append(f"static const struct convolution layer_{name} = {{{', '.join(map(str, fields))}}};")
+        return f"layer_{name}"
 
     @_call.register
     def _(self, operation: Planewise, number: int) -> str:
@@ -222,6 +245,18 @@ def lifetimes(program: Program) -> list[Span]:
         Span(buffer.numbers, min(known), max(known)) if known else Span(0, 0, 0)
         for buffer, known in zip(program.buffers, times, strict=True)
     ]
+
+
+def _convolutions(operation: Operation) -> tuple[Convolve, ...]:
+    """Those that run in it."""
+    if isinstance(operation, Pair):
+        return operation.depthwise, operation.pointwise
+    return (operation,) if isinstance(operation, Convolve) else ()
+
+
+def _strip(pair: Pair) -> int:
+    """Numbers from a channel to the next."""
+    return spacing((pair.rows, pair.depthwise.out_size[1]))
 
 
 def _window(kernel: int, stride: int, size: tuple[int, int], out_size: tuple[int, int]) -> str:

@@ -67,10 +67,11 @@ static int places_of(const struct window *w, int *places) {
     return count;
 }
 
-/* From rows of `pitch` numbers, every step-th of which is meant, to a plane without gaps. */
-static void close_gaps(const struct window *w, const float *rows, int pitch, int step, const struct finish *to, int output) {
+/* From `height` rows of `pitch` numbers, every step-th of which is meant, to rows without gaps. */
+static void close_gaps(const struct window *w, const float *rows, int height, int pitch, int step,
+                       const struct finish *to, int output) {
     const int count = w->out_width;
-    for (int y = 0; y < w->out_height; y++, rows += pitch) {
+    for (int y = 0; y < height; y++, rows += pitch) {
         static float row[MOST_WIDTH];
         const float *from = rows;
         if (step > 1) copy_row(rows, count, step, row), from = row;
@@ -78,12 +79,12 @@ static void close_gaps(const struct window *w, const float *rows, int pitch, int
         int k = 0;
         for (; k + LANES <= count; k += LANES) {
             vector x = activated(load(from + k), to->before);
-            if (to->added) x = activated(x + load(arena + added + k), to->after);
+            if (to->added) x = activated(x + load(to->out + added + k), to->after);
             store(to->out + place + k, x);
         }
         for (; k < count; k++) {
             float x = bounded(from[k], to->before);
-            if (to->added) x = bounded(x + arena[added + k], to->after);
+            if (to->added) x = bounded(x + to->out[added + k], to->after);
             to->out[place + k] = x;
         }
     }

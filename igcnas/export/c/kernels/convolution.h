@@ -14,11 +14,11 @@ struct convolution {
 
 static int places[MOST_PLACES], taps[MOST_TERMS];
 
-/* The planes of one group from its inputs; `copy` has zeros in its borders. */
+/* The planes of one group from its inputs, written from `out` on; `copy` has zeros in its borders. */
 static void group(const struct convolution *c, const int *inputs, int ins, const int *outputs, const int *added, int outs,
-                  const float *weights, const float *bias, int vectors) {
+                  const float *weights, const float *bias, int vectors, float *out) {
     const struct window *w = &c->window;
-    struct finish to = {arena, outputs, added, c->before, c->after};
+    struct finish to = {out, outputs, added, c->before, c->after};
     if (w->kernel == 1 && w->stride == 1) {
         sums(ins, inputs, arena, places, vectors, outs, weights, bias, &to);
         return;
@@ -40,7 +40,7 @@ static void group(const struct convolution *c, const int *inputs, int ins, const
         const int some = outs - first < 4 ? outs - first : 4;
         struct finish raw = {rows, four, NULL, LINEAR, LINEAR};
         sums(terms, taps, copy, places, vectors, some, weights + first * terms, bias + first, &raw);
-        for (int k = 0; k < some; k++) close_gaps(w, rows + four[k], copy_pitch(w), 1, &to, first + k);
+        for (int k = 0; k < some; k++) close_gaps(w, rows + four[k], w->out_height, copy_pitch(w), 1, &to, first + k);
     }
 }
 
@@ -60,16 +60,20 @@ static int prepare(const struct convolution *c, int ins) {
     return places_of(w, places);
 }
 
-static void convolve(const struct convolution *c) {
-    int most = 0;
-    for (int k = 0; k < c->groups; k++) most = c->sizes[2 * k] > most ? c->sizes[2 * k] : most;
-    const int vectors = prepare(c, most), area = c->window.kernel * c->window.kernel;
+static void every_group(const struct convolution *c, int vectors, float *out) {
+    const int area = c->window.kernel * c->window.kernel;
     const int *inputs = c->inputs, *outputs = c->outputs, *added = c->added;
     const float *weights = c->weights, *bias = c->bias;
     for (int k = 0; k < c->groups; k++) {
         const int ins = c->sizes[2 * k], outs = c->sizes[2 * k + 1];
-        group(c, inputs, ins, outputs, added, outs, weights, bias, vectors);
+        group(c, inputs, ins, outputs, added, outs, weights, bias, vectors, out);
         inputs += ins, outputs += outs, added = added ? added + outs : NULL;
         weights += ins * outs * area, bias += outs;
     }
+}
+
+static void convolve(const struct convolution *c) {
+    int most = 0;
+    for (int k = 0; k < c->groups; k++) most = c->sizes[2 * k] > most ? c->sizes[2 * k] : most;
+    every_group(c, prepare(c, most), arena);
 }

@@ -21,7 +21,7 @@ static void convolve_gated(const struct convolution *c, const float *gates, floa
                 if (gates[k] != 0)
                     for (int i = 0; i < block; i++) *to++ = weights[i] * gates[k];
         }
-        group(c, kept, some, outputs, added, outs, scaled, bias, vectors);
+        group(c, kept, some, outputs, added, outs, scaled, bias, vectors, arena);
         outputs += outs, added = added ? added + outs : NULL, bias += outs;
     }
 }

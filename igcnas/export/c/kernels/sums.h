@@ -13,7 +13,7 @@ enum { LINEAR, RELU, RELU6 };
 struct finish {
     float *out;
     const int *outputs;
-    const int *added; /* planes of the arena, one for each output; NULL where nothing is added */
+    const int *added; /* planes, one for each output, counted from `out`; NULL where nothing is added */
     int before, after;
 };
 
@@ -29,7 +29,7 @@ INLINE vector activated(vector x, int kind) {
 
 INLINE void finish(const struct finish *to, int output, int place, vector x) {
     x = activated(x, to->before);
-    if (to->added) x = activated(x + load(arena + to->added[output] + place), to->after);
+    if (to->added) x = activated(x + load(to->out + to->added[output] + place), to->after);
     store(to->out + to->outputs[output] + place, x);
 }
 
