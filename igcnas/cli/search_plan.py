@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from igcnas.search.settings import StudySettings
     from igcnas.search.worker import Probed
 
+_SAMPLES = 40  # networks drawn at random, for what sorts are common and how large they are
+
 
 def announce(
     arguments: argparse.Namespace,
@@ -30,7 +32,8 @@ def announce(
     every: list[TrialRecord],
     examined: Examined,
 ) -> Clock:
-    """Say what is about to happen and for how long, from a few steps of the known and of some random networks."""
+    """Say what is about to happen and for how long, from a few steps of the known networks and of one of each sort."""
+    from igcnas.search.expected import mean_seconds, to_measure
     from igcnas.search.records import counted, repeats
     from igcnas.search.timing import timed_by
 
@@ -38,16 +41,17 @@ def announce(
     known = [one.fit.architecture for one in search.known_networks()]
     seen = {record.architecture.id for record in every}
     new = [network for network in known if network.id not in seen][: max(0, arguments.networks - done)]
-    samples = search.samples(3)
-    probed = evaluator.probe((*samples, *new))
-    seconds = probed.seconds if probed is not None else (0.0,) * (len(samples) + len(new))
+    samples = search.samples(_SAMPLES)
+    looked_at = to_measure(samples, new)
+    probed = evaluator.probe(looked_at)
+    measured = list(zip(looked_at, probed.seconds, strict=True)) if probed is not None else []
     if probed is not None and arguments.workers == "auto":
         _keep_affordable(evaluator, probed)
     clock = Clock(
         done,
         arguments.networks,
-        sum(seconds[: len(samples)]) / max(1, len(samples)),
-        {network.id: time for network, time in zip(new, seconds[len(samples) :], strict=True)},
+        mean_seconds(samples, measured),
+        {network.id: seconds for network, seconds in measured[: len(new)]} or dict.fromkeys((n.id for n in new), 0.0),
         repeats=max(0, again - len(repeats(every))),
         workers=evaluator.slots,
     )
@@ -87,7 +91,7 @@ def announce(
     print(f"workers   {_workers(evaluator)}")
     print(
         f"time      about {clock.left()} on {evaluator.device_name} (from a few steps of "
-        f"{units.counted(len(seconds), 'network')}); "
+        f"{units.counted(len(looked_at), 'network')}); "
         "Ctrl-C stops, the same command goes on",
         flush=True,
     )
