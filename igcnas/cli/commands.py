@@ -7,6 +7,7 @@ import argparse
 from igcnas import __version__
 from igcnas.cli import (
     audit,
+    cluster,
     compare,
     completion,
     count,
@@ -41,6 +42,7 @@ _COMMANDS = (
     evaluate,
     status,
     studies,
+    cluster,
     dashboard,
     plot,
     report,
