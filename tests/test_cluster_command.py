@@ -16,6 +16,7 @@ import pytest
 from support.workers import wait_until
 
 from igcnas.cli import main
+from igcnas.search.records import counted
 from igcnas.search.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -180,11 +181,10 @@ def test_a_job_that_is_stopped_before_its_limit_goes_on_when_it_is_queued_again(
     assert first.wait(timeout=60) == 143, log.read_text(encoding="utf-8")
     assert (tmp_path / "scontrol.log").read_text(encoding="utf-8") == f"requeue {number}\n"
     assert journal.is_file()
-    begun = len([trial for trial in Study.read(journal.parent).trials if trial.state == "complete"])
-    assert 0 < begun < 8
+    assert 0 < counted(Study.read(journal.parent).records) < 8
 
     assert submitted().wait(timeout=120) == 0, log.read_text(encoding="utf-8")
-    assert len([trial for trial in Study.read(journal.parent).trials if trial.state == "complete"]) == 8
+    assert counted(Study.read(journal.parent).records) == 8
     assert "2 of 2 nodes" in log.read_text(encoding="utf-8")
     assert not list(Path("/tmp").glob(f"ray-{number}-*"))
     assert not [one for one in _processes() if f"ray-{number}-" in one]
