@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the options."""
     add_resources(parser, of="worker pod")
     add = parser.add_argument
-    add("--image", required=True, metavar="IMAGE", help="the container image, as your cluster names it")
-    add("--claim", required=True, metavar="NAME", help="the persistent volume claim that studies are written to")
+    add("--image", metavar="IMAGE", help="the container image, as your cluster names it; needed")
+    add("--claim", metavar="NAME", help="the persistent volume claim that studies are written to; needed")
     add("--namespace", metavar="NAME", help="of the job (default: that of kubectl)")
     add("--secret", metavar="NAME", help="a secret whose entries the command finds in its environment, as PGPASSWORD")
     add("--retries", type=int, default=3, metavar="N", help="further clusters, if one is lost (default: %(default)s)")
@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def text(arguments: argparse.Namespace, job: Job) -> str:
     """The manifest."""
     check_resources(arguments)
+    for option, what in (("image", "the container image that the pods run"), ("claim", "the volume of the studies")):
+        if getattr(arguments, option) is None:
+            raise IgcnasError(f"--{option} is missing: {what} (docs/cluster.md)")
     for option in ("claim", "namespace", "secret"):
         value = getattr(arguments, option)
         if value is not None and not _NAME.fullmatch(value):
