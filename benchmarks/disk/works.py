@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.kill_anywhere import fingerprint
+from benchmarks.soak.comparing import fingerprint
 
 # Of the machine and the moment, not of the result; locks and logs of runs tell of runs.
 _VOLATILE = ("seconds", "training_seconds", "images_per_second", "peak_memory_mb", "device")
@@ -123,7 +123,7 @@ def search(*, workers: int, networks: int = 6, epochs: int = 2, name: str = "", 
         words=f"search {_SMALL} {given}",
         output="{disk}/study",
         begun="trials/*/result.json",
-        program="benchmarks.frequent_checkpoints",
+        program="benchmarks.soak.searching",
         is_search=True,
         **other,
     )

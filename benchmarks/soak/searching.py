@@ -1,4 +1,4 @@
-"""igcnas search with a checkpoint every few steps and no look at the time it will take, for `benchmarks.kill_anywhere`.
+"""igcnas search with a checkpoint every few steps and no look at the time it will take, for `benchmarks.soak`.
 
 Without the look most interruptions fall into trainings.
 """
