@@ -89,23 +89,24 @@ def _observation(parameters: object, budget: int, accuracy: float | None = None)
     )
 
 
-def tasks(arguments: argparse.Namespace) -> list[Task]:
-    """Every search, the first seeds first."""
+def tasks(table: Path, runs: int) -> list[Task]:
+    """Every search, the first seeds first; the longer ones last."""
     return [
         {
             "strategy": f"{sampler} {workers}",
             "sampler": sampler,
             "workers": workers,
-            "trainings": arguments.trainings,
+            "trainings": trainings,
             "run": run,
-            "table": str(arguments.table),
+            "table": str(table),
         }
-        for run in range(arguments.runs)
-        for workers in arguments.workers
+        for trainings, most in ((300, WORKERS), (1000, WORKERS[-2:]))
+        for run in range(runs)
+        for workers in most
         for sampler in SAMPLERS
     ]
 
 
 def measured(arguments: argparse.Namespace) -> list[Task]:
     """Run what is missing."""
-    return run_tasks(tasks(arguments), run_one, cache=arguments.work / CACHE, workers=1)
+    return run_tasks(tasks(arguments.table, arguments.runs), run_one, cache=arguments.work / CACHE, workers=1)

@@ -6,7 +6,9 @@ import argparse
 import resource
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, nullcontext
+from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
@@ -34,12 +36,13 @@ def run_one(task: Task) -> Task:
         if task["apart"]:
             for place in (controller, flight):
                 changes.enter_context(patch.object(place, "together", lambda _study: nullcontext()))
+        asked: list[float] = []
         evaluator = Virtual(task["workers"], on_end=lambda: ends.append((time.perf_counter(), parts.told())))
         folder = Path(root) / "study"
         search = studies.search(folder, evaluator, studies.settings(task["sampler"]))
         studies.fill(search, ended=task["trials"], running=task["workers"])
         size = (folder / JOURNAL).stat().st_size
-        search.stop = lambda: len(ends) > _WARM + task["repeats"]
+        search.stop = lambda: asked.append(time.perf_counter()) or len(ends) > _WARM + task["repeats"]
         search.run(10**9)
         grown = (folder / JOURNAL).stat().st_size - size
     each = []
@@ -47,6 +50,7 @@ def run_one(task: Task) -> Task:
         each.append(
             {
                 "wall": end - begin,
+                "wall of the end": next(moment for moment in asked if moment > begin) - begin,
                 **{f"core {part}": after["core"][part] - before["core"][part] for part in before["core"]},
                 **{f"wall {part}": after["wall"][part] - before["wall"][part] for part in before["wall"]},
             }
@@ -54,6 +58,12 @@ def run_one(task: Task) -> Task:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rounded = [{name: round(seconds, 6) for name, seconds in one.items()} for one in each]
     return {"each": rounded, "memory_mb": round(memory, 1), "grown": grown, "filled": size}
+
+
+def _alone(task: Task) -> Task:
+    """In a process of its own, whose memory is that of this study."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(run_one, task).result()
 
 
 def measured(arguments: argparse.Namespace) -> list[Task]:
@@ -65,4 +75,4 @@ def measured(arguments: argparse.Namespace) -> list[Task]:
         for workers in WORKERS
         if not apart or (workers == 1 and trials <= _APART)
     ]
-    return run_tasks(tasks, run_one, cache=arguments.work / CACHE, workers=1)
+    return run_tasks(tasks, _alone, cache=arguments.work / CACHE, workers=1)
