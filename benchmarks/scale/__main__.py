@@ -5,10 +5,10 @@
     python -m benchmarks.scale quality --work scale-work --table nasbench201-cifar10.csv.gz --runs 10
     python -m benchmarks.scale page --work scale-work --out benchmarks/results --pictures docs
 
-`service`: seconds of the real controller by part, with virtual workers, on studies that were filled before. `actors`: real
-actors of Ray (the extra `ray`) whose trainings sleep, and whole searches with virtual workers. `quality`: regret on
-NAS-Bench-201. Each run is a line in the work folder; what is there is not run again. `page` simulates a controller of
-these seconds, sets it beside the real runs, goes on from there, and writes scale.md and its picture.
+`service`: seconds of the real controller by part, with virtual workers, on studies that were filled before. `actors`:
+real actors of Ray (the extra `ray`) whose trainings sleep, and whole searches with virtual workers. `quality`: regret
+on NAS-Bench-201. Each run is a line in the work folder; what is there is not run again. `page` simulates a controller
+of these seconds, sets it beside the real runs, goes on from there, and writes scale.md and its picture.
 """
 
 from __future__ import annotations

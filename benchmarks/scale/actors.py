@@ -1,4 +1,4 @@
-"""The real controller with real actors of Ray whose trainings sleep: how many trials a second, how long workers wait."""
+"""The real controller with real actors of Ray whose trainings sleep: trials a second, and how long workers wait."""
 
 from __future__ import annotations
 

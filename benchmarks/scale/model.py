@@ -1,8 +1,8 @@
 """A controller that serves one trial after the other, and workers that wait for it: simulated, event by event.
 
-One server. A training that ends waits until the server is free; the server then hears its end and begins the next one in
-its place, which takes as long as was measured at so many trials that have ended and so many in training. Between the
-places that were measured times are straight lines, and beyond the last they go on as between the last two.
+One server. A training that ends waits until the server is free; the server then hears its end and begins the next one
+in its place, which takes as long as was measured with so many trials ended and so many in training. Between the places
+that were measured times are straight lines, and beyond the last they go on as between the last two.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ Seconds = Callable[[float, float], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """trials and seconds, from the first begin to the last end; busy: of them, of the server; waits: of each worker that
-    got another training, from the end of one to the begin of the next."""
+    """trials and seconds, from the first begin to the last end; busy: of them, of the server.
+
+    waits: of each worker that got another training, from the end of one to the begin of the next.
+    """
 
     trials: int
     seconds: float
@@ -39,7 +41,9 @@ class Simulated:
         return sum(self.waits) / len(self.waits) if self.waits else 0.0
 
 
-def simulate(begin: Seconds, end: Seconds, *, workers: int, trials: int, mean: float, seed: int = 0, ended: int = 0) -> Simulated:
+def simulate(
+    begin: Seconds, end: Seconds, *, workers: int, trials: int, mean: float, seed: int = 0, ended: int = 0
+) -> Simulated:
     """`trials` more trainings of a study that has `ended`. begin, end: seconds of the server for each."""
     free = busy = last = 0.0
     flying: list[float] = []

@@ -41,6 +41,7 @@ class Parts:
         self.wall = dict.fromkeys(PARTS, 0.0)
         self._stack = ["rest"]
         self._core, self._wall = time.thread_time(), time.perf_counter()
+        self._begin = self._wall
 
     def switch(self) -> None:
         """Give the time since the last switch to the part that is on."""
@@ -64,10 +65,10 @@ class Parts:
 
         return timed
 
-    def since(self, earlier: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        """Seconds of each part since `told` was asked."""
-        now = self.told()
-        return {kind: {part: now[kind][part] - earlier[kind][part] for part in PARTS} for kind in now}
+    @property
+    def seconds(self) -> float:
+        """On the wall, since it began."""
+        return self._wall - self._begin
 
     def told(self) -> dict[str, dict[str, float]]:
         """Seconds of each part so far."""

@@ -1,4 +1,4 @@
-"""What the controller pays for one trial, by trials that have ended and by workers: the real `Search`, virtual workers."""
+"""What the controller pays for a trial, by trials that have ended and by workers: the real `Search`, virtual workers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import argparse
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import patch
 
 from benchmarks.runner import Task, run_tasks
 from benchmarks.scale import studies
-from benchmarks.scale.parts import watched
+from benchmarks.scale.parts import PARTS, watched
 from benchmarks.scale.virtual import Virtual
 from igcnas.search import controller, flight
 from igcnas.search.folder import JOURNAL
@@ -22,42 +25,61 @@ from igcnas.search.folder import JOURNAL
 TRIALS = (30, 100, 300, 1_000, 10_000)
 WORKERS = (1, 10, 100, 1_000)
 CACHE = "service.jsonl"
+REPEATS = 15
 _APART = 1_000  # trials up to which it is measured how it was before
 _WARM = 2  # trials before those that count: the first proposal of a run reads all that is known
 
 
-def run_one(task: Task) -> Task:
-    """Seconds of a trial by part, after so many ended ones with so many in training: one ends, one begins.
+class _Moment(NamedTuple):
+    """When a training has ended: on the wall, of a core by part, and bytes of the journal."""
 
-    task: `apart` writes each record of the journal by itself, as igcnas did before `storage.together`.
-    """
-    ends: list[tuple[float, dict[str, dict[str, float]]]] = []
-    with tempfile.TemporaryDirectory() as root, watched() as parts, ExitStack() as changes:
-        if task["apart"]:
-            for place in (controller, flight):
-                changes.enter_context(patch.object(place, "together", lambda _study: nullcontext()))
-        asked: list[float] = []
-        evaluator = Virtual(task["workers"], on_end=lambda: ends.append((time.perf_counter(), parts.told())))
+    wall: float
+    core: dict[str, float]
+    size: int
+
+
+def run_one(task: Task) -> Task:
+    """Seconds of a trial by part, after so many ended ones with so many in training: one ends, one begins."""
+    moments: list[_Moment] = []
+    asked: list[float] = []
+    with tempfile.TemporaryDirectory() as root, watched() as parts, _as_before(task["apart"]):
         folder = Path(root) / "study"
-        search = studies.search(folder, evaluator, studies.settings(task["sampler"]))
+
+        def ended() -> None:
+            told = parts.told()
+            moments.append(_Moment(time.perf_counter(), told["core"], (folder / JOURNAL).stat().st_size))
+
+        def stop() -> bool:  # it is asked between the end of a training and the begin of the next
+            asked.append(time.perf_counter())
+            return len(moments) > _WARM + int(task["repeats"])
+
+        search = studies.search(folder, Virtual(task["workers"], on_end=ended), studies.settings(task["sampler"]))
         studies.fill(search, ended=task["trials"], running=task["workers"])
-        size = (folder / JOURNAL).stat().st_size
-        search.stop = lambda: asked.append(time.perf_counter()) or len(ends) > _WARM + task["repeats"]
+        search.stop = stop
         search.run(10**9)
-        grown = (folder / JOURNAL).stat().st_size - size
-    each = []
-    for (begin, before), (end, after) in zip(ends[_WARM:], ends[_WARM + 1 :], strict=False):
-        each.append(
-            {
-                "wall": end - begin,
-                "wall of the end": next(moment for moment in asked if moment > begin) - begin,
-                **{f"core {part}": after["core"][part] - before["core"][part] for part in before["core"]},
-                **{f"wall {part}": after["wall"][part] - before["wall"][part] for part in before["wall"]},
-            }
-        )
+    each = [
+        {
+            "wall": after.wall - before.wall,
+            "wall of the end": next(moment for moment in asked if moment > before.wall) - before.wall,
+            "journal": after.size - before.size,
+            **{f"core {part}": after.core[part] - before.core[part] for part in PARTS},
+        }
+        for before, after in pairwise(moments[_WARM:])
+    ]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rounded = [{name: round(seconds, 6) for name, seconds in one.items()} for one in each]
-    return {"each": rounded, "memory_mb": round(memory, 1), "grown": grown, "filled": size}
+    return {
+        "each": [{name: round(value, 6) for name, value in one.items()} for one in each],
+        "memory_mb": round(memory, 1),
+    }
+
+
+@contextmanager
+def _as_before(apart: bool) -> Iterator[None]:
+    """Write each record of the journal by itself, as igcnas did before `storage.together`."""
+    with ExitStack() as changes:
+        for place in (controller, flight) if apart else ():
+            changes.enter_context(patch.object(place, "together", lambda _study: nullcontext()))
+        yield
 
 
 def _alone(task: Task) -> Task:
@@ -69,7 +91,14 @@ def _alone(task: Task) -> Task:
 def measured(arguments: argparse.Namespace) -> list[Task]:
     """Run what is missing."""
     tasks = [
-        {"strategy": "service", "sampler": sampler, "trials": trials, "workers": workers, "apart": apart, "repeats": 15}
+        {
+            "strategy": "service",
+            "sampler": sampler,
+            "trials": trials,
+            "workers": workers,
+            "apart": apart,
+            "repeats": REPEATS,
+        }
         for sampler, apart in (("gp", False), ("gp", True), ("random", False))
         for trials in TRIALS
         for workers in WORKERS

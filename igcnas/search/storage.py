@@ -40,6 +40,7 @@ except ImportError:  # Windows
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 _FIRST_BYTES = b'{"op_code":'  # of every record that Optuna writes
 _MAKING, _OPERATIONS = (0, 1, 4), 11  # operations of Optuna that make and delete studies and trials; how many it knows
+_SETTING = (5, 8)  # parameters and attributes of a trial, which nobody reads while they are set
 # A search writes records of a few kilobytes with some twenty parameters; a study of 100,000 networks takes 1 GB.
 _MOST_BYTES, _MOST_IN_LINE, _MOST_ENTRIES = 8 * 2**30, 64 * 2**20, 10_000
 _log = logging.getLogger(__name__)
@@ -47,22 +48,21 @@ _held: set[int] = set()
 
 
 class Journal(JournalStorage):
-    """Optuna's storage, whose replay names the line that it cannot take, and which can write several records at once."""
+    """Optuna's storage. Its replay names the line that it cannot take, and it can write several records at once."""
 
     _held_back: list[dict[str, Any]] | None = None
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write all that is set in the block at its end: the same records in the same order, and one wait for the disk.
+        """Write what is set of trials in the block at its end: the same records, in order, and one wait for the disk.
 
         It can be read after the block. A kill meanwhile leaves some of the first records, as it does without.
         """
-        records: list[dict[str, Any]] = []
-        self._held_back = records
+        self._held_back = []
         try:
             yield
         finally:
-            self._held_back = None
+            records, self._held_back = self._held_back, None
             if records:
                 with self._thread_lock:
                     self._backend.append_logs(records)
@@ -70,14 +70,16 @@ class Journal(JournalStorage):
 
     def _write_log(self, op_code: int, extra_fields: dict[str, Any]) -> None:
         record = {"op_code": op_code, "worker_id": self._replay_result.worker_id, **extra_fields}
-        if self._held_back is None:
-            self._backend.append_logs([record])
-        else:
+        if self._held_back is not None and op_code in _SETTING:
             self._held_back.append(record)
+            return
+        self._backend.append_logs([*(self._held_back or ()), record])
+        if self._held_back:
+            self._held_back.clear()
 
     def _sync_with_backend(self) -> None:
         """Hear what is new. StudyError for a record of the right form and an impossible meaning."""
-        if self._held_back is not None:
+        if self._held_back:
             return
         last: dict[str, Any] = {}
 
