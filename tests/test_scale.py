@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.scale import parts, studies
 from benchmarks.scale.durations import duration
 from benchmarks.scale.model import between, simulate
 from benchmarks.scale.virtual import Virtual
+from igcnas.search.observing import observations, observed
 from igcnas.search.records import records
 
 
@@ -76,6 +78,14 @@ def test_a_filled_study_is_gone_on_with_by_the_real_search_and_every_second_has_
         search.run(30)
         told = watched.told()
     every = records(search.study)
+    objective = search.settings.compares
+    anew = observed(every, {trial.number: trial.params for trial in search.study.get_trials()}, objective)
+    assert observations(search.study, objective) == anew
+    first, again = (observations(search.study, objective)[0] for _ in range(2))
+    assert first is again  # it was read before the search began its last training
+    known = observations(search.study, objective, known_to=replace(every[25], pending=(3,)))
+    assert [one.pending for one in known] == [number == 3 for number in range(25)]
+    assert observations(search.study, objective) == anew
     assert [record.state for record in every] == ["complete"] * 30
     assert len({record.canonical_id for record in every}) == 30
     assert all(told["core"][part] > 0 for part in parts.PARTS if part != "evaluator")

@@ -25,7 +25,7 @@ from igcnas.system.resources import usable_cores
 # (workers, mean seconds of a training, trials): some that the controller keeps up with, some that it does not.
 RUNS = ((1, 1.0, 60), (10, 5.0, 150), (10, 1.0, 150), (50, 20.0, 200), (50, 2.0, 200))
 # The same without waiting: only the controller's time counts.
-VIRTUAL_RUNS = ((100, 400), (1000, 1200))
+VIRTUAL_RUNS = ((100, 250),)
 CACHE = "actors.jsonl"
 
 

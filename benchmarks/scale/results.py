@@ -68,9 +68,11 @@ def _cost(run: dict[str, Any]) -> Cost:
 
 def seconds(found: dict[Place, Cost]) -> tuple[Seconds, Seconds]:
     """Of the begin and of the end of a trial, on the wall, as a function of (trials, workers)."""
+    workers = {place[1] for place in found}
+    whole = {place: cost for place, cost in found.items() if all((place[0], count) in found for count in workers)}
     return (
-        between({place: cost.wall - cost.end for place, cost in found.items()}),
-        between({place: cost.end for place, cost in found.items()}),
+        between({place: cost.wall - cost.end for place, cost in whole.items()}),
+        between({place: cost.end for place, cost in whole.items()}),
     )
 
 

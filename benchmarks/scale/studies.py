@@ -21,7 +21,7 @@ from igcnas.search.evaluation import Evaluator
 from igcnas.search.folder import guard_settings, open_study
 from igcnas.search.proposals import Candidate
 from igcnas.search.proposals.choices import draw
-from igcnas.search.records import proposal_attributes
+from igcnas.search.records import proposal_attributes, records
 from igcnas.search.settings import DataSettings, StudySettings
 from igcnas.search.space import load_space
 from igcnas.training.settings import TrainingSettings
@@ -54,8 +54,8 @@ def search(folder: Path, evaluator: Evaluator, made: StudySettings) -> Search:
     return Search(open_study(folder, create_for=made), folder, load_space(SPACE), made, evaluator, Quiet())
 
 
-def fill(controller: Search, *, ended: int, running: int) -> None:
-    """Put so many trials that have ended into its study, then so many that are in training."""
+def fill(controller: Search, *, ended: int = 0, running: int = 0) -> None:
+    """Put so many more trials that have ended into its study, then so many that are in training."""
     for number, (parameters, target, found) in enumerate(_networks(controller, ended + running)):
         network = found.network
         cost = count(network)
@@ -90,13 +90,16 @@ def fill(controller: Search, *, ended: int, running: int) -> None:
 
 
 def _networks(controller: Search, number: int) -> Iterator[tuple[dict[str, object], int, Candidate]]:  # type: ignore[type-arg]
-    draws, seen = random.Random(0), set[str]()
+    seen = {record.canonical_id for record in records(controller.study)}
+    draws, whole = random.Random(f"fill/{len(seen)}"), len(seen) + number
     for _ in range(_MOST_TRIES * number):
-        if len(seen) == number:
+        if len(seen) == whole:
             return
         parameters, target = draw(controller.domain, draws).parameters, controller.proposer.target(len(seen))
         found = controller.domain.solve(parameters, target)
         if found is not None and found.fills and found.key not in seen:
             seen.add(found.key)
             yield parameters, target, found
+    if len(seen) == whole:
+        return
     raise SystemExit(f"the space has no {number} networks that random structures find; take fewer --trials")
