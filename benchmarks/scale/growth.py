@@ -30,7 +30,8 @@ def growth(found: dict[Place, Cost], begin: Seconds, end: Seconds) -> Iterator[s
             journal = trials * found[TRIALS[-2], workers].journal
             star = "" if (trials, workers) in found else "*"
             yield (
-                f"| {trials:,} | {workers:,} | {service:.2f}{star} | {1 / service:.2f}{star} | {workers * service:,.0f}{star} "
+                f"| {trials:,} | {workers:,} | {service:.2f}{star} | {1 / service:.2f}{star} "
+                f"| {workers * service:,.0f}{star} "
                 f"| {memory / 1e3:.2f}{star} | {journal / 1e9:.2f}* | {trials * _OPENING / _OPENED:,.1f}* |"
             )
     yield "\n`*`: extrapolated on straight lines from the rows above; opening from 9,027 trainings."

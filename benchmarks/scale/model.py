@@ -2,7 +2,8 @@
 
 One server. A training that ends waits until the server is free; the server then hears its end and begins the next one
 in its place, which takes as long as was measured with so many trials ended and so many in training. Between the places
-that were measured times are straight lines, and beyond the last they go on as between the last two.
+that were measured times are straight lines, and beyond the last they go on as between the last two,
+but never fall.
 """
 
 from __future__ import annotations
@@ -81,9 +82,10 @@ def between(values: Mapping[tuple[int, int], float]) -> Seconds:
 
 
 def _line(places: Sequence[int], values: Sequence[float], place: float) -> float:
-    """Straight between two places; as between the last two beyond them; as at the first before it."""
+    """Straight between two places; beyond them as between the last two, but never falling; before them level."""
     if len(places) == 1 or place <= places[0]:
         return values[0]
     right = min(max(1, bisect_right(places, place)), len(places) - 1)
     share = (place - places[right - 1]) / (places[right] - places[right - 1])
-    return values[right - 1] + share * (values[right] - values[right - 1])
+    rise = values[right] - values[right - 1]
+    return values[right] + max(0.0, (share - 1) * rise) if share > 1 else values[right - 1] + share * rise

@@ -11,8 +11,8 @@ from benchmarks.scale.growth import growth, waiting
 from benchmarks.scale.model import Seconds, simulate
 from benchmarks.scale.parts import PARTS
 from benchmarks.scale.picture import draw
-from benchmarks.scale.results import Cost, Place, costs, kept, regret, seconds
-from benchmarks.summary import header
+from benchmarks.scale.results import Cost, Place, costs, kept, regret, regrets, seconds
+from benchmarks.summary import header, paired
 from igcnas.system.files import write_text
 
 Runs = Sequence[dict[str, Any]]
@@ -54,11 +54,14 @@ def _ms(value: float) -> str:
 
 def _cost_table(found: dict[Place, Cost]) -> Iterator[str]:
     shown = [part for part in PARTS if part != "evaluator"]
-    yield f"| trials before | workers | {' | '.join(shown)} | core, ms | wall, ms | quartiles | n | journal, bytes | MB |"
-    yield "|---" * (len(shown) + 8) + "|"
+    yield (
+        f"| trials before | workers | {' | '.join(shown)} | core, ms | disk, ms | wall, ms | quartiles | n "
+        "| journal, bytes | memory, MB |"
+    )
+    yield "|---" * (len(shown) + 9) + "|"
     for (trials, workers), cost in sorted(found.items()):
         cells = [_ms(cost.parts[part]) for part in shown]
-        cells += [_ms(cost.core), _ms(cost.wall), f"{_ms(cost.low)} to {_ms(cost.high)}", str(cost.n)]
+        cells += [_ms(cost.core), _ms(cost.disk), _ms(cost.wall), f"{_ms(cost.low)} to {_ms(cost.high)}", str(cost.n)]
         yield f"| {trials:,} | {workers:,} | {' | '.join(cells)} | {cost.journal:,.0f} | {cost.memory_mb:.0f} |"
 
 
@@ -78,7 +81,9 @@ def _others(runs: Runs) -> Iterator[str]:
 
 
 def _checks(runs: Runs, begin: Seconds, end: Seconds) -> Iterator[str]:
-    yield "| workers | training, s | trials | trials a second, real | model | error | wait of a worker, real, s | model |"
+    yield (
+        "| workers | training, s | trials | trials a second, real | model | error | wait of a worker, real, s | model |"
+    )
     yield "|---|---|---|---|---|---|---|---|"
     for run in runs:
         mean = run["mean"] or 0.0
@@ -93,6 +98,10 @@ def _checks(runs: Runs, begin: Seconds, end: Seconds) -> Iterator[str]:
 
 def _quality(searches: Runs) -> Iterator[str]:
     counts = [count for count in quality.COUNTS if any(str(count) in run["regrets"] for run in searches)]
+    yield (
+        "Mean regret in points of accuracy, with its standard error, over n searches; differences are of the same "
+        "seeds.\n"
+    )
     yield f"| in training at once | sampler | {' | '.join(f'after {count:,}' for count in counts)} |"
     yield "|---" * (len(counts) + 2) + "|"
     for workers in quality.WORKERS:
@@ -100,3 +109,6 @@ def _quality(searches: Runs) -> Iterator[str]:
             told = [regret(searches, sampler, workers, count) for count in counts]
             cells = ["" if one is None else f"{one.text()}, n {one.n}" for one in told]
             yield f"| {workers:,} | {sampler} | {' | '.join(cells)} |"
+        pairs = [[regrets(searches, sampler, workers, count) for sampler in quality.SAMPLERS] for count in counts]
+        cells = [paired(ours, theirs).text(sign=True) if ours else "" for ours, theirs in pairs]
+        yield f"| {workers:,} | gp minus random | {' | '.join(cells)} |"

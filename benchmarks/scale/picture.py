@@ -27,7 +27,7 @@ def draw(found: dict[Place, Cost], searches: Sequence[dict[str, Any]], path: Pat
     trials = sorted({place[0] for place in found})
     for workers, colour in zip(sorted({place[1] for place in found}), COLOURS, strict=False):
         left.plot(
-            trials, [found[number, workers].wall for number in trials], "o-", c=colour, ms=4, label=f"{workers:,}"
+            trials, [found[number, workers].service for number in trials], "o-", c=colour, ms=4, label=f"{workers:,}"
         )
         left.plot(_BEYOND, [begin(n, workers) + end(n, workers) for n in _BEYOND], ":", c=colour)
     left.set(xscale="log", yscale="log", xlabel="trials that have ended", ylabel="seconds of the controller a trial")

@@ -22,7 +22,7 @@ from igcnas.search.proposals import Observation, Proposer
 WORKERS = (1, 10, 100, 1000)
 SAMPLERS = ("gp", "random")
 # Regret is told after so many trainings have ended.
-COUNTS = (50, 100, 300, 1000)
+COUNTS = (50, 100, 300)
 CACHE = "quality.jsonl"
 
 
@@ -90,19 +90,18 @@ def _observation(parameters: object, budget: int, accuracy: float | None = None)
 
 
 def tasks(table: Path, runs: int) -> list[Task]:
-    """Every search, the first seeds first; the longer ones last."""
+    """Every search, the first seeds first."""
     return [
         {
             "strategy": f"{sampler} {workers}",
             "sampler": sampler,
             "workers": workers,
-            "trainings": trainings,
+            "trainings": max(COUNTS),
             "run": run,
             "table": str(table),
         }
-        for trainings, most in ((300, WORKERS), (1000, WORKERS[-2:]))
         for run in range(runs)
-        for workers in most
+        for workers in WORKERS
         for sampler in SAMPLERS
     ]
 

@@ -13,6 +13,9 @@ from benchmarks.scale.parts import PARTS
 from benchmarks.summary import Mean, mean
 
 Place = tuple[int, int]
+# Writes of the journal: it is queued, begun, has its parameters and a start; 15 epochs, the results, its state.
+_BEGIN, _END = 4, 17
+_OF_THE_END = ("epochs", "tell", "evaluator")
 
 
 class Cost(NamedTuple):
@@ -34,6 +37,25 @@ class Cost(NamedTuple):
     def core(self) -> float:
         """Of a core, all parts together."""
         return sum(self.parts.values())
+
+    @property
+    def disk(self) -> float:
+        """Waiting for the disk: what the end takes on the wall and not of a core, and as much for each other write."""
+        return max(0.0, self.end - self._core_of_the_end) * (_BEGIN + _END) / _END
+
+    @property
+    def service(self) -> float:
+        """Of a controller that has a core to itself."""
+        return self.core + self.disk
+
+    @property
+    def ending(self) -> float:
+        """The part of it from the end of a training to the choice of the next."""
+        return self._core_of_the_end + self.disk * _END / (_BEGIN + _END)
+
+    @property
+    def _core_of_the_end(self) -> float:
+        return sum(self.parts[part] for part in _OF_THE_END) + self.parts["journal"] * _END / (_BEGIN + _END)
 
 
 def kept(path: Path) -> list[dict[str, Any]]:
@@ -67,20 +89,25 @@ def _cost(run: dict[str, Any]) -> Cost:
 
 
 def seconds(found: dict[Place, Cost]) -> tuple[Seconds, Seconds]:
-    """Of the begin and of the end of a trial, on the wall, as a function of (trials, workers)."""
+    """Of the begin and of the end of a trial: of a core, and waiting for the disk; functions of (trials, workers)."""
     workers = {place[1] for place in found}
     whole = {place: cost for place, cost in found.items() if all((place[0], count) in found for count in workers)}
     return (
-        between({place: cost.wall - cost.end for place, cost in whole.items()}),
-        between({place: cost.end for place, cost in whole.items()}),
+        between({place: cost.service - cost.ending for place, cost in whole.items()}),
+        between({place: cost.ending for place, cost in whole.items()}),
     )
 
 
-def regret(runs: Sequence[dict[str, Any]], sampler: str, workers: int, count: int) -> Mean | None:
-    """After so many trainings have ended; None where no run got that far."""
-    found: dict[int, float] = {
+def regrets(runs: Sequence[dict[str, Any]], sampler: str, workers: int, count: int) -> dict[int, float]:
+    """Of each search that got so far, after so many trainings have ended."""
+    return {
         run["run"]: run["regrets"][str(count)]
         for run in runs
         if run["sampler"] == sampler and run["workers"] == workers and str(count) in run["regrets"]
     }
+
+
+def regret(runs: Sequence[dict[str, Any]], sampler: str, workers: int, count: int) -> Mean | None:
+    """Their mean; None where no search got that far."""
+    found = regrets(runs, sampler, workers, count)
     return mean(list(found.values())) if found else None

@@ -24,10 +24,11 @@ from benchmarks.scale.virtual import Virtual
 from igcnas.search import controller, flight, observing
 from igcnas.search.folder import JOURNAL
 
-TRIALS = (30, 100, 300, 1_000, 10_000)
+TRIALS = (3, 30, 100, 300, 1_000, 10_000)
 WORKERS = (1, 10, 100, 1_000)
 CACHE = "service.jsonl"
 REPEATS = 15
+_STARTED, _FEW = 10, 4  # the first ten proposals are random: fewer are measured, so that none is of another kind
 _OBSERVED = observing.observed
 _APART = 1_000  # trials from which it is measured how it was before, and at which the random sampler is
 _WARM = 2  # trials before those that count: the first proposal of a run reads all that is known
@@ -116,7 +117,7 @@ def measured(arguments: argparse.Namespace) -> list[Task]:
             "trials": trials,
             "workers": workers,
             "apart": apart,
-            "repeats": REPEATS,
+            "repeats": REPEATS if trials >= _STARTED else _FEW,
         }
         for sampler, apart in (("gp", True), ("gp", False), ("random", False))
         for trials in reversed(TRIALS)
