@@ -17,6 +17,15 @@ from igcnas.system.files import write_text
 
 Runs = Sequence[dict[str, Any]]
 
+_HOW = """The runs are those of `service`, `actors` and `quality --runs 10` with the same folder. What it means:
+[docs/scale.md](../../docs/scale.md).
+
+One trial is the end of one training and the begin of the next, with 15 epochs. Medians of n trials in one process a row,
+on studies that were filled before, with virtual workers. core: milliseconds of a core, by part
+(`benchmarks/scale/parts.py`). disk: what waiting for it adds. wall: with the other work of the machine, and its
+quartiles. The model takes core and disk.
+"""
+
 
 def write(arguments: argparse.Namespace) -> None:
     """Print the page; write it and the picture where that was asked for."""
@@ -27,6 +36,7 @@ def write(arguments: argparse.Namespace) -> None:
     parts = [
         "# How a search grows\n",
         header("benchmarks.scale"),
+        _HOW,
         "## Seconds of the controller for a trial\n",
         *_cost_table(found),
         "\n## Other samplers, and each record written by itself\n",
