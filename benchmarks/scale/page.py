@@ -20,8 +20,8 @@ Runs = Sequence[dict[str, Any]]
 _HOW = """The runs are those of `service`, `actors` and `quality --runs 10` with the same folder. What it means:
 [docs/scale.md](../../docs/scale.md).
 
-One trial is the end of one training and the begin of the next, with 15 epochs. Medians of n trials in one process a row,
-on studies that were filled before, with virtual workers. core: milliseconds of a core, by part
+One trial is the end of one training and the begin of the next, with 15 epochs. Medians of n trials in a process
+a row, on studies that were filled before, with virtual workers. core: milliseconds of a core, by part
 (`benchmarks/scale/parts.py`). disk: what waiting for it adds. wall: with the other work of the machine, and its
 quartiles. The model takes core and disk.
 """
