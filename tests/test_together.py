@@ -72,8 +72,9 @@ def test_what_else_is_done_in_the_block_is_written_behind_what_was_set(tmp_path:
         second = study.ask()
         second.set_user_attr("after", 2)
         study.tell(first, 1.0)
-    assert [trial.user_attrs for trial in study.trials] == [{"before": 1}, {"after": 2}]
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "RUNNING"]
+    other = optuna.load_study(storage=open_storage(tmp_path / "journal"), study_name="tiny")
+    assert [trial.user_attrs for trial in other.trials] == [{"before": 1}, {"after": 2}]
+    assert [trial.state.name for trial in other.trials] == ["COMPLETE", "RUNNING"]
 
 
 def test_an_error_in_the_block_loses_nothing_that_was_set_before_it(tmp_path: Path) -> None:
@@ -83,7 +84,8 @@ def test_an_error_in_the_block_loses_nothing_that_was_set_before_it(tmp_path: Pa
         trial.set_user_attr("before", 1)
         raise ValueError
     trial.set_user_attr("after", 2)
-    assert study.trials[0].user_attrs == {"before": 1, "after": 2}
+    other = optuna.load_study(storage=open_storage(tmp_path / "journal"), study_name="tiny")
+    assert other.trials[0].user_attrs == {"before": 1, "after": 2}
 
 
 def test_a_block_that_sets_nothing_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
