@@ -31,6 +31,7 @@ from igcnas.search.repeating import Repeating
 from igcnas.search.report import Progress, Summary
 from igcnas.search.settings import StudySettings
 from igcnas.search.space import SearchSpace
+from igcnas.search.storage import together
 from igcnas.training.reports import EpochReport
 
 _MAX_FAILURES_IN_A_ROW = 10
@@ -160,7 +161,8 @@ class Search:
         folder = trial_folder(self.folder, trial.number)
         record = self.queue.record(trial.number)
         if record.searched:
-            self.domain.suggest(trial)  # records the queued values as Optuna's parameters
+            with together(self.study):
+                self.domain.suggest(trial)  # records the queued values as Optuna's parameters
         if not self.settings.budget.keeps(plan(record.architecture)):  # the promise of this program, at its last gate
             raise AssertionError(f"network {record.number} is over the budget of {self.settings.budget.words()}")
         rule = self._rule(record)

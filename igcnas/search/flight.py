@@ -15,6 +15,7 @@ from igcnas.search.pruning import Rule
 from igcnas.search.queue import Attempt
 from igcnas.search.records import TrialRecord
 from igcnas.search.settings import StudySettings
+from igcnas.search.storage import together
 from igcnas.training.reports import EpochReport
 
 
@@ -54,19 +55,21 @@ class Flight:
             trial.set_user_attr("reason", outcome.reason)
             self._study.tell(trial, state=TrialState.FAIL)
             return
-        told = trial.user_attrs
-        for key, value in results.items():
-            if key not in told or told[key] != value:  # else by an earlier run, killed before it had told all
-                trial.set_user_attr(key, value)
         accuracies = [accuracy for _, _, accuracy in results["curve"]]
+        told = trial.user_attrs
+        with together(self._study):
+            for key, value in results.items():
+                if key not in told or told[key] != value:  # else by an earlier run, killed before it had told all
+                    trial.set_user_attr(key, value)
+            if outcome.pruned:
+                trial.set_user_attr("pruned_at", len(accuracies))
+            else:
+                trial.set_user_attr("spared_at", None if self._rule is None else self._rule.spared_at(accuracies))
+                trial.set_user_attr("within_budget", self._within(results))
         if outcome.pruned:
-            trial.set_user_attr("pruned_at", len(accuracies))
             self._study.tell(trial, state=TrialState.PRUNED)
-            return
-        spared_at = None if self._rule is None else self._rule.spared_at(accuracies)
-        trial.set_user_attr("spared_at", spared_at)
-        trial.set_user_attr("within_budget", self._within(results))
-        self._study.tell(trial, self._settings.compares.values(results))
+        else:
+            self._study.tell(trial, self._settings.compares.values(results))
 
     def _within(self, results: Mapping[str, Any]) -> bool:
         """Whether the trained network keeps the budget."""

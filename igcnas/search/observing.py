@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import optuna
 
@@ -17,13 +18,20 @@ from igcnas.search.objective import Objective
 from igcnas.search.proposals import Observation, Proposal, Proposer
 from igcnas.search.records import TrialRecord, records
 
+# By number of a network that has ended: its record, and what a proposer sees of it.
+Kept = dict[int, tuple[TrialRecord, Observation]]
+# By storage, as `records` keeps what it has read: a search looks at all of them before each training.
+_kept: WeakKeyDictionary[optuna.storages.BaseStorage, dict[Objective, Kept]] = WeakKeyDictionary()
+
 
 def observations(
     study: optuna.Study, objective: Objective, *, known_to: TrialRecord | None = None
 ) -> list[Observation]:
     """Every network that was trained, pruned or failed, or is in training; or what was known to one when proposed."""
     trials = study.get_trials(deepcopy=False)
-    return observed(records(study), {trial.number: trial.params for trial in trials}, objective, known_to=known_to)
+    parameters = {trial.number: trial.params for trial in trials}
+    kept = _kept.setdefault(study._storage, {}).setdefault(objective, {})
+    return observed(records(study), parameters, objective, known_to=known_to, kept=kept)
 
 
 def observed(
@@ -32,10 +40,21 @@ def observed(
     objective: Objective,
     *,
     known_to: TrialRecord | None = None,
+    kept: Kept | None = None,
 ) -> list[Observation]:
-    """The same of records that are already read."""
+    """The same of records that are already read. kept: what was found before, which is added to."""
     known = every if known_to is None else known_records(every, known_to)
-    return [_observation(record, parameters[record.number], objective) for record in known if record.repeat == 0]
+    before: Kept = {} if kept is None else kept
+    found = []
+    for record in known:
+        if record.repeat == 0:
+            same, observation = before.get(record.number, (None, None))
+            if same is not record or observation is None:
+                observation = _observation(record, parameters[record.number], objective)
+                if record.state != "running":
+                    before[record.number] = (record, observation)
+            found.append(observation)
+    return found
 
 
 def known_records(every: Sequence[TrialRecord], known_to: TrialRecord) -> list[TrialRecord]:
