@@ -11,7 +11,8 @@ from support.postgres import Postgres, programs
 
 from benchmarks.soak import faults
 from benchmarks.soak.comparing import broken
-from benchmarks.soak.rounds import run_round
+from benchmarks.soak.rounds import left_alone, run_round
+from benchmarks.soak.scene import Scene
 
 # Small, but with pruned networks and a repeat; benchmarks/results/soak.md has many more faults.
 SEARCH = "--space igcv1 --budget-mflops 0.05 --networks 5 --epochs 20 --no-baselines --sampler tpe --seed 1 --workers 1"
@@ -31,9 +32,14 @@ def server() -> Iterator[Postgres | None]:
     found.close()
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return left_alone(tmp_path_factory.mktemp("alone"), "alone", OPTIONS)
+
+
 @pytest.mark.parametrize("storage", ["journal", "postgresql", "ray"])
 def test_a_search_under_faults_ends_where_one_that_is_left_alone_ends(
-    storage: str, tmp_path: Path, server: Postgres | None, monkeypatch: pytest.MonkeyPatch
+    storage: str, tmp_path: Path, server: Postgres | None, alone: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if storage == "postgresql" and server is None:
         pytest.skip("no PostgreSQL is installed")
@@ -43,9 +49,8 @@ def test_a_search_under_faults_ends_where_one_that_is_left_alone_ends(
         words = [*OPTIONS, "--ray", "local"]
     first = {"journal": faults.tear, "postgresql": faults.server_killed, "ray": faults.actor}[storage]
     monkeypatch.setitem(faults.FAULTS, storage, (first, faults.kill))
-    found = run_round(
-        tmp_path, storage, words, seed=1, workers=1, networks=5, most=2 if storage == "ray" else 3, server=server
-    )
+    most = 1 if storage == "ray" else 2
+    found = run_round(tmp_path, storage, words, seed=1, workers=1, networks=5, most=most, server=server, alone=alone)
     assert found.found == []
     assert found.faults > 0
     assert found.trainings > 5  # with repeats

@@ -54,17 +54,19 @@ def run_round(
     networks: int,
     most: int,
     server: Server | None = None,
+    alone: Scene | None = None,
 ) -> Round:
-    """At most so many faults. With one worker the study must equal that of the search left alone, to the bit."""
+    """At most so many faults. With one worker the study must equal that of the search left alone, to the bit.
+
+    alone: that one, where it is there already.
+    """
     begin, draws = time.monotonic(), random.Random(f"{storage}-{seed}")
     place.mkdir(parents=True, exist_ok=True)
     clock = Clock(place)
-    elsewhere = ("--ray", "local")
-    alone = Scene(place, f"alone-{storage}-{seed}", [word for word in words if word not in elsewhere], draws, clock)
-    whole = 10.0
-    if workers == 1:
+    whole = 10.0  # seconds, about
+    if workers == 1 and alone is None:
         start = time.monotonic()
-        alone.finish()
+        alone = left_alone(place, f"alone-{storage}-{seed}", words)
         whole = time.monotonic() - start
     scene = Scene(place, f"soaked-{storage}-{seed}", words, draws, clock, server if storage == "postgresql" else None)
     done: Counter[str] = Counter()
@@ -84,13 +86,21 @@ def run_round(
     if unfinished:
         return Round(storage, seed, workers, dict(done), 0, round(time.monotonic() - begin, 1), unfinished)
     found = broken(scene.folder, networks)
-    if workers == 1:
+    if alone is not None:
         found += differences(fingerprint(alone.folder), fingerprint(scene.folder))
     trainings = len(records(open_study(scene.folder)))
     if not found:
-        for one in (alone, scene):
-            shutil.rmtree(one.folder, ignore_errors=True)
+        for folder in place.glob(f"*-{storage}-{seed}"):
+            shutil.rmtree(folder, ignore_errors=True)
     return Round(storage, seed, workers, dict(done), trainings, round(time.monotonic() - begin, 1), found)
+
+
+def left_alone(place: Path, name: str, words: Sequence[str]) -> Scene:
+    """The same search on this machine, by itself, to its end."""
+    here = [word for word in words if word not in ("--ray", "local")]
+    scene = Scene(place, name, here, random.Random(name), Clock(place))
+    scene.finish()
+    return scene
 
 
 def _to_the_end(scene: Scene) -> list[str]:
