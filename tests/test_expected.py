@@ -52,5 +52,12 @@ def test_the_mean_is_positive_and_does_not_depend_on_an_order(times, random):
     assert mean_seconds(SAMPLES[::-1], measured) == pytest.approx(found)
 
 
+def test_a_sort_of_few_samples_is_not_measured():
+    few = [*[KNOWN[0]] * 39, SMALL[-1]]
+    assert {one.family for one in (KNOWN[0], SMALL[-1])} == {"resnet", "mobilenetv2"}
+    assert to_measure(few, []) == (KNOWN[0],)
+    assert to_measure([*few, SMALL[-1], SMALL[-1]], []) == (KNOWN[0], SMALL[-1])
+
+
 def test_nothing_is_expected_where_nothing_was_measured():
     assert mean_seconds(SAMPLES, []) == mean_seconds([], [(KNOWN[0], 1.0)]) == 0

@@ -24,26 +24,29 @@ Sort: TypeAlias = tuple[str, bool]  # family, and whether a grouping is learned
 
 # The exponent where no sort was measured at two sizes; on the digits at 0.2 MFLOPs they give 0.4 to 0.5.
 _GROWTH = 0.7
+_COMMON = 0.05  # of the samples; a sort of fewer is not measured
 
 
 def to_measure(samples: Sequence[Architecture], known: Sequence[Architecture]) -> tuple[Architecture, ...]:
     """Networks whose seconds tell those of all: the known ones, and one of each sort that has none among them.
 
-    Of a sort it is the one of the samples that is in the middle by multiply-accumulates.
+    Of a sort it is the one of the samples that is in the middle by multiply-accumulates. A sort of few samples hardly
+    changes the mean, and is left out.
     """
     sorts: dict[Sort, list[Architecture]] = {}
     for sample in samples:
         sorts.setdefault(_sort(sample), []).append(sample)
     there = {_sort(one) for one in known}
-    others = [sorted(found, key=_macs)[len(found) // 2] for sort, found in sorts.items() if sort not in there]
+    common = [found for sort, found in sorts.items() if sort not in there and len(found) >= _COMMON * len(samples)]
+    others = [sorted(found, key=_macs)[len(found) // 2] for found in common]
     return (*known, *others)
 
 
 def mean_seconds(samples: Sequence[Architecture], measured: Measured) -> float:
     """Of the training of one of these networks; 0 where nothing is known.
 
-    Each takes the seconds of the measured network of its sort that is nearest in multiply-accumulates (of all, where
-    there is none of its sort), scaled by their ratio to a power, which sorts that were measured twice tell.
+    Each takes the seconds of the measured network of its sort that is nearest in multiply-accumulates, else of its
+    family, else of all, scaled by their ratio to a power, which sorts that were measured twice tell.
     """
     if not samples or not measured:
         return 0.0
@@ -52,7 +55,8 @@ def mean_seconds(samples: Sequence[Architecture], measured: Measured) -> float:
 
 
 def _seconds(network: Architecture, measured: Measured, power: float) -> float:
-    alike = [pair for pair in measured if _sort(pair[0]) == _sort(network)] or measured
+    family = [pair for pair in measured if pair[0].family == network.family]
+    alike = [pair for pair in family if _sort(pair[0]) == _sort(network)] or family or measured
     macs = _macs(network)
     near, seconds = min(alike, key=lambda pair: abs(math.log(_macs(pair[0]) / macs)))
     return float(seconds * (macs / _macs(near)) ** power)
